@@ -1,0 +1,57 @@
+# `make help` lists the targets. Everything runs in .venv, which `install` makes; nothing is done twice.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# Passed on to the command behind a target: make figures ARGS=--check
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format figures lab bench results clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## make .venv with the exact versions of constraints.txt
+
+# The stamp is written last: an installation that broke off is taken up again, a finished one costs nothing.
+$(INSTALLED): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "spkit needs Python 3.11 or newer; found: $(PYTHON). Say which: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear .venv
+	@echo "Installing the versions of constraints.txt into .venv; this takes some minutes and about 3 GB of disk."
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[lab,test,dev]"
+	@$(BIN)/python -m pip check
+	@touch $@
+
+demo: install ## run the whole study on the bundled data (about ten minutes on two cores)
+	HF_HUB_OFFLINE=1 $(BIN)/spkit demo $(ARGS)
+
+test: install ## run the tests and the docstrings' examples
+	$(BIN)/pytest $(ARGS)
+
+check: install ## lint, format and types; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+format: install ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+figures: install ## draw the figures from data/results (ARGS=--check: only compare)
+	$(BIN)/spkit figures $(ARGS)
+
+lab: install ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks $(ARGS)
+
+bench: install ## measure speed and memory
+	$(BIN)/python -m tests.bench $(ARGS)
+
+results: install ## run the demo with three seeds; publish its tables (data/), figures and the README's numbers
+	HF_HUB_OFFLINE=1 $(BIN)/spkit study demo --seeds 0,1,2 --output runs/results --publish data/results/demo
+	$(BIN)/spkit figures
+	$(BIN)/python -m tests.readme_results
+
+clean: ## remove .venv and what the checks leave behind; runs/ stays
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

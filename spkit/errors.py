@@ -1,0 +1,30 @@
+"""The one error of spkit, in one dialect: the rule, what was received, the fix."""
+
+from collections.abc import Iterable
+
+
+class SpkitError(ValueError):
+    """Says which rule was broken, what was received (with names), and how to mend it.
+
+    Args:
+        rule: the rule as a sentence, e.g. "`coefficients` must have one entry per task vector."
+        found: what was received instead, with the names it concerns.
+        fix: what to do about it.
+
+    Example:
+        >>> print(SpkitError("`steps` must be positive.", "Found 0.", "Pass `steps=1` or more."))
+        `steps` must be positive. Found 0. Pass `steps=1` or more.
+    """
+
+    def __init__(self, rule: str, found: str = "", fix: str = "") -> None:
+        super().__init__(" ".join(part for part in (rule, found, fix) if part))
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as they stand in an error: in quotes, separated by commas.
+
+    Example:
+        >>> quoted(["faq", "sts"])
+        "'faq', 'sts'"
+    """
+    return ", ".join(repr(name) for name in names)

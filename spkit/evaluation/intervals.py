@@ -1,0 +1,155 @@
+"""How sure a score is: percentile intervals over resampled examples, paired between models.
+
+Examples are resampled within each task, never tasks: three or four tasks are no sample of anything.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation.measurement import Measurement
+
+#: Resampled values held in memory at once (8 bytes each, in a handful of arrays).
+_BLOCK = 2_000_000
+
+
+def bootstrap(measurement: Measurement, resamples: int = 1000, seed: int = 0) -> Float[np.ndarray, " resamples"]:
+    """The score of `resamples` samples of the examples, drawn with replacement.
+
+    The draws depend on the task's name, its number of examples, the seed and nothing else, so the samples of two
+    models' measurements of one task belong together pair by pair.
+
+    Args:
+        measurement: with values per example.
+        resamples: number of samples; 1,000 is common for a 95 % interval.
+        seed: of the draws.
+
+    Returns:
+        Scores in points; NaN where a sample leaves the metric undefined (a correlation of equal numbers).
+
+    Raises:
+        SpkitError: the measurement has no values, or `resamples` is not positive.
+
+    References:
+        Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7, 1979.
+
+    Example:
+        >>> coin = Measurement("coin", "accuracy", 50.0, np.tile([0.0, 1.0], 50))
+        >>> low, high = interval(bootstrap(coin))
+        >>> 35 < low < 45 < 55 < high < 65
+        True
+    """
+    if resamples < 1:
+        raise SpkitError("`resamples` must be positive.", f"Found {resamples}.", "Pass `resamples=1000`.")
+    n = measurement.examples
+    generator = _generator(measurement.task, n, seed)
+    blocks = []
+    rows = max(1, _BLOCK // max(n, 1))
+    for start in range(0, resamples, rows):
+        indices: Int[np.ndarray, "rows n"] = generator.integers(0, max(n, 1), size=(min(rows, resamples - start), n))
+        blocks.append(measurement.statistic(indices))
+    return np.concatenate(blocks)
+
+
+def interval(samples: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
+    """The 95 % percentile interval: the 2.5 and 97.5 percentiles of the samples, NaN among them left out.
+
+    Args:
+        samples: what `bootstrap` returned, or a difference or mean of such.
+
+    Returns:
+        Low and high, in the unit of the samples; NaN where no sample is defined.
+    """
+    known = samples[~np.isnan(samples)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def compare(a: Sequence[Measurement], b: Sequence[Measurement], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """How much better model a is than model b, on each task and on average, with paired 95 % intervals.
+
+    Both models are scored on the same resampled examples, so what makes an example hard for both cancels out.
+
+    Args:
+        a: measurements of the one model.
+        b: measurements of the other, of the same tasks and examples; the order may differ.
+        resamples: samples of the examples.
+        seed: of the draws.
+
+    Returns:
+        A row per task of `a` and a last row `mean` over the tasks: task, difference (a − b, points), low, high.
+
+    Raises:
+        SpkitError: the two do not hold the same tasks and examples, or a task has no values per example.
+    """
+    pairs = _paired(a, b)
+    rows, sampled = [], []
+    for first, second in pairs:
+        samples = bootstrap(first, resamples, seed) - bootstrap(second, resamples, seed)
+        rows.append((first.task, first.score - second.score, *interval(samples)))
+        sampled.append(samples)
+    difference = float(np.mean([row[1] for row in rows]))
+    rows.append(("mean", difference, *interval(np.mean(sampled, axis=0))))
+    return pd.DataFrame(rows, columns=["task", "difference", "low", "high"])
+
+
+def mean_interval(
+    measurements: Sequence[Measurement], resamples: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """The mean score over tasks with its 95 % interval: examples are resampled within each task.
+
+    Args:
+        measurements: one per task.
+        resamples: samples of the examples.
+        seed: of the draws.
+
+    Returns:
+        Mean score, low, high; in points.
+
+    Raises:
+        SpkitError: there is no measurement, or one of them has no values per example.
+    """
+    if not measurements:
+        raise SpkitError("A mean needs at least one measurement.", "Found none.", "Pass what `measure` returned.")
+    samples = np.mean([bootstrap(measurement, resamples, seed) for measurement in measurements], axis=0)
+    return float(np.mean([measurement.score for measurement in measurements])), *interval(samples)
+
+
+def _generator(task: str, n: int, seed: int) -> np.random.Generator:
+    name = int.from_bytes(hashlib.sha256(task.encode()).digest()[:16], "little")
+    return np.random.default_rng([name, n, seed])
+
+
+def _paired(a: Sequence[Measurement], b: Sequence[Measurement]) -> list[tuple[Measurement, Measurement]]:
+    """The measurements of the same task side by side, after a check that they are of the same examples."""
+    others = {measurement.task: measurement for measurement in b}
+    names = [measurement.task for measurement in a]
+    if not names or len(others) != len(b) or len(set(names)) != len(names) or set(names) != set(others):
+        raise SpkitError(
+            "Both models must be measured on the same tasks, each once.",
+            f"Found {quoted(names) or 'none'} against {quoted(m.task for m in b) or 'none'}.",
+            "Measure both with the same `tasks`.",
+        )
+    pairs = [(measurement, others[measurement.task]) for measurement in a]
+    different = [first.task for first, second in pairs if not _same_examples(first, second)]
+    if different:
+        raise SpkitError(
+            "Both models must be measured on the same examples.",
+            f"Metric, number of examples or gold values differ for {quoted(different)}.",
+            "Measure both on the same split of the same data.",
+        )
+    return pairs
+
+
+def _same_examples(a: Measurement, b: Measurement) -> bool:
+    if a.metric != b.metric or a.examples != b.examples:
+        return False
+    if a.values is None or b.values is None or a.values.ndim == 1:
+        return True  # without values `bootstrap` says so; values that are averaged carry no gold to compare
+    return bool(np.array_equal(a.values[:, 1], b.values[:, 1]))

@@ -1,0 +1,177 @@
+"""Scores of a model on tasks of ours and of mteb's, computed by mteb's own task classes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation.intervals import bootstrap, interval
+from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
+from spkit.evaluation.quiet import quietly
+from spkit.hashing import text_hash, weights_hash
+from spkit.tasks import Task
+
+#: What can be evaluated: one Task, several by name, or a list of Tasks, mteb task objects and mteb task names.
+Tasks: TypeAlias = Task | Mapping[str, Task] | Sequence[Any]
+
+
+def measure(
+    model: SentenceTransformer,
+    tasks: Tasks | Any,
+    split: str = "test",
+    batch_size: int = 64,
+    seed: int = 42,
+    name: str | None = None,
+    cache: str | Path | None = None,
+) -> list[Measurement]:
+    """Score a model on tasks with mteb, keeping what each example contributed.
+
+    Retrieval: the split's distinct anchors search among its distinct positives, nDCG@10. Sts: Spearman correlation of
+    cosine similarities with the gold scores. Pair: average precision of cosine similarities. Classification: accuracy
+    of logistic regressions on 8 texts per label, drawn 10 times from `task.train`. A task's prompts are put in front
+    of its texts; without them the model's own prompts are used as mteb uses them.
+
+    Args:
+        model: it is left as it was, in training mode too.
+        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
+        batch_size: texts embedded at once.
+        seed: of the classification experiments; mteb's own is 42.
+        name: what errors and mteb call the model; a hash of its weights by default.
+        cache: a folder in which measurements are kept and found again. Their key is the model's weights and settings
+            and the task's data, never a name, so two merges cannot be mistaken for each other.
+
+    Returns:
+        A measurement per task, in order.
+
+    Raises:
+        SpkitError: a name is unknown to mteb, its data cannot be reached, two tasks share a name, a task has no such
+            split, or the model gives embeddings that are not finite.
+    """
+    given = _listed(tasks)
+    if batch_size < 1:
+        raise SpkitError("`batch_size` must be positive.", f"Found {batch_size}.", "Pass `batch_size=64`.")
+    revision = weights_hash(model)
+    with quietly(), _mode_kept(model):
+        from spkit.evaluation.encoder import Encoder
+        from spkit.evaluation.running import find_task, run
+
+        found = [find_task(task) for task in given]
+        _check(found, split)
+        encoder = Encoder(model, name or f"spkit/{revision[:12]}", revision)
+        if cache is None:
+            return [run(encoder, task, split, batch_size, seed) for task in found]
+        model_key = text_hash(revision, _settings(model))
+        measurements = []
+        for task in found:
+            file = Path(cache) / f"{model_key[:24]}-{_data_key(task, split, seed)[:24]}.npz"
+            if not file.exists():
+                save_measurements([run(encoder, task, split, batch_size, seed)], file)
+            measurements += load_measurements(file)
+    return measurements
+
+
+def evaluate(
+    model: SentenceTransformer,
+    tasks: Tasks | Any,
+    *,
+    split: str = "test",
+    batch_size: int = 64,
+    resamples: int = 1000,
+    seed: int = 0,
+    name: str | None = None,
+    cache: str | Path | None = None,
+) -> pd.DataFrame:
+    """Score a model on tasks with mteb and say how sure each score is.
+
+    An sts task with a column `subset` has a row for all its pairs together and one for each subset.
+
+    Args:
+        model: any SentenceTransformer, also one that was merged in memory and never saved.
+        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
+        batch_size: texts embedded at once.
+        resamples: bootstrap samples behind an interval.
+        seed: of the bootstrap. Scores do not depend on it.
+        name: what errors call the model; a hash of its weights by default.
+        cache: a folder in which measurements are kept and found again, by the model's weights and the task's data.
+
+    Returns:
+        Columns task, metric, score, low, high (points; 95 % interval over examples), seconds. Low and high are NaN,
+        with a warning, for an mteb task whose score cannot be taken apart.
+
+    Raises:
+        SpkitError: as `measure`.
+
+    References:
+        Muennighoff et al., "MTEB: Massive Text Embedding Benchmark", arXiv 2210.07316.
+    """
+    rows = []
+    for measurement in measure(model, tasks, split=split, batch_size=batch_size, name=name, cache=cache):
+        for part in (measurement, *measurement.parts()):
+            low, high = float("nan"), float("nan")
+            if part.values is not None:
+                low, high = interval(bootstrap(part, resamples, seed))
+            rows.append((part.task, part.metric, part.score, low, high, part.seconds))
+    return pd.DataFrame(rows, columns=["task", "metric", "score", "low", "high", "seconds"])
+
+
+def _listed(tasks: Any) -> list[Any]:
+    if isinstance(tasks, Mapping):
+        tasks = list(tasks.values())
+    elif isinstance(tasks, str) or not isinstance(tasks, Sequence):
+        tasks = [tasks]
+    if not tasks:
+        raise SpkitError("`tasks` must hold at least one task.", "Found none.", 'Pass `load_tasks("bundled")`.')
+    return list(tasks)
+
+
+def _check(tasks: Sequence[Any], split: str) -> None:
+    """Each task by a name of its own, and with the split that is asked for."""
+    splits = {_name(task): list(task.splits if isinstance(task, Task) else task.eval_splits) for task in tasks}
+    if len(splits) < len(tasks):
+        raise SpkitError(
+            "Each task must have a name of its own.", f"Found {quoted(map(_name, tasks))}.", "Rename one of them."
+        )
+    for name, known in splits.items():
+        if split not in known:
+            raise SpkitError(
+                "`split` must be one that every task has.",
+                f"Found {split!r} for task {name!r}, which has {quoted(known)}.",
+                f"Pass e.g. `split={known[-1]!r}`.",
+            )
+
+
+def _name(task: Any) -> str:
+    return task.name if isinstance(task, Task) else task.metadata.name
+
+
+def _data_key(task: Any, split: str, seed: int) -> str:
+    """A hash of all that a measurement depends on, the model apart."""
+    if isinstance(task, Task):
+        return text_hash("ours", task.fingerprint(), split, str(seed))
+    return text_hash("mteb", _name(task), repr(task.metadata.dataset), repr(task.hf_subsets), split, str(task.seed))
+
+
+def _settings(model: SentenceTransformer) -> str:
+    """What embeddings depend on beside the weights."""
+    modules = [(type(module).__name__, repr(getattr(module, "get_config_dict", dict)())) for module in model]
+    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
+    vocabulary = text_hash(tokenizer.to_str()) if tokenizer is not None else repr(model.tokenizer)
+    prompts = model.prompts, model.default_prompt_name
+    return repr([modules, vocabulary, model.max_seq_length, prompts, model.truncate_dim])
+
+
+@contextmanager
+def _mode_kept(model: SentenceTransformer) -> Iterator[None]:
+    """Embedding switches a model to evaluation mode; its modules get their training flags back."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,105 @@
+"""Every method's score on every task: the study in one picture."""
+
+import math
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from spkit.figures.registry import NothingToDrawError, figure
+from spkit.figures.results import (
+    METRIC_LABELS,
+    family,
+    main_scores,
+    method_label,
+    ordered_methods,
+    ordered_tasks,
+    records,
+    rows,
+    seeds_text,
+    with_means,
+)
+from spkit.figures.style import (
+    FAINT,
+    FAMILY_COLOURS,
+    WIDE,
+    bold_searched,
+    dots,
+    new_figure,
+    quiet_axes,
+    rows_with_gaps,
+    wrapped,
+)
+
+#: More panels than this in one row leave no room for their axes.
+_PANELS_A_ROW = 6
+
+
+@figure("methods", inputs=("scores.csv",))
+def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
+    """Dots and intervals, a panel for each task and one for the mean; methods as rows."""
+    scores = main_scores(results["scores.csv"])
+    if scores.empty:
+        raise NothingToDrawError("scores.csv holds no rows.")
+    drawn = with_means(scores, ["task", "metric", "method"], ["score", "low", "high"])
+    methods, tasks = ordered_methods(scores["method"]), ordered_tasks(scores["task"])
+    groups = ["merge" if family(method) == "tuned" else family(method) for method in methods]
+    heights = dict(zip(methods, rows_with_gaps(groups), strict=True))
+
+    down = math.ceil(len(tasks) / _PANELS_A_ROW)
+    across = math.ceil(len(tasks) / down)
+    bottom = max(heights.values())
+    drawing = new_figure(WIDE, down * (0.185 * (bottom + 1) + 0.6))
+    grid = drawing.subplots(down, across, sharey=True, squeeze=False)
+    for place, panel in enumerate(grid.flat):
+        if place < len(tasks):
+            _panel(
+                panel, rows(drawn, drawn["task"] == tasks[place]), heights, title=wrapped(tasks[place], 62 // across)
+            )
+        else:
+            panel.set_visible(False)
+    first = grid[0, 0]
+    first.set_ylim(bottom + 0.7, -0.7)
+    first.set_yticks(list(heights.values()), [method_label(method) for method in methods])
+    for panel in grid[:, 0]:
+        bold_searched(panel, methods)
+
+    caption = (
+        "Scores of every method in points (0 to 100) on the test part of each task, and their mean over the tasks; "
+        f"{seeds_text(scores)}. Large marks: mean over seeds; small dots below: each seed, where there are several; "
+        "bars: 95 % bootstrap interval over test examples (bounds averaged over seeds); vertical line: joint training. "
+        "Each panel has its own scale."
+    )
+    return drawing, drawn, caption
+
+
+def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: str) -> None:
+    task, metric = str(drawn["task"].iloc[0]), str(drawn["metric"].iloc[0])
+    panel.hlines(
+        list(heights.values()), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0
+    )
+    means = records(rows(drawn, drawn["seed"] == "mean"))
+    for row in means:
+        if row["method"] == "joint":
+            panel.axvline(row["score"], color=FAMILY_COLOURS["joint"], linewidth=0.8, alpha=0.8, zorder=1)
+    dots(panel, drawn, "score", heights)
+    panel.set_title(title)
+    panel.set_xlabel(METRIC_LABELS.get(metric, metric.replace("_", " ")))
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
+    panel.margins(x=0.08)
+    quiet_axes(panel)
+    if task == "mean":
+        panel.set_facecolor("#F6F6F6")
+        for row in means:
+            kind = family(row["method"])
+            panel.annotate(
+                f"{row['score']:.1f}",
+                (1.06, heights[row["method"]]),
+                xycoords=panel.get_yaxis_transform(),
+                va="center",
+                fontsize=7,
+                fontweight="bold" if kind == "searched" else "normal",
+                color=FAMILY_COLOURS[kind] if kind in ("joint", "searched") else "#444444",
+            )

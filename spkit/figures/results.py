@@ -1,0 +1,228 @@
+"""What figures and tables know about the result files: columns, the order of methods and tasks, means over seeds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+from spkit.errors import SpkitError, quoted
+
+#: File -> (the columns that tell its rows apart, the columns that are measured).
+COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "scores.csv": (("method", "task", "metric", "seed"), ("score", "low", "high")),
+    "comparisons.csv": (("method", "against", "task", "seed"), ("difference", "low", "high")),
+    "conflict.csv": (
+        ("a", "b", "seed"),
+        ("cosine", "corrected", "low", "high", "ceiling_a", "ceiling_b", "batches", "batch_size"),
+    ),
+    "geometry.csv": (("a", "b", "seed"), ("cosine", "norm_a", "norm_b")),
+    "history.csv": (("method", "step", "task", "seed"), ("loss", "task_loss", "coefficient")),
+    "coefficients.csv": (("method", "module", "task", "seed"), ("coefficient",)),
+}
+
+#: The metric that speaks for a task, where a file holds several.
+MAIN_METRICS = ("ndcg_at_10", "cosine_spearman", "accuracy", "mean")
+
+METRIC_LABELS = {
+    "ndcg_at_10": "nDCG@10",
+    "cosine_spearman": "Spearman ρ",
+    "accuracy": "accuracy",
+    "mean": "mean of tasks",
+}
+
+#: Merges whose names stand in the order in which a reader meets them; others follow as they come.
+_MERGES = ("average", "task_arithmetic", "task_arithmetic_tuned", "slerp", "ties", "ties_tuned")
+
+_LABELS = {
+    "joint": "joint training",
+    "task_arithmetic": "task arithmetic",
+    "slerp": "SLERP",
+    "ties": "TIES",
+    "dare": "DARE",
+    "fisher": "Fisher",
+    "regmean": "RegMean",
+    "self_position": "Self Positioning",
+}
+
+
+def read_results(folder: Path, names: Iterable[str]) -> dict[str, DataFrame]:
+    """Read result files, and see that each has its columns and tells its rows apart.
+
+    Args:
+        folder: a finished study's folder.
+        names: file names, e.g. ("scores.csv",).
+
+    Returns:
+        The tables by file name.
+
+    Raises:
+        SpkitError: a column is missing, or two rows describe the same thing.
+    """
+    tables = {}
+    for name in names:
+        table = pd.read_csv(folder / name)
+        keys, measured = COLUMNS.get(name, ((), ()))
+        missing = [column for column in (*keys, *measured) if column not in table]
+        if missing:
+            raise SpkitError(
+                f"`{name}` must have the columns {quoted((*keys, *measured))}.", f"Missing: {quoted(missing)}."
+            )
+        twice = records(rows(table, table.duplicated(list(keys)))) if keys else []
+        if twice:
+            first = ", ".join(f"{key}={twice[0][key]!r}" for key in keys)
+            raise SpkitError(
+                f"`{name}` must have one row for each {', '.join(keys)}.",
+                f"Found {len(twice)} more; the first has {first}.",
+                "Write the file anew: run the study's last stage again.",
+            )
+        tables[name] = table
+    return tables
+
+
+def rows(table: DataFrame, where: object) -> DataFrame:
+    """The rows for which a condition holds; a table even for a type checker, to which `table[...]` may be a column."""
+    # As an array: an empty list would choose no columns instead of no rows.
+    return cast(DataFrame, table[np.asarray(where, dtype=bool)])
+
+
+def columns(table: DataFrame, names: Sequence[str]) -> DataFrame:
+    """These columns, in this order."""
+    return cast(DataFrame, table[list(names)])
+
+
+def records(table: DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries, in order."""
+    return cast(list[dict[str, Any]], table.to_dict("records"))
+
+
+def distinct(table: DataFrame, column: str) -> list[Any]:
+    """The values of a column, each once, as they come."""
+    return list(dict.fromkeys(table[column]))
+
+
+def extent(table: DataFrame, column: str) -> tuple[float, float]:
+    """The smallest and the largest number of a column."""
+    values = np.asarray(table[column], dtype=float)
+    return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def family(method: str) -> str:
+    """The kind of a method: base, expert, joint, merge, tuned or searched.
+
+    Example:
+        >>> family("expert:faq"), family("ties"), family("ties_tuned"), family("self_position:module")
+        ('expert', 'merge', 'tuned', 'searched')
+    """
+    if method in ("base", "joint"):
+        return method
+    for prefix, kind in (("expert", "expert"), ("self_position", "searched"), ("search", "searched")):
+        if method.partition(":")[0] == prefix:
+            return kind
+    return "tuned" if method.endswith("_tuned") else "merge"
+
+
+def method_label(method: str) -> str:
+    """A method's name as it stands in a figure.
+
+    Example:
+        >>> method_label("task_arithmetic_tuned"), method_label("self_position:module")
+        ('task arithmetic, tuned', 'Self Positioning, by module')
+    """
+    if method.startswith("expert:"):
+        return f"expert: {method.removeprefix('expert:')}"
+    stem, _, detail = method.removesuffix("_tuned").partition(":")
+    parts = [_LABELS.get(stem, stem.replace("_", " "))]
+    parts += [f"by {detail}" if family(method) == "searched" else detail] if detail else []
+    parts += ["tuned"] if method.endswith("_tuned") else []
+    return ", ".join(parts)
+
+
+def ordered_methods(methods: Iterable[str]) -> list[str]:
+    """Base, experts, joint training, merges, searches; each method once.
+
+    Example:
+        >>> ordered_methods(["self_position", "ties", "joint", "average", "expert:b", "base"])
+        ['base', 'expert:b', 'joint', 'average', 'ties', 'self_position']
+    """
+    found = list(dict.fromkeys(methods))
+    groups = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4}
+
+    def place(method: str) -> tuple[int, int, int]:
+        known = _MERGES.index(method) if method in _MERGES else len(_MERGES)
+        return groups[family(method)], known, found.index(method)
+
+    return sorted(found, key=place)
+
+
+def ordered_tasks(tasks: Iterable[str]) -> list[str]:
+    """Each task once, as they come, the mean over tasks last.
+
+    Example:
+        >>> ordered_tasks(["mean", "faq", "sts", "faq"])
+        ['faq', 'sts', 'mean']
+    """
+    return sorted(dict.fromkeys(tasks), key=lambda task: task == "mean")
+
+
+def main_scores(scores: DataFrame) -> DataFrame:
+    """The rows of scores.csv that speak for each task: its main metric, not the parts of it.
+
+    Args:
+        scores: the table of scores.csv.
+
+    Returns:
+        Its rows with one metric a task: a known main metric, else the first that is not a part (`metric:part`).
+    """
+    whole = rows(scores, [":" not in metric for metric in scores["metric"]])
+    chosen = {}
+    for task in distinct(whole, "task"):
+        found = distinct(rows(whole, whole["task"] == task), "metric")
+        chosen[task] = next((metric for metric in MAIN_METRICS if metric in found), found[0])
+    speaks = [chosen[row["task"]] == row["metric"] for row in records(whole)]
+    return rows(whole, speaks).reset_index(drop=True)
+
+
+def with_means(table: DataFrame, keys: Sequence[str], values: Sequence[str]) -> DataFrame:
+    """Each seed's row and the mean over seeds, as a figure draws them.
+
+    The mean of the bounds stands for the interval: the seeds share the test examples, so that an interval over examples
+    does not shrink with more seeds.
+
+    Args:
+        table: rows with the column `seed`.
+        keys: columns that tell apart what is measured.
+        values: columns to average.
+
+    Returns:
+        The columns `keys`, `seed` (text; "mean" for the mean) and `values`. With one seed only the mean's rows.
+    """
+    mean = cast(DataFrame, table.groupby(list(keys), sort=False)[list(values)].mean()).reset_index()
+    parts = [mean.assign(seed="mean")]
+    if several_seeds(table):
+        parts.append(table.assign(seed=[str(seed) for seed in table["seed"]]))
+    return columns(pd.concat(parts, ignore_index=True), [*keys, "seed", *values])
+
+
+def seeds_of(table: DataFrame) -> list[int]:
+    """The seeds in a table, sorted."""
+    return sorted(int(seed) for seed in distinct(table, "seed") if seed == seed) if "seed" in table else []
+
+
+def several_seeds(table: DataFrame) -> bool:
+    """Whether there is more than one seed, and so a mean to tell from its parts."""
+    return len(seeds_of(table)) > 1
+
+
+def seeds_text(table: DataFrame) -> str:
+    """The seeds as they stand in a caption.
+
+    Example:
+        >>> seeds_text(DataFrame({"seed": [1, 0, 1]})), seeds_text(DataFrame({"seed": [3]}))
+        ('2 seeds (0, 1)', 'one seed (3)')
+    """
+    seeds = seeds_of(table)
+    listed = ", ".join(map(str, seeds))
+    return f"one seed ({listed})" if len(seeds) == 1 else f"{len(seeds)} seeds ({listed})"

@@ -1,0 +1,79 @@
+"""Hashes of models, files and texts: the same content has the same name on every machine, other content another one.
+
+Merges that were never saved have no path and no revision to tell them apart; a hash of their weights does.
+"""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+def text_hash(*texts: str) -> str:
+    """sha256 of a sequence of texts, as 64 hexadecimal digits.
+
+    The length of each text is hashed too, so that moving a letter from one text to the next gives another hash.
+
+    Args:
+        texts: any number of texts; their order counts.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> text_hash("ab", "c") == text_hash("a", "bc")
+        False
+    """
+    digest = hashlib.sha256()
+    for text in texts:
+        # Lone surrogates stand in some scraped texts and are no valid UTF-8.
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def file_hash(path: str | Path) -> str:
+    """sha256 of a file's bytes, as 64 hexadecimal digits; read in pieces, so its size does not matter.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_hash(model: nn.Module) -> str:
+    """sha256 of a model's parameters and buffers: names, dtypes, shapes and bytes, as 64 hexadecimal digits.
+
+    Two models have the same hash exactly when they hold the same numbers under the same names, whatever device or
+    object they live in. What is no tensor (tokenizer, pooling mode) is not part of it. 0.06 s for 17 M parameters.
+
+    Args:
+        model: any module; a SentenceTransformer is one.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> layer = nn.Linear(2, 1)
+        >>> before = weights_hash(layer)
+        >>> _ = layer.bias.data.add_(1)
+        >>> weights_hash(layer) == before
+        False
+    """
+    digest = hashlib.sha256()
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        # numpy knows no bfloat16, so the bytes are read as they lie.
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

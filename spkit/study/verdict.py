@@ -1,0 +1,144 @@
+"""What a study found, in words: conflict, merging, and whether to merge or to train jointly."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from spkit.study.tables import MEAN, Samples
+
+_LABELS = {
+    "self_position": "Self Positioning (one coefficient a task)",
+    "self_position:module": "Self Positioning (one coefficient a module and task)",
+}
+
+
+def label(method: str) -> str:
+    """A method's name in a sentence."""
+    return _LABELS.get(method, method)
+
+
+def words(
+    samples: Samples,
+    conflict: pd.DataFrame,
+    costs: pd.DataFrame,
+    static: Sequence[str],
+    searched: Sequence[str],
+    chosen: str,
+) -> list[str]:
+    """Findings as a list of sentences, the verdict last.
+
+    Args:
+        samples: scores and their bootstrap samples.
+        conflict: `conflict.csv`.
+        costs: `costs.csv`.
+        static: names of the static merges, tuned ones included.
+        searched: names of the searched positions.
+        chosen: the searched position with the lower loss on held-back examples, of which the verdict speaks.
+
+    Returns:
+        Sentences in Markdown, without bullets.
+    """
+    found = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
+    found += [_against_static(samples, static, method) for method in searched]
+    found.append(_costs(samples, costs, chosen))
+    return [*found, f"**Verdict.** {verdict(samples, searched, chosen)}"]
+
+
+def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
+    """Merge or train jointly, by how much, how sure."""
+    value, low, high = samples.difference(chosen, "joint", MEAN)
+    better = float((samples.paired(chosen, "joint", MEAN) > 0).mean())
+    by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
+    ahead = [task for task, (_, task_low, _) in by_task.items() if task_low > 0]
+    behind = [task for task, (_, _, task_high) in by_task.items() if task_high < 0]
+    open_tasks = [task for task in samples.tasks if task not in ahead and task not in behind]
+    size = f"{abs(value):.1f} points on the mean (95 % interval of the difference {low:+.1f} to {high:+.1f})"
+    by_seed = [samples.difference(chosen, "joint", MEAN, seed)[0] for seed in samples.seeds]
+    agree = all(one > 0 for one in by_seed) or all(one < 0 for one in by_seed)
+    if not agree:
+        answer = (
+            f"Undecided: the seeds disagree; on average {label(chosen)} is {value:+.1f} points from joint training."
+        )
+    elif low > 0:
+        answer = f"Merge: {label(chosen)} is ahead of joint training by {size}."
+    elif high < 0:
+        answer = f"Train jointly, if you can: joint training is ahead of {label(chosen)} by {size}."
+    else:
+        side = "ahead of" if value >= 0 else "behind"
+        answer = f"Undecided: {label(chosen)} is {side} joint training by {size}, which does not exclude zero."
+    parts = [answer, f"In {100 * better:.0f} % of the resamples merging is ahead."]
+    for names, phrase in ((ahead, "Merging gains on"), (behind, "it loses on"), (open_tasks, "it is open on")):
+        if names:
+            parts.append(f"{phrase[0].upper()}{phrase[1:]} {', '.join(names)}.")
+    runs = (
+        "This is one seed: the intervals say how sure the test examples make it, not what another training would give."
+        if len(samples.seeds) == 1
+        else f"The intervals are over test examples; by seed the difference is {_by_seed(samples, chosen)}."
+    )
+    return " ".join([*parts, runs])
+
+
+def _by_seed(samples: Samples, chosen: str) -> str:
+    values = [samples.difference(chosen, "joint", MEAN, seed)[0] for seed in samples.seeds]
+    return ", ".join(f"{value:+.1f}" for value in values)
+
+
+def _own_tasks(samples: Samples) -> str:
+    experts = [method for method in samples.methods if method.startswith("expert:")]
+    lost = []
+    for task in samples.tasks:
+        best = max(experts, key=lambda method: samples.score(method, task))
+        if best != f"expert:{task}":
+            lost.append(f"{task} (best: {best})")
+    if not lost:
+        return "Each expert is the best expert on its own task."
+    return f"Each expert should be the best expert on its own task; it is not on {', '.join(lost)}."
+
+
+def _joint_losses(samples: Samples) -> str:
+    parts = []
+    for task in samples.tasks:
+        value, low, high = samples.difference("joint", f"expert:{task}", task)
+        parts.append(f"{task} {value:+.1f} [{low:+.1f}, {high:+.1f}]")
+    return f"Conflict in outcome: joint training minus the task's own expert is {'; '.join(parts)} points."
+
+
+def _gradients(conflict: pd.DataFrame) -> str:
+    pairs: dict[tuple[str, str], list[float]] = {}
+    for row in conflict.to_dict("records"):
+        if row["a"] < row["b"]:
+            pairs.setdefault((row["a"], row["b"]), []).append(float(row["corrected"]))
+    means = {pair: sum(values) / len(values) for pair, values in pairs.items()}  # NaN in one seed makes it NaN
+    known = {pair: mean for pair, mean in means.items() if mean == mean}
+    size = int(conflict["batch_size"].iloc[0])
+    if not known:
+        return f"Conflict in gradients at the base (batches of {size}): undetermined for every pair of tasks."
+    lowest, highest = (choice(known, key=lambda pair: known[pair]) for choice in (min, max))
+    unknown = len(means) - len(known)
+    more = f"; {unknown} pairs are undetermined" if unknown else ""
+    return (
+        f"Conflict in gradients at the base (batches of {size}, cosine corrected for noise): from "
+        f"{known[lowest]:+.2f} ({' and '.join(lowest)}) to {known[highest]:+.2f} ({' and '.join(highest)}){more}. "
+        "Below 0 they pull against each other."
+    )
+
+
+def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:
+    best = max(static, key=lambda name: samples.score(name, MEAN))
+    value, low, high = samples.difference(method, best, MEAN)
+    side = "above" if low > 0 else "below" if high < 0 else "not told apart from"
+    return (
+        f"{label(method)} is {side} the best static merge, tuned ones included ({best}, picked on the test scores "
+        f"themselves, in its favour): {value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean."
+    )
+
+
+def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
+    by_stage = costs.groupby("stage")[["examples", "seconds"]].mean()
+    experts = by_stage.loc[[f"train/{task}" for task in samples.tasks]].sum()
+    joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{chosen.replace(':', '-')}"]
+    return (
+        f"Cost: joint training {joint['examples']:,.0f} examples in {joint['seconds']:.0f} s; all experts "
+        f"{experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search {search['examples']:,.0f} more in "
+        f"{search['seconds']:.0f} s. Who has the experts already pays for the search only."
+    )

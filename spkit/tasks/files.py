@@ -1,0 +1,250 @@
+"""Tasks from your own files: CSV, TSV, JSONL or Parquet by path, or a hub data set, described in a TOML file.
+
+    [tasks.faq]
+    kind = "retrieval"
+    train = "faq.csv"                                     # relative to this TOML file
+    columns = {question = "anchor", answer = "positive"}  # their name = our name; others keep theirs
+    prompts = {anchor = "query: "}
+
+    [tasks.intent]
+    kind = "classification"
+    hub = "owner/name"                                    # then train, dev, test are split names there
+    revision = "0123abc"
+    train = "train"
+    test = "test"
+    limit = 2000                                          # at most so many examples per split, drawn by hash
+
+    [tasks.headline]
+    bundled = true
+
+Without `test`, a quarter of the texts of train is kept apart by hash (`test_share = 0.25`), and without `dev`, 15 % of
+the rest (`dev_share = 0.15`). Of a file, only the columns that the kind knows are read.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, concatenate_datasets
+
+from spkit.errors import SpkitError, quoted
+from spkit.tasks.bundled import BUNDLED, check_names, load_bundled
+from spkit.tasks.checks import COLUMNS
+from spkit.tasks.hub import read_hub_split
+from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
+from spkit.tasks.tables import read_table
+from spkit.tasks.task import Task
+
+#: Keys of a task table and the types they may have.
+KEYS: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "train": (str,),
+    "dev": (str,),
+    "test": (str,),
+    "columns": (dict,),
+    "prompts": (dict,),
+    "limit": (int,),
+    "dev_share": (float,),
+    "test_share": (float,),
+    "hub": (str,),
+    "config": (str,),
+    "revision": (str,),
+}
+
+
+def load_task_file(path: str | Path, names: Sequence[str] | None = None) -> dict[str, Task]:
+    """Loads the tasks of a TOML file (the module's docstring shows one).
+
+    Args:
+        path: the TOML file; paths in it are relative to its folder.
+        names: which of its tasks, in this order; all by default. Only these are read.
+
+    Returns:
+        Tasks by name.
+
+    Raises:
+        SpkitError: the file is missing or no TOML, a key or kind is unknown, a data file is missing or unreadable, or
+            the data breaks a rule of `Task`.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpkitError("A task file must be readable.", f"Could not read '{path}': {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
+    tables = content.pop("tasks", None)
+    if content or not isinstance(tables, dict) or not tables:
+        raise SpkitError(
+            "A task file must hold tables `[tasks.<name>]` and nothing else.",
+            f"Found {quoted(content) if content else 'no such table'} in '{path}'.",
+        )
+    chosen = list(tables) if names is None else list(names)
+    check_names(chosen, list(tables), f"tasks of '{path}'")
+    return {name: _build(name, tables[name], path) for name in chosen}
+
+
+def read_split(path: str | Path, kind: str, columns: Mapping[str, str] | None = None) -> Dataset:
+    """Reads one file as a split of a task.
+
+    Args:
+        path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet.
+        kind: "retrieval", "sts", "pair" or "classification": says which columns are read.
+        columns: new names, `{theirs: ours}`; columns not named keep theirs.
+
+    Returns:
+        The split, in the file's order; nothing is written to disk.
+
+    Raises:
+        SpkitError: the file cannot be read, or a column is missing.
+    """
+    if kind not in COLUMNS:
+        raise SpkitError(f"`kind` must be one of {quoted(COLUMNS)}.", f"Found {kind!r}.")
+    table, is_text = read_table(path)
+    chosen = _chosen_columns(list(table), kind, columns or {}, f"'{path}'")
+    values = {ours: table[theirs] for theirs, ours in chosen.items()}
+    if is_text:
+        values = _with_numbers(values, kind, path)
+    parts = [_column(column, cells, path) for column, cells in values.items()]
+    return concatenate_datasets(parts, axis=1)
+
+
+def _column(column: str, cells: list[Any], path: str | Path) -> Dataset:
+    # One column at a time, so that the error can name it.
+    try:
+        return Dataset.from_dict({column: cells})
+    except (ValueError, TypeError) as error:
+        raise SpkitError(
+            "A column must hold values of one type.", f"Column {column!r} of '{path}': {error}."
+        ) from error
+
+
+def _build(name: str, table: Any, path: Path) -> Task:
+    where = f"task {name!r} of '{path}'"
+    if not isinstance(table, dict):
+        raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
+    if "bundled" in table:
+        if table != {"bundled": True} or name not in BUNDLED:
+            raise SpkitError(
+                "A bundled task is written `bundled = true` under its own name, without other keys.",
+                f"Found {table!r} for {where}; bundled are {quoted(BUNDLED)}.",
+            )
+        return load_bundled([name])[name]
+    _check_table(table, where)
+    kind, renames = table["kind"], table.get("columns", {})
+    read = _hub_reader(table, where) if "hub" in table else _file_reader(table, path)
+    given = {split: read(kind, renames, table[split]) for split in ("train", "dev", "test") if split in table}
+    try:
+        for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
+            if split not in given:
+                share = table.get(f"{split}_share", default)
+                given["train"], given[split] = keep_apart(given["train"], kind, share, split)
+        if "limit" in table:
+            given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
+    except SpkitError as error:
+        raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
+    return Task(
+        name=name,
+        kind=kind,
+        train=given["train"],
+        dev=given["dev"],
+        test=given["test"],
+        prompts=table.get("prompts"),
+    )
+
+
+def _check_table(table: Mapping[str, Any], where: str) -> None:
+    check_names(list(table), ["bundled", *KEYS], f"keys of a task table ({where})")
+    for key in ("kind", "train"):
+        if key not in table:
+            raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
+    for key, value in table.items():
+        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
+            types = " or ".join(kind.__name__ for kind in KEYS[key])
+            raise SpkitError(f"`{key}` must be of type {types}.", f"Found {value!r} in {where}.")
+        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
+            raise SpkitError(f"`{key}` must map names to strings.", f"Found {value!r} in {where}.")
+    check_names([table["kind"]], list(COLUMNS), f"kinds of task ({where})")
+    lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
+    lone += [f"{split}_share" for split in ("dev", "test") if split in table and f"{split}_share" in table]
+    if lone:
+        raise SpkitError(
+            "`config` and `revision` belong to `hub`; a share belongs to a split that is not given.",
+            f"Found {quoted(lone)} in {where}.",
+            "Leave them out.",
+        )
+
+
+Reader = Callable[[str, Mapping[str, str], str], Dataset]
+
+
+def _file_reader(table: Mapping[str, Any], path: Path) -> Reader:
+    def read(kind: str, renames: Mapping[str, str], name: str) -> Dataset:
+        return read_split(path.parent / name, kind, renames)
+
+    return read
+
+
+def _hub_reader(table: Mapping[str, Any], where: str) -> Reader:
+    def read(kind: str, renames: Mapping[str, str], name: str) -> Dataset:
+        dataset = read_hub_split(table["hub"], name, table.get("config"), table.get("revision"))
+        chosen = _chosen_columns(dataset.column_names, kind, renames, f"split {name!r} of {table['hub']!r} ({where})")
+        dataset = dataset.select_columns(list(chosen))
+        return dataset.rename_columns({theirs: ours for theirs, ours in chosen.items() if theirs != ours})
+
+    return read
+
+
+def _chosen_columns(found: Sequence[str], kind: str, renames: Mapping[str, str], where: str) -> dict[str, str]:
+    """Their name to our name, for the columns that the kind knows."""
+    check_names(list(renames), list(found), f"columns of {where}")
+    chosen: dict[str, str] = {}
+    for theirs in found:
+        ours = renames.get(theirs, theirs)
+        known = ours in COLUMNS[kind] or (kind == "retrieval" and ours.startswith("negative"))
+        if known or (kind == "sts" and ours == "subset"):
+            if ours in chosen.values():
+                raise SpkitError(
+                    "Each column must have one source.",
+                    f"Found {ours!r} twice in {where}.",
+                    "Rename the other one: `columns = {theirs = ours}`.",
+                )
+            chosen[theirs] = ours
+        elif theirs in renames:
+            raise SpkitError(
+                f"A {kind} task knows the columns {quoted(COLUMNS[kind])}"
+                + {"retrieval": " and 'negative...'.", "sts": " and 'subset'."}.get(kind, "."),
+                f"Found {ours!r} as the new name of {theirs!r} in {where}.",
+            )
+    missing = [column for column in COLUMNS[kind] if column not in chosen.values()]
+    if missing:
+        raise SpkitError(
+            f"A {kind} task needs the columns {quoted(COLUMNS[kind])}.",
+            f"Found {quoted(found) or 'none'} in {where}, without {quoted(missing)}.",
+            "Name them: `columns = {theirs = ours}`.",
+        )
+    return chosen
+
+
+def _with_numbers(values: dict[str, list[Any]], kind: str, path: str | Path) -> dict[str, list[Any]]:
+    """Scores and labels of a file that holds only text; everything else stays text ("1984" is an answer, too)."""
+    result = dict(values)
+    if kind == "sts":
+        result["score"] = [_number(cell, number, path) for number, cell in enumerate(values["score"])]
+    # Only where every label is an integer as Python writes it: "01" and "1" may be two classes.
+    elif "label" in values and all(re.fullmatch(r"0|-?[1-9][0-9]*", cell) for cell in values["label"]):
+        result["label"] = [int(cell) for cell in values["label"]]
+    return result
+
+
+def _number(cell: str, row: int, path: str | Path) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise SpkitError(
+            "Scores must be finite numbers.",
+            f"Found {cell!r} in row {row} (counted from 0), column 'score' of '{path}'.",
+            "Drop the row or fill it in.",
+        ) from None

@@ -1,0 +1,119 @@
+"""Reads a table from a file as plain columns, without caches and without guessing at types."""
+
+import csv
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from spkit.errors import SpkitError, quoted
+
+Columns = dict[str, list[Any]]
+
+
+def read_table(path: str | Path) -> tuple[Columns, bool]:
+    """Reads a CSV, TSV, JSONL or Parquet file.
+
+    The csv module is used where pandas would turn the text "NA" into a missing value and "1984" into a number.
+
+    Args:
+        path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet. Text is UTF-8; the first line of CSV and
+            TSV holds the column names, and quotes work the same in both.
+
+    Returns:
+        (columns, is_text): values by column name, and whether all values are strings that stand for something (CSV,
+        TSV) or typed (JSONL, Parquet).
+
+    Raises:
+        SpkitError: the file is missing, of another format, or broken; with the line.
+    """
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    ending = (suffixes[:-1] if zipped else suffixes)[-1:]
+    reader: Callable[[Iterable[str], Path], Columns] | None = _READERS.get(ending[0]) if ending else None
+    if reader is None and (ending != [".parquet"] or zipped):
+        raise SpkitError(
+            "A data file must end in .csv, .tsv, .jsonl (each also with .gz) or .parquet.", f"Found '{path}'."
+        )
+    try:
+        if reader is None:
+            return _read_parquet(path), False
+        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
+        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
+            return reader(handle, path), ending != [".jsonl"]
+    except SpkitError:
+        raise
+    # pyarrow's errors are ValueErrors or OSErrors; so are wrong encodings and broken gzip files (EOFError apart).
+    except (OSError, ValueError, EOFError) as error:
+        raise SpkitError("A data file must be readable.", f"Could not read '{path}': {error}.") from error
+
+
+def _read_csv(handle: Iterable[str], path: Path) -> Columns:
+    return _delimited(handle, path, ",")
+
+
+def _read_tsv(handle: Iterable[str], path: Path) -> Columns:
+    return _delimited(handle, path, "\t")
+
+
+def _delimited(handle: Iterable[str], path: Path, delimiter: str) -> Columns:
+    # strict: an unclosed quote is an error here, not a text that swallows the rest of the file.
+    reader = csv.reader(handle, delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, [])
+        if not header or len(set(header)) < len(header):
+            raise SpkitError(
+                "The first line must hold the column names, each once.",
+                f"Found {quoted(header) or 'none'} in '{path}'.",
+            )
+        rows = []
+        for row in reader:
+            if len(row) == len(header):
+                rows.append(row)
+            elif row:  # an empty line is no row
+                raise SpkitError(
+                    f"Each row must have {len(header)} values ({quoted(header)}).",
+                    f"Found {len(row)} in line {reader.line_num} of '{path}'.",
+                    "Put values that hold the separator or quotes into quotes.",
+                )
+    except csv.Error as error:
+        raise SpkitError(
+            "A data file must be readable.", f"Could not read line {reader.line_num} of '{path}': {error}."
+        ) from error
+    return {name: [row[number] for row in rows] for number, name in enumerate(header)}
+
+
+def _read_jsonl(handle: Iterable[str], path: Path) -> Columns:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(handle, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise SpkitError("Each line must be JSON.", f"Line {number} of '{path}': {error}.") from error
+        if not isinstance(row, dict):
+            raise SpkitError("Each line must be a JSON object.", f"Found {row!r} in line {number} of '{path}'.")
+        rows.append(row)
+    # A key that some rows lack gives None there; Task names the row if the column is needed.
+    return {name: [row.get(name) for row in rows] for name in _in_order(rows)}
+
+
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow.parquet
+
+    # Not datasets' reader: that one leaves a copy in its cache folder.
+    return pyarrow.parquet.read_table(path).to_pydict()
+
+
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+_READERS: dict[str, Callable[[Iterable[str], Path], Columns]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_jsonl,
+}

@@ -1,0 +1,173 @@
+"""A task: named, of one kind, with its three splits checked before anything is trained."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer
+from torch import nn
+
+from spkit.errors import SpkitError, quoted
+from spkit.tasks.checks import (
+    COLUMNS,
+    TARGET_COLUMN,
+    check_labels_meet,
+    check_prompts,
+    check_split,
+    rows_of,
+    text_columns_of,
+)
+from spkit.tasks.splits import DEV_SHARE, keep_apart
+
+Kind = Literal["retrieval", "sts", "pair", "classification"]
+
+__all__ = ["COLUMNS", "Kind", "Task"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """One thing an embedding model should be good at: a name, a kind, and data to train, choose and test with.
+
+    Everything in the kit takes tasks: training and probes read `train`, choices are made on `dev`, and `test` is only
+    ever scored. The data is checked here, once, so that no later step meets a missing column or a NaN score.
+
+    Args:
+        name: what the task is called in tables, figures and errors.
+        kind: what an example is, and so which loss and which metric belong to it. "retrieval": columns `anchor`,
+            `positive`, and any number of `negative...`; "sts": `sentence1`, `sentence2`, `score` (any finite range,
+            higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none); "classification": `text`,
+            `label` (integers or strings).
+        train: examples to train on and to draw probes from.
+        dev: examples on which steps, settings and positions are chosen. Without it 15 % of the texts of `train` are
+            kept apart by a hash of the text, and `train` holds the rest.
+        test: examples that are only scored.
+        prompts: text put in front of a column's texts, by column; columns without an entry get none.
+        loss: makes the loss from a model, in place of the kind's default.
+
+    An sts task may have a column `subset` (str): its parts are scored apart as well as together. Columns that the kind
+    does not know stay in the splits and are not used; `columns` lists those that are.
+
+    Raises:
+        SpkitError: an unknown kind, a missing column, an empty split, a text that is no string or empty, a score that
+            is no finite number, a label that cannot be one, a prompt for a column that holds no text, or too few
+            examples to keep a dev part apart.
+
+    Warns:
+        UserWarning: texts stand in train and in test; the message gives their number.
+
+    Example:
+        >>> from datasets import Dataset
+        >>> train = Dataset.from_dict(
+        ...     {"anchor": [f"question {i}" for i in range(40)], "positive": [f"answer {i}" for i in range(40)]}
+        ... )
+        >>> test = Dataset.from_dict({"anchor": ["how?"], "positive": ["so."]})
+        >>> task = Task(name="faq", kind="retrieval", train=train, test=test)
+        >>> len(task.train) + len(task.dev), len(task.dev) > 0, task.text_columns
+        (40, True, ['anchor', 'positive'])
+    """
+
+    name: str
+    kind: Kind
+    train: Dataset
+    dev: Dataset | None = None
+    test: Dataset
+    prompts: Mapping[str, str] | None = None
+    loss: Callable[[SentenceTransformer], nn.Module] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
+        if self.kind not in get_args(Kind):
+            raise SpkitError(
+                f"`kind` must be one of {quoted(get_args(Kind))}.", f"Found {self.kind!r} in task {self.name!r}."
+            )
+        given = {"train": self.train, "test": self.test} | ({} if self.dev is None else {"dev": self.dev})
+        for split, dataset in given.items():
+            check_split(self.name, self.kind, split, dataset)
+        self._warn_of_overlap()
+        if self.dev is None:
+            self._keep_dev_apart()
+        if self.kind == "classification":
+            check_labels_meet(self.name, self.splits)
+        if self.prompts is not None:
+            check_prompts(self.name, self.prompts, self.text_columns)
+            object.__setattr__(self, "prompts", dict(self.prompts))
+
+    @property
+    def splits(self) -> dict[str, Dataset]:
+        """The three splits by name: "train", "dev", "test"."""
+        if self.dev is None:
+            raise SpkitError("A task is complete when it has a dev part.", f"Task {self.name!r} has none yet.")
+        return {"train": self.train, "dev": self.dev, "test": self.test}
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns of `train` that hold texts, in order, negatives last."""
+        return text_columns_of(self.kind, self.train.column_names)
+
+    @property
+    def target_column(self) -> str | None:
+        """The column that holds the score ("sts") or the label ("pair", "classification"); None for retrieval."""
+        return TARGET_COLUMN[self.kind]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns a loss reads, in order: the texts, then the score or label."""
+        return self.text_columns + ([] if self.target_column is None else [self.target_column])
+
+    def fingerprint(self) -> str:
+        """Hash of name, kind, prompts and the contents of the three splits.
+
+        It is the same in every process and on every machine, so a study's stage can tell from it whether its input
+        changed. The loss is code, and is not in it.
+
+        Returns:
+            sha256 in hexadecimal, 64 characters.
+        """
+        digest = hashlib.sha256()
+
+        def add(value: object) -> None:
+            # One JSON value a line: no two different sequences of values give the same bytes. ASCII, since escapes
+            # keep apart what UTF-8 cannot encode; repr for what JSON does not know (dates in an unused column).
+            digest.update(json.dumps(value, ensure_ascii=True, sort_keys=True, default=repr).encode() + b"\n")
+
+        add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {})})
+        for split, dataset in self.splits.items():
+            columns = sorted(dataset.column_names)
+            add([split, columns, len(dataset)])
+            for row in rows_of(dataset, columns):
+                add([row[column] for column in columns])
+        return digest.hexdigest()
+
+    def _keep_dev_apart(self) -> None:
+        try:
+            train, dev = keep_apart(self.train, self.kind, DEV_SHARE, "dev")
+            for split, dataset in (("train", train), ("dev", dev)):
+                check_split(self.name, self.kind, split, dataset)
+        except SpkitError as error:
+            raise SpkitError(
+                f"Task {self.name!r} has no `dev`, so a part of train is kept apart.", str(error)
+            ) from None
+        object.__setattr__(self, "train", train)
+        object.__setattr__(self, "dev", dev)
+
+    def _warn_of_overlap(self) -> None:
+        # Negatives are left out: a wrong answer that is seen in training gives nothing away about the test pairs.
+        own = [column for column in COLUMNS[self.kind] if column != self.target_column]
+        train, test = (
+            {text for row in rows_of(split, own) for text in row.values()} for split in (self.train, self.test)
+        )
+        both = sorted(train & test)
+        if both:
+            texts = "1 text stands" if len(both) == 1 else f"{len(both)} texts stand"
+            warnings.warn(
+                f"Task {self.name!r}: {texts} in train and in test, e.g. {both[0][:60]!r}. "
+                "Scores on test will look better than they are; drop these from one of the two.",
+                UserWarning,
+                # Warner, __post_init__, the dataclass's __init__: the user's line is the fourth.
+                stacklevel=4,
+            )

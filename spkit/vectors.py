@@ -1,0 +1,413 @@
+"""Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from spkit import sparsify, storage
+from spkit.errors import SpkitError, quoted
+from spkit.hashing import weights_hash
+from spkit.layout import Layout
+from spkit.models import check_fits, copy_model, load_model
+
+#: One coefficient a task (in order, or by name), or that for each module by its name.
+Coefficients = Sequence[float] | Mapping[str, float] | Tensor | np.ndarray | pd.Series | pd.DataFrame
+ModuleCoefficients = Mapping[str, Coefficients]
+
+#: Columns of the matrix that are taken into float64 at a time.
+_BLOCK = 1 << 20
+
+
+def _holds_several(value: Any) -> bool:
+    return isinstance(value, Mapping) or np.ndim(value) > 0
+
+
+class TaskVectors:
+    """N task vectors over one base, as the rows of a matrix.
+
+    Every merge in the span is θ0 + Σ c_i V_i, so that N coefficients and the Gram matrix describe it; this class is
+    where coefficients become models and gradients become coefficients' gradients.
+
+    Args:
+        base: θ0.
+        names: one name for each vector, in order.
+        matrix: the vectors, float32; may be memory-mapped, and is only read.
+        base_hash: `weights_hash(base)`, where it is known already.
+
+    Raises:
+        SpkitError: names and matrix do not fit each other or the base, or a value is not finite.
+
+    References:
+        Ilharco et al., "Editing Models with Task Arithmetic", arXiv 2212.04089, section 2.
+    """
+
+    def __init__(
+        self,
+        base: SentenceTransformer,
+        names: Sequence[str],
+        matrix: Float[Tensor, "N P"],
+        base_hash: str | None = None,
+    ) -> None:
+        self.base = base
+        self.names = tuple(names)
+        self.matrix = matrix
+        self.layout = Layout.of(base)
+        self.base_hash = base_hash or weights_hash(base)
+        self._base_flat: Tensor | None = None
+        self._grams: dict[str, Tensor] | None = None
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise SpkitError(
+                "Task vectors must have names that differ.", f"Found {quoted(self.names)}.", "Give each its own name."
+            )
+        if tuple(matrix.shape) != (len(self.names), self.layout.size):
+            raise SpkitError(
+                "The matrix must have one row per name and one column per parameter of the base.",
+                f"Found shape {tuple(matrix.shape)} for {len(self.names)} names and {self.layout.size} parameters.",
+                "Build it with `TaskVectors.from_models`.",
+            )
+        for name, row in zip(self.names, matrix, strict=True):
+            if torch.isfinite(row.sum()):  # quick; large finite values may overflow it
+                continue
+            bad = [key for key, place in self.layout.slices.items() if not torch.isfinite(row[place]).all()]
+            if bad:
+                raise SpkitError(
+                    "Task vectors must be finite.",
+                    f"Found values that are not in {name!r}, parameters {quoted(bad[:3])}.",
+                    "Train that expert again.",
+                )
+
+    @classmethod
+    def from_models(
+        cls, base: SentenceTransformer | str | Path, models: Mapping[str, SentenceTransformer | str | Path]
+    ) -> "TaskVectors":
+        """Subtract the base from each model.
+
+        Args:
+            base: the model that all of them were trained from, or its folder or id.
+            models: name of each task vector to its model, folder or hub id; the order is kept.
+
+        Returns:
+            The task vectors.
+
+        Raises:
+            SpkitError: a model that is no fine-tune of the base (modules, tokenizer, keys, shapes, tied weights,
+                origin), or that equals it.
+
+        Example:
+            >>> from spkit import load_base
+            >>> base, expert = load_base("minilm-l3"), load_base("minilm-l3")
+            >>> with torch.no_grad():
+            ...     _ = next(expert.parameters()).add_(0.01)
+            >>> TaskVectors.from_models(base, {"faq": expert}).names
+            ('faq',)
+        """
+        if not models:
+            raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
+        base = load_model(base)
+        layout, base_hash = Layout.of(base), weights_hash(base)
+        loaded = {name: load_model(model) for name, model in models.items()}
+        for name, model in loaded.items():  # all of them, before any work is done
+            check_fits(base, model, name, base_hash)
+        matrix = torch.empty(len(loaded), layout.size)
+        base_flat = layout.flatten(dict(base.named_parameters()))
+        for row, (name, model) in zip(matrix, loaded.items(), strict=True):
+            row.copy_(layout.flatten(dict(model.named_parameters())) - base_flat)
+            if not row.any():
+                raise SpkitError(
+                    "An expert must differ from the base.",
+                    f"Found {name!r} equal to the base in every weight.",
+                    "Train it, or leave it out.",
+                )
+        return cls(base, list(loaded), matrix, base_hash)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"TaskVectors({quoted(self.names)}; {self.num_parameters:,} parameters)"
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of each vector."""
+        return self.layout.size
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Names of the modules that a module-wise merge gives coefficients of their own."""
+        return tuple(self.layout.modules)
+
+    def gram(self, by: Literal["module"] | None = None) -> Tensor | dict[str, Tensor]:
+        """Inner products of the task vectors, accumulated in float64.
+
+        Args:
+            by: None for the whole vectors, `"module"` for each module on its own.
+
+        Returns:
+            Float64 tensor of shape [N, N], or one for each module; these sum to the whole.
+
+        References:
+            arXiv 2410.15035: everything the paths need of the vectors.
+        """
+        if by not in (None, "module"):
+            raise SpkitError("`by` must be None or 'module'.", f"Found {by!r}.", "Pass one of the two.")
+        if self._grams is None:
+            self._grams = {
+                name: sum(
+                    (block.double() @ block.double().T for block in self._blocks(places)),
+                    torch.zeros(len(self), len(self), dtype=torch.float64),
+                )
+                for name, places in self.layout.modules.items()
+            }
+        if by == "module":
+            return {name: gram.clone() for name, gram in self._grams.items()}
+        return torch.stack(list(self._grams.values())).sum(0)
+
+    def _blocks(self, places: Sequence[slice]) -> Iterator[Float[Tensor, "N block"]]:
+        for place in places:
+            for start in range(place.start, place.stop, _BLOCK):
+                yield self.matrix[:, start : min(start + _BLOCK, place.stop)]
+
+    def norms(self) -> pd.Series:
+        """Length ‖V_i‖ of each task vector, by name."""
+        gram = self.gram()
+        assert isinstance(gram, Tensor)
+        return pd.Series(gram.diagonal().sqrt().numpy(), index=list(self.names), name="norm")
+
+    def cosines(self) -> pd.DataFrame:
+        """Cosine of the angle between each two task vectors; NaN where one is zero."""
+        gram = self.gram()
+        assert isinstance(gram, Tensor)
+        norms = gram.diagonal().sqrt()
+        values = (gram / torch.outer(norms, norms)).numpy()
+        return pd.DataFrame(values, index=list(self.names), columns=list(self.names))
+
+    def coefficients(self, given: Coefficients | ModuleCoefficients) -> Float[Tensor, "M N"]:
+        """Coefficients in any accepted form, as a float64 tensor: one row, or one row a module.
+
+        Args:
+            given: numbers in order, a mapping or Series by task, a mapping from module to these, or a DataFrame
+                modules × tasks.
+
+        Returns:
+            Shape [1, N] for one coefficient a task, [M, N] for module-wise ones, rows in the order of `modules`.
+
+        Raises:
+            SpkitError: a number or name too many or too few, or a value that is no finite number.
+        """
+        if isinstance(given, pd.DataFrame):
+            self._check_names("module", [str(name) for name in given.index], self.modules)
+            given = {str(module): row for module, row in given.iterrows()}
+        if isinstance(given, Mapping) and any(_holds_several(value) for value in given.values()):
+            self._check_names("module", list(given), self.modules)
+            rows = [self._row(given[module]) for module in self.modules]  # pyright: ignore[reportArgumentType]
+            return torch.stack(rows)
+        if isinstance(given, Tensor | np.ndarray) and given.ndim == 2:
+            if given.shape[0] not in (1, len(self.modules)):
+                raise SpkitError(
+                    "Module-wise `coefficients` must have one row per module.",
+                    f"Found {given.shape[0]} for {len(self.modules)} modules ({quoted(self.modules)}).",
+                    "Pass a mapping from module to coefficients.",
+                )
+            return torch.stack([self._row(row) for row in given])
+        return self._row(given)[None]  # pyright: ignore[reportArgumentType]
+
+    def _row(self, given: Coefficients) -> Float[Tensor, " N"]:
+        if isinstance(given, pd.Series):
+            self._check_names("task vector", [str(name) for name in given.index], self.names)
+            given = {str(name): float(value) for name, value in given.items()}
+        if isinstance(given, Mapping):
+            self._check_names("task vector", list(given), self.names)
+            given = [given[name] for name in self.names]
+        try:
+            row = given if isinstance(given, Tensor) else torch.as_tensor(given, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise SpkitError(
+                "`coefficients` must be numbers.",
+                f"Found {given!r} for {quoted(self.names)}.",
+                f"Pass {len(self)} numbers in this order, or a mapping by name.",
+            ) from error
+        row = row.detach().to("cpu", torch.float64)
+        if tuple(row.shape) != (len(self),):
+            raise SpkitError(
+                "`coefficients` must have one entry per task vector.",
+                f"Found {row.numel()} for {len(self)} task vectors ({quoted(self.names)}).",
+                f"Pass {len(self)} numbers in this order, or a mapping by name.",
+            )
+        if not torch.isfinite(row).all():
+            raise SpkitError(
+                "`coefficients` must be finite.",
+                f"Found {row.tolist()} for {quoted(self.names)}.",
+                "Pass finite numbers.",
+            )
+        return row
+
+    @staticmethod
+    def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:
+        if len(given) != len(known) or set(given) != set(known):
+            raise SpkitError(
+                f"`coefficients` given by name must name each {kind} once.",
+                f"Found {quoted(given)} for {quoted(known)}.",
+                "Name each of them.",
+            )
+
+    def flat(self, coefficients: Coefficients | ModuleCoefficients) -> Float[Tensor, " P"]:
+        """The parameters θ0 + V·c as one flat float32 vector."""
+        rows = self.coefficients(coefficients).float()
+        if self._base_flat is None:
+            self._base_flat = self.layout.flatten(dict(self.base.named_parameters()))
+        if not rows.any():  # θ0 bit for bit: -0.0 + 0.0 would lose its sign, and the model another hash
+            return self._base_flat.clone()
+        if len(rows) == 1:
+            return torch.addmv(self._base_flat, self.matrix.T, rows[0])
+        out = self._base_flat.clone()
+        for row, places in zip(rows, self.layout.modules.values(), strict=True):
+            for place in places:
+                out[place].addmv_(self.matrix[:, place].T, row)
+        return out
+
+    def at(self, coefficients: Coefficients | ModuleCoefficients) -> SentenceTransformer:
+        """A new model at the position θ0 + Σ c_i V_i.
+
+        Args:
+            coefficients: one per task vector (numbers in order, or by name); a mapping from each module to such, or a
+                DataFrame modules × tasks, for module-wise merges. Zero is the base, one-hot the expert.
+
+        Returns:
+            A model of its own; base and vectors are left as they are.
+
+        Raises:
+            SpkitError: wrong length or names, or values that are not finite.
+        """
+        model = copy_model(self.base)
+        self.write(coefficients, model)
+        return model
+
+    def write(self, coefficients: Coefficients | ModuleCoefficients, model: SentenceTransformer) -> None:
+        """Move an existing copy of the base to a position, in place."""
+        self.layout.write(self.flat(coefficients), model)
+
+    def project(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, " N"]:
+        """Inner product of a gradient with each task vector: the gradient of the loss with respect to the coefficients.
+
+        ∂L/∂c_i = ⟨∂L/∂θ, V_i⟩ is exact for every merge θ0 + V·c and needs no graph through the merge.
+
+        Args:
+            gradients: from the name in `named_parameters()` to its gradient; a parameter may be missing, or be None,
+                only where backward gave it none, and then counts as zero.
+
+        Returns:
+            Float64 tensor of shape [N].
+
+        Raises:
+            SpkitError: an unknown name or another shape.
+        """
+        return self.project_modules(gradients).sum(0)
+
+    def project_modules(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, "M N"]:
+        """`project` for each module on its own; the rows sum to it."""
+        unknown = [name for name in gradients if name not in self.layout.slices]
+        if unknown:
+            raise SpkitError(
+                "`gradients` must be named as in the base's `named_parameters()`.",
+                f"Found the unknown names {quoted(unknown[:3])}.",
+                "Pass {name: parameter.grad for name, parameter in model.named_parameters()}.",
+            )
+        rows = {module: torch.zeros(len(self), dtype=torch.float64) for module in self.modules}
+        for (name, place), shape in zip(self.layout.slices.items(), self.layout.shapes, strict=True):
+            gradient = gradients.get(name)
+            if gradient is None:
+                continue
+            if tuple(gradient.shape) != shape:
+                raise SpkitError(
+                    "Each gradient must have its parameter's shape.",
+                    f"Found {tuple(gradient.shape)} for {name!r} of shape {shape}.",
+                    "Pass `parameter.grad` as it is.",
+                )
+            flat = gradient.detach().to("cpu", torch.float32).flatten()
+            rows[self.layout.module_by_name[name]] += (self.matrix[:, place] @ flat).double()
+        return torch.stack(list(rows.values()))
+
+    def select(self, names: Sequence[str]) -> "TaskVectors":
+        """Some of the vectors, in the order given."""
+        missing = [name for name in names if name not in self.names]
+        if missing or not names:
+            raise SpkitError(
+                "`names` must be names of task vectors.",
+                f"Found {quoted(missing) or 'none'}, where there are {quoted(self.names)}.",
+                "Pass some of these.",
+            )
+        return TaskVectors(self.base, names, self.matrix[[self.names.index(name) for name in names]], self.base_hash)
+
+    def trim(self, density: float, scope: Literal["tensor", "vector"] = "tensor") -> "TaskVectors":
+        """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
+
+        Args:
+            density: share of the entries that stays, above 0 and up to 1.
+            scope: the share holds in every parameter tensor, or over the whole vector as in the paper.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yadav et al., "TIES-Merging", arXiv 2306.01708, section 4, "Trim".
+        """
+        places = list(self.layout.slices.values()) if scope == "tensor" else [slice(0, self.layout.size)]
+        return self._with(sparsify.trim(self.matrix, density, places, scope))
+
+    def elect(self) -> "TaskVectors":
+        """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
+
+        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yadav et al., arXiv 2306.01708, section 4, "Elect" and "Disjoint Merge".
+        """
+        return self._with(sparsify.elect(self.matrix))
+
+    def drop(self, p: float, seed: int = 0) -> "TaskVectors":
+        """Set a random share of the entries to zero and rescale the rest by 1/(1 − p), so that the mean is kept (DARE).
+
+        Args:
+            p: share that is dropped, at least 0 and below 1.
+            seed: decides which.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
+        """
+        return self._with(sparsify.drop(self.matrix, p, seed))
+
+    def _with(self, matrix: Float[Tensor, "N P"]) -> "TaskVectors":
+        return TaskVectors(self.base, self.names, matrix, self.base_hash)
+
+    def save(self, folder: str | Path) -> None:
+        """Write base, names, hash and matrix to a folder that works alone.
+
+        Written beside the target and renamed when whole, so that a broken write leaves what was there.
+
+        Raises:
+            SpkitError: the folder exists and holds something else than task vectors.
+        """
+        storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "TaskVectors":
+        """Read a folder that `save` wrote; the matrix stays memory-mapped.
+
+        Raises:
+            SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
+        """
+        base, names, matrix, base_hash = storage.load(Path(folder))
+        return cls(base, names, matrix, base_hash)

@@ -1,0 +1,337 @@
+"""Figures: rules from result files to files, the same byte for byte, that leave matplotlib as they found it."""
+
+import json
+from itertools import combinations, product
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from spkit.errors import SpkitError
+from spkit.figures import (
+    check_figures,
+    draw_figures,
+    figure,
+    figure_names,
+    summary_table,
+    to_markdown,
+)
+from spkit.figures.registry import forget
+from spkit.figures.results import family, method_label, ordered_methods
+
+NAMES = ["methods", "differences", "conflict", "geometry", "trajectory", "coefficients"]
+TASKS = ("faq", "sts", "topic")
+MERGES = ("average", "task_arithmetic_tuned", "ties")
+SEARCHES = ("self_position", "self_position:module")
+METHODS = ("base", *(f"expert:{task}" for task in TASKS), "joint", *MERGES, *SEARCHES)
+METRICS = {"faq": "ndcg_at_10", "sts": "cosine_spearman", "topic": "accuracy", "mean": "mean"}
+
+
+def write_results(folder: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
+    """A finished study: one pair of tasks is undetermined in every seed, another in the first of several only."""
+    random = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    scores, comparisons, conflict, geometry, history, coefficients = [], [], [], [], [], []
+    for seed in seeds:
+        for method, task in product(METHODS, (*TASKS, "mean")):
+            score = random.uniform(30, 90)
+            scores.append((method, task, METRICS[task], score, score - 3, score + 2, seed))
+            if task == "sts":
+                scores.append((method, task, "cosine_spearman:words", score - 9, score - 12, score - 6, seed))
+            for against in ("joint", *(MERGES if method in SEARCHES else ())):
+                if against != method:
+                    difference = random.normal(MERGES.index(against) if against in MERGES else 0, 0.1)
+                    comparisons.append((method, against, task, difference, difference - 1, difference + 1, seed))
+        for a, b in combinations(TASKS, 2):
+            unknown = (a, b) == ("sts", "topic") or ((a, b) == ("faq", "sts") and len(seeds) > 1 and seed == seeds[0])
+            corrected = np.nan if unknown else random.uniform(-0.5, 0.5)
+            interval = corrected - 0.1, corrected + 0.1
+            conflict.append((a, b, random.uniform(-0.3, 0.3), corrected, *interval, 0.8, 0.6, 16, 32, seed))
+            norms = {task: 1.0 + TASKS.index(task) + 0.1 * seed for task in TASKS}
+            geometry.append((a, b, random.uniform(0, 0.2), norms[a], norms[b], seed))
+        for method, steps in zip(SEARCHES, (6, 12), strict=True):
+            for step, task in product(range(1, steps + 1), TASKS):
+                history.append((method, step, 2 / step + seed, task, 1.0, 0.1 * step, 0.5, 0.1, seed))
+            for module, task in product(("model",) if method == "self_position" else ("embeddings", "layer.0"), TASKS):
+                coefficients.append((method, module, task, random.uniform(0, 1), seed))
+    tables = {
+        "scores": ("method task metric score low high seed", scores),
+        "comparisons": ("method against task difference low high seed", comparisons),
+        "conflict": ("a b cosine corrected low high ceiling_a ceiling_b batches batch_size seed", conflict),
+        "geometry": ("a b cosine norm_a norm_b seed", geometry),
+        "history": ("method step loss task task_loss coefficient gradient_norm seconds seed", history),
+        "coefficients": ("method module task coefficient seed", coefficients),
+    }
+    for name, (columns, rows) in tables.items():
+        pd.DataFrame(rows, columns=columns.split()).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    return write_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def drawn(results, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("drawn")
+    draw_figures(results, output)
+    return output
+
+
+def caption(output: Path, name: str) -> str:
+    return json.loads((output / f"{name}.json").read_text(encoding="utf-8"))["caption"]
+
+
+def test_figures_are_listed_in_order():
+    assert figure_names() == NAMES
+
+
+def test_each_figure_is_four_files_and_nothing_else(drawn):
+    expected = {f"{name}{suffix}" for name in NAMES for suffix in (".pdf", ".png", ".csv", ".json")}
+    assert {path.name for path in drawn.iterdir()} == expected
+    assert all((drawn / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in NAMES)
+    for name in NAMES:
+        pdf = (drawn / f"{name}.pdf").read_bytes()
+        assert b"CreationDate" not in pdf
+        assert b"/FontFile2" in pdf  # TrueType (font type 42)
+        assert b"/Type3" not in pdf
+
+
+def test_a_second_drawing_is_the_same_and_the_check_agrees(results, drawn):
+    before = {path.name: path.read_bytes() for path in drawn.iterdir()}
+    assert check_figures(results, drawn) == []
+    draw_figures(results, drawn, only=["conflict", "methods"])
+    assert {path.name: path.read_bytes() for path in drawn.iterdir()} == before
+
+
+def test_a_users_settings_neither_change_a_figure_nor_are_changed(results, drawn):
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 30, "image.cmap": "jet"}):
+        before = dict(mpl.rcParams)
+        assert check_figures(results, drawn, only=["methods", "geometry", "trajectory"]) == []
+        assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+
+
+def test_figures_have_the_width_of_a_column_or_two(drawn):
+    for name in NAMES:
+        assert plt.imread(drawn / f"{name}.png").shape[1] in (650, 1350)  # 3.25 and 6.75 inches at 200 dots an inch
+
+
+def test_provenance_names_inputs_code_versions_and_seeds(results, drawn):
+    record = json.loads((drawn / "methods.json").read_text(encoding="utf-8"))
+    assert record["figure"] == "methods"
+    assert record["seeds"] == [0, 1, 2]
+    assert set(record["inputs"]) == {"scores.csv"}
+    assert {"methods.py", "style.py", "spkit.mplstyle"} <= set(record["code"])
+    assert {"spkit", "matplotlib", "seaborn"} <= set(record["versions"])
+    assert "3 seeds (0, 1, 2)" in record["caption"]
+    assert str(results) not in json.dumps(record)
+
+
+def test_the_check_tells_what_changed(results, drawn, tmp_path):
+    changed = write_results(tmp_path / "changed")
+    table = pd.read_csv(changed / "geometry.csv")
+    table.loc[0, "cosine"] += 0.3
+    table.to_csv(changed / "geometry.csv", index=False)
+    (found,) = check_figures(changed, drawn)
+    assert found.startswith("geometry: ")
+    for part in ("geometry.pdf differs", "geometry.png differs", "geometry.csv differs", "inputs geometry.csv"):
+        assert part in found
+
+
+def test_the_check_compares_all_four_files(results, drawn, tmp_path):
+    for name in ("methods", "conflict"):
+        for suffix in (".pdf", ".png", ".csv", ".json"):
+            (tmp_path / f"{name}{suffix}").write_bytes((drawn / f"{name}{suffix}").read_bytes())
+    (tmp_path / "conflict.pdf").unlink()
+    (tmp_path / "methods.json").write_text("{}", encoding="utf-8")
+    found = check_figures(results, tmp_path, only=["methods", "conflict"])
+    assert found[0].startswith("methods: methods.json differs in caption")
+    assert found[1] == "conflict: conflict.pdf is missing"
+
+
+def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
+    folder = write_results(tmp_path / "results", seeds=(0,))
+    for name in ("scores", "comparisons", "history", "coefficients", "conflict"):
+        (folder / f"{name}.csv").unlink()
+    assert {path.stem for path in draw_figures(folder, tmp_path / "out")} == {"geometry"}
+    told = capsys.readouterr().err
+    assert told.count("is left out") == 5
+    assert "'conflict' is left out" in told
+    with pytest.raises(SpkitError, match=r"'conflict' must have data to draw.*holds no 'conflict.csv'"):
+        draw_figures(folder, tmp_path / "out", only=["conflict"])
+    # A figure whose data is gone must not pass for one that is up to date.
+    (tmp_path / "out" / "conflict.png").write_bytes(b"old")
+    (found,) = check_figures(folder, tmp_path / "out")
+    assert "conflict: " in found
+    assert "Yet there is 'conflict.png'" in found
+
+
+def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, capsys):
+    folder = write_results(tmp_path / "results", seeds=(0,))
+    for name in NAMES:
+        source = {"methods": "scores", "differences": "comparisons", "trajectory": "history"}.get(name, name)
+        pd.read_csv(folder / f"{source}.csv").iloc[:0].to_csv(folder / f"{source}.csv", index=False)
+    assert draw_figures(folder, tmp_path / "out") == []
+    assert capsys.readouterr().err.count("is left out") == len(NAMES)
+    with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
+        draw_figures(folder, tmp_path / "out", only=["coefficients"])
+
+
+def test_errors_name_what_there_is(results, tmp_path):
+    with pytest.raises(SpkitError, match=r"Found 'histogram'.*'methods', 'differences'"):
+        draw_figures(results, tmp_path, only=["histogram", "methods"])
+    with pytest.raises(SpkitError, match="folder of a finished study"):
+        check_figures(results / "nowhere", tmp_path)
+    folder = write_results(tmp_path / "broken")
+    table = pd.read_csv(folder / "scores.csv")
+    table.drop(columns="low").to_csv(folder / "scores.csv", index=False)
+    with pytest.raises(SpkitError, match="Missing: 'low'"):
+        draw_figures(folder, tmp_path, only=["methods"])
+    pd.concat([table, table.tail(1)]).to_csv(folder / "scores.csv", index=False)
+    with pytest.raises(SpkitError, match="Found 1 more; the first has method='self_position:module', task='mean'"):
+        draw_figures(folder, tmp_path, only=["methods"])
+
+
+def test_the_scores_drawn_are_the_main_metrics_and_their_means(results, drawn):
+    data = pd.read_csv(drawn / "methods.csv")
+    source = pd.read_csv(results / "scores.csv").query("metric != 'cosine_spearman:words'")
+    assert len(data) == len(METHODS) * 4 * (3 + 1)  # tasks and their mean, seeds and their mean
+    means = source.groupby(["method", "task"])[["score", "low", "high"]].mean()
+    shown = data.query("seed == 'mean'").set_index(["method", "task"])[["score", "low", "high"]]
+    pd.testing.assert_frame_equal(shown.sort_index(), means.sort_index())
+    seeds = data.query("seed != 'mean'").astype({"seed": int}).set_index(["method", "task", "seed"])["score"]
+    pd.testing.assert_series_equal(
+        seeds.sort_index(), source.set_index(["method", "task", "seed"])["score"].sort_index()
+    )
+
+
+def test_undetermined_cosines_stay_undetermined(results, drawn):
+    cells = pd.read_csv(drawn / "conflict.csv").set_index(["row", "column"])
+    source = pd.read_csv(results / "conflict.csv")
+    nowhere, somewhere, everywhere = cells.loc[[("topic", "sts"), ("sts", "faq"), ("topic", "faq")]].to_dict("records")
+    assert nowhere["determined"] == 0
+    assert all(np.isnan(nowhere[name]) for name in ("corrected", "low", "high"))
+    assert (somewhere["determined"], somewhere["seeds"]) == (2, 3)
+    assert somewhere["corrected"] == pytest.approx(source.query("a == 'faq' and b == 'sts'")["corrected"].mean())
+    assert everywhere["determined"] == 3
+    assert "16 batches of 32 examples" in caption(drawn, "conflict")
+    assert "Undetermined" in caption(drawn, "conflict")
+
+
+def test_a_pair_given_in_both_orders_and_with_itself_is_one_cell(results, drawn, tmp_path):
+    folder = write_results(tmp_path / "results")
+    table = pd.read_csv(folder / "conflict.csv")
+    own = table.assign(b=table["a"], corrected=1.0).drop_duplicates(["a", "seed"])
+    pd.concat([table, table.rename(columns={"a": "b", "b": "a"}), own]).to_csv(folder / "conflict.csv", index=False)
+    draw_figures(folder, tmp_path, only=["conflict"])
+    for suffix in (".csv", ".png"):
+        assert (tmp_path / f"conflict{suffix}").read_bytes() == (drawn / f"conflict{suffix}").read_bytes()
+
+
+def test_norms_and_cosines_are_drawn(drawn):
+    data = pd.read_csv(drawn / "geometry.csv")
+    norms = data.query("measure == 'norm' and seed == 'mean'").set_index("a")["value"]
+    assert norms.to_dict() == pytest.approx({"faq": 1.1, "sts": 2.1, "topic": 3.1})
+    assert len(data.query("measure == 'cosine' and seed == 'mean'")) == 3
+
+
+def test_the_path_is_drawn_with_a_mean_over_the_steps_all_seeds_reached(results, tmp_path):
+    folder = write_results(tmp_path / "results")
+    history = pd.read_csv(folder / "history.csv")
+    short = history["method"].eq("self_position") & history["seed"].eq(1) & history["step"].gt(4)
+    history[~short].to_csv(folder / "history.csv", index=False)
+    draw_figures(folder, tmp_path, only="trajectory")
+    data = pd.read_csv(tmp_path / "trajectory.csv")
+    loss = data.query("measure == 'loss' and seed == 'mean' and method == 'self_position'")
+    assert loss["step"].tolist() == [1, 2, 3, 4]
+    assert loss["value"].tolist() == pytest.approx([2 / step + 1 for step in (1, 2, 3, 4)])  # seeds 0, 1, 2 add 1
+    assert loss["running_mean"].iloc[1] == pytest.approx(loss["value"].iloc[:3].mean())
+    coefficients = data.query("measure == 'coefficient' and method == 'self_position:module' and task == 'sts'")
+    assert set(coefficients["seed"]) == {"0", "1", "2", "mean"}
+
+
+def test_coefficients_begin_with_the_whole_model(drawn):
+    data = pd.read_csv(drawn / "coefficients.csv")
+    assert list(dict.fromkeys(data["module"])) == ["whole model", "embeddings", "layer.0"]
+    assert (data["lowest"] <= data["coefficient"]).all()
+    assert (data["coefficient"] <= data["highest"]).all()
+
+
+def test_the_search_is_compared_with_the_merge_it_beats_least(drawn):
+    data = pd.read_csv(drawn / "differences.csv")
+    joint, static = (data[data["panel"] == name] for name in ("joint", "best static merge"))
+    assert set(joint["method"]) == set(METHODS) - {"joint"}
+    assert set(joint["task"]) == {"mean"}
+    assert set(static["against"]) == {"average"}  # the differences were made to grow with the place in MERGES
+    assert set(static["method"]) == set(SEARCHES)
+    assert set(static["task"]) == {*TASKS, "mean"}
+
+
+def test_one_seed_is_drawn_once(tmp_path):
+    folder = write_results(tmp_path / "results", seeds=(7,))
+    assert len(draw_figures(folder, tmp_path)) == 4 * len(NAMES)
+    for name in ("methods", "differences", "geometry", "trajectory"):
+        assert set(pd.read_csv(tmp_path / f"{name}.csv")["seed"]) == {"mean"}
+        assert "one seed (7)" in caption(tmp_path, name)
+
+
+def test_bounds_below_zero_and_missing_intervals_are_drawn(tmp_path):
+    folder = write_results(tmp_path / "results")
+    scores = pd.read_csv(folder / "scores.csv")
+    scores.loc[scores["task"] == "mean", ["low", "high"]] = np.nan
+    scores[scores["method"] != "joint"].to_csv(folder / "scores.csv", index=False)
+    coefficients = pd.read_csv(folder / "coefficients.csv")
+    coefficients["coefficient"] -= 0.5
+    coefficients.to_csv(folder / "coefficients.csv", index=False)
+    assert len(draw_figures(folder, tmp_path, only=["methods", "coefficients"])) == 8
+
+
+def test_a_figure_of_ones_own(results, tmp_path):
+    @figure("mine", inputs=("scores.csv",))
+    def draw(tables):
+        drawing = mpl.figure.Figure()
+        drawing.subplots().plot(tables["scores.csv"]["score"])
+        return drawing, tables["scores.csv"][["score"]], "Scores as they come."
+
+    try:
+        assert figure_names() == [*NAMES, "mine"]
+        assert len(draw_figures(results, tmp_path, only=["mine"])) == 4
+        assert caption(tmp_path, "mine") == "Scores as they come."
+        assert "test_figures.py" in json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["code"]
+    finally:
+        forget("mine")
+
+
+def test_methods_stand_in_a_fixed_order_with_names_for_readers():
+    shuffled = ["self_position:module", "dare", "ties_tuned", "joint", "expert:sts", "ties", "base", "self_position"]
+    ordered = ["base", "expert:sts", "joint", "ties", "ties_tuned", "dare", "self_position:module", "self_position"]
+    assert ordered_methods(shuffled) == ordered
+    assert [family(method) for method in ordered[4:]] == ["tuned", "merge", "searched", "searched"]
+    assert method_label("mergekit:karcher") == "mergekit, karcher"
+
+
+def test_the_summary_has_means_over_seeds_with_intervals(results):
+    scores = pd.read_csv(results / "scores.csv")
+    table = summary_table(scores)
+    assert list(table.columns) == ["faq", "sts", "topic", "mean"]
+    assert list(table.index[:2]) == ["base", "expert: faq"]
+    own = scores.query("method == 'ties' and metric == 'cosine_spearman'")
+    expected = f"{own['score'].mean():.1f} [{own['low'].mean():.1f}, {own['high'].mean():.1f}]"
+    assert table.loc["TIES", "sts"] == expected
+    without = summary_table(scores[~((scores["method"] == "ties") & (scores["task"] == "sts"))])
+    assert without.loc["TIES", "sts"] == ""
+
+
+def test_markdown_escapes_bars_and_sets_numbers_right():
+    table = pd.DataFrame({"a|b": [1.0, np.nan], "text": ["x|y", None]}, index=pd.Index(["p", "q"], name="row"))
+    assert to_markdown(table).splitlines() == [
+        "| row | a\\|b | text |",
+        "| :-- | ---: | :--- |",
+        "| p   | 1.00 | x\\|y |",
+        "| q   |      |      |",
+    ]

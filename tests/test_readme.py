@@ -1,0 +1,54 @@
+"""The README's Python runs as it stands, only shorter; its numbers are those of the published results."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spkit.figures import summary_table, to_markdown
+from tests.readme_results import results_section
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def substituted(text: str, *pairs: tuple[str, str]) -> str:
+    """Replaces each text, which must be there: a renamed argument fails here and not in silence."""
+    for old, new in pairs:
+        assert old in text, f"The README no longer holds {old!r}."
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.slow
+def test_the_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = substituted(
+        code,
+        ("steps=64", "steps=4, batch_size=8, progress=False"),
+        ("size=256), steps=40", "size=32), steps=2, batch_size=8, progress=False"),
+        ("max_seq_length=32", "max_seq_length=8"),
+    )
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), scope)
+    printed = capsys.readouterr().out
+    assert "headline" in printed
+    assert "ndcg_at_10" in printed
+    assert (tmp_path / "runs" / "quick-start" / "modules.json").is_file()
+    assert (tmp_path / "runs" / "quick-start" / "recipe.json").is_file()
+
+
+def test_the_readme_names_its_two_commands():
+    assert "make demo" in README
+    assert "make test" in README
+
+
+def test_the_readme_holds_the_published_results():
+    results = ROOT / "data" / "results" / "demo"
+    section = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", README, re.DOTALL)
+    assert section is not None
+    assert section.group(1) == results_section(results)
+    table = to_markdown(summary_table(pd.read_csv(results / "scores.csv")))
+    assert table.strip() in section.group(1)

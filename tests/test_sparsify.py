@@ -1,0 +1,115 @@
+"""Trim, elect and drop: what stays, what it is divided by, and what is expected of chance."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from spkit.errors import SpkitError
+from spkit.sparsify import drop, elect, trim
+
+# Whole numbers: sums are exact, and equal magnitudes, zeros and cancelling columns are frequent.
+matrices = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=st.integers(-9, 9))
+densities = st.floats(0.01, 1.0)
+
+
+@settings(deadline=None)
+@given(matrices, densities)
+def test_trim_keeps_the_largest_magnitudes_and_at_least_the_share(values, density):
+    matrix = torch.from_numpy(values)
+    width = matrix.shape[1]
+    trimmed = trim(matrix, density, [slice(0, width)], "vector")
+    share = max(1, round(density * width))
+    for before, after in zip(matrix, trimmed, strict=True):
+        stays = after != 0
+        assert torch.equal(after[stays], before[stays])
+        largest = before.abs().sort(descending=True).values
+        threshold = largest[share - 1]
+        assert torch.equal(stays, (before.abs() >= threshold) & (before != 0))
+        if largest[share:].numel() == 0 or largest[share] < threshold:  # no ties at the threshold: exactly the share
+            assert int(stays.sum()) == min(share, int((before != 0).sum()))
+
+
+def test_trim_keeps_the_share_in_each_place_or_over_the_whole_vector():
+    matrix = torch.cat([torch.arange(1.0, 11.0), 100 + torch.arange(10.0)])[None]
+    places = [slice(0, 10), slice(10, 20)]
+    assert (trim(matrix, 0.3, places, "tensor")[0].nonzero().flatten() == torch.tensor([7, 8, 9, 17, 18, 19])).all()
+    whole = trim(matrix, 0.3, [slice(0, 20)], "vector")
+    assert (whole[0].nonzero().flatten() == torch.arange(14, 20)).all()
+
+
+def test_trim_changes_nothing_at_density_one_and_never_its_input():
+    matrix = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
+    before = matrix.clone()
+    assert torch.equal(trim(matrix, 1.0, [slice(0, 50)], "vector"), before)
+    trim(matrix, 0.1, [slice(0, 50)], "vector")
+    assert torch.equal(matrix, before)
+
+
+@pytest.mark.parametrize("density", [0.0, -0.1, 1.01, float("nan")])
+def test_trim_refuses_a_density_out_of_range(density):
+    with pytest.raises(SpkitError, match="`density` must be above 0 and at most 1"):
+        trim(torch.ones(1, 4), density, [slice(0, 4)], "vector")
+
+
+def test_trim_refuses_an_unknown_scope():
+    with pytest.raises(SpkitError, match="`scope` must be 'tensor' or 'vector'"):
+        trim(torch.ones(1, 4), 0.5, [slice(0, 4)], "layer")
+
+
+@settings(deadline=None)
+@given(matrices)
+def test_elected_vectors_sum_to_the_disjoint_mean(values):
+    total = elect(torch.from_numpy(values)).sum(0).numpy()
+    for column, got in zip(values.T, total, strict=True):
+        agreeing = column[np.sign(column) == np.sign(column.sum())] if column.sum() != 0 else column[:0]
+        assert got == pytest.approx(agreeing.mean() if len(agreeing) else 0.0, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(matrices)
+def test_elect_keeps_no_entry_against_the_sign_of_the_sum(values):
+    matrix = torch.from_numpy(values)
+    elected = elect(matrix)
+    assert (elected * matrix.sum(0) >= 0).all()
+    assert torch.equal(elect(-matrix), -elected)
+
+
+def test_elect_leaves_a_single_vector_as_it_is():
+    matrix = torch.tensor([[1.0, -2.0, 0.0]])
+    assert torch.equal(elect(matrix), matrix)
+
+
+def test_drop_is_unbiased():
+    matrix = torch.tensor([[2.0, -1.0, 0.5]])
+    p, draws = 0.7, 4000
+    mean = torch.stack([drop(matrix, p, seed) for seed in range(draws)]).double().mean(0)
+    error = matrix.abs().double() * (p / (1 - p) / draws) ** 0.5  # standard error of the mean
+    assert ((mean - matrix).abs() < 4 * error).all()
+
+
+def test_drop_removes_the_share_rescales_the_rest_and_is_decided_by_the_seed():
+    matrix = torch.ones(2, 50_000)
+    dropped = drop(matrix, 0.9, 3)
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.9, abs=0.005)
+    torch.testing.assert_close(dropped[dropped != 0].unique(), torch.tensor([10.0]))
+    assert not torch.equal(dropped[0], dropped[1])  # each vector has its own mask
+    assert torch.equal(drop(matrix, 0.9, 3), dropped)
+    assert not torch.equal(drop(matrix, 0.9, 4), dropped)
+    assert torch.equal(drop(matrix, 0.0, 3), matrix)
+
+
+def test_drop_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    drop(torch.ones(1, 10), 0.5, 0)
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("p", [1.0, -0.1, 2.0, float("nan")])
+def test_drop_refuses_a_share_out_of_range(p):
+    with pytest.raises(SpkitError, match="`p` must be at least 0 and below 1"):
+        drop(torch.ones(1, 4), p, 0)

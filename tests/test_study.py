@@ -1,0 +1,587 @@
+"""The study: profiles, records, one whole run with a handful of steps, its verdict, and the commands."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sentence_transformers import SentenceTransformer
+from typer.testing import CliRunner
+
+from spkit import cli
+from spkit.cli import app
+from spkit.errors import SpkitError
+from spkit.evaluation import Measurement, evaluate
+from spkit.hashing import file_hash, weights_hash
+from spkit.merging import point
+from spkit.models import load_base
+from spkit.study import load_profile, records, run, run_study, stages
+from spkit.study.profile import profile_names
+from spkit.study.records import Stage, code_hash, finish
+from spkit.study.run import RESULTS, publish
+from spkit.study.tables import MEAN, Samples
+from spkit.study.verdict import verdict, words
+from spkit.tasks import load_tasks
+from spkit.training import train
+from spkit.vectors import TaskVectors
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+TASKS = ("faq", "topic", "likeness")
+METHODS = [
+    "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
+    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "self_position", "self_position:module",
+]  # fmt: skip
+COLUMNS = {
+    "scores.csv": "method task metric score low high seed",
+    "coefficients.csv": "method module task coefficient seed",
+    "comparisons.csv": "method against task difference low high seed",
+    "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b batches batch_size seed",
+    "geometry.csv": "a b cosine norm_a norm_b seed",
+    "history.csv": "method step loss task task_loss coefficient gradient_norm seconds seed",
+    "costs.csv": "stage seconds examples seed",
+}
+PROFILE = """
+base = "base"
+tasks = "tasks.toml"
+seeds = [3]
+training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
+joint = {sampling = "uniform"}
+merges = {ties_density = 0.5, evaluations = 4}
+probe = {size = 72}
+search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "sum"}
+search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "sum"}
+conflict = {batches = 4, batch_size = 8}
+evaluation = {resamples = 50}
+"""
+
+
+def write_profile(folder: Path, text: str = "") -> Path:
+    path = folder / "small.toml"
+    path.write_text(text or PROFILE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder with a base, three tasks as files and a profile."""
+    folder = tmp_path_factory.mktemp("study")
+    tiny_encoder(0, WORDS).save(str(folder / "base"))
+    lines = []
+    for task in tiny_tasks((48, 24, 24)).values():
+        lines += [f"[tasks.{task.name}]", f'kind = "{task.kind}"']
+        for split, rows in task.splits.items():
+            name = f"{task.name}-{split}.jsonl"
+            rows.to_json(folder / name)
+            lines.append(f'{split} = "{name}"')
+    (folder / "tasks.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_profile(folder)
+    return folder
+
+
+@dataclass
+class Stopped:
+    """What is known of the study from before and after it was stopped."""
+
+    trained: list[str]
+    folders: list[str]
+    had_scores: bool
+    said: list[str]
+
+
+@pytest.fixture(scope="module")
+def stopped_run(home) -> tuple[Path, Stopped]:
+    """The study, stopped before its joint training, and then run to its end."""
+    original, trained = stages.train, []
+
+    def stopping(base, tasks, **settings):
+        if len(tasks) > 1:
+            raise KeyboardInterrupt
+        trained.append(tasks[0].name)
+        return original(base, tasks, **settings)
+
+    profile, root = load_profile(home / "small.toml"), home / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "train", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(profile, root, lambda line: None)
+    folders = sorted(path.name for path in (root / "seed3" / "train").iterdir() if path.name[0] != ".")
+    stopped = Stopped(trained, folders, (root / "scores.csv").exists(), [])
+    run_study(profile, root, stopped.said.append)
+    return root, stopped
+
+
+@pytest.fixture(scope="module")
+def finished(stopped_run) -> Path:
+    return stopped_run[0]
+
+
+def read(root: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(root / name)
+
+
+def contents(root: Path) -> dict[str, str]:
+    return {path.relative_to(root).as_posix(): file_hash(path) for path in root.rglob("*") if path.is_file()}
+
+
+def test_result_files_have_exactly_their_columns(finished) -> None:
+    for name, columns in COLUMNS.items():
+        assert read(finished, name).columns.tolist() == columns.split(), name
+        assert (read(finished, name)["seed"] == 3).all()
+    assert set(RESULTS) == {*COLUMNS, "summary.md"}
+    assert not [path for path in finished.rglob("*") if path.name.startswith(".")]
+    assert not list((finished / "seed3" / "checkpoints").iterdir())
+
+
+def test_scores_hold_every_method_and_task_and_their_mean(finished) -> None:
+    scores = read(finished, "scores.csv")
+    assert list(dict.fromkeys(scores["method"])) == METHODS
+    wide = scores.pivot(index="method", columns="task", values="score")
+    assert set(wide.columns) == {*TASKS, "mean"}
+    np.testing.assert_allclose(wide["mean"], wide[list(TASKS)].mean(axis=1), rtol=1e-6)
+    metrics = dict(zip(scores["task"], scores["metric"], strict=True))
+    assert metrics == {"faq": "ndcg_at_10", "topic": "accuracy", "likeness": "cosine_spearman", "mean": "mean"}
+    assert (scores["low"] <= scores["high"]).all()
+    assert scores["score"].between(-100, 100).all()
+
+
+def test_comparisons_are_differences_of_the_scores(finished) -> None:
+    scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
+    table = read(finished, "comparisons.csv")
+    pairs = set(zip(table["method"], table["against"], strict=True))
+    static = [m for m in METHODS[5:11]]
+    searched = METHODS[11:]
+    assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
+    for row in table.to_dict("records"):
+        expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
+        assert row["difference"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> None:
+    scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
+    table = read(finished, "coefficients.csv")
+    vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
+    tasks = load_tasks(str(home / "tasks.toml"))
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[11:]]
+    for method, rows in table.groupby("method"):
+        wide = rows.pivot(index="module", columns="task", values="coefficient")
+        span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
+        model = span.at(wide.loc["model"] if "model" in wide.index else wide)
+        found = evaluate(model, tasks, resamples=10)
+        for task, score in zip(found["task"], found["score"], strict=True):
+            assert score == pytest.approx(scores[method, task], abs=0.5)  # eight digits may swap two near ranks
+        if method.startswith("self_position"):
+            saved = SentenceTransformer(
+                str(finished / "seed3" / "search" / method.replace(":", "-") / "model"), device="cpu"
+            )
+            assert saved.encode(["red apple"]) == pytest.approx(model.encode(["red apple"]), abs=1e-5)
+
+
+def test_other_tables_speak_of_all_tasks(finished) -> None:
+    for name in ("conflict.csv", "geometry.csv"):
+        table = read(finished, name)
+        assert len(table) == 9
+        assert set(table["a"]) == set(table["b"]) == set(TASKS)
+        diagonal = table[table["a"] == table["b"]]
+        assert diagonal["cosine"].tolist() == pytest.approx([1, 1, 1])
+    history = read(finished, "history.csv")
+    assert history.groupby("method").size().to_dict() == {"self_position": 9, "self_position:module": 6}
+    costs = read(finished, "costs.csv").set_index("stage")
+    assert costs.loc["train/faq", "examples"] == 6 * 8
+    assert costs.loc["train/joint", "examples"] == 3 * 6 * 8  # as many steps for each task
+    assert costs.loc["conflict", "examples"] == 3 * 4 * 8
+    assert (costs["seconds"] > 0).all()
+
+
+def test_summary_has_table_findings_and_verdict(finished) -> None:
+    text = (finished / "summary.md").read_text(encoding="utf-8")
+    assert text.startswith("# What the study `small` found\n")
+    for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples merging is ahead", "Cost:"):
+        assert part in text
+    assert sorted(path.suffix for path in (finished / "figures").iterdir())
+
+
+def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> None:
+    before, said = contents(finished), []
+    run_study(load_profile(home / "small.toml"), finished, said.append)
+    work = [line for line in said if not line.startswith("Seed")]
+    assert len(work) == 24
+    assert all(line.endswith("done before") for line in work)
+    assert contents(finished) == before
+
+
+def test_a_study_that_was_stopped_goes_on(home, stopped_run) -> None:
+    """Stopped before the joint training: the experts stay, and the weights are those of trainings without a study."""
+    root, stopped = stopped_run
+    assert stopped.trained == list(TASKS)
+    assert stopped.folders == sorted(TASKS)
+    assert not stopped.had_scores
+    assert sum(line.endswith("done before") for line in stopped.said) == 3
+    base, tasks = load_base(home / "base"), load_tasks(str(home / "tasks.toml"))
+    settings = {"learning_rate": 3e-3, "batch_size": 8, "seed": 3, "progress": False}
+    alone = {
+        "topic": train(base, tasks["topic"], steps=6, **settings),
+        "joint": train(base, tasks, steps=18, sampling="uniform", **settings),
+    }
+    for name, model in alone.items():
+        saved = SentenceTransformer(str(root / "seed3" / "train" / name / "model"), device="cpu")
+        assert weights_hash(saved) == weights_hash(model)
+
+
+def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path, monkeypatch) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(finished, root)
+    monkeypatch.setattr(run, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
+    text = PROFILE.replace("learning_rate = 0.1, scale", "learning_rate = 0.2, scale", 1)  # of the model-wise search
+    (home / "small-changed.toml").write_text(text, encoding="utf-8")
+    said = []
+    run_study(load_profile(home / "small-changed.toml"), root, said.append)
+    again = [line.strip().removesuffix(" …") for line in said if line.endswith("…")]
+    assert again == ["seed3/search/self_position", "seed3/evaluate/self_position", "report"]
+
+
+def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:
+    publish(finished, tmp_path / "results")
+    names = {path.name for path in (tmp_path / "results").iterdir()}
+    assert names == {*RESULTS, "records.json"}
+    kept = json.loads((tmp_path / "results" / "records.json").read_text())
+    assert kept["seed3/train/faq"]["config"]["steps"] == 6
+    publish(finished, tmp_path / "results")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(SpkitError, match="something else"):
+        publish(finished, tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").exists()
+
+
+# Profiles
+
+
+def test_the_demo_is_a_profile() -> None:
+    assert "demo" in profile_names()
+    for name in profile_names():
+        assert load_profile(name).name == name
+
+
+def test_paths_of_a_profile_are_relative_to_it(home) -> None:
+    profile = load_profile(home / "small.toml")
+    assert (profile.base, profile.tasks) == (str(home / "base"), str(home / "tasks.toml"))
+    assert (profile.name, profile.seeds) == ("small", (3,))
+    assert profile.with_seeds((0, 1)).seeds == (0, 1)
+    with pytest.raises(SpkitError, match="different numbers"):
+        profile.with_seeds((1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base = ", "valid TOML"),
+        (PROFILE + "bsae = 1", "only known keys.*'bsae'"),
+        (PROFILE.replace("steps = 3", "stepz = 3"), "only known keys.*'search.stepz'"),
+        (PROFILE.replace('base = "base"', ""), "must name its base and tasks.*lacks 'base'"),
+        (PROFILE.replace("steps = 6, ", ""), "either `steps` or `epochs`"),
+        (PROFILE.replace("steps = 6", "steps = 6, epochs = 1"), "either `steps` or `epochs`"),
+        (PROFILE.replace("probe = {size = 72}", "probe = 72"), "`probe` must be a table"),
+    ],
+)
+def test_broken_profiles_are_refused(tmp_path, text, message) -> None:
+    with pytest.raises(SpkitError, match=message):
+        load_profile(write_profile(tmp_path, text))
+
+
+def test_unknown_profiles_are_refused(tmp_path) -> None:
+    with pytest.raises(SpkitError, match=r"'dmeo'.*'demo'"):
+        load_profile("dmeo")
+    with pytest.raises(SpkitError, match="Found no file"):
+        load_profile(tmp_path / "none.toml")
+
+
+def test_a_study_refuses_what_it_cannot_use_before_it_trains(home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(stages, "train", lambda *given, **settings: pytest.fail("a training began"))
+    profile = load_profile(home / "small.toml")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpkitError, match="must be a folder"):
+        run_study(profile, tmp_path / "file", lambda line: None)
+    tasks = (home / "tasks.toml").read_text(encoding="utf-8")
+    for name in ("joint", "mean"):
+        (home / "other.toml").write_text(tasks.replace("tasks.topic", f"tasks.{name}"), encoding="utf-8")
+        (home / "odd.toml").write_text(PROFILE.replace("tasks.toml", "other.toml"), encoding="utf-8")
+        with pytest.raises(SpkitError, match=f"other than joint and mean.*'{name}'"):
+            run_study(load_profile(home / "odd.toml"), tmp_path / "run", lambda line: None)
+    (home / "odd.toml").write_text(PROFILE.replace('"tasks.toml"', '["chat"]'), encoding="utf-8")
+    with pytest.raises(SpkitError, match="at least two tasks"):
+        run_study(load_profile(home / "odd.toml"), tmp_path / "run", lambda line: None)
+
+
+# Records
+
+
+def stage_of(work, **change) -> Stage:
+    given = {
+        "name": "seed0/part",
+        "config": {"steps": 2},
+        "inputs": {"base": "abc"},
+        "code": ["spkit.hashing"],
+        "run": work,
+    }
+    return Stage(**(given | change))
+
+
+def test_equal_records_are_taken_and_others_are_not(tmp_path) -> None:
+    ran = []
+
+    def work(folder: Path) -> dict[str, int]:
+        ran.append(1)
+        (folder / "out").mkdir()
+        (folder / "out" / "numbers.txt").write_text("12345")
+        return {"examples": 7}
+
+    def go(**change) -> int:
+        before = len(ran)
+        record = finish(stage_of(work, **change), tmp_path, lambda line: None)
+        assert record.content["metrics"] == {"examples": 7}
+        assert (record.folder / "out" / "numbers.txt").read_text() == "12345"
+        return len(ran) - before
+
+    assert [go(), go()] == [1, 0]
+    assert [go(config={"steps": 3}), go(config={"steps": 3})] == [1, 0]
+    assert go() == 1  # back again: the folder holds the other one
+    assert go(inputs={"base": "xyz"}) == 1
+    assert go(code=["spkit.errors"]) == 1
+    output = tmp_path / "seed0" / "part" / "out" / "numbers.txt"
+    assert go() == 1
+    output.write_text("123")
+    assert go() == 1
+    output.unlink()
+    assert go() == 1
+    (tmp_path / "seed0" / "part" / "record.json").write_text("{")
+    assert go() == 1
+    assert go() == 0
+
+
+def test_a_stage_that_fails_leaves_what_was_there(tmp_path) -> None:
+    def work(folder: Path) -> dict[str, int]:
+        (folder / "numbers.txt").write_text("old")
+        return {}
+
+    def broken(folder: Path) -> dict[str, int]:
+        (folder / "numbers.txt").write_text("half")
+        raise SpkitError("It broke.")
+
+    finish(stage_of(work), tmp_path, lambda line: None)
+    with pytest.raises(SpkitError, match="It broke"):
+        finish(stage_of(broken), tmp_path, lambda line: None)
+    with pytest.raises(SpkitError, match="It broke"):
+        finish(stage_of(broken, name="seed0/other"), tmp_path, lambda line: None)
+    assert (tmp_path / "seed0" / "part" / "numbers.txt").read_text() == "old"
+    assert not (tmp_path / "seed0" / "other").exists()
+    said = []
+    finish(stage_of(work), tmp_path, said.append)
+    assert said == ["  seed0/part: done before"]
+
+
+def test_a_stage_never_replaces_what_no_stage_wrote(tmp_path) -> None:
+    def work(folder: Path) -> dict[str, int]:
+        return {}
+
+    (tmp_path / "seed0" / "part").mkdir(parents=True)
+    (tmp_path / "seed0" / "part" / "thesis.txt").write_text("mine")
+    with pytest.raises(SpkitError, match="own stages only"):
+        finish(stage_of(work), tmp_path, lambda line: None)
+    assert (tmp_path / "seed0" / "part" / "thesis.txt").read_text() == "mine"
+
+
+def test_code_hash_sees_code_and_not_words_about_it(tmp_path, monkeypatch) -> None:
+    source = tmp_path / "spkit_probe_module.py"
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def of(text: str) -> str:
+        source.write_text(text, encoding="utf-8")
+        return code_hash(["spkit_probe_module"])
+
+    plain = of("def f(x):\n    return x + 1\n")
+    assert of('"""About."""\n\n\ndef f(x):\n    """Adds."""\n    # one\n    return (x + 1)  # more\n') == plain
+    assert of("def f(x):\n    return x + 2\n") != plain
+    used = of("from spkit.errors import quoted\n")
+    monkeypatch.setattr(records, "_imported", lambda tree: [])
+    assert of("from spkit.errors import quoted\n") != used  # what it imports of spkit counts too
+    with pytest.raises(ModuleNotFoundError, match="no_such"):
+        code_hash(["spkit.no_such"])
+
+
+# The verdict, on scores made up for it
+
+
+def samples(merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, ...] = (0,)) -> Samples:
+    """Two tasks; every method but the merge and joint training at 50 points, experts at 60 on their own task."""
+    rng = np.random.default_rng(0)
+    methods = {
+        "base": 50.0,
+        "expert:a": 55.0,
+        "expert:b": 55.0,
+        "joint": joint,
+        "average": 50.0,
+        "self_position": merged,
+    }
+    measurements, drawn = {}, {}
+    for seed in seeds:
+        measurements[seed] = {}
+        for method, score in methods.items():
+            found = []
+            for task in ("a", "b"):
+                value = 60.0 if method == f"expert:{task}" else float(score + seed)
+                found.append(Measurement(task=task, metric="accuracy", score=value))
+                drawn[seed, method, task] = value + spread * rng.normal(size=500)
+            measurements[seed][method] = found
+            drawn[seed, method, MEAN] = (drawn[seed, method, "a"] + drawn[seed, method, "b"]) / 2
+    return Samples(measurements, drawn)
+
+
+def test_verdict_merge() -> None:
+    text = verdict(samples(70, 60), ["self_position"], "self_position")
+    assert text.startswith("Merge: Self Positioning (one coefficient a task) is ahead of joint training by 10.0 points")
+    assert "In 100 % of the resamples merging is ahead." in text
+    assert "Merging gains on a, b." in text
+    assert "This is one seed" in text
+
+
+def test_verdict_train_jointly() -> None:
+    text = verdict(samples(60, 70), ["self_position"], "self_position")
+    assert text.startswith("Train jointly, if you can: joint training is ahead of Self Positioning")
+    assert "by 10.0 points" in text
+    assert "In 0 % of the resamples" in text
+    assert "It loses on a, b." in text
+
+
+@pytest.mark.parametrize(("merged", "side"), [(60.5, "ahead of"), (59.5, "behind")])
+def test_verdict_undecided(merged, side) -> None:
+    text = verdict(samples(merged, 60.0, spread=3.0), ["self_position"], "self_position")
+    assert text.startswith("Undecided:")
+    assert f"is {side} joint training by 0.5 points" in text
+    assert "does not exclude zero" in text
+    assert "It is open on a, b." in text
+
+
+def test_verdict_of_several_seeds_shows_each() -> None:
+    text = verdict(samples(70, 60, seeds=(0, 1)), ["self_position"], "self_position")
+    assert "by seed the difference is +10.0, +10.0" in text
+    assert "one seed" not in text
+
+
+def conflict_table(corrected: list[float]) -> pd.DataFrame:
+    rows = [("a", "a", 1.0), ("a", "b", corrected[0]), ("b", "a", corrected[0]), ("b", "b", 1.0)]
+    table = pd.DataFrame(rows, columns=["a", "b", "corrected"])
+    return table.assign(cosine=0.1, batch_size=32)
+
+
+def test_words_say_what_was_found() -> None:
+    costs = pd.DataFrame(
+        [("train/a", 1.0, 10), ("train/b", 2.0, 20), ("train/joint", 4.0, 1600), ("search/self_position", 3.0, 40)],
+        columns=["stage", "seconds", "examples"],
+    )
+    given = samples(70, 50)
+    found = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
+    assert found[0] == "Each expert is the best expert on its own task."
+    assert found[1].startswith("Conflict in outcome: joint training minus the task's own expert is a -10.0 [")
+    assert "from -0.25 (a and b) to -0.25 (a and b)" in found[2]
+    assert "Self Positioning (one coefficient a task) is above the best static merge" in found[3]
+    assert "+20.0" in found[3]
+    assert "joint training 1,600 examples in 4 s; all experts 30 in 3 s, and the search 40 more in 3 s" in found[4]
+    assert found[-1].startswith("**Verdict.** Merge")
+    unknown = words(given, conflict_table([np.nan]), costs, ["average"], ["self_position"], "self_position")
+    assert "undetermined for every pair" in unknown[2]
+
+
+# Commands
+
+
+def command(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "study", "train", "vectors", "conflict", "merge", "position", "evaluate", "figures"]
+)
+def test_every_command_helps(name) -> None:
+    assert "--output" in command(name, "--help")
+    assert name in command("--help")
+
+
+def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
+    chosen = ["--base", home / "base", "--tasks", home / "tasks.toml"]
+    for task in ("faq", "likeness"):
+        settings = ["--steps", 4, "--batch-size", 8, "--learning-rate", 3e-3]
+        command("train", *chosen, "--task", task, *settings, "-o", tmp_path / task)
+    experts = [f"--expert=faq={tmp_path / 'faq'}", f"--expert=likeness={tmp_path / 'likeness'}"]
+    assert "likeness" in command("vectors", "--base", home / "base", *experts, "-o", tmp_path / "vectors")
+    assert TaskVectors.load(tmp_path / "vectors").names == ("faq", "likeness")
+    command(
+        "merge",
+        "--base",
+        home / "base",
+        *experts,
+        "--method",
+        "ties",
+        "--parameter",
+        "density=0.5",
+        "-o",
+        tmp_path / "merged",
+    )
+    command(
+        "position", "--vectors", tmp_path / "vectors", "--tasks", home / "tasks.toml", "--path", "free", "--steps", 2,
+        "--batch-size", 8, "--probe-size", 48, "-o", tmp_path / "found",
+    )  # fmt: skip
+    assert json.loads((tmp_path / "found" / "recipe.json").read_text())["settings"]["path"] == "free"
+    said = command("evaluate", tmp_path / "merged", "--tasks", home / "tasks.toml", "-o", tmp_path / "scores")
+    assert "ndcg_at_10" in said
+    assert set(read(tmp_path / "scores", "scores.csv")["task"]) == set(TASKS)
+    said = command("conflict", *chosen, "--batches", 4, "--batch-size", 8, "-o", tmp_path / "conflict")
+    assert "Corrected cosine (batches of 8" in said
+    assert {path.name for path in (tmp_path / "conflict").iterdir()} >= {"cosine.csv", "corrected.csv", "by_module.csv"}
+
+
+def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
+    said = command("study", home / "small.toml", "-o", finished, "--publish", tmp_path / "results")
+    assert "**Verdict.**" in said
+    assert (tmp_path / "results" / "scores.csv").read_bytes() == (finished / "scores.csv").read_bytes()
+    names = command("figures", "--list").split()
+    assert names
+    assert "\n".join(names) in command("figures", "--list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["study", "dmeo"], "Found 'dmeo'"),
+        (["study", "demo", "--seeds", "one"], "numbers separated by commas"),
+        (["train", "--task", "nonsense", "--steps", "1", "-o", "x"], "'nonsense'"),
+        (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
+        (["evaluate", "no/such-model-here"], "could not be loaded"),
+    ],
+)
+def test_errors_are_one_line_and_exit_status_1(arguments, message, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["spkit", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+    assert said.err.startswith("Error: ")
+    assert message in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_itself_ends_without_a_traceback(tmp_path) -> None:
+    arguments = [sys.executable, "-m", "spkit.cli", "train", "--task", "nonsense", "-o", "x"]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")

@@ -1,0 +1,312 @@
+"""Training: it learns, repeats itself, goes on where it was stopped, and leaves everything else as it was."""
+
+import inspect
+import random
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from torch import nn
+from transformers import TrainerCallback
+
+from spkit import training
+from spkit.errors import SpkitError
+from spkit.hashing import weights_hash
+from spkit.losses import TaskBatches
+from spkit.models import base_mark, check_fits
+from spkit.sampling import ShareBatchSampler
+from spkit.tasks import Task
+from spkit.training import train
+from spkit.vectors import TaskVectors
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def base() -> SentenceTransformer:
+    return tiny_encoder(0, WORDS).eval()
+
+
+@pytest.fixture(scope="module")
+def tasks() -> dict[str, Task]:
+    return tiny_tasks((60, 24, 24))
+
+
+@torch.no_grad()
+def loss_on(model: SentenceTransformer, task: Task) -> float:
+    batches = TaskBatches(task, task.dev, model, 8, seed=0)
+    return float(np.mean([float(batches.loss_of(batch)) for batch in batches.epoch(0)]))
+
+
+@pytest.mark.parametrize("name", ["faq", "topic", "likeness"])
+def test_training_lowers_the_loss_on_examples_it_has_not_seen(base, tasks, name) -> None:
+    expert = train(base, tasks[name], steps=25, **QUICK)
+    assert loss_on(expert, tasks[name]) < 0.8 * loss_on(base, tasks[name])
+    assert not expert.training
+    assert all(parameter.grad is None for parameter in expert.parameters())
+
+
+def test_base_and_random_state_are_left_as_they_were(base, tasks) -> None:
+    before, was_training = weights_hash(base), base.training
+    parameter = next(base.parameters())
+    parameter.grad = torch.ones_like(parameter)
+    states = np.random.get_state()[1].tolist(), torch.random.get_rng_state()
+    train(base, tasks["faq"], steps=2, seed=123, **QUICK)
+    assert weights_hash(base) == before
+    assert base.training == was_training
+    assert base_mark(base) is None
+    assert torch.equal(parameter.grad, torch.ones_like(parameter))
+    parameter.grad = None
+    assert np.random.get_state()[1].tolist() == states[0]
+    assert torch.equal(torch.random.get_rng_state(), states[1])
+    # Python's own generator, apart from `train`: the type checker of the tests draws from it.
+    before_seeding = random.getstate()
+    with training._kept_random_state():
+        random.seed(123)
+    assert random.getstate() == before_seeding
+
+
+def test_the_seed_decides_the_weights_and_nothing_else_does(base, tasks) -> None:
+    torch.manual_seed(1)
+    one = train(base, tasks["likeness"], steps=5, seed=3, **QUICK)
+    torch.manual_seed(2)
+    random.seed(2)
+    again = train(base, [tasks["likeness"]], steps=5, seed=3, **QUICK)
+    other = train(base, tasks["likeness"], steps=5, seed=4, **QUICK)
+    assert weights_hash(one) == weights_hash(again) != weights_hash(other)
+
+
+def test_epochs_are_passes_over_the_examples(base, tasks) -> None:
+    steps = len(tasks["likeness"].train) // 8 * 2
+    by_epochs = train(base, tasks["likeness"], epochs=2.0, **QUICK)
+    assert weights_hash(by_epochs) == weights_hash(train(base, tasks["likeness"], steps=steps, **QUICK))
+
+
+class Turns(ShareBatchSampler):
+    """Notes whose batches were drawn."""
+
+    def __iter__(self):
+        sizes = [len(part) for part in self.dataset.datasets]
+        for batch in super().__iter__():
+            Turns.seen.append(0 if max(batch) < sizes[0] else 1)
+            yield batch
+
+
+@pytest.mark.parametrize(
+    ("sampling", "expected"), [("uniform", (6, 6)), ("proportional", (8, 4)), ({"faq": 1.0, "likeness": 3.0}, (3, 9))]
+)
+def test_joint_training_draws_batches_by_shares(base, tasks, monkeypatch, sampling, expected) -> None:
+    Turns.seen = []
+    monkeypatch.setattr(training, "ShareBatchSampler", Turns)
+    small = Task(**{**vars(tasks["likeness"]), "train": tasks["likeness"].train.select(range(30))})
+    train(base, [tasks["faq"], small], steps=12, sampling=sampling, **QUICK)
+    counts = Counter(Turns.seen[:12])
+    assert (counts[0], counts[1]) == expected
+
+
+def test_joint_epochs_are_as_many_batches_as_the_tasks_have(base, tasks, monkeypatch) -> None:
+    Turns.seen = []
+    monkeypatch.setattr(training, "ShareBatchSampler", Turns)
+    train(base, [tasks["faq"], tasks["likeness"]], epochs=1.0, **QUICK)
+    assert Counter(Turns.seen) == {0: 60 // 8, 1: 60 // 8}
+
+
+def test_sequential_is_one_training_after_the_other(base, tasks) -> None:
+    chosen = [tasks["faq"], tasks["topic"]]
+    sequential = train(base, chosen, steps=4, order="sequential", seed=2, **QUICK)
+    first = train(base, chosen[0], steps=4, seed=2, **QUICK)
+    second = train(first, chosen[1], steps=4, seed=2, **QUICK)
+    assert weights_hash(sequential) == weights_hash(second)
+    backwards = train(base, chosen[::-1], steps=4, order="sequential", seed=2, **QUICK)
+    assert weights_hash(backwards) != weights_hash(sequential)
+
+
+def test_sequential_training_with_own_arguments_leaves_them_and_mixes_no_prompts(base, tasks, tmp_path) -> None:
+    prompted = Task(**{**vars(tasks["faq"]), "prompts": {"anchor": "is "}})
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=8, learning_rate=3e-3, seed=2, report_to=[],
+        save_strategy="no", logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
+    )  # fmt: skip
+    both = train(base, [prompted, tasks["likeness"]], order="sequential", args=arguments, progress=False)
+    assert arguments.prompts is None
+    assert arguments.output_dir == str(tmp_path)
+    first = train(base, prompted, args=arguments, progress=False)
+    second = train(first, tasks["likeness"], args=arguments, progress=False)
+    assert weights_hash(both) == weights_hash(second)
+    assert weights_hash(first) != weights_hash(train(base, tasks["faq"], args=arguments, progress=False))
+
+
+class KilledError(Exception):
+    """What a test stops a training with."""
+
+
+class Kill(TrainerCallback):
+    """Stops a training after a step, once."""
+
+    def __init__(self, label: str) -> None:
+        pass
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:
+        Kill.began.append(state.global_step)
+
+    def on_step_begin(self, args, state, control, **kwargs) -> None:
+        if state.global_step == Kill.step:
+            raise KilledError
+
+
+@pytest.fixture
+def checkpoints(monkeypatch, tmp_path):
+    """Checkpoints every 5 steps, and trainings that are killed before the step after `Kill.step`."""
+    original = training._arguments
+
+    def often(*given):
+        arguments = original(*given)
+        arguments.save_steps = 5
+        return arguments
+
+    monkeypatch.setattr(training, "_arguments", often)
+    monkeypatch.setattr(training, "_ProgressBar", Kill)
+    Kill.began = []
+    return tmp_path / "checkpoints"
+
+
+@pytest.mark.parametrize(
+    "names", [["faq"], ["topic"], ["likeness"], ["faq", "topic", "likeness"]], ids=lambda names: "+".join(names)
+)
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(base, tasks, checkpoints, names) -> None:
+    """Killed in its second pass (60 examples make 7 batches), with dropout on."""
+    chosen = [tasks[name] for name in names]
+    settings = QUICK | {"steps": 16, "progress": True, "seed": 1, "checkpoints": checkpoints}
+    Kill.step = None
+    whole = train(base, chosen, **(settings | {"checkpoints": None}))
+    Kill.step = 12
+    with pytest.raises(KilledError):
+        train(base, chosen, **settings)
+    Kill.step = None
+    resumed = train(base, chosen, **settings)
+    assert Kill.began == [0, 0, 10]
+    assert weights_hash(resumed) == weights_hash(whole)
+    # Finished: nothing is trained again, and the weights are the same.
+    assert weights_hash(train(base, chosen, **settings)) == weights_hash(whole)
+    assert Kill.began == [0, 0, 10]
+
+
+def test_sequential_training_goes_on_in_its_second_task(base, tasks, checkpoints) -> None:
+    settings = QUICK | {"steps": 8, "progress": True, "order": "sequential", "checkpoints": checkpoints}
+    chosen = [tasks["faq"], tasks["likeness"]]
+    Kill.step = None
+    whole = train(base, chosen, **(settings | {"checkpoints": None}))
+    train(base, chosen[:1], **settings)
+    Kill.step = 6
+    with pytest.raises(KilledError):
+        train(base, chosen, **settings)
+    Kill.step = None
+    assert weights_hash(train(base, chosen, **settings)) == weights_hash(whole)
+    assert Kill.began == [0, 0, 0, 0, 5]
+
+
+def test_a_checkpoint_that_was_cut_off_is_passed_over(base, tasks, checkpoints) -> None:
+    settings = QUICK | {"steps": 12, "progress": True, "checkpoints": checkpoints}
+    Kill.step = 7
+    with pytest.raises(KilledError):
+        train(base, tasks["faq"], **settings)
+    (folder,) = checkpoints.iterdir()
+    broken = folder / "checkpoint-7"
+    shutil.copytree(folder / "checkpoint-5", broken)
+    (broken / "trainer_state.json").unlink()  # the trainer writes it last
+    (broken / "model.safetensors").write_bytes(b"")
+    Kill.step = None
+    resumed = train(base, tasks["faq"], **settings)
+    assert Kill.began == [0, 5]
+    assert weights_hash(resumed) == weights_hash(train(base, tasks["faq"], **(settings | {"checkpoints": None})))
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 9}, {"learning_rate": 1e-3}, {"steps": 11}, {"batch_size": 10}, {"length": 8}]
+)
+def test_no_training_goes_on_from_another_ones_checkpoint(base, tasks, checkpoints, change) -> None:
+    settings = QUICK | {"steps": 12, "progress": True, "checkpoints": checkpoints}
+    Kill.step = 6
+    with pytest.raises(KilledError):
+        train(base, tasks["faq"], **settings)
+    other = tiny_encoder(0, WORDS)
+    other.max_seq_length = change.get("length", other.max_seq_length)
+    with pytest.raises(KilledError):
+        train(other, tasks["faq"], **(settings | {k: v for k, v in change.items() if k != "length"}))
+    assert Kill.began == [0, 0]
+
+
+def test_the_mark_of_the_base_is_kept_and_passed_on(base, tasks, tmp_path) -> None:
+    expert = train(base, tasks["faq"], steps=2, **QUICK)  # the first step of the warm-up has learning rate 0
+    assert base_mark(expert) == weights_hash(base)
+    expert.save(str(tmp_path / "expert"))
+    loaded = SentenceTransformer(str(tmp_path / "expert"), device="cpu")
+    assert base_mark(loaded) == weights_hash(base)
+    second = train(loaded, tasks["topic"], steps=2, **QUICK)
+    assert base_mark(second) == weights_hash(base)  # of the first model in the chain
+    assert TaskVectors.from_models(base, {"faq": expert, "then topic": second}).names == ("faq", "then topic")
+    with torch.no_grad():
+        moved = tiny_encoder(0, WORDS)
+        next(moved.parameters()).add_(1e-3)
+    with pytest.raises(SpkitError, match="trained from the one base"):
+        check_fits(moved, expert, "faq", weights_hash(moved))
+
+
+def broken_loss(model: SentenceTransformer) -> nn.Module:
+    class NaN(nn.Module):
+        def forward(self, features, labels):
+            return next(model.parameters()).sum() * float("nan")
+
+    return NaN()
+
+
+@pytest.mark.parametrize("steps", [3, 12])  # less than one log, more than one
+def test_a_loss_that_is_not_finite_stops_the_training(base, tasks, steps) -> None:
+    task = Task(**{**vars(tasks["faq"]), "loss": broken_loss})
+    with pytest.raises(SpkitError, match=r"stay finite.*nan for 'faq'"):
+        train(base, task, steps=steps, **QUICK)
+
+
+def labelled(labels: list[str]) -> Task:
+    train_rows = Dataset.from_dict({"text": [f"text {i}" for i in range(len(labels))], "label": labels})
+    test = Dataset.from_dict({"text": ["one", "two"], "label": sorted(set(labels))[:2]})
+    return Task(name="odd", kind="classification", train=train_rows, dev=test, test=test)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "either `steps` or `epochs`.*steps=None and epochs=None"),
+        ({"steps": 1, "epochs": 1.0}, "either `steps` or `epochs`"),
+        ({"steps": 0}, "must be positive.*Found 0"),
+        ({"epochs": -1.0}, "must be positive"),
+        ({"steps": 1, "order": "random"}, "'joint' or 'sequential'.*'random'"),
+        ({"steps": 1, "batch_size": 1}, "at least 2 for a retrieval task.*Found 1 for task 'faq'"),
+        ({"steps": 1, "batch_size": 61}, "one full batch.*Found 60 examples in 'faq' at batch size 61"),
+        ({"steps": 1, "tasks": []}, "at least one task"),
+        ({"steps": 1, "tasks": ["faq", "faq"]}, "different names.*'faq', 'faq'"),
+        ({"steps": 1, "tasks": ["topic"], "batch_size": 7}, "at least 4 for a classification task, and even"),
+        ({"steps": 1, "tasks": ["faq", "topic"], "sampling": {"faq": 1.0}}, "one positive share for each task"),
+        ({"steps": 1, "tasks": ["faq", "topic"], "sampling": "fair"}, "'fair'"),
+    ],
+)
+def test_bad_input_is_refused_before_training(base, tasks, monkeypatch, change, message) -> None:
+    def never(*given, **settings) -> None:
+        raise AssertionError("a trainer was built")
+
+    monkeypatch.setattr(training, "SentenceTransformerTrainer", never)
+    chosen = [tasks[name] for name in change.get("tasks", ["faq"])]
+    with pytest.raises(SpkitError, match=message):
+        # Unwrapped: the annotations themselves refuse some of these in tests, where types are checked.
+        inspect.unwrap(train)(base, chosen, **(QUICK | {k: v for k, v in change.items() if k != "tasks"}))
+
+
+@pytest.mark.parametrize("labels", [["a", "b"] + ["c"] * 10, ["a", "a", "b", "b"] + ["c"] * 20])
+def test_labels_that_fill_no_batch_are_refused_before_training(base, labels) -> None:
+    with pytest.raises(SpkitError, match=r"no full batch of 12.*'odd'"):
+        train(base, labelled(labels), steps=1, **(QUICK | {"batch_size": 12}))
