@@ -41,8 +41,8 @@ def gradients(model, tasks) -> dict[str, np.ndarray]:
     """Every batch's whole gradient, [8, P], float64."""
     working, found = copy_model(model), {}
     layout = Layout.of(working)
-    for number, (name, task) in enumerate(tasks.items()):
-        batches, rows = TaskBatches(task, task.train, working, 6, 4 + number), []
+    for name, task in tasks.items():
+        batches, rows = TaskBatches(task, task.train, working, 6, 4), []
         for batch, _ in zip(batches, range(8), strict=False):
             batches.loss_of(batch).backward()
             zero = {key: torch.zeros_like(value) for key, value in working.named_parameters()}
@@ -129,8 +129,8 @@ def test_gram_matrix_of_the_mean_gradients_is_torchjds(model, tasks, report) -> 
     working = copy_model(model)
     parameters = [p for name, p in working.named_parameters() if "pooler" not in name]
     losses = []
-    for number, task in enumerate(tasks.values()):
-        batches = TaskBatches(task, task.train, working, 6, 4 + number)
+    for task in tasks.values():
+        batches = TaskBatches(task, task.train, working, 6, 4)
         terms = [batches.loss_of(batch) for batch, _ in zip(batches, range(8), strict=False)]
         losses.append(torch.stack(terms).mean())
     backward(losses, inputs=parameters, parallel_chunk_size=1)
@@ -161,7 +161,7 @@ def test_two_halves_of_one_task_agree_once_noise_is_taken_out(model) -> None:
     assert np.mean(corrected) == pytest.approx(1, abs=0.1)
 
 
-def negated(task: Task) -> Task:
+def negated(task: Task, name: str = "negated") -> Task:
     class Negated(nn.Module):
         def __init__(self, given: SentenceTransformer) -> None:
             super().__init__()
@@ -170,14 +170,14 @@ def negated(task: Task) -> Task:
         def forward(self, features, labels):
             return -self.loss(features, labels)
 
-    return Task(**{**vars(task), "name": "negated", "loss": Negated})
+    return Task(**{**vars(task), "name": name, "loss": Negated})
 
 
 def test_a_task_against_its_negated_loss_conflicts_fully(model, tasks) -> None:
-    """One seed for both: the same batches, gradients of opposite sign, and no noise between them."""
+    """One seed and one name for both: the same batches, gradients of opposite sign, and no noise between them."""
     task = tasks["faq"]
     found = {}
-    for name, other in (("same", task), ("negated", negated(task))):
+    for name, other in (("same", task), ("negated", negated(task, task.name))):
         working = copy_model(model)
         batches = TaskBatches(other, other.train, working, 6, 0)
         for batch, _ in zip(batches, range(4), strict=False):
