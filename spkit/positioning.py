@@ -9,12 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from spkit.coefficients import Coefficients
 from spkit.errors import SpkitError
 from spkit.objective import Objective, Scale, StepLoss
 from spkit.paths import Path, path_of
 from spkit.position_result import PositionResult
 from spkit.probe import Probe
-from spkit.vectors import Coefficients, TaskVectors
+from spkit.vectors import TaskVectors
 
 
 class Position:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -12,21 +11,14 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit import sparsify, storage
+from spkit.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
 from spkit.models import check_fits, copy_model, load_model
 
-#: One coefficient a task (in order, or by name), or that for each module by its name.
-Coefficients = Sequence[float] | Mapping[str, float] | Tensor | np.ndarray | pd.Series | pd.DataFrame
-ModuleCoefficients = Mapping[str, Coefficients]
-
 #: Columns of the matrix that are taken into float64 at a time.
 _BLOCK = 1 << 20
-
-
-def _holds_several(value: Any) -> bool:
-    return isinstance(value, Mapping) or np.ndim(value) > 0
 
 
 class TaskVectors:
@@ -191,71 +183,9 @@ class TaskVectors:
     def coefficients(self, given: Coefficients | ModuleCoefficients) -> Float[Tensor, "M N"]:
         """Coefficients in any accepted form, as a float64 tensor: one row, or one row a module.
 
-        Args:
-            given: numbers in order, a mapping or Series by task, a mapping from module to these, or a DataFrame
-                modules × tasks.
-
-        Returns:
-            Shape [1, N] for one coefficient a task, [M, N] for module-wise ones, rows in the order of `modules`.
-
-        Raises:
-            SpkitError: a number or name too many or too few, or a value that is no finite number.
+        See `spkit.coefficients.coefficient_rows`, for these names and modules.
         """
-        if isinstance(given, pd.DataFrame):
-            self._check_names("module", [str(name) for name in given.index], self.modules)
-            given = {str(module): row for module, row in given.iterrows()}
-        if isinstance(given, Mapping) and any(_holds_several(value) for value in given.values()):
-            self._check_names("module", list(given), self.modules)
-            rows = [self._row(given[module]) for module in self.modules]  # pyright: ignore[reportArgumentType]
-            return torch.stack(rows)
-        if isinstance(given, Tensor | np.ndarray) and given.ndim == 2:
-            if given.shape[0] not in (1, len(self.modules)):
-                raise SpkitError(
-                    "Module-wise `coefficients` must have one row per module.",
-                    f"Found {given.shape[0]} for {len(self.modules)} modules ({quoted(self.modules)}).",
-                    "Pass a mapping from module to coefficients.",
-                )
-            return torch.stack([self._row(row) for row in given])
-        return self._row(given)[None]  # pyright: ignore[reportArgumentType]
-
-    def _row(self, given: Coefficients) -> Float[Tensor, " N"]:
-        if isinstance(given, pd.Series):
-            self._check_names("task vector", [str(name) for name in given.index], self.names)
-            given = {str(name): float(value) for name, value in given.items()}
-        if isinstance(given, Mapping):
-            self._check_names("task vector", list(given), self.names)
-            given = [given[name] for name in self.names]
-        try:
-            row = given if isinstance(given, Tensor) else torch.as_tensor(given, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise SpkitError(
-                "`coefficients` must be numbers.",
-                f"Found {given!r} for {quoted(self.names)}.",
-                f"Pass {len(self)} numbers in this order, or a mapping by name.",
-            ) from error
-        row = row.detach().to("cpu", torch.float64)
-        if tuple(row.shape) != (len(self),):
-            raise SpkitError(
-                "`coefficients` must have one entry per task vector.",
-                f"Found {row.numel()} for {len(self)} task vectors ({quoted(self.names)}).",
-                f"Pass {len(self)} numbers in this order, or a mapping by name.",
-            )
-        if not torch.isfinite(row).all():
-            raise SpkitError(
-                "`coefficients` must be finite.",
-                f"Found {row.tolist()} for {quoted(self.names)}.",
-                "Pass finite numbers.",
-            )
-        return row
-
-    @staticmethod
-    def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:
-        if len(given) != len(known) or set(given) != set(known):
-            raise SpkitError(
-                f"`coefficients` given by name must name each {kind} once.",
-                f"Found {quoted(given)} for {quoted(known)}.",
-                "Name each of them.",
-            )
+        return coefficient_rows(given, self.names, self.modules)
 
     def flat(self, coefficients: Coefficients | ModuleCoefficients) -> Float[Tensor, " P"]:
         """The parameters θ0 + V·c as one flat float32 vector."""

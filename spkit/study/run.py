@@ -14,9 +14,11 @@ from spkit.errors import SpkitError, quoted
 from spkit.figures import draw_figures, summary_table, to_markdown
 from spkit.storage import check_replaceable, write_folder
 from spkit.study import tables, verdict
+from spkit.study.checks import check_study
+from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
-from spkit.study.stages import SEARCHES, STATIC, TUNED, SeedRun, prepare
+from spkit.study.stages import SeedRun, prepare
 from spkit.tasks import Task, load_tasks
 
 #: What a study shows to others; the rest of its folder are models and records.
@@ -51,15 +53,13 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
     tasks = _load(profile)
+    check_study(profile, tasks)
     base, base_hash, fingerprints = prepare(profile, tasks)
     records: dict[int, Mapping[str, Record]] = {}
-    methods: list[str] = []
     for seed in profile.seeds:
         say(f"Seed {seed}")
-        run = SeedRun(profile, tasks, base, base_hash, fingerprints, seed, root, say)
-        records[seed] = run.run()
-        methods = run.methods()
-    report = _report(profile, records, methods, list(tasks), root, say)
+        records[seed] = SeedRun(profile, tasks, base, base_hash, fingerprints, seed, root, say).run()
+    report = _report(profile, records, list(tasks), root, say)
     for name in RESULTS:
         _replace(report.folder / name, root / name)
     (root / "figures").mkdir(exist_ok=True)
@@ -87,11 +87,11 @@ def _load(profile: Profile) -> dict[str, Task]:
 def _report(
     profile: Profile,
     records: Mapping[int, Mapping[str, Record]],
-    methods: list[str],
     tasks: list[str],
     root: Path,
     say: Callable[[str], None],
 ) -> Record:
+    methods = method_names(tasks)
     static = [method for method in methods if method in STATIC or method in TUNED]
 
     def work(folder: Path) -> Mapping[str, Any]:

@@ -5,40 +5,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.conflict import check_batches, gradient_conflict
-from spkit.errors import SpkitError, quoted
+from spkit.conflict import gradient_conflict
 from spkit.evaluation import measure, save_measurements
 from spkit.hashing import weights_hash
 from spkit.merging import point
 from spkit.models import load_base, load_model
 from spkit.objective import Objective
-from spkit.paths import path_of
-from spkit.positioning import check_settings, self_position
+from spkit.positioning import self_position
 from spkit.probe import Probe
-from spkit.sampling import shares
 from spkit.storage import save_model
+from spkit.study.methods import SEARCHES, TUNED, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.tasks import Task
 from spkit.training import train
 from spkit.tuning import tune_length
 from spkit.vectors import TaskVectors
-
-#: Static merges at their usual settings, and those whose length is tuned on the probe.
-STATIC = ("average", "task_arithmetic", "slerp", "ties")
-TUNED = {"task_arithmetic_tuned": "task_arithmetic", "ties_tuned": "ties"}
-
-#: Searches: name of the method -> table of the profile, granularity.
-SEARCHES: dict[str, tuple[str, Literal["model", "module"]]] = {
-    "self_position": ("search", "model"),
-    "self_position:module": ("search_module", "module"),
-}
 
 
 @dataclass
@@ -66,46 +54,8 @@ class SeedRun:
     say: Callable[[str], None]
     records: dict[str, Record] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise what can be known to be wrong before any training starts."""
-        check_batches(self.profile.conflict.get("batches", 16))
-        sizes = {name: len(task.train) for name, task in self.tasks.items()}
-        shares(sizes, self.profile.joint.get("sampling", "proportional"))
-        for table, granularity in SEARCHES.values():
-            settings = getattr(self.profile, table)
-            path_of(settings.get("path", "slerp"))
-            known = ("mu", "optimizer", "learning_rate", "steps")
-            check_settings(granularity, **{key: settings[key] for key in known if key in settings})
-            if settings.get("scale", "sum") not in ("sum", "gap"):
-                raise SpkitError(f"`scale` of [{table}] must be 'sum' or 'gap'.", f"Found {settings['scale']!r}.")
-        density = self.profile.merges.get("ties_density", 0.2)
-        if not 0 < density <= 1:
-            raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")
-        evaluations, resamples = self.profile.merges.get("evaluations", 12), self.profile.evaluation.get("resamples", 1)
-        if evaluations < 3 or resamples < 1:
-            raise SpkitError(
-                "`evaluations` must be 3 or more and `resamples` positive.", f"Found {evaluations} and {resamples}."
-            )
-        if self.profile.probe.get("split", "train") != "train":
-            raise SpkitError(
-                "A study's probe must come from the training splits: searches are judged on the dev splits.",
-                f"Found split = {self.profile.probe['split']!r} in [probe].",
-                'Write "train".',
-            )
-        for table in ("training", "conflict"):
-            size = getattr(self.profile, table).get("batch_size", 32)
-            small = [name for name, task in self.tasks.items() if len(task.train) < size]
-            if small:
-                raise SpkitError(
-                    f"Each task must have at least one full batch of training examples ([{table}] batch_size).",
-                    f"Found fewer than {size} in {quoted(small)}.",
-                    "Lower `batch_size` or give the task more examples.",
-                )
-        self.held_back(len(self.probe))
-
     def run(self) -> dict[str, Record]:
         """All stages of this seed, in order; records by the stage's name without the seed."""
-        self.check()
         for name in self.tasks:
             self.train(name, [name])
         self.train("joint", list(self.tasks))
@@ -115,14 +65,9 @@ class SeedRun:
             self.tune(method)
         for method in SEARCHES:
             self.search(method)
-        for method in self.methods():
+        for method in method_names(self.tasks):
             self.evaluate(method)
         return self.records
-
-    def methods(self) -> list[str]:
-        """Names of the methods whose models are evaluated, in the order of the tables."""
-        experts = [f"expert:{name}" for name in self.tasks]
-        return ["base", *experts, "joint", *_merge_order(), *SEARCHES]
 
     def train(self, name: str, task_names: list[str]) -> Record:
         """Train an expert (one name) or the joint model (all)."""
@@ -362,15 +307,6 @@ class SeedRun:
         stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, inputs, code, work)
         self.records[name] = finish(stage, self.root, self.say)
         return self.records[name]
-
-
-def _merge_order() -> list[str]:
-    """Static merges, each followed by its tuned form."""
-    order = []
-    for method in STATIC:
-        order.append(method)
-        order += [tuned for tuned, of in TUNED.items() if of == method]
-    return order
 
 
 def _coefficients(rows: torch.Tensor, modules: list[str], names: tuple[str, ...]) -> pd.DataFrame:

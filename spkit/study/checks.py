@@ -1,0 +1,59 @@
+"""What can be known to be wrong with a study before any training starts."""
+
+from collections.abc import Mapping
+
+from spkit.conflict import check_batches
+from spkit.errors import SpkitError, quoted
+from spkit.paths import path_of
+from spkit.positioning import check_settings
+from spkit.probe import Probe
+from spkit.sampling import shares
+from spkit.study.methods import SEARCHES
+from spkit.study.profile import Profile
+from spkit.tasks import Task
+
+
+def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
+    """Raise what a stage would raise hours later: settings out of range, and tasks too small for them.
+
+    Raises:
+        SpkitError: with the table of the profile and the value.
+    """
+    check_batches(profile.conflict.get("batches", 16))
+    shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.get("sampling", "proportional"))
+    for table, granularity in SEARCHES.values():
+        settings = getattr(profile, table)
+        path_of(settings.get("path", "slerp"))
+        known = ("mu", "optimizer", "learning_rate", "steps")
+        check_settings(granularity, **{key: settings[key] for key in known if key in settings})
+        if settings.get("scale", "sum") not in ("sum", "gap"):
+            raise SpkitError(f"`scale` of [{table}] must be 'sum' or 'gap'.", f"Found {settings['scale']!r}.")
+    density = profile.merges.get("ties_density", 0.2)
+    if not 0 < density <= 1:
+        raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")
+    evaluations, resamples = profile.merges.get("evaluations", 12), profile.evaluation.get("resamples", 1)
+    if evaluations < 3 or resamples < 1:
+        raise SpkitError(
+            "`evaluations` must be 3 or more and `resamples` positive.", f"Found {evaluations} and {resamples}."
+        )
+    _check_sizes(profile, tasks)
+
+
+def _check_sizes(profile: Profile, tasks: Mapping[str, Task]) -> None:
+    if profile.probe.get("split", "train") != "train":
+        raise SpkitError(
+            "A study's probe must come from the training splits: searches are judged on the dev splits.",
+            f"Found split = {profile.probe['split']!r} in [probe].",
+            'Write "train".',
+        )
+    for table in ("training", "conflict"):
+        size = getattr(profile, table).get("batch_size", 32)
+        small = [name for name, task in tasks.items() if len(task.train) < size]
+        if small:
+            raise SpkitError(
+                f"Each task must have at least one full batch of training examples ([{table}] batch_size).",
+                f"Found fewer than {size} in {quoted(small)}.",
+                "Lower `batch_size` or give the task more examples.",
+            )
+    probe = Probe.sample(tasks, **profile.probe)
+    Probe.sample(tasks, size=len(probe), split="dev")  # what searches are judged by
