@@ -25,6 +25,7 @@ _OWNERS = {
     "merge_methods": "merging",
     "Probe": "probe",
     "self_position": "positioning",
+    "search": "baselines",
     "PositionResult": "position_result",
     "gradient_conflict": "conflict",
     "ConflictReport": "conflict",
@@ -48,11 +49,13 @@ __all__ = [
     "load_tasks",
     "merge",
     "merge_methods",
+    "search",
     "self_position",
     "train",
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from spkit.baselines import search
     from spkit.conflict import ConflictReport, gradient_conflict
     from spkit.errors import SpkitError
     from spkit.evaluation import evaluate

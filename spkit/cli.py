@@ -192,10 +192,11 @@ def position(
     path: Annotated[str, typer.Option(help="slerp, simplex or free.")] = "slerp",
     granularity: Annotated[str, typer.Option(help="model or module.")] = "model",
     mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[str, typer.Option(help="sgd or adam.")] = "sgd",
+    optimizer: Annotated[str, typer.Option(help="sgd, adam or lbfgs.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
+    scale: Annotated[str, typer.Option(help="How losses are put on one scale: sum, gap or gradient.")] = "sum",
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
@@ -217,6 +218,7 @@ def position(
         learning_rate=learning_rate,
         steps=steps,
         batch_size=batch_size,
+        scale=scale,  # pyright: ignore[reportArgumentType]
         seed=seed,
     )
     result.save(output)

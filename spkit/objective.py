@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,15 +16,16 @@ from spkit.probe import Probe
 from spkit.vectors import TaskVectors
 
 #: How the tasks' losses are put on one scale before they are averaged.
-Scale = Literal["sum", "gap"]
+Scale = Literal["sum", "gap", "gradient"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
 @dataclass(frozen=True)
 class StepLoss:
-    """One evaluation of the objective on one batch of each task.
+    """One evaluation of the objective, with its gradient.
 
     Attributes:
-        loss: mean over the tasks of loss / scale.
+        loss: mean over the tasks of loss / scale, weighted where the objective has weights.
         task_losses: each task's own loss, without its scale.
         gradient: of `loss` with respect to the coefficients, module by module [M, N], float64.
     """
@@ -46,18 +47,30 @@ class Objective:
         batch_size: examples of each task in a step.
         scale: `"sum"` averages the losses as they are (the paper). `"gap"` divides each task's by what its expert gains
             on the probe (loss of the base minus loss of the expert), so that tasks whose losses are large or spread
-            wide do not decide alone.
+            wide do not decide alone. `"gradient"` divides each by the norm of its gradient at the average of the
+            experts, so that all tasks pull equally hard there.
         seed: of the order of batches.
+        weights: how much each probe task counts, by name; None is the same for all. Only their ratios matter.
+
+    Raises:
+        SpkitError: an unknown scale, or weights that do not name each probe task once or are not positive.
 
     References:
-        arXiv 2410.15035, the objective of Self Positioning.
+        arXiv 2410.15035, the objective of Self Positioning; Chen et al., "GradNorm", arXiv 1711.02257, for the idea of
+        balancing gradient norms (here once, before the search).
     """
 
     def __init__(
-        self, vectors: TaskVectors, probe: Probe, batch_size: int = 32, scale: Scale = "sum", seed: int = 0
+        self,
+        vectors: TaskVectors,
+        probe: Probe,
+        batch_size: int = 32,
+        scale: Scale = "sum",
+        seed: int = 0,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
-        if scale not in ("sum", "gap"):
-            raise SpkitError("`scale` must be 'sum' or 'gap'.", f"Found {scale!r}.", "Pass one of the two.")
+        check_scale(scale)
+        check_weights(weights, probe.tasks)
         self.vectors = vectors
         self.model = copy_model(vectors.base)
         self.batches = {
@@ -65,34 +78,57 @@ class Objective:
             for name, rows in probe.examples.items()
         }
         self._streams: dict[str, Iterator[dict[str, Any]]] = {name: iter(part) for name, part in self.batches.items()}
-        self._fixed: dict[str, list[dict[str, Any]]] | None = None
-        self.scales = dict.fromkeys(self.batches, 1.0) if scale == "sum" else self._gaps()
+        self._kept: dict[str, list[dict[str, Any]]] = {}
+        total = sum(weights.values()) if weights is not None else len(self.batches)
+        self.shares = {name: (weights[name] if weights is not None else 1.0) / total for name in self.batches}
+        self.scales = dict.fromkeys(self.batches, 1.0)
+        if scale != "sum":
+            self.scales = self._scales(self._gaps() if scale == "gap" else self._gradient_norms(), scale)
 
     def _gaps(self) -> dict[str, float]:
-        count, modules = len(self.vectors), 1
-        base = self.task_losses(torch.zeros(modules, count, dtype=torch.float64))
-        gaps, without = {}, []
-        for name, loss in base.items():
+        """What each probe task's expert gains on it; 0 where there is no expert of its name."""
+        gaps = {}
+        for name, loss in self.task_losses(self._one_hot()).items():
+            gaps[name] = 0.0
             if name in self.vectors.names:
-                one_hot = torch.zeros(modules, count, dtype=torch.float64)
-                one_hot[0, self.vectors.names.index(name)] = 1.0
-                gap = loss - self.task_losses(one_hot, only=name)[name]
-                if gap > 0.01 * loss:
-                    gaps[name] = gap
-                    continue
-            gaps[name] = loss if loss > 0 else 1.0  # a loss of zero, as of a margin that is kept, divides nothing
-            without.append(name)
-        if without:
-            warnings.warn(
-                f"Probe tasks {quoted(without)} have no expert of their name that is better than the base on the "
-                "probe; their losses are divided by the base's loss instead.",
-                stacklevel=3,
-            )
+                gap = loss - self.task_losses(self._one_hot(name), only=name)[name]
+                gaps[name] = gap if gap > 0.01 * loss else 0.0
         return gaps
+
+    def _gradient_norms(self) -> dict[str, float]:
+        """Norm of each task's gradient with respect to the weights, at the average, over the whole probe."""
+        average = torch.full((1, len(self.vectors)), 1.0 / len(self.vectors), dtype=torch.float64)
+        norms = {}
+        for name in self.batches:
+            self._backward(average, {name: 1.0})
+            gradients = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
+            norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
+            self.model.zero_grad(set_to_none=True)
+        return norms
+
+    def _scales(self, found: Mapping[str, float], scale: str) -> dict[str, float]:
+        without = [name for name, value in found.items() if not value > 0]
+        if not without:
+            return dict(found)
+        what = {
+            "gap": "no expert of their name that is better than the base on the probe",
+            "gradient": "no gradient at the average of the experts",
+        }
+        warnings.warn(
+            f"Probe tasks {quoted(without)} have {what[scale]}; their losses are divided by the base's loss instead.",
+            stacklevel=4,
+        )
+        base = self.task_losses(self._one_hot())
+        # A loss of zero, as of a margin that is kept, divides nothing.
+        return {name: value if value > 0 else base[name] or 1.0 for name, value in found.items()}
+
+    def _one_hot(self, name: str | None = None) -> Float[Tensor, "1 N"]:
+        """The expert of a name; the base without one."""
+        return torch.tensor([[float(one == name) for one in self.vectors.names]], dtype=torch.float64)
 
     def scaled(self, task_losses: Mapping[str, float]) -> float:
         """The objective's value from each task's own loss."""
-        return sum(loss / self.scales[name] for name, loss in task_losses.items()) / len(task_losses)
+        return sum(loss / self.scales[name] * self.shares[name] for name, loss in task_losses.items())
 
     def step(self, coefficients: Float[Tensor, "M N"]) -> StepLoss:
         """Loss and gradient on the next batch of each task.
@@ -105,23 +141,74 @@ class Objective:
         for name, part in self.batches.items():
             loss = part.loss_of(next(self._streams[name]))
             losses[name] = _finite(float(loss.detach()), name, coefficients)
-            (loss / (self.scales[name] * len(self.batches))).backward()
+            (loss * (self.shares[name] / self.scales[name])).backward()
+        return StepLoss(self.scaled(losses), losses, self._projected())
+
+    def whole(self, coefficients: Float[Tensor, "M N"]) -> StepLoss:
+        """Loss and gradient on the whole probe, on batches that are the same at every call.
+
+        Raises:
+            SpkitError: a loss that is not finite, with its task.
+        """
+        losses = self._backward(coefficients, {name: self.shares[name] / self.scales[name] for name in self.batches})
+        return StepLoss(self.scaled(losses), losses, self._projected())
+
+    def _backward(self, coefficients: Float[Tensor, "M N"], factors: Mapping[str, float]) -> dict[str, float]:
+        """Accumulate the gradient of the mean loss of each named task times its factor; the mean losses."""
+        self.vectors.write(coefficients, self.model)
+        means = {}
+        for name, factor in factors.items():
+            batches, total = self._fixed(name), 0.0
+            for batch in batches:
+                loss = self.batches[name].loss_of(batch)
+                total += float(loss.detach())
+                (loss * (factor / len(batches))).backward()
+            means[name] = _finite(total / len(batches), name, coefficients)
+        return means
+
+    def _projected(self) -> Float[Tensor, "M N"]:
         gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
         gradient = self.vectors.project_modules(gradients)
         self.model.zero_grad(set_to_none=True)
-        return StepLoss(self.scaled(losses), losses, gradient)
+        return gradient
+
+    def _fixed(self, name: str) -> list[dict[str, Any]]:
+        """A task's batches of the first pass, kept: what is compared must be measured on the same ones."""
+        if name not in self._kept:
+            self._kept[name] = list(self.batches[name].epoch(0))
+        return self._kept[name]
 
     @torch.no_grad()
     def task_losses(self, coefficients: Float[Tensor, "M N"], only: str | None = None) -> dict[str, float]:
         """Each task's mean loss over the whole probe, on batches that are the same at every call."""
-        if self._fixed is None:
-            self._fixed = {name: list(part.epoch(0)) for name, part in self.batches.items()}
         self.vectors.write(coefficients, self.model)
         means = {}
         for name in [only] if only else self.batches:
-            values = [float(self.batches[name].loss_of(batch)) for batch in self._fixed[name]]
+            values = [float(self.batches[name].loss_of(batch)) for batch in self._fixed(name)]
             means[name] = _finite(sum(values) / len(values), name, coefficients)
         return means
+
+
+def check_scale(scale: str) -> None:
+    """Raise what `Objective` would raise about the scale, before anything is computed."""
+    if scale not in SCALES:
+        raise SpkitError(f"`scale` must be one of {quoted(SCALES)}.", f"Found {scale!r}.", "Pass one of these.")
+
+
+def check_weights(weights: Mapping[str, float] | None, tasks: Mapping[str, Any]) -> None:
+    """Raise what `Objective` would raise about the weights, before anything is computed."""
+    if weights is None:
+        return
+    if set(weights) != set(tasks):
+        raise SpkitError(
+            "`weights` must name each task of the probe once.",
+            f"Found {quoted(weights)} for {quoted(tasks)}.",
+            "Name each of them.",
+        )
+    if not all(0 < value < float("inf") for value in weights.values()):
+        raise SpkitError(
+            "`weights` must be positive.", f"Found {dict(weights)}.", "Leave a task out of the probe to ignore it."
+        )
 
 
 def _finite(loss: float, task: str, coefficients: Float[Tensor, "M N"]) -> float:

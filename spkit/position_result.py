@@ -61,7 +61,7 @@ class PositionResult:
         target = Path(folder)
         check_replaceable(target, "modules.json", "A model")
         recipe = {
-            "method": "self_position",
+            "method": self.settings.get("method", "self_position"),
             "base_sha256": self.vectors.base_hash,
             "experts": list(self.vectors.names),
             "coefficients": {

@@ -240,12 +240,112 @@ def test_a_loss_that_is_not_finite_names_its_task(vectors, tasks) -> None:
             self_position(vectors, odd, steps=1, scale=scale, **QUICK)
 
 
+def test_gradient_scale_lets_every_task_pull_equally_hard_at_the_average(vectors, probe) -> None:
+    """Each task's gradient, taken apart by weights that all but leave the others out, has the same length."""
+    plain = Objective(vectors, probe, 8, "gradient")
+    assert min(plain.scales.values()) > 0
+    average = torch.full((1, 3), 1 / 3, dtype=torch.float64)
+    model = vectors.at(average)
+    for name, part in Objective(vectors, probe, 8).batches.items():
+        batches = list(part.epoch(0))
+        part.loss.model = model
+        model.zero_grad()
+        for batch in batches:
+            (part.loss_of(batch) / len(batches)).backward()
+        norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
+        assert plain.scales[name] == pytest.approx(float(torch.stack(norms).norm()), rel=1e-4)
+
+
+def test_gradient_scale_of_a_task_without_gradient_falls_back_and_says_so(vectors, tasks) -> None:
+    odd = Probe.sample({**tasks, "faq": with_loss(tasks["faq"], 0.0)}, size=96)
+    with pytest.warns(UserWarning, match="'faq' have no gradient"):
+        assert Objective(vectors, odd, 8, "gradient").scales["faq"] == 1.0
+
+
+def test_weights_are_shares_of_the_objective(vectors, probe) -> None:
+    """Loss and gradient are the weighted means of the single tasks', whole and by batch."""
+    at = torch.full((1, 3), 0.4, dtype=torch.float64)
+    names = list(probe.tasks)
+    weights = dict(zip(names, (1.0, 2.0, 5.0), strict=True))
+    weighted = Objective(vectors, probe, 8, weights=weights)
+    found, losses = weighted.whole(at), weighted.task_losses(at)
+    assert found.task_losses == pytest.approx(losses)
+    assert found.loss == pytest.approx(sum(weights[name] * losses[name] for name in names) / 8)
+    parts = []
+    for name in names:
+        alone = Probe({name: probe.tasks[name]}, {name: probe.examples[name]}, "train", 0)
+        parts.append(weights[name] / 8 * Objective(vectors, alone, 8).whole(at).gradient)
+    torch.testing.assert_close(found.gradient, torch.stack(parts).sum(0), rtol=1e-4, atol=1e-6)
+    once = Objective(vectors, probe, 8, weights={name: 10 * value for name, value in weights.items()})
+    assert once.step(at).loss == pytest.approx(weighted.step(at).loss)
+
+
+def test_a_weight_moves_the_position_towards_its_task(vectors, probe) -> None:
+    settings = {"path": "free", "optimizer": "lbfgs", "steps": 12, "mu": 0.0, **WHOLE}
+    even = self_position(vectors, probe, **settings)
+    leaning = self_position(vectors, probe, weights={"faq": 20.0, "topic": 1.0, "likeness": 1.0}, **settings)
+    judge = Objective(vectors, probe, 32)
+    assert judge.task_losses(leaning.rows)["faq"] < judge.task_losses(even.rows)["faq"]
+    assert leaning.settings["weights"]["faq"] == 20
+
+
+@pytest.mark.parametrize("granularity", ["model", "module"])
+def test_quasi_newton_ends_where_the_gradient_vanishes(vectors, probe, granularity) -> None:
+    settings = {"path": "free", "granularity": granularity, "mu": 0.0, **WHOLE}
+    steps = 60
+    result = self_position(vectors, probe, optimizer="lbfgs", steps=steps, **settings)
+    if granularity == "model":  # 24 coefficients are not done in 60 steps
+        assert len(result.history) < steps  # it stopped by itself
+    objective = Objective(vectors, probe, 32)
+    first = result.history["gradient_norm"].iloc[0]
+    end = objective.whole(result.rows).gradient
+    last = (end if granularity == "module" else end.sum(0)).norm()
+    assert float(last) < 0.1 * first
+    value = objective.scaled(objective.task_losses(result.rows))
+    assert value == pytest.approx(result.history["loss"].min(), rel=1e-5)
+    descent = self_position(vectors, probe, optimizer="adam", learning_rate=0.05, steps=40, **settings)
+    assert value <= objective.scaled(objective.task_losses(descent.rows)) + 1e-3
+
+
+def test_quasi_newton_spends_its_steps_and_not_more(vectors, probe) -> None:
+    bounded = self_position(vectors, probe, optimizer="lbfgs", steps=3, **WHOLE)
+    assert len(bounded.history) == 3
+    again = self_position(vectors, probe, optimizer="lbfgs", steps=3, **WHOLE)
+    assert bounded.history.drop(columns="seconds").equals(again.history.drop(columns="seconds"))
+    assert bounded.settings["learning_rate"] is None
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_patience_ends_a_search_that_gets_no_better(vectors, probe, tasks, optimizer, monkeypatch) -> None:
+    """The validation is made to rise: the search stops after two looks, and returns what the first one saw."""
+    held_back = Probe.sample(tasks, size=48, split="dev")
+    values = iter(range(100))
+    scaled = Objective.scaled
+    batches = {name: len(rows) for name, rows in held_back.examples.items()}
+
+    def rising(self, losses):
+        own = {name: len(part._view) for name, part in self.batches.items()}
+        return float(next(values)) if own == batches else scaled(self, losses)
+
+    monkeypatch.setattr(Objective, "scaled", rising)
+    settings = {"validation": held_back, "validate_every": 1, "patience": 2, "path": "free", "mu": 0.0, **QUICK}
+    result = self_position(vectors, probe, optimizer=optimizer, steps=20, **settings)
+    assert len(result.history) == 3
+    assert result.history["validation"].tolist() == [0, 1, 2]
+    if optimizer == "lbfgs":  # its first look is at its start
+        torch.testing.assert_close(result.rows, torch.full((1, 3), 1 / 3, dtype=torch.float64))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"optimizer": "lbfgs", "learning_rate": 0.1}, "`learning_rate` has no meaning for 'lbfgs'"),
+        ({"patience": 2}, "`patience` needs a `validation` probe"),
+        ({"weights": {"faq": 1.0}}, "`weights` must name each task of the probe once.*Found 'faq'"),
+        ({"weights": {"faq": 1.0, "topic": 1.0, "likeness": 0.0}}, "`weights` must be positive"),
         ({"path": "arc"}, "'slerp', 'simplex', 'free'.*'arc'"),
         ({"granularity": "layer"}, "'model' or 'module'.*'layer'"),
-        ({"optimizer": "cma"}, "'sgd' or 'adam'"),
+        ({"optimizer": "cma"}, "'sgd', 'adam', 'lbfgs'"),
         ({"mu": -0.1}, "`mu`.*-0.1"),
         ({"mu": float("nan")}, "`mu`.*nan"),
         ({"learning_rate": 0.0}, "`learning_rate` must be positive"),
@@ -262,7 +362,7 @@ def test_bad_input(vectors, probe, change, message) -> None:
 
 
 def test_an_unknown_scale_is_refused(vectors, probe) -> None:
-    with pytest.raises(SpkitError, match=r"'sum' or 'gap'.*'max'"):
+    with pytest.raises(SpkitError, match=r"'sum', 'gap', 'gradient'.*'max'"):
         inspect.unwrap(Objective.__init__)(object.__new__(Objective), vectors, probe, 8, "max")
 
 

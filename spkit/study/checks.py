@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from spkit.conflict import check_batches
 from spkit.errors import SpkitError, quoted
+from spkit.objective import check_scale
 from spkit.paths import path_of
 from spkit.positioning import check_settings
 from spkit.probe import Probe
@@ -26,8 +27,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         path_of(settings.get("path", "slerp"))
         known = ("mu", "optimizer", "learning_rate", "steps")
         check_settings(granularity, **{key: settings[key] for key in known if key in settings})
-        if settings.get("scale", "sum") not in ("sum", "gap"):
-            raise SpkitError(f"`scale` of [{table}] must be 'sum' or 'gap'.", f"Found {settings['scale']!r}.")
+        check_scale(settings.get("scale", "sum"))
     density = profile.merges.get("ties_density", 0.2)
     if not 0 < density <= 1:
         raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")
