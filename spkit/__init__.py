@@ -26,6 +26,8 @@ _OWNERS = {
     "Probe": "probe",
     "self_position": "positioning",
     "search": "baselines",
+    "uncertainty": "curvature",
+    "Uncertainty": "curvature",
     "PositionResult": "position_result",
     "gradient_conflict": "conflict",
     "ConflictReport": "conflict",
@@ -43,6 +45,7 @@ __all__ = [
     "SpkitError",
     "Task",
     "TaskVectors",
+    "Uncertainty",
     "evaluate",
     "gradient_conflict",
     "load_base",
@@ -52,11 +55,13 @@ __all__ = [
     "search",
     "self_position",
     "train",
+    "uncertainty",
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.baselines import search
     from spkit.conflict import ConflictReport, gradient_conflict
+    from spkit.curvature import Uncertainty, uncertainty
     from spkit.errors import SpkitError
     from spkit.evaluation import evaluate
     from spkit.merging import merge, merge_methods

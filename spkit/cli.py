@@ -165,19 +165,29 @@ def merge(
     base: BaseName = "minilm-l3",
     method: Annotated[
         str,
-        typer.Option(help="average, task_arithmetic, slerp, ties, dare, or one of mergekit's, as mergekit:karcher."),
+        typer.Option(
+            help="average, task_arithmetic, slerp, ties, dare, fisher, regmean, loss_weighted, or one of "
+            "mergekit's, as mergekit:karcher."
+        ),
     ] = "slerp",
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
     ] = None,
+    tasks: Annotated[
+        str, typer.Option(help="Task file, or 'bundled': what fisher, regmean and loss_weighted read.")
+    ] = "bundled",
     max_length: MaxLength = None,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
+    from spkit.merging import DATA_METHODS
     from spkit.merging import merge as run_merge
     from spkit.models import load_base
     from spkit.storage import save_model
+    from spkit.tasks import load_tasks
 
     given = {name: _json(value) for name, value in (_pair(text, "--parameter") for text in parameter or [])}
+    if method in DATA_METHODS:
+        given["tasks"] = load_tasks(tasks, list(_named(expert)))
     merged = run_merge(load_base(base, max_seq_length=max_length), _named(expert), method, **given)
     save_model(merged, output)
     typer.echo(f"Merged with {method}: {output}")

@@ -3,133 +3,27 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
 
+from spkit.data_rules import fisher, loss_weighted, regmean
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models import check_fits, load_model
-from spkit.paths import SlerpPath
+from spkit.rules import Point, average, dare, slerp, task_arithmetic, ties
 from spkit.vectors import TaskVectors
-
-#: One number for all, or one per expert by name or in order.
-Weight = float | Mapping[str, float] | Sequence[float]
-
-#: A merge as a point: the vectors that span it, and the coefficients in that span.
-Point = tuple[TaskVectors, Float[Tensor, " N"]]
 
 _PASS_THROUGH = "mergekit:"
 
 
-def average(vectors: TaskVectors, *, weight: Weight = 1.0, length: float = 1.0) -> Point:
-    """Weighted mean of the experts: c = λ · w / Σw.
-
-    Args:
-        vectors: the experts' task vectors.
-        weight: w, positive.
-        length: λ.
-
-    References:
-        Wortsman et al., "Model soups", arXiv 2203.05482.
-    """
-    weights = _weights(vectors, weight)
-    return vectors, length * weights / weights.sum()
-
-
-def task_arithmetic(vectors: TaskVectors, *, weight: Weight = 0.4, length: float = 1.0) -> Point:
-    """Sum of the task vectors with a weight each: c = λ · w.
-
-    Args:
-        vectors: the experts' task vectors.
-        weight: w; 0.4 is the value recommended where nothing can be tuned.
-        length: λ.
-
-    References:
-        Ilharco et al., arXiv 2212.04089; the default is the one that Yadav et al., arXiv 2306.01708, use without
-        validation data.
-    """
-    return vectors, length * _weights(vectors, weight)
-
-
-def slerp(
-    vectors: TaskVectors,
-    *,
-    weight: Weight = 1.0,
-    length: float = 1.0,
-    accumulate: Literal["mean", "sum"] = "mean",
-    common_norm: bool = False,
-) -> Point:
-    """SLERP folded over the task vectors, as in the paper; see `spkit.SlerpPath`.
-
-    Args:
-        vectors: the experts' task vectors; their order matters.
-        weight: the a_i, positive; only their ratios matter.
-        length: λ.
-        accumulate: see `spkit.SlerpPath`.
-        common_norm: see `spkit.SlerpPath`.
-
-    References:
-        arXiv 2410.15035, "Direction" and "Length".
-    """
-    gram, weights = vectors.gram(), _weights(vectors, weight)
-    assert isinstance(gram, Tensor)
-    if not bool((weights > 0).all()):
-        raise SpkitError(
-            "`weight` must be positive for 'slerp': a weight of 0 still counts in the mean of those before.",
-            f"Found {weights.tolist()} for {quoted(vectors.names)}.",
-            "Leave the expert out.",
-        )
-    return vectors, length * SlerpPath(accumulate, common_norm).fold(weights, gram)
-
-
-def ties(
-    vectors: TaskVectors,
-    *,
-    density: float = 0.2,
-    weight: Weight = 1.0,
-    length: float = 1.0,
-    scope: Literal["tensor", "vector"] = "vector",
-) -> Point:
-    """TIES: trim each task vector, elect a sign for each entry, average those that agree.
-
-    The election is held at equal weights; `weight` then scales each vector's part of the result.
-
-    Args:
-        vectors: the experts' task vectors.
-        density: share of the entries of each vector that stays; 0.2 in its paper.
-        weight: w of each vector after the election.
-        length: λ; 1 in its paper where nothing can be tuned.
-        scope: the share holds over the whole vector, as in its paper, or in every tensor, as in mergekit and PEFT.
-
-    References:
-        Yadav et al., "TIES-Merging", arXiv 2306.01708, algorithm 1.
-    """
-    return vectors.trim(density, scope).elect(), length * _weights(vectors, weight)
-
-
-def dare(
-    vectors: TaskVectors, *, density: float = 0.5, weight: Weight = 0.4, length: float = 1.0, seed: int = 0
-) -> Point:
-    """DARE: drop entries at random, rescale the rest by 1/density, then task arithmetic.
-
-    Args:
-        vectors: the experts' task vectors.
-        density: share of the entries that stays.
-        weight: w of each vector.
-        length: λ.
-        seed: decides which entries stay.
-
-    References:
-        Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
-    """
-    if not 0 < density <= 1:
-        raise SpkitError("`density` must be above 0 and at most 1.", f"Found {density}.", "Pass 0.5, for example.")
-    return vectors.drop(1 - density, seed), length * _weights(vectors, weight)
-
+#: Our methods that read data: they take `tasks`.
+DATA_METHODS: dict[str, Callable[..., Point]] = {
+    "fisher": fisher,
+    "regmean": regmean,
+    "loss_weighted": loss_weighted,
+}
 
 _METHODS: dict[str, Callable[..., Point]] = {
     "average": average,
@@ -137,6 +31,7 @@ _METHODS: dict[str, Callable[..., Point]] = {
     "slerp": slerp,
     "ties": ties,
     "dare": dare,
+    **DATA_METHODS,
 }
 
 
@@ -144,8 +39,8 @@ def merge_methods() -> list[str]:
     """Names that `merge` takes: ours, then mergekit's behind `mergekit:`.
 
     Example:
-        >>> merge_methods()[:5]
-        ['average', 'task_arithmetic', 'slerp', 'ties', 'dare']
+        >>> merge_methods()[:8]
+        ['average', 'task_arithmetic', 'slerp', 'ties', 'dare', 'fisher', 'regmean', 'loss_weighted']
     """
     return [*_METHODS, *(f"{_PASS_THROUGH}{name}" for name in _mergekit_methods())]
 
@@ -156,7 +51,7 @@ def point(vectors: TaskVectors, method: str, **parameters: Any) -> Point:
     Args:
         vectors: the experts' task vectors.
         method: the name of one of our methods.
-        parameters: the method's own; see its function in `spkit.merging`.
+        parameters: the method's own; see its function in `spkit.rules` or `spkit.data_rules`.
 
     Returns:
         Task vectors (sparsified where the method does so) and coefficients of shape [N].
@@ -179,6 +74,8 @@ def point(vectors: TaskVectors, method: str, **parameters: Any) -> Point:
             f"Found {quoted(unknown)}.",
             "Leave them out, or pass one of these.",
         )
+    if method in DATA_METHODS and "tasks" not in parameters:
+        raise SpkitError(f"{method!r} reads data.", "Found no `tasks`.", "Pass `tasks`, one for each expert.")
     return _METHODS[method](vectors, **parameters)
 
 
@@ -194,9 +91,9 @@ def merge(
         base: the model the experts were trained from.
         experts: models, folders or hub ids, by name or in order; or the `TaskVectors` made of them.
         method: one of `merge_methods()`.
-        parameters: of our methods `weight`, `length` and what their functions in `spkit.merging` name; of a `mergekit:`
-            method what mergekit documents, as `weight=0.5` or one value per input in order, and `seed` (default 0) for
-            those that draw at random.
+        parameters: of our methods what their functions in `spkit.rules` and `spkit.data_rules` name (`weight`,
+            `length`; `tasks` for those that need data); of a `mergekit:` method what mergekit documents, as
+            `weight=0.5` or one value per input in order, and `seed` (default 0) for those that draw at random.
 
     Returns:
         A new model.
@@ -273,25 +170,6 @@ def _named(experts: Any) -> dict[str, SentenceTransformer | str | Path]:
             "`experts` must be several models, by name or in order.", f"Found {type(experts).__name__}.", "Pass a list."
         )
     return {f"expert{number}": model for number, model in enumerate(experts, start=1)}
-
-
-def _weights(vectors: TaskVectors, weight: Weight) -> Float[Tensor, " N"]:
-    given = [float(weight)] * len(vectors) if isinstance(weight, int | float) else weight
-    rows = vectors.coefficients(given)
-    if len(rows) > 1:
-        raise SpkitError(
-            "`weight` must be a number for all, or one per expert.",
-            f"Found weights for {len(rows)} modules.",
-            "For module-wise coefficients call `vectors.at`.",
-        )
-    weights = rows[0]
-    if not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
-        raise SpkitError(
-            "`weight` must be 0 or more, and above 0 for at least one expert.",
-            f"Found {weights.tolist()} for {quoted(vectors.names)}.",
-            "For negative coefficients call `vectors.at`.",
-        )
-    return weights
 
 
 def _mergekit_methods() -> list[str]:

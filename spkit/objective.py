@@ -153,6 +153,21 @@ class Objective:
         losses = self._backward(coefficients, {name: self.shares[name] / self.scales[name] for name in self.batches})
         return StepLoss(self.scaled(losses), losses, self._projected())
 
+    def batch_gradients(self, coefficients: Float[Tensor, "M N"]) -> dict[str, Float[Tensor, "_ N"]]:
+        """Gradient of each batch of each task, with respect to model-wise coefficients, float64.
+
+        The mean over a task's batches, summed over the tasks, is the gradient of the whole probe.
+        """
+        self.vectors.write(coefficients, self.model)
+        found = {}
+        for name in self.batches:
+            rows = []
+            for batch in self._fixed(name):
+                (self.batches[name].loss_of(batch) * (self.shares[name] / self.scales[name])).backward()
+                rows.append(self._projected().sum(0))
+            found[name] = torch.stack(rows)
+        return found
+
     def _backward(self, coefficients: Float[Tensor, "M N"], factors: Mapping[str, float]) -> dict[str, float]:
         """Accumulate the gradient of the mean loss of each named task times its factor; the mean losses."""
         self.vectors.write(coefficients, self.model)

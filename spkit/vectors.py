@@ -289,7 +289,7 @@ class TaskVectors:
             Yadav et al., "TIES-Merging", arXiv 2306.01708, section 4, "Trim".
         """
         places = list(self.layout.slices.values()) if scope == "tensor" else [slice(0, self.layout.size)]
-        return self._with(sparsify.trim(self.matrix, density, places, scope))
+        return self.reweighted(sparsify.trim(self.matrix, density, places, scope))
 
     def elect(self) -> "TaskVectors":
         """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
@@ -302,7 +302,7 @@ class TaskVectors:
         References:
             Yadav et al., arXiv 2306.01708, section 4, "Elect" and "Disjoint Merge".
         """
-        return self._with(sparsify.elect(self.matrix))
+        return self.reweighted(sparsify.elect(self.matrix))
 
     def drop(self, p: float, seed: int = 0) -> "TaskVectors":
         """Set a random share of the entries to zero and rescale the rest by 1/(1 − p), so that the mean is kept (DARE).
@@ -317,9 +317,10 @@ class TaskVectors:
         References:
             Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
         """
-        return self._with(sparsify.drop(self.matrix, p, seed))
+        return self.reweighted(sparsify.drop(self.matrix, p, seed))
 
-    def _with(self, matrix: Float[Tensor, "N P"]) -> "TaskVectors":
+    def reweighted(self, matrix: Float[Tensor, "N P"]) -> "TaskVectors":
+        """Other values under the same names, over the same base: a basis that a search may run on."""
         return TaskVectors(self.base, self.names, matrix, self.base_hash)
 
     def save(self, folder: str | Path) -> None:

@@ -1,7 +1,7 @@
 """Speed as ratios of medians within one run: what the search and the merges cost beside the plain work they contain.
 
-`python -m tests.bench` prints a table and writes data/results/bench.csv with a description of the machine. Absolute
-seconds mean little on a busy machine, so only ratios are compared.
+`python -m tests.bench` prints two tables and writes data/results/bench.csv and searches.csv with a description of the
+machine. Absolute seconds mean little on a busy machine, so only what stands in one run is compared.
 """
 
 import platform
@@ -20,6 +20,7 @@ from spkit.losses import TaskBatches
 from spkit.model_card import versions
 from spkit.models import copy_model
 from spkit.objective import Objective
+from tests.bench.searches import searches
 
 REPEATS = 5
 
@@ -96,17 +97,21 @@ def merges() -> list[tuple[str, float, float]]:
 
 
 def main() -> None:
-    """Measure, print, and write the table."""
+    """Measure, print, and write the tables."""
     rows = [search_step(spkit.load_tasks("bundled")), *merges()]
     table = pd.DataFrame(rows, columns=["what", "seconds", "seconds_other"])
     table["ratio"] = table["seconds"] / table["seconds_other"]
+    _write(table, Path("data/results/bench.csv"))
+    _write(pd.DataFrame([row for count in (2, 4) for row in searches(count)]), Path("data/results/searches.csv"))
+
+
+def _write(table: pd.DataFrame, target: Path) -> None:
     about = {"machine": platform.machine(), "processor_threads": torch.get_num_threads(), **versions()}
-    table["made_with"] = "; ".join(f"{name} {value}" for name, value in about.items())
-    print(table.drop(columns="made_with").round(3).to_string(index=False))
-    target = Path("data/results/bench.csv")
+    print(table.round(3).to_string(index=False))
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
-    table.to_csv(unfinished, index=False, float_format="%.4g")
+    made_with = "; ".join(f"{name} {value}" for name, value in about.items())
+    table.assign(made_with=made_with).to_csv(unfinished, index=False, float_format="%.4g")
     unfinished.replace(target)
     print(f"Written to {target}")
 
