@@ -21,7 +21,7 @@ def searches(count: int) -> list[dict[str, object]]:
     base = spkit.load_base("minilm-l3", max_seq_length=32)
     experts = {name: spkit.train(base, task, steps=64, progress=False) for name, task in tasks.items()}
     vectors = spkit.TaskVectors.from_models(base, experts)
-    probe = spkit.Probe.sample(tasks, size=128 * count)
+    probe = spkit.Probe.sample(tasks, size=64 * count)
     judge = Objective(vectors, probe, 16)
     common = {"mu": 0.0, "batch_size": 16, "progress": False}
     batch_share = 16 * count / len(probe)
@@ -33,7 +33,7 @@ def searches(count: int) -> list[dict[str, object]]:
         runs[optimizer] = (found, batch_share * BACKWARD)
     runs["lbfgs"] = spkit.self_position(vectors, probe, path="free", optimizer="lbfgs", steps=20, **common), BACKWARD
     for method in ("cma", "tpe", "random", "grid"):
-        runs[method] = spkit.search(vectors, probe, method, budget=60, **common), 1
+        runs[method] = spkit.search(vectors, probe, method, budget=40, **common), 1
     curves = {name: _curve(found, passes, judge) for name, (found, passes) in runs.items()}
     best = min(curve["loss"].min() for curve in curves.values())
     rows = []
