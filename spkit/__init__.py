@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 #: Public name -> the module that owns it.
 _OWNERS = {
     "SpkitError": "errors",
+    "NotFiniteError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
     "load_base": "models",
@@ -37,6 +38,7 @@ _OWNERS = {
 __all__ = [
     "ConflictReport",
     "FreePath",
+    "NotFiniteError",
     "Path",
     "PositionResult",
     "Probe",
@@ -62,7 +64,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.baselines import search
     from spkit.conflict import ConflictReport, gradient_conflict
     from spkit.curvature import Uncertainty, uncertainty
-    from spkit.errors import SpkitError
+    from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
     from spkit.merging import merge, merge_methods
     from spkit.models import load_base

@@ -207,6 +207,8 @@ def position(
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
     scale: Annotated[str, typer.Option(help="How losses are put on one scale: sum, gap or gradient.")] = "sum",
+    pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
+    journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
@@ -229,6 +231,8 @@ def position(
         steps=steps,
         batch_size=batch_size,
         scale=scale,  # pyright: ignore[reportArgumentType]
+        pull=pull,
+        journal=journal,
         seed=seed,
     )
     result.save(output)

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spkit.journal import Journal
 from spkit.objective import Objective
 from spkit.position import Position
 
@@ -24,34 +25,49 @@ class Run:
         objective: Objective,
         judge: Objective | None,
         mu: float,
+        pull: float,
         validate_every: int,
         patience: int | None,
+        journal: Journal,
     ) -> None:
-        self.position, self.objective, self.judge, self.mu = position, objective, judge, mu
+        self.position, self.objective, self.judge = position, objective, judge
+        self.mu, self.pull, self.journal = mu, pull, journal
         self.validate_every, self.patience = validate_every, patience
         self.rows: list[dict[str, float]] = []
         self.after_step: Callable[[], object] = lambda: None
-        self.last = position.coefficients().detach()
+        self.last = self.finite = position.coefficients().detach()
         self._best: tuple[float, Tensor] | None = None
         self._looks_since_best = 0
         self._began = time.perf_counter()
 
     def evaluate(self, whole: bool) -> float:
         """The objective at the present φ, on the next batches or on the whole probe; leaves the gradient on φ."""
-        parameters = self.position.parameters
+        parameters, number = self.position.parameters, len(self.rows)
         coefficients = self.position.coefficients()
-        found = (self.objective.whole if whole else self.objective.step)(coefficients.detach())
-        penalty = self.mu * self.position.length()
+        at = coefficients.detach()
+
+        def compute() -> dict[str, Any]:
+            found = self.objective.whole(at) if whole else self.objective.step(at, number)
+            seconds = time.perf_counter() - self._began
+            return {**vars(found), "gradient": found.gradient.tolist(), "seconds": seconds}
+
+        replayed, told = self.journal.replaying, self.journal.tell(compute)
+        if replayed:  # the clock goes on from what the evaluations took when they were made
+            self._began = time.perf_counter() - told["seconds"]
+        self.finite = at
+        gradient = torch.tensor(told["gradient"], dtype=torch.float64)
+        spread = (coefficients - coefficients.mean(0)).square().sum(1).mean()
+        penalty = self.mu * self.position.length() + self.pull * spread
         parameters.grad = None
-        ((coefficients * found.gradient).sum() + penalty).backward()
+        ((coefficients * gradient).sum() + penalty).backward()
         assert parameters.grad is not None
-        loss = found.loss + float(penalty.detach())
+        loss = told["loss"] + float(penalty.detach())
         row: dict[str, float] = {"step": len(self.rows), "loss": loss}
-        row |= {f"loss:{name}": value for name, value in found.task_losses.items()}
-        means = coefficients.detach().mean(0).tolist()
+        row |= {f"loss:{name}": value for name, value in told["task_losses"].items()}
+        means = at.mean(0).tolist()
         names = self.objective.vectors.names
         row |= {f"coefficient:{name}": value for name, value in zip(names, means, strict=True)}
-        row |= {"gradient_norm": float(parameters.grad.norm()), "seconds": time.perf_counter() - self._began}
+        row |= {"gradient_norm": float(parameters.grad.norm()), "seconds": told["seconds"]}
         self.rows.append(row)
         self.after_step()
         return loss
@@ -62,7 +78,8 @@ class Run:
         step = len(self.rows)
         if self.judge is None or (step % self.validate_every and not end):
             return False
-        value = self.judge.scaled(self.judge.task_losses(self.last))
+        judge, here = self.judge, self.last
+        value = self.journal.tell(lambda: judge.scaled(judge.task_losses(here)))
         value += self.mu * float(self.position.length().detach())
         self.rows[-1]["validation"] = value
         self._looks_since_best += 1

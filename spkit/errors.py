@@ -1,6 +1,7 @@
 """The one error of spkit, in one dialect: the rule, what was received, the fix."""
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class SpkitError(ValueError):
@@ -18,6 +19,19 @@ class SpkitError(ValueError):
 
     def __init__(self, rule: str, found: str = "", fix: str = "") -> None:
         super().__init__(" ".join(part for part in (rule, found, fix) if part))
+
+
+class NotFiniteError(SpkitError):
+    """A loss or a gradient that is not finite; a search that meets one stops and gives what it had.
+
+    Attributes:
+        result: the `spkit.PositionResult` of the last step whose loss was finite; None outside of a search or before
+            its first step.
+    """
+
+    def __init__(self, rule: str, found: str = "", fix: str = "", result: Any = None) -> None:
+        super().__init__(rule, found, fix)
+        self.rule, self.found, self.fix, self.result = rule, found, fix, result
 
 
 def quoted(names: Iterable[str]) -> str:

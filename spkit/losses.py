@@ -191,11 +191,14 @@ class TaskBatches:
 
     def epoch(self, number: int) -> Iterator[dict[str, Any]]:
         """The batches of one pass over the rows."""
+        yield from map(self.collate, self._rows_of(number))
+
+    def _rows_of(self, number: int) -> Iterator[list[int]]:
         self._sampler.set_epoch(number)
         empty = True
         for rows in self._sampler:
             empty = False
-            yield self._collate([self._view[int(row)] for row in rows])
+            yield list(rows)
         if empty:
             raise SpkitError(
                 "A batch must be filled from the examples of its task.",
@@ -204,9 +207,17 @@ class TaskBatches:
                 "Lower `batch_size` or give more examples.",
             )
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[list[int]]:
+        """Endless row numbers of batches, pass after pass: what `collate` makes batches of."""
         for number in count():
-            yield from self.epoch(number)
+            yield from self._rows_of(number)
+
+    def collate(self, rows: list[int]) -> dict[str, Any]:
+        """The tokenised batch of these rows."""
+        return self._collate([self._view[int(row)] for row in rows])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self.collate, self.rows())
 
     def loss_of(self, batch: Mapping[str, Any]) -> Float[Tensor, ""]:
         """The loss of one batch at the model's present weights, with its graph."""

@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.losses import TaskBatches
 from spkit.models import copy_model
 from spkit.probe import Probe
+from spkit.processes import own_device, shared_out, summed
+from spkit.token_rows import TokenRows
 from spkit.vectors import TaskVectors
 
 #: How the tasks' losses are put on one scale before they are averaged.
@@ -39,7 +41,8 @@ class Objective:
     """Losses on the probe as a function of the coefficients, with gradients by projection.
 
     One working copy of the base is moved from position to position; a step costs one ordinary forward and backward pass
-    a task and N inner products, whatever N is.
+    a batch and N inner products, whatever N is. Under `accelerate launch` or `torchrun` each process takes its share of
+    the batches, and their projected gradients and losses, M·N + T numbers, are summed.
 
     Args:
         vectors: the span to search.
@@ -51,6 +54,7 @@ class Objective:
             experts, so that all tasks pull equally hard there.
         seed: of the order of batches.
         weights: how much each probe task counts, by name; None is the same for all. Only their ratios matter.
+        batches_per_step: batches of each task in a step, over all processes.
 
     Raises:
         SpkitError: an unknown scale, or weights that do not name each probe task once or are not positive.
@@ -68,16 +72,23 @@ class Objective:
         scale: Scale = "sum",
         seed: int = 0,
         weights: Mapping[str, float] | None = None,
+        batches_per_step: int = 1,
     ) -> None:
         check_scale(scale)
         check_weights(weights, probe.tasks)
         self.vectors = vectors
         self.model = copy_model(vectors.base)
+        if (device := own_device()) is not None:
+            self.model.to(device)
         self.batches = {
             name: TaskBatches(probe.tasks[name], rows, self.model, batch_size, seed)
             for name, rows in probe.examples.items()
         }
-        self._streams: dict[str, Iterator[dict[str, Any]]] = {name: iter(part) for name, part in self.batches.items()}
+        self._per_step = batches_per_step
+        self._streams: dict[str, Iterator[list[int]]] = {name: part.rows() for name, part in self.batches.items()}
+        self._drawn = 0
+        self._broken = ""
+        self._token_rows = TokenRows(self.model)
         self._kept: dict[str, list[dict[str, Any]]] = {}
         total = sum(weights.values()) if weights is not None else len(self.batches)
         self.shares = {name: (weights[name] if weights is not None else 1.0) / total for name in self.batches}
@@ -98,9 +109,11 @@ class Objective:
     def _gradient_norms(self) -> dict[str, float]:
         """Norm of each task's gradient with respect to the weights, at the average, over the whole probe."""
         average = torch.full((1, len(self.vectors)), 1.0 / len(self.vectors), dtype=torch.float64)
+        self.vectors.write(average, self.model)
         norms = {}
-        for name in self.batches:
-            self._backward(average, {name: 1.0})
+        for name in self.batches:  # each process on its own: a norm of P numbers cannot be told in a few
+            batches = self._fixed(name)
+            self._accumulate([(name, batch) for batch in batches], {name: 1.0 / len(batches)})
             gradients = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
             norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
             self.model.zero_grad(set_to_none=True)
@@ -130,28 +143,81 @@ class Objective:
         """The objective's value from each task's own loss."""
         return sum(loss / self.scales[name] * self.shares[name] for name, loss in task_losses.items())
 
-    def step(self, coefficients: Float[Tensor, "M N"]) -> StepLoss:
-        """Loss and gradient on the next batch of each task.
+    def step(self, coefficients: Float[Tensor, "M N"], number: int | None = None) -> StepLoss:
+        """Loss and gradient on a step's batches of each task.
+
+        Args:
+            coefficients: where.
+            number: of the step, which decides its batches; not below that of the last call. None is the next one.
 
         Raises:
-            SpkitError: a loss that is not finite, with its task.
+            SpkitError: a loss or a gradient that is not finite, with its task or parameters.
         """
-        self.vectors.write(coefficients, self.model)
-        losses = {}
-        for name, part in self.batches.items():
-            loss = part.loss_of(next(self._streams[name]))
-            losses[name] = _finite(float(loss.detach()), name, coefficients)
-            (loss * (self.shares[name] / self.scales[name])).backward()
-        return StepLoss(self.scaled(losses), losses, self._projected())
+        for _ in range(self._drawn, self._drawn if number is None else number):
+            self._next_rows()
+        own = [(name, self.batches[name].collate(rows)) for name, rows in shared_out(self._next_rows())]
+        found = [batch for _, batch in own]
+        if not self._token_rows.trusted:
+            self.vectors.write(coefficients, self.model)
+        if rows := self._token_rows.of(found):
+            self.vectors.write(coefficients, self.model, rows)
+        factors = {name: self.shares[name] / self.scales[name] / self._per_step for name in self.batches}
+        totals = self._accumulate(own, factors)
+        self._token_rows.watch(found)
+        return self._told(totals, dict.fromkeys(self.batches, self._per_step), coefficients, self._token_rows.of(found))
+
+    def _next_rows(self) -> list[tuple[str, list[int]]]:
+        self._drawn += 1
+        return [(name, next(stream)) for name, stream in self._streams.items() for _ in range(self._per_step)]
 
     def whole(self, coefficients: Float[Tensor, "M N"]) -> StepLoss:
         """Loss and gradient on the whole probe, on batches that are the same at every call.
 
         Raises:
-            SpkitError: a loss that is not finite, with its task.
+            SpkitError: a loss or a gradient that is not finite, with its task or parameters.
         """
-        losses = self._backward(coefficients, {name: self.shares[name] / self.scales[name] for name in self.batches})
-        return StepLoss(self.scaled(losses), losses, self._projected())
+        self.vectors.write(coefficients, self.model)
+        counts = {name: len(self._fixed(name)) for name in self.batches}
+        factors = {name: self.shares[name] / self.scales[name] / count for name, count in counts.items()}
+        return self._told(self._accumulate(self._all_fixed(), factors), counts, coefficients)
+
+    def _accumulate(self, batches: list[tuple[str, dict[str, Any]]], factors: Mapping[str, float]) -> dict[str, float]:
+        """Add the gradient of each batch's loss times its task's factor; sums of the losses, without factor."""
+        totals = dict.fromkeys(self.batches, 0.0)
+        for name, batch in batches:
+            loss = self.batches[name].loss_of(batch)
+            totals[name] += float(loss.detach())
+            (loss * factors[name]).backward()
+        return totals
+
+    def _told(
+        self,
+        totals: Mapping[str, float],
+        counts: Mapping[str, int],
+        coefficients: Float[Tensor, "M N"],
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> StepLoss:
+        """Sum gradient and losses over the processes: nothing else travels between them."""
+        gradient = self._projected(rows)
+        losses = torch.tensor([totals[name] for name in self.batches], dtype=torch.float64)
+        numbers = summed(torch.cat([gradient.flatten(), losses]))
+        # Judged after the sum, so that all processes stop at the same step.
+        means = self._means(numbers[gradient.numel() :], counts, coefficients)
+        gradient = numbers[: gradient.numel()].view_as(gradient)
+        if not torch.isfinite(gradient).all():
+            raise NotFiniteError(
+                "The gradient of the loss on the probe must stay finite.",
+                f"Found values that are not in {self._broken or 'the gradients of another process'}, at coefficients "
+                f"{coefficients.mean(0).tolist()} (mean over modules).",
+                "Lower `learning_rate`, or look for broken examples in the probe.",
+            )
+        return StepLoss(self.scaled(means), means, gradient)
+
+    def _means(
+        self, totals: Float[Tensor, " T"], counts: Mapping[str, int], coefficients: Float[Tensor, "M N"]
+    ) -> dict[str, float]:
+        pairs = zip(self.batches, totals.tolist(), strict=True)
+        return {name: _finite(total / counts[name], name, coefficients) for name, total in pairs if name in counts}
 
     def batch_gradients(self, coefficients: Float[Tensor, "M N"]) -> dict[str, Float[Tensor, "_ N"]]:
         """Gradient of each batch of each task, with respect to model-wise coefficients, float64.
@@ -168,24 +234,18 @@ class Objective:
             found[name] = torch.stack(rows)
         return found
 
-    def _backward(self, coefficients: Float[Tensor, "M N"], factors: Mapping[str, float]) -> dict[str, float]:
-        """Accumulate the gradient of the mean loss of each named task times its factor; the mean losses."""
-        self.vectors.write(coefficients, self.model)
-        means = {}
-        for name, factor in factors.items():
-            batches, total = self._fixed(name), 0.0
-            for batch in batches:
-                loss = self.batches[name].loss_of(batch)
-                total += float(loss.detach())
-                (loss * (factor / len(batches))).backward()
-            means[name] = _finite(total / len(batches), name, coefficients)
-        return means
-
-    def _projected(self) -> Float[Tensor, "M N"]:
+    def _projected(self, rows: Mapping[str, Tensor] | None = None) -> Float[Tensor, "M N"]:
         gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
-        gradient = self.vectors.project_modules(gradients)
+        gradient = self.vectors.project_modules(gradients, rows)
+        if not torch.isfinite(gradient).all():
+            bad = [name for name, value in gradients.items() if not torch.isfinite(value).all()]
+            self._broken = f"the parameters {quoted(bad[:3])}"
         self.model.zero_grad(set_to_none=True)
         return gradient
+
+    def _all_fixed(self) -> list[tuple[str, dict[str, Any]]]:
+        """This process's share of all fixed batches."""
+        return list(shared_out((name, batch) for name in self.batches for batch in self._fixed(name)))
 
     def _fixed(self, name: str) -> list[dict[str, Any]]:
         """A task's batches of the first pass, kept: what is compared must be measured on the same ones."""
@@ -197,11 +257,13 @@ class Objective:
     def task_losses(self, coefficients: Float[Tensor, "M N"], only: str | None = None) -> dict[str, float]:
         """Each task's mean loss over the whole probe, on batches that are the same at every call."""
         self.vectors.write(coefficients, self.model)
-        means = {}
-        for name in [only] if only else self.batches:
-            values = [float(self.batches[name].loss_of(batch)) for batch in self._fixed(name)]
-            means[name] = _finite(sum(values) / len(values), name, coefficients)
-        return means
+        names = [only] if only else list(self.batches)
+        counts = {name: len(self._fixed(name)) for name in names}
+        totals = dict.fromkeys(self.batches, 0.0)
+        for task, batch in shared_out((name, batch) for name in names for batch in self._fixed(name)):
+            totals[task] += float(self.batches[task].loss_of(batch))
+        told = summed(torch.tensor(list(totals.values()), dtype=torch.float64))
+        return self._means(told, counts, coefficients)
 
 
 def check_scale(scale: str) -> None:
@@ -228,7 +290,7 @@ def check_weights(weights: Mapping[str, float] | None, tasks: Mapping[str, Any])
 
 def _finite(loss: float, task: str, coefficients: Float[Tensor, "M N"]) -> float:
     if loss != loss or loss in (float("inf"), float("-inf")):
-        raise SpkitError(
+        raise NotFiniteError(
             "The loss on the probe must stay finite.",
             f"Found {loss} for task {task!r} at coefficients {coefficients.mean(0).tolist()} (mean over modules).",
             "Lower `learning_rate`, or look for broken examples in the probe.",

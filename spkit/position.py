@@ -19,10 +19,10 @@ class Position:
         vectors: gives the Gram matrices.
         path: turns φ and a Gram matrix into coefficients.
         modules: whether each module has its own φ.
-        start: coefficients near which φ starts.
+        start: coefficients near which φ starts, one row for all modules or one for each.
     """
 
-    def __init__(self, vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, " N"]) -> None:
+    def __init__(self, vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> None:
         self.path = path
         whole = vectors.gram()
         assert isinstance(whole, Tensor)
@@ -32,10 +32,10 @@ class Position:
         self.grams: list[Tensor] = list(grams.values())
         self.names = list(grams)
         rows, self.answers = [], []
-        fallback = path.start(start, whole)
-        for gram in self.grams:
+        fallback = path.start(start.mean(0), whole)
+        for gram, first in zip(self.grams, start.expand(len(self.grams), -1), strict=True):
             try:
-                rows.append(path.start(start, gram))
+                rows.append(path.start(first, gram))
                 # Where a vector is zero, nothing would pull on its coefficient but the regulariser.
                 self.answers.append(bool(torch.isfinite(rows[-1]).all() and (gram.diagonal() > 0).all()))
             except SpkitError:

@@ -1,5 +1,6 @@
 """The probe: a small sample of the tasks on which a position is judged."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,7 @@ import torch
 from datasets import Dataset
 
 from spkit.errors import SpkitError
+from spkit.hashing import text_hash
 from spkit.losses import SMALLEST_BATCH
 from spkit.sampling import shares
 from spkit.tasks import Task
@@ -89,3 +91,8 @@ class Probe:
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.examples.values())
+
+    def fingerprint(self) -> str:
+        """A hash of every example, by task: equal probes have the same on every machine."""
+        rows = ((name, json.dumps(row, sort_keys=True)) for name, part in self.examples.items() for row in part)
+        return text_hash(*(text for pair in rows for text in pair))

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -121,6 +122,7 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             "Pass a folder that `TaskVectors.save` wrote.",
         )
     base = load_model(folder / _BASE)
+    _map_weights(base, folder / _BASE)
     if weights_hash(base) != about["base_hash"]:
         raise SpkitError(
             "The base must be the one that the task vectors were made with.",
@@ -134,3 +136,17 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             "Make the task vectors again with this version of transformers.",
         )
     return base, json.loads(about["names"]), matrix, about["base_hash"]
+
+
+def _map_weights(model: SentenceTransformer, folder: Path) -> None:
+    """Put the files' own memory-mapped tensors under a model just loaded from them: what is only read needs no copy."""
+    parameters = dict(model.named_parameters())
+    for path in sorted(folder.rglob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118 (it is no mapping)
+                for name, parameter in parameters.items():
+                    if not f".{name}".endswith(f".{key}") or parameter.device.type != "cpu":
+                        continue
+                    mapped = file.get_tensor(key)
+                    if mapped.dtype == parameter.dtype and torch.equal(mapped, parameter.data):
+                        parameter.data = mapped

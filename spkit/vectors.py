@@ -1,8 +1,9 @@
 """Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Literal, get_args
 
 import pandas as pd
 import torch
@@ -11,14 +12,16 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit import sparsify, storage
+from spkit.blocks import gram_of, inner_products, write_sum
 from spkit.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
-from spkit.models import check_fits, copy_model, load_model
+from spkit.models import copy_model, load_model
+from spkit.subtraction import subtract
 
-#: Columns of the matrix that are taken into float64 at a time.
-_BLOCK = 1 << 20
+#: How the numbers of the vectors are kept.
+Storage = Literal["float32", "bfloat16"]
 
 
 class TaskVectors:
@@ -30,7 +33,7 @@ class TaskVectors:
     Args:
         base: θ0.
         names: one name for each vector, in order.
-        matrix: the vectors, float32; may be memory-mapped, and is only read.
+        matrix: the vectors, float32 or bfloat16; may be memory-mapped, and is only read, a block at a time.
         base_hash: `weights_hash(base)`, where it is known already.
 
     Raises:
@@ -52,7 +55,6 @@ class TaskVectors:
         self.matrix = matrix
         self.layout = Layout.of(base)
         self.base_hash = base_hash or weights_hash(base)
-        self._base_flat: Tensor | None = None
         self._grams: dict[str, Tensor] | None = None
         if not self.names or len(set(self.names)) < len(self.names):
             raise SpkitError(
@@ -77,13 +79,23 @@ class TaskVectors:
 
     @classmethod
     def from_models(
-        cls, base: SentenceTransformer | str | Path, models: Mapping[str, SentenceTransformer | str | Path]
+        cls,
+        base: SentenceTransformer | str | Path,
+        models: Mapping[str, SentenceTransformer | str | Path],
+        *,
+        folder: str | Path | None = None,
+        dtype: Storage = "float32",
     ) -> "TaskVectors":
         """Subtract the base from each model.
 
         Args:
             base: the model that all of them were trained from, or its folder or id.
-            models: name of each task vector to its model, folder or hub id; the order is kept.
+            models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
+                base; the order is kept. Adapters are added into the weights first.
+            folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
+                time; they are then those that `load(folder)` gives. None keeps them in memory.
+            dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
+                0.4 % of what training changed in each weight.
 
         Returns:
             The task vectors.
@@ -102,22 +114,22 @@ class TaskVectors:
         """
         if not models:
             raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
+        if dtype not in get_args(Storage):
+            raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
         base = load_model(base)
-        layout, base_hash = Layout.of(base), weights_hash(base)
-        loaded = {name: load_model(model) for name, model in models.items()}
-        for name, model in loaded.items():  # all of them, before any work is done
-            check_fits(base, model, name, base_hash)
-        matrix = torch.empty(len(loaded), layout.size)
-        base_flat = layout.flatten(dict(base.named_parameters()))
-        for row, (name, model) in zip(matrix, loaded.items(), strict=True):
-            row.copy_(layout.flatten(dict(model.named_parameters())) - base_flat)
-            if not row.any():
-                raise SpkitError(
-                    "An expert must differ from the base.",
-                    f"Found {name!r} equal to the base in every weight.",
-                    "Train it, or leave it out.",
-                )
-        return cls(base, list(loaded), matrix, base_hash)
+        base_hash, kept = weights_hash(base), getattr(torch, dtype)
+        shape = (len(models), Layout.of(base).size)
+        if folder is None:
+            matrix = torch.empty(shape, dtype=kept)
+            subtract(matrix, base, base_hash, models)
+            return cls(base, list(models), matrix, base_hash)
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
+            name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
+            matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
+            subtract(matrix, base, base_hash, models)
+            cls(base, list(models), matrix, base_hash).save(folder)
+        return cls.load(folder)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -150,21 +162,10 @@ class TaskVectors:
         if by not in (None, "module"):
             raise SpkitError("`by` must be None or 'module'.", f"Found {by!r}.", "Pass one of the two.")
         if self._grams is None:
-            self._grams = {
-                name: sum(
-                    (block.double() @ block.double().T for block in self._blocks(places)),
-                    torch.zeros(len(self), len(self), dtype=torch.float64),
-                )
-                for name, places in self.layout.modules.items()
-            }
+            self._grams = {name: gram_of(self.matrix, places) for name, places in self.layout.modules.items()}
         if by == "module":
             return {name: gram.clone() for name, gram in self._grams.items()}
         return torch.stack(list(self._grams.values())).sum(0)
-
-    def _blocks(self, places: Sequence[slice]) -> Iterator[Float[Tensor, "N block"]]:
-        for place in places:
-            for start in range(place.start, place.stop, _BLOCK):
-                yield self.matrix[:, start : min(start + _BLOCK, place.stop)]
 
     def norms(self) -> pd.Series:
         """Length ‖V_i‖ of each task vector, by name."""
@@ -189,18 +190,7 @@ class TaskVectors:
 
     def flat(self, coefficients: Coefficients | ModuleCoefficients) -> Float[Tensor, " P"]:
         """The parameters θ0 + V·c as one flat float32 vector."""
-        rows = self.coefficients(coefficients).float()
-        if self._base_flat is None:
-            self._base_flat = self.layout.flatten(dict(self.base.named_parameters()))
-        if not rows.any():  # θ0 bit for bit: -0.0 + 0.0 would lose its sign, and the model another hash
-            return self._base_flat.clone()
-        if len(rows) == 1:
-            return torch.addmv(self._base_flat, self.matrix.T, rows[0])
-        out = self._base_flat.clone()
-        for row, places in zip(rows, self.layout.modules.values(), strict=True):
-            for place in places:
-                out[place].addmv_(self.matrix[:, place].T, row)
-        return out
+        return self.layout.flatten(dict(self.at(coefficients).named_parameters()))
 
     def at(self, coefficients: Coefficients | ModuleCoefficients) -> SentenceTransformer:
         """A new model at the position θ0 + Σ c_i V_i.
@@ -219,9 +209,20 @@ class TaskVectors:
         self.write(coefficients, model)
         return model
 
-    def write(self, coefficients: Coefficients | ModuleCoefficients, model: SentenceTransformer) -> None:
-        """Move an existing copy of the base to a position, in place."""
-        self.layout.write(self.flat(coefficients), model)
+    def write(
+        self,
+        coefficients: Coefficients | ModuleCoefficients,
+        model: SentenceTransformer,
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Move an existing copy of the base to a position, in place; of the parameters in `rows`, only these rows."""
+        given = self.coefficients(coefficients).to(self.matrix.device, torch.float32)
+        by_module = dict(zip(self.modules, given.expand(len(self.modules), -1), strict=True))
+        base = dict(self.base.named_parameters())
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                row, chosen = by_module[self.layout.module_by_name[name]], rows.get(name) if rows else None
+                write_sum(parameter, base[name].detach(), self.matrix, self.layout.slices[name], row, chosen)
 
     def project(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, " N"]:
         """Inner product of a gradient with each task vector: the gradient of the loss with respect to the coefficients.
@@ -240,8 +241,10 @@ class TaskVectors:
         """
         return self.project_modules(gradients).sum(0)
 
-    def project_modules(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, "M N"]:
-        """`project` for each module on its own; the rows sum to it."""
+    def project_modules(
+        self, gradients: Mapping[str, Tensor | None], rows: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "M N"]:
+        """`project` for each module on its own; `rows` are those of a parameter outside of which its gradient is 0."""
         unknown = [name for name in gradients if name not in self.layout.slices]
         if unknown:
             raise SpkitError(
@@ -249,7 +252,7 @@ class TaskVectors:
                 f"Found the unknown names {quoted(unknown[:3])}.",
                 "Pass {name: parameter.grad for name, parameter in model.named_parameters()}.",
             )
-        rows = {module: torch.zeros(len(self), dtype=torch.float64) for module in self.modules}
+        found = {module: torch.zeros(len(self), dtype=torch.float64) for module in self.modules}
         for (name, place), shape in zip(self.layout.slices.items(), self.layout.shapes, strict=True):
             gradient = gradients.get(name)
             if gradient is None:
@@ -260,9 +263,9 @@ class TaskVectors:
                     f"Found {tuple(gradient.shape)} for {name!r} of shape {shape}.",
                     "Pass `parameter.grad` as it is.",
                 )
-            flat = gradient.detach().to("cpu", torch.float32).flatten()
-            rows[self.layout.module_by_name[name]] += (self.matrix[:, place] @ flat).double()
-        return torch.stack(list(rows.values()))
+            chosen = rows.get(name) if rows else None
+            found[self.layout.module_by_name[name]] += inner_products(self.matrix, place, gradient.detach(), chosen)
+        return torch.stack(list(found.values()))
 
     def select(self, names: Sequence[str]) -> "TaskVectors":
         """Some of the vectors, in the order given."""
@@ -326,10 +329,8 @@ class TaskVectors:
     def save(self, folder: str | Path) -> None:
         """Write base, names, hash and matrix to a folder that works alone.
 
-        Written beside the target and renamed when whole, so that a broken write leaves what was there.
-
         Raises:
-            SpkitError: the folder exists and holds something else than task vectors.
+            SpkitError: the folder exists and holds something else than task vectors; it is left as it was.
         """
         storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash)
 

@@ -2,7 +2,6 @@
 
 import re
 
-import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,12 +42,6 @@ def experts(base) -> dict[str, SentenceTransformer]:
 @pytest.fixture(scope="module")
 def pair(experts) -> dict[str, SentenceTransformer]:
     return {name: experts[name] for name in NAMES[:2]}
-
-
-@pytest.fixture
-def no_type_check(monkeypatch):
-    """Users run without jaxtyping's hook, which would refuse a wrong value before spkit can say what to do about it."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def by_tensor(method: str, base, models, parameters: dict, takes_base: bool = True) -> Tensor:

@@ -1,6 +1,5 @@
 """Paths against closed forms and numpy: directions, lengths, starts, gradients, and where they must refuse."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -13,12 +12,6 @@ from spkit.errors import SpkitError
 from spkit.paths import PATHS, FreePath, SimplexPath, SlerpPath, path_of
 
 EYE3 = torch.eye(3, dtype=torch.float64)
-
-
-@pytest.fixture
-def no_type_check(monkeypatch):
-    """Users run without jaxtyping's hook, which would refuse a wrong value before spkit can say what to do about it."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def float64(*values: float) -> Tensor:

@@ -170,11 +170,11 @@ def test_an_interrupted_search_returns_what_it_has(vectors, probe, monkeypatch) 
     whole = self_position(vectors, probe, path="free", steps=6, **QUICK)
     original, calls = Objective.step, []
 
-    def interrupted(self, coefficients):
+    def interrupted(self, coefficients, number):
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return original(self, coefficients)
+        return original(self, coefficients, number)
 
     monkeypatch.setattr(Objective, "step", interrupted)
     result = self_position(vectors, probe, path="free", steps=6, **QUICK)

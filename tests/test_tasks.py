@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import jaxtyping
 import pytest
 from datasets import ClassLabel, Dataset
 
@@ -64,12 +63,6 @@ def make(kind: str, train: Dataset, test: Dataset, **rest) -> Task:
 
 def texts(task: Task, split: str) -> set[str]:
     return {text for column in task.text_columns for text in task.splits[split][column]}
-
-
-@pytest.fixture
-def no_type_check(monkeypatch):
-    """Users run without jaxtyping's hook, which would refuse a wrong type before Task can say what to do about it."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,12 +41,6 @@ def experts(base) -> dict[str, SentenceTransformer]:
 @pytest.fixture(scope="module")
 def vectors(base, experts) -> TaskVectors:
     return TaskVectors.from_models(base, experts)
-
-
-@pytest.fixture
-def no_type_check(monkeypatch):
-    """Users run without jaxtyping's hook, which would refuse a wrong value before spkit can say what to do about it."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def matrix_of(base, experts) -> Tensor:
@@ -245,7 +238,7 @@ def test_gram_is_accumulated_in_float64(base):
 
 
 def test_gram_in_blocks_is_the_same(base, experts, vectors, monkeypatch):
-    monkeypatch.setattr("spkit.vectors._BLOCK", 1000)
+    monkeypatch.setattr("spkit.blocks.BLOCK_BYTES", 4096)
     torch.testing.assert_close(TaskVectors.from_models(base, experts).gram(), vectors.gram(), rtol=1e-12, atol=0)
 
 

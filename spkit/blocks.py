@@ -1,0 +1,91 @@
+"""Arithmetic on a matrix of task vectors, a block of columns at a time: the matrix may be larger than the memory.
+
+No block holds more than 64 MB as float32, so that beside a model and its gradient nothing large is ever allocated; a
+memory-mapped matrix stays on disk.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+BLOCK_BYTES = 64 << 20
+
+
+def column_blocks(place: slice, rows: int, bytes_each: int = 4) -> Iterator[slice]:
+    """The columns of a place in pieces of which `rows` rows fit into a block."""
+    width = max(1, BLOCK_BYTES // (bytes_each * rows))
+    for start in range(place.start, place.stop, width):
+        yield slice(start, min(start + width, place.stop))
+
+
+def gram_of(matrix: Float[Tensor, "N P"], places: Iterable[slice]) -> Float[Tensor, "N N"]:
+    """Inner products of the rows over some of the columns, accumulated in float64."""
+    total = torch.zeros(len(matrix), len(matrix), dtype=torch.float64)
+    for place in places:
+        for columns in column_blocks(place, len(matrix), bytes_each=8):
+            block = matrix[:, columns].double()
+            total += block @ block.T
+    return total
+
+
+def write_sum(
+    out: Tensor,
+    base: Tensor,
+    matrix: Float[Tensor, "N P"],
+    place: slice,
+    row: Float[Tensor, " N"],
+    token_rows: Tensor | None = None,
+) -> None:
+    """out = base + Σ c_i V_i for one parameter, in place.
+
+    Args:
+        out: the parameter of the model that is moved.
+        base: the same parameter of the base.
+        matrix: the task vectors.
+        place: the parameter's columns.
+        row: c, float32.
+        token_rows: of a matrix-shaped parameter, the rows to write; None for all.
+    """
+    if token_rows is not None:
+        part = torch.stack([vector[place].view(base.shape)[token_rows].float().flatten() for vector in matrix])
+        values = torch.addmv(base[token_rows].flatten().float(), part.T, row)
+        out[token_rows] = values.view(len(token_rows), -1).to(out)
+        return
+    if not row.any():  # θ0 bit for bit: -0.0 + 0.0 would lose its sign, and the model another hash
+        out.copy_(base)
+        return
+    source, target = base.reshape(-1), out.view(-1) if out.is_contiguous() else torch.empty_like(out).view(-1)
+    for columns in column_blocks(place, len(matrix)):
+        here = slice(columns.start - place.start, columns.stop - place.start)
+        block, start = matrix[:, columns].float(), source[here].to(matrix.device, torch.float32)
+        if target.dtype == torch.float32 and target.device == matrix.device:
+            torch.addmv(start, block.T, row, out=target[here])
+        else:
+            target[here] = torch.addmv(start, block.T, row).to(target)
+    if not out.is_contiguous():
+        out.copy_(target.view(out.shape))
+
+
+def inner_products(
+    matrix: Float[Tensor, "N P"], place: slice, gradient: Tensor, token_rows: Tensor | None = None
+) -> Float[Tensor, " N"]:
+    """⟨g, V_i⟩ over one parameter's columns, summed in float64 over the blocks.
+
+    Args:
+        matrix: the task vectors.
+        place: the parameter's columns.
+        gradient: of the parameter's shape.
+        token_rows: of a matrix-shaped parameter, the rows outside of which the gradient is zero; None for all.
+    """
+    if token_rows is not None:
+        few = gradient[token_rows].to(matrix.device, torch.float32).flatten()
+        parts = [vector[place].view(gradient.shape)[token_rows].float().flatten() @ few for vector in matrix]
+        return torch.stack(parts).double().cpu()
+    total = torch.zeros(len(matrix), dtype=torch.float64)
+    flat = gradient.detach().reshape(-1)
+    for columns in column_blocks(place, len(matrix)):
+        here = flat[columns.start - place.start : columns.stop - place.start].to(matrix.device, torch.float32)
+        total += (matrix[:, columns].float() @ here).double().cpu()
+    return total

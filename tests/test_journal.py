@@ -1,0 +1,162 @@
+"""A search that was stopped goes on to the last bit, and one that meets a loss that is not finite keeps what it had."""
+
+import json
+
+import pytest
+import torch
+
+from spkit import NotFiniteError, Probe, SpkitError, TaskVectors, self_position
+from spkit.objective import Objective
+from tests.experts import noisy
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+SETTINGS = {"path": "free", "steps": 9, "batch_size": 8, "progress": False, "validate_every": 4}
+
+
+@pytest.fixture(scope="module")
+def vectors() -> TaskVectors:
+    base = tiny_encoder(0, WORDS)
+    return TaskVectors.from_models(base, {name: noisy(base, seed) for seed, name in enumerate("abc")})
+
+
+@pytest.fixture(scope="module")
+def probes() -> tuple[Probe, Probe]:
+    tasks = tiny_tasks()
+    return Probe.sample(tasks, size=96), Probe.sample(tasks, size=48, split="dev")
+
+
+def no_seconds(result):
+    return result.history.drop(columns="seconds")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("granularity", ["model", "module"])
+def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(vectors, probes, tmp_path, optimizer, granularity):
+    probe, validation = probes
+    given = {**SETTINGS, "optimizer": optimizer, "granularity": granularity, "validation": validation}
+    given["start"] = "best_expert"
+    alone = self_position(vectors, probe, **given)
+    path = tmp_path / "search.jsonl"
+    whole = self_position(vectors, probe, journal=path, **given)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:6]) + lines[6][:20])  # killed while it wrote
+    resumed = self_position(vectors, probe, journal=path, **given)
+    for other in (whole, resumed):
+        assert torch.equal(other.rows, alone.rows)
+        assert no_seconds(other).equals(no_seconds(alone))
+    assert len(path.read_text().splitlines()) == len(lines)
+    assert resumed.history["seconds"].is_monotonic_increasing
+
+
+def test_a_finished_search_is_read_from_its_journal(vectors, probes, tmp_path, monkeypatch):
+    path = tmp_path / "search.jsonl"
+    first = self_position(vectors, probes[0], journal=path, **SETTINGS)
+    monkeypatch.setattr(Objective, "step", None)
+    again = self_position(vectors, probes[0], journal=path, **SETTINGS)
+    assert torch.equal(first.rows, again.rows)
+    assert again.history.equals(first.history)
+
+
+def test_a_journal_of_another_search_is_refused(vectors, probes, tmp_path):
+    path = tmp_path / "search.jsonl"
+    self_position(vectors, probes[0], journal=path, **SETTINGS)
+    with pytest.raises(SpkitError, match="with other mu"):
+        self_position(vectors, probes[0], journal=path, mu=0.5, **SETTINGS)
+    with pytest.raises(SpkitError, match="with other texts"):
+        self_position(vectors, _other_texts(probes[0]), journal=path, **SETTINGS)
+    path.write_text("no JSON\n")
+    with pytest.raises(SpkitError, match="must hold a line of JSON"):
+        self_position(vectors, probes[0], journal=path, **SETTINGS)
+
+
+def _other_texts(probe: Probe) -> Probe:
+    examples = {name: rows.select(range(len(rows) - 1, -1, -1)) for name, rows in probe.examples.items()}
+    return Probe(probe.tasks, examples, probe.split, probe.seed)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_the_last_good_position_survives_a_loss_that_is_not_finite(vectors, probes, monkeypatch, optimizer):
+    plain, calls = Objective._accumulate, []
+
+    def broken(self, batches, factors):
+        totals = plain(self, batches, factors)
+        calls.append(1)
+        return {**totals, "topic": float("nan")} if len(calls) == 4 else totals
+
+    before = self_position(vectors, probes[0], **SETTINGS, optimizer=optimizer)
+    monkeypatch.setattr(Objective, "_accumulate", broken)
+    with pytest.raises(NotFiniteError, match=r"Found nan for task 'topic' .*in step 3\. Lower") as caught:
+        self_position(vectors, probes[0], **SETTINGS, optimizer=optimizer)
+    result = caught.value.result
+    assert no_seconds(result).equals(no_seconds(before).iloc[:3])
+    assert torch.isfinite(result.rows).all()
+    if optimizer == "sgd":
+        last = before.history.iloc[2]
+        assert result.coefficients.tolist() == pytest.approx([last[f"coefficient:{name}"] for name in "abc"])
+
+
+def test_a_gradient_that_is_not_finite_is_named(vectors, probes, monkeypatch):
+    plain = Objective._accumulate
+
+    def broken(self, batches, factors):
+        totals = plain(self, batches, factors)
+        next(p for n, p in self.model.named_parameters() if n.endswith("0.output.dense.bias")).grad[3] = float("inf")
+        return totals
+
+    monkeypatch.setattr(Objective, "_accumulate", broken)
+    with pytest.raises(NotFiniteError, match=r"parameters '0\.[a-z.]*0\.output\.dense\.bias'.*step 0") as caught:
+        self_position(vectors, probes[0], **SETTINGS)
+    assert caught.value.result is None
+
+
+def test_the_journal_is_json_that_others_can_read(vectors, probes, tmp_path):
+    path = tmp_path / "search.jsonl"
+    self_position(vectors, probes[0], journal=path, **SETTINGS)
+    header, *rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert header["path"] == "free"
+    assert len(rows) == 9
+    assert set(rows[0]) == {"loss", "task_losses", "gradient", "seconds"}
+
+
+def test_best_expert_is_where_the_loss_is_lowest(vectors, probes):
+    result = self_position(vectors, probes[0], start="best_expert", **{**SETTINGS, "steps": 1})
+    objective = Objective(vectors, probes[0], 8)
+    losses = [objective.scaled(objective.task_losses(row[None])) for row in torch.eye(3, dtype=torch.float64)]
+    first = result.history.iloc[0][[f"coefficient:{name}" for name in "abc"]].to_numpy()
+    assert first.argmax() == losses.index(min(losses))
+    assert first.sum() == first.max() == 1.0
+
+
+def test_a_search_goes_on_from_a_result_by_module(vectors, probes):
+    first = self_position(vectors, probes[0], granularity="module", **SETTINGS)
+    second = self_position(vectors, probes[0], granularity="module", start=first.coefficients, **SETTINGS)
+    begun = second.history.iloc[0][[f"coefficient:{name}" for name in "abc"]]
+    assert begun.tolist() == pytest.approx(first.rows.mean(0).tolist())
+    with pytest.raises(SpkitError, match="A start by module needs a search by module"):
+        self_position(vectors, probes[0], start=first.coefficients, **SETTINGS)
+
+
+@pytest.mark.parametrize("wrong", ["worst", ""])
+def test_an_unknown_start_is_refused(no_type_check, vectors, probes, wrong):
+    with pytest.raises(SpkitError, match="`start` must be"):
+        self_position(vectors, probes[0], start=wrong, **SETTINGS)
+
+
+def test_the_pull_keeps_modules_together(vectors, probes):
+    given = {**SETTINGS, "granularity": "module", "optimizer": "adam", "steps": 20}
+    spread = [
+        float((rows - rows.mean(0)).square().sum(1).mean())
+        for rows in (self_position(vectors, probes[0], pull=pull, **given).rows for pull in (0.0, 0.5, 50.0))
+    ]
+    assert spread[0] > spread[1] > spread[2]
+    assert spread[2] < 0.1 * spread[0]
+
+
+def test_the_pull_is_in_the_loss_of_the_history(vectors, probes):
+    start = torch.full((len(vectors.modules), 3), 0.3, dtype=torch.float64)
+    start[0] = 0.9
+    table = dict(zip(vectors.modules, start.tolist(), strict=True))
+    given = {**SETTINGS, "granularity": "module", "steps": 1, "mu": 0.0, "start": table}
+    plain, pulled = (self_position(vectors, probes[0], pull=pull, **given).history["loss"][0] for pull in (0.0, 2.0))
+    expected = 2.0 * float((start - start.mean(0)).square().sum(1).mean())
+    assert pulled - plain == pytest.approx(expected, rel=1e-9)
