@@ -1,11 +1,13 @@
 """Speed as ratios of medians within one run: what the search and the merges cost beside the plain work they contain.
 
-`python -m tests.bench` prints two tables and writes data/results/bench.csv and searches.csv with a description of the
-machine. Absolute seconds mean little on a busy machine, so only what stands in one run is compared.
+`python -m tests.bench` prints two tables (`--no-searches`: only the first) and writes data/results/bench.csv and
+searches.csv with a description of the machine. Absolute seconds mean little on a busy machine, so only what stands in
+one run is compared.
 """
 
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +18,10 @@ from mergekit.merge_methods import merge_state_dicts
 from sentence_transformers import SentenceTransformer
 
 import spkit
-from spkit.losses import TaskBatches
 from spkit.model_card import versions
 from spkit.models import copy_model
-from spkit.objective import Objective
 from tests.bench.searches import searches
+from tests.bench.steps import step_works
 
 REPEATS = 5
 
@@ -50,24 +51,14 @@ def noisy_experts(base: SentenceTransformer, count: int) -> dict[str, SentenceTr
     return experts
 
 
-def search_step(tasks: dict[str, spkit.Task]) -> tuple[str, float, float]:
-    """A step of the search against the bare forward and backward passes of the same batches."""
-    base = spkit.load_base("minilm-l3", max_seq_length=48)
-    vectors = spkit.TaskVectors.from_models(base, {name: noisy_experts(base, 1)["expert0"] for name in tasks})
-    probe = spkit.Probe.sample(tasks, size=32 * len(tasks))
-    objective = Objective(vectors, probe)
-    model = copy_model(base)
-    streams = {name: TaskBatches(tasks[name], rows, model, 32, 0) for name, rows in probe.examples.items()}
-    batches = {name: next(iter(stream)) for name, stream in streams.items()}
-
-    def bare() -> None:
-        for name, stream in streams.items():
-            stream.loss_of(batches[name]).backward()
-        model.zero_grad(set_to_none=True)
-
-    coefficients = torch.full((1, len(vectors)), 0.5, dtype=torch.float64)
-    ours, plain = medians(lambda: objective.step(coefficients), bare)
-    return "search step / bare forward and backward", ours, plain
+def search_steps() -> list[tuple[str, float, float]]:
+    """A step of the search against the bare passes of the same batches, and against autograd through the merge."""
+    rows = []
+    for kind in ("300 characters", "single words"):
+        ours, plain, graph = medians(*step_works(kind, noisy_experts))
+        rows.append((f"search step, {kind} / bare forward and backward", ours, plain))
+        rows.append((f"search step, {kind} / autograd through the merge", ours, graph))
+    return rows
 
 
 def merges() -> list[tuple[str, float, float]]:
@@ -82,26 +73,47 @@ def merges() -> list[tuple[str, float, float]]:
     def linear() -> None:
         merge_state_dicts(floats, "task_arithmetic", base=0, parameters={"weight": 0.2})
 
-    ours, theirs = medians(lambda: vectors.at(weights), linear)
+    models = list(experts.values())
+
+    def library() -> None:
+        SentenceTransformer.merge(models, "task_arithmetic", base_model=base, parameters={"weight": 0.2})
+
+    def copy() -> None:
+        vectors.matrix.clone()
+
+    ours, theirs, whole, copied = medians(lambda: vectors.at(weights), linear, library, copy)
     three = vectors.select(vectors.names[:3])
     few = {number: floats[number] for number in range(4)}
 
     def ties() -> None:
         merge_state_dicts(few, "ties", base=0, parameters={"weight": 1.0, "density": 0.2})
 
-    ours_ties, theirs_ties = medians(lambda: three.trim(0.2).elect().at([1.0] * 3), ties)
+    from peft.utils.merge_utils import ties as peft_ties
+
+    tensors = [[three.matrix[n, place] for n in range(3)] for place in three.layout.slices.values()]
+
+    def peft() -> None:
+        for parts in tensors:
+            peft_ties(parts, torch.ones(3), 0.2)
+
+    ours_ties, theirs_ties, peft_seconds = medians(lambda: three.trim(0.2).elect().at([1.0] * 3), ties, peft)
     return [
+        ("at(), 5 models / plain copy of the vectors", ours, copied),
         ("at(), 5 models / mergekit task_arithmetic", ours, theirs),
+        ("at(), 5 models / SentenceTransformer.merge", ours, whole),
         ("TIES per tensor, 3 models / mergekit ties", ours_ties, theirs_ties),
+        ("TIES per tensor, 3 models / PEFT ties", ours_ties, peft_seconds),
     ]
 
 
 def main() -> None:
     """Measure, print, and write the tables."""
-    rows = [search_step(spkit.load_tasks("bundled")), *merges()]
+    rows = [*search_steps(), *merges()]
     table = pd.DataFrame(rows, columns=["what", "seconds", "seconds_other"])
     table["ratio"] = table["seconds"] / table["seconds_other"]
     _write(table, Path("data/results/bench.csv"))
+    if "--no-searches" in sys.argv:
+        return
     _write(pd.DataFrame([row for count in (2, 4) for row in searches(count)]), Path("data/results/searches.csv"))
 
 
