@@ -221,6 +221,11 @@ class TaskBatches:
 
     def loss_of(self, batch: Mapping[str, Any]) -> Float[Tensor, ""]:
         """The loss of one batch at the model's present weights, with its graph."""
+        labels = batch.get("label")
+        return self.loss(self.features_of(batch), labels.to(self.model.device) if labels is not None else None)
+
+    def features_of(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What the loss reads of a batch, for each text column, on the model's device."""
         device = self.model.device
         features = []
         for column in self.task.text_columns:
@@ -232,5 +237,4 @@ class TaskBatches:
                     if key.startswith(prefix)
                 }
             )
-        labels = batch.get("label")
-        return self.loss(features, labels.to(device) if labels is not None else None)
+        return features

@@ -66,9 +66,5 @@ def step_works(kind: str, experts_of: Callable[..., dict]) -> tuple[Callable[[],
 
 
 def _loss_at(stream: TaskBatches, batch: dict, merged: dict[str, torch.Tensor]) -> torch.Tensor:
-    features = [
-        {key.removeprefix(f"{column}_"): value for key, value in batch.items() if key.startswith(f"{column}_")}
-        for column in stream.task.text_columns
-    ]
     inside = {f"model.{name}": value for name, value in merged.items()}
-    return torch.func.functional_call(stream.loss, inside, (features, None))
+    return torch.func.functional_call(stream.loss, inside, (stream.features_of(batch), None))
