@@ -26,6 +26,9 @@ _OWNERS = {
     "merge_methods": "merging",
     "Probe": "probe",
     "self_position": "positioning",
+    "choose_mu": "choosing",
+    "trade_off": "trading",
+    "TradeOff": "trading",
     "search": "baselines",
     "uncertainty": "curvature",
     "Uncertainty": "curvature",
@@ -47,7 +50,9 @@ __all__ = [
     "SpkitError",
     "Task",
     "TaskVectors",
+    "TradeOff",
     "Uncertainty",
+    "choose_mu",
     "evaluate",
     "gradient_conflict",
     "load_base",
@@ -56,12 +61,14 @@ __all__ = [
     "merge_methods",
     "search",
     "self_position",
+    "trade_off",
     "train",
     "uncertainty",
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.baselines import search
+    from spkit.choosing import choose_mu
     from spkit.conflict import ConflictReport, gradient_conflict
     from spkit.curvature import Uncertainty, uncertainty
     from spkit.errors import NotFiniteError, SpkitError
@@ -73,6 +80,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.positioning import self_position
     from spkit.probe import Probe
     from spkit.tasks import Task, load_tasks
+    from spkit.trading import TradeOff, trade_off
     from spkit.training import train
     from spkit.vectors import TaskVectors
 

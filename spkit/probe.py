@@ -89,6 +89,41 @@ class Probe:
             examples[name] = part.select(sorted(rows.tolist()))
         return cls(named, examples, split, seed)
 
+    def hold_back(self, share: float = 0.25) -> tuple["Probe", "Probe"]:
+        """Keep a part of each task's examples aside, to stop a search by or to choose its settings.
+
+        Args:
+            share: of each task's examples that is kept aside, above 0 and below 1.
+
+        Returns:
+            The probe to search on, and the one kept aside; no row stands in both.
+
+        Raises:
+            SpkitError: a share out of range, or one that leaves a task without a batch on either side.
+
+        Example:
+            >>> from spkit import load_tasks
+            >>> probe, validation = Probe.sample(load_tasks("bundled", names=["chat"]), size=64).hold_back(0.25)
+            >>> len(probe), len(validation)
+            (48, 16)
+        """
+        if not 0 < share < 1:
+            raise SpkitError("`share` must be above 0 and below 1.", f"Found {share}.", "Pass 0.25, for example.")
+        sides: tuple[dict[str, Dataset], dict[str, Dataset]] = ({}, {})
+        for number, (name, rows) in enumerate(self.examples.items()):
+            kept = round(share * len(rows))
+            if min(kept, len(rows) - kept) < 2 * SMALLEST_BATCH[self.tasks[name].kind]:
+                raise SpkitError(
+                    "Each task must have enough examples for a batch on both sides.",
+                    f"Found {len(rows) - kept} and {kept} for task {name!r} (`share` {share}).",
+                    "Sample a larger probe, or change `share`.",
+                )
+            # Another seed than that of `sample`, which drew these rows.
+            order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed * 1009 + 503 + number))
+            for side, chosen in zip(sides, (order[kept:], order[:kept]), strict=True):
+                side[name] = rows.select(sorted(chosen.tolist()))
+        return Probe(self.tasks, sides[0], self.split, self.seed), Probe(self.tasks, sides[1], self.split, self.seed)
+
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.examples.values())
 
