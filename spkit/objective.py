@@ -51,7 +51,10 @@ class Objective:
         scale: `"sum"` averages the losses as they are (the paper). `"gap"` divides each task's by what its expert gains
             on the probe (loss of the base minus loss of the expert), so that tasks whose losses are large or spread
             wide do not decide alone. `"gradient"` divides each by the norm of its gradient at the average of the
-            experts, so that all tasks pull equally hard there.
+            experts, so that all tasks pull equally hard there. On the bundled tasks (3 seeds, each task left
+            out in turn, data/results/scales.csv) the sum is no worse than the others on the probe's own tasks: gap -0.8
+            points with a standard error of 0.4, gradient -0.1 (0.4), by module -0.7 (0.5). On the task left out
+            gradient is ahead by 2.6 (1.6), which these few tasks cannot settle.
         seed: of the order of batches.
         weights: how much each probe task counts, by name; None is the same for all. Only their ratios matter.
         batches_per_step: batches of each task in a step, over all processes.
