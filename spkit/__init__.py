@@ -33,6 +33,7 @@ _OWNERS = {
     "uncertainty": "curvature",
     "Uncertainty": "curvature",
     "PositionResult": "position_result",
+    "save_model": "recipe",
     "gradient_conflict": "conflict",
     "ConflictReport": "conflict",
     "evaluate": "evaluation",
@@ -59,6 +60,7 @@ __all__ = [
     "load_tasks",
     "merge",
     "merge_methods",
+    "save_model",
     "search",
     "self_position",
     "trade_off",
@@ -79,6 +81,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.position_result import PositionResult
     from spkit.positioning import self_position
     from spkit.probe import Probe
+    from spkit.recipe import save_model
     from spkit.tasks import Task, load_tasks
     from spkit.trading import TradeOff, trade_off
     from spkit.training import train

@@ -82,7 +82,7 @@ def train(
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
     from spkit.models import load_base
-    from spkit.storage import save_model
+    from spkit.recipe import save_model
     from spkit.tasks import load_tasks
     from spkit.training import train as run_training
 
@@ -182,7 +182,7 @@ def merge(
     from spkit.merging import DATA_METHODS
     from spkit.merging import merge as run_merge
     from spkit.models import load_base
-    from spkit.storage import save_model
+    from spkit.recipe import save_model
     from spkit.tasks import load_tasks
 
     given = {name: _json(value) for name, value in (_pair(text, "--parameter") for text in parameter or [])}

@@ -82,7 +82,9 @@ def fisher(
     information *= weights[:, None]
     total = information.sum(0)
     share = torch.where(total > 0, information / total, (weights / weights.sum())[:, None])
-    return vectors.reweighted(vectors.matrix * share), torch.full((len(vectors),), length, dtype=torch.float64)
+    drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
+    after = vectors.reweighted(vectors.matrix * share, "fisher", weight=weights.tolist(), normalize=normalize, **drawn)
+    return after, torch.full((len(vectors),), length, dtype=torch.float64)
 
 
 def regmean(
@@ -144,7 +146,9 @@ def regmean(
         for row, vector, gram in zip(matrix, vectors.matrix, own, strict=True):
             delta = vector[place].view(module.weight.shape).double()  # [out, in]
             row[place] = torch.linalg.solve(total, gram @ delta.T).T.float().flatten()
-    return vectors.reweighted(matrix), torch.full((len(vectors),), length, dtype=torch.float64)
+    drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
+    after = vectors.reweighted(matrix, "regmean", weight=weights.tolist(), shrink=shrink, **drawn)
+    return after, torch.full((len(vectors),), length, dtype=torch.float64)
 
 
 def loss_weighted(
@@ -179,7 +183,7 @@ def loss_weighted(
     """
     if not temperature > 0:
         raise SpkitError("`temperature` must be positive.", f"Found {temperature}.", "Pass 1.0.")
-    named = _named(tasks)
+    named = named_tasks(tasks)
     objective = Objective(vectors, Probe.sample(named, size=examples * len(named), seed=seed), batch_size, "sum", seed)
     eye = torch.eye(len(vectors), dtype=torch.float64)
     losses = torch.tensor([objective.scaled(objective.task_losses(row[None])) for row in eye], dtype=torch.float64)
@@ -190,7 +194,7 @@ def _experts(
     vectors: TaskVectors, tasks: Tasks, examples: int, batch_size: int, seed: int
 ) -> Iterator[tuple[SentenceTransformer, TaskBatches, list[dict[str, Any]]]]:
     """Each expert in turn, in one working copy, with its task's loss and batches."""
-    named = _named(tasks)
+    named = named_tasks(tasks)
     missing = [name for name in vectors.names if name not in named]
     if missing:
         raise SpkitError(
@@ -211,7 +215,7 @@ def _experts(
         yield model, stream, list(islice(stream, max(1, usable // stream.batch_size)))
 
 
-def _named(tasks: Tasks) -> dict[str, Task]:
+def named_tasks(tasks: Tasks) -> dict[str, Task]:
     return dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
 
 

@@ -9,7 +9,7 @@ from math import prod
 import torch
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks?|h)\.(\d+)\.(.+)$")
 _ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)  # T5 writes SelfAttention
@@ -93,10 +93,3 @@ class Layout:
         for name, place in self.slices.items():
             flat[place] = tensors[name].detach().to("cpu", torch.float32).flatten()
         return flat
-
-    def write(self, flat: Float[Tensor, " P"], model: nn.Module) -> None:
-        """Put a flat vector into a model's parameters, in place."""
-        parameters = dict(model.named_parameters())
-        with torch.no_grad():
-            for (name, place), shape in zip(self.slices.items(), self.shapes, strict=True):
-                parameters[name].copy_(flat[place].view(shape))

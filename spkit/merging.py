@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.data_rules import fisher, loss_weighted, regmean
+from spkit.data_rules import fisher, loss_weighted, named_tasks, regmean
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models import check_fits, load_model
+from spkit.provenance import Provenance, source_of
+from spkit.recipe import attach, pass_through_recipe, position_recipe
 from spkit.rules import Point, average, dare, slerp, task_arithmetic, ties
 from spkit.vectors import TaskVectors
 
@@ -117,7 +119,9 @@ def merge(
     else:
         vectors = TaskVectors.from_models(base, _named(experts))
     span, coefficients = point(vectors, method, **parameters)
-    return span.at(coefficients)
+    merged = span.at(coefficients)
+    attach(merged, position_recipe(span, coefficients[None], method, _in_json(parameters)))
+    return merged
 
 
 def _merge_with_mergekit(
@@ -129,8 +133,10 @@ def _merge_with_mergekit(
     theta = load_model(base)
     if isinstance(experts, TaskVectors):
         _check_base(theta, experts)
+        provenance = experts.provenance
         models = [experts.at({name: float(name == one) for name in experts.names}) for one in experts.names]
     else:
+        provenance = Provenance(source_of(base), {n: source_of(one) for n, one in _named(experts).items()})
         named = {name: load_model(model) for name, model in _named(experts).items()}
         for name, model in named.items():
             check_fits(theta, model, name, weights_hash(theta))
@@ -144,13 +150,30 @@ def _merge_with_mergekit(
     try:
         with torch.random.fork_rng(devices=[]):  # mergekit draws from torch's global generator
             torch.manual_seed(given.pop("seed", 0))
-            return SentenceTransformer.merge(models, method, base_model=theta if takes_base else None, parameters=given)
+            merged = SentenceTransformer.merge(
+                models, method, base_model=theta if takes_base else None, parameters=given
+            )
     except (ValueError, TypeError, RuntimeError, KeyError) as error:
         raise SpkitError(
             f"mergekit's method {method!r} must accept the models and parameters.",
             f"It answered: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
             "See mergekit's documentation of the method.",
         ) from error
+    base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)
+    name = f"{_PASS_THROUGH}{method}"
+    attach(merged, pass_through_recipe(name, _in_json(parameters), provenance, base_hash, takes_base))
+    return merged
+
+
+def _in_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a recipe can hold them: tasks by name, tensors and arrays as lists."""
+    plain: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if name == "tasks":
+            plain[name] = list(named_tasks(value))
+        else:
+            plain[name] = value.tolist() if hasattr(value, "tolist") else value
+    return plain
 
 
 def _check_base(base: SentenceTransformer | str | Path, vectors: TaskVectors) -> None:

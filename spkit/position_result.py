@@ -1,6 +1,5 @@
 """What a search returns: the coefficients, how they were found, and the model at that position."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.model_card import model_card, versions
-from spkit.models import quiet_libraries
-from spkit.storage import check_replaceable, write_folder
+from spkit.recipe import position_recipe, save_with_recipe
 from spkit.vectors import TaskVectors
 
 
@@ -48,7 +45,7 @@ class PositionResult:
         return self.vectors.at(self.rows)
 
     def save(self, folder: str | Path) -> None:
-        """Write the merged model with a model card, `recipe.json` and `history.csv`.
+        """Write the merged model with a model card, `recipe.json`, `mergekit.yml` where it can be, and `history.csv`.
 
         The folder loads with `SentenceTransformer(folder)`; it is written whole or not at all.
 
@@ -58,25 +55,7 @@ class PositionResult:
         Raises:
             SpkitError: the folder exists and holds something else.
         """
-        target = Path(folder)
-        check_replaceable(target, "modules.json", "A model")
-        recipe = {
-            "method": self.settings.get("method", "self_position"),
-            "base_sha256": self.vectors.base_hash,
-            "experts": list(self.vectors.names),
-            "coefficients": {
-                module: dict(zip(self.vectors.names, row.tolist(), strict=True))
-                for module, row in zip(self.modules, self.rows, strict=True)
-            },
-            "settings": self.settings,
-            "versions": versions(),
-        }
-
-        def fill(unfinished: Path) -> None:
-            with quiet_libraries():
-                self.model().save(str(unfinished))
-            (unfinished / "README.md").write_text(model_card(recipe), encoding="utf-8")
-            (unfinished / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
-            self.history.to_csv(unfinished / "history.csv", index=False)
-
-        write_folder(target, fill)
+        method = self.settings.get("method", "self_position")
+        recipe = position_recipe(self.vectors, self.rows, method, self.settings)
+        history = self.history.to_csv(index=False)
+        save_with_recipe(self.model(), Path(folder), recipe, {"history.csv": history})

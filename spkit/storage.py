@@ -17,6 +17,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
 from spkit.models import load_model, quiet_libraries
+from spkit.provenance import Provenance
 
 _MATRIX = "vectors.safetensors"
 _BASE = "base"
@@ -56,21 +57,6 @@ def check_replaceable(folder: Path, mark: str, kind: str) -> None:
         )
 
 
-def save_model(model: SentenceTransformer, folder: Path) -> None:
-    """Save a model as a sentence-transformers folder, whole or not at all.
-
-    Raises:
-        SpkitError: the folder exists and holds something else than a model.
-    """
-    check_replaceable(folder, "modules.json", "A model")
-
-    def fill(unfinished: Path) -> None:
-        with quiet_libraries():
-            model.save(str(unfinished))
-
-    write_folder(folder, fill)
-
-
 def save(
     folder: Path,
     base: SentenceTransformer,
@@ -78,6 +64,7 @@ def save(
     matrix: Float[Tensor, "N P"],
     layout: Layout,
     base_hash: str,
+    provenance: Provenance,
 ) -> None:
     """Write a folder of task vectors; see `TaskVectors.save`."""
     check_replaceable(folder, _MATRIX, "Task vectors")
@@ -90,13 +77,15 @@ def save(
             "base_hash": base_hash,
             "parameters": json.dumps(layout.names),
             "shapes": json.dumps(layout.shapes),
+            "experts": json.dumps(provenance.experts),
+            "operations": json.dumps(provenance.operations),
         }
         save_file({"vectors": matrix.contiguous()}, unfinished / _MATRIX, metadata=about)
 
     write_folder(folder, fill)
 
 
-def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str]:
+def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
     """Read a folder of task vectors; see `TaskVectors.load`."""
     path = folder / _MATRIX
     if not path.is_file():
@@ -114,7 +103,9 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found {path}, which cannot be read: {error}.",
             "It was cut off or damaged: copy it again, or save the task vectors again.",
         ) from error
-    missing = [key for key in ("names", "base_hash", "parameters", "shapes") if key not in about]
+    missing = [
+        key for key in ("names", "base_hash", "parameters", "shapes", "experts", "operations") if key not in about
+    ]
     if missing:
         raise SpkitError(
             "vectors.safetensors must name its vectors and parameters.",
@@ -135,7 +126,8 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found another order in {folder / _BASE}.",
             "Make the task vectors again with this version of transformers.",
         )
-    return base, json.loads(about["names"]), matrix, about["base_hash"]
+    provenance = Provenance(str(folder / _BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
+    return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
 
 
 def _map_weights(model: SentenceTransformer, folder: Path) -> None:

@@ -1,9 +1,10 @@
 """Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import torch
@@ -18,6 +19,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
 from spkit.models import copy_model, load_model
+from spkit.provenance import Provenance, source_of
 from spkit.subtraction import subtract
 
 #: How the numbers of the vectors are kept.
@@ -35,6 +37,7 @@ class TaskVectors:
         names: one name for each vector, in order.
         matrix: the vectors, float32 or bfloat16; may be memory-mapped, and is only read, a block at a time.
         base_hash: `weights_hash(base)`, where it is known already.
+        provenance: where the models came from, for the recipes of what is made of the vectors.
 
     Raises:
         SpkitError: names and matrix do not fit each other or the base, or a value is not finite.
@@ -49,9 +52,11 @@ class TaskVectors:
         names: Sequence[str],
         matrix: Float[Tensor, "N P"],
         base_hash: str | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
         self.base = base
         self.names = tuple(names)
+        self.provenance = provenance or Provenance(None, dict.fromkeys(self.names))
         self.matrix = matrix
         self.layout = Layout.of(base)
         self.base_hash = base_hash or weights_hash(base)
@@ -116,19 +121,20 @@ class TaskVectors:
             raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
         if dtype not in get_args(Storage):
             raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
+        provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
         base = load_model(base)
         base_hash, kept = weights_hash(base), getattr(torch, dtype)
         shape = (len(models), Layout.of(base).size)
         if folder is None:
             matrix = torch.empty(shape, dtype=kept)
             subtract(matrix, base, base_hash, models)
-            return cls(base, list(models), matrix, base_hash)
+            return cls(base, list(models), matrix, base_hash, provenance)
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
             name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
             matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
             subtract(matrix, base, base_hash, models)
-            cls(base, list(models), matrix, base_hash).save(folder)
+            cls(base, list(models), matrix, base_hash, provenance).save(folder)
         return cls.load(folder)
 
     def __len__(self) -> int:
@@ -276,7 +282,9 @@ class TaskVectors:
                 f"Found {quoted(missing) or 'none'}, where there are {quoted(self.names)}.",
                 "Pass some of these.",
             )
-        return TaskVectors(self.base, names, self.matrix[[self.names.index(name) for name in names]], self.base_hash)
+        chosen = replace(self.provenance, experts={name: self.provenance.experts[name] for name in names})
+        matrix = self.matrix[[self.names.index(name) for name in names]]
+        return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
 
     def trim(self, density: float, scope: Literal["tensor", "vector"] = "tensor") -> "TaskVectors":
         """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
@@ -292,7 +300,7 @@ class TaskVectors:
             Yadav et al., "TIES-Merging", arXiv 2306.01708, section 4, "Trim".
         """
         places = list(self.layout.slices.values()) if scope == "tensor" else [slice(0, self.layout.size)]
-        return self.reweighted(sparsify.trim(self.matrix, density, places, scope))
+        return self.reweighted(sparsify.trim(self.matrix, density, places, scope), "trim", density=density, scope=scope)
 
     def elect(self) -> "TaskVectors":
         """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
@@ -305,7 +313,7 @@ class TaskVectors:
         References:
             Yadav et al., arXiv 2306.01708, section 4, "Elect" and "Disjoint Merge".
         """
-        return self.reweighted(sparsify.elect(self.matrix))
+        return self.reweighted(sparsify.elect(self.matrix), "elect")
 
     def drop(self, p: float, seed: int = 0) -> "TaskVectors":
         """Set a random share of the entries to zero and rescale the rest by 1/(1 − p), so that the mean is kept (DARE).
@@ -320,11 +328,18 @@ class TaskVectors:
         References:
             Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
         """
-        return self.reweighted(sparsify.drop(self.matrix, p, seed))
+        return self.reweighted(sparsify.drop(self.matrix, p, seed), "drop", p=p, seed=seed)
 
-    def reweighted(self, matrix: Float[Tensor, "N P"]) -> "TaskVectors":
-        """Other values under the same names, over the same base: a basis that a search may run on."""
-        return TaskVectors(self.base, self.names, matrix, self.base_hash)
+    def reweighted(self, matrix: Float[Tensor, "N P"], operation: str, **parameters: Any) -> "TaskVectors":
+        """Other values under the same names, over the same base: a basis that a search may run on.
+
+        Args:
+            matrix: the new values.
+            operation: what made them of the old ones, for the recipe.
+            parameters: its parameters, in JSON's types.
+        """
+        after = self.provenance.then(operation, **parameters)
+        return TaskVectors(self.base, self.names, matrix, self.base_hash, after)
 
     def save(self, folder: str | Path) -> None:
         """Write base, names, hash and matrix to a folder that works alone.
@@ -332,7 +347,7 @@ class TaskVectors:
         Raises:
             SpkitError: the folder exists and holds something else than task vectors; it is left as it was.
         """
-        storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash)
+        storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash, self.provenance)
 
     @classmethod
     def load(cls, folder: str | Path) -> "TaskVectors":
@@ -341,5 +356,4 @@ class TaskVectors:
         Raises:
             SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
         """
-        base, names, matrix, base_hash = storage.load(Path(folder))
-        return cls(base, names, matrix, base_hash)
+        return cls(*storage.load(Path(folder)))

@@ -19,7 +19,7 @@ from spkit.models import load_base, load_model
 from spkit.objective import Objective
 from spkit.positioning import self_position
 from spkit.probe import Probe
-from spkit.storage import save_model
+from spkit.recipe import save_model
 from spkit.study.methods import SEARCHES, TUNED, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
