@@ -36,11 +36,29 @@ _OWNERS = {
     "save_model": "recipe",
     "gradient_conflict": "conflict",
     "ConflictReport": "conflict",
+    "count_costs": "costs",
+    "Cost": "costs",
+    "imbalance": "data_imbalance",
+    "effective_weights": "data_imbalance",
+    "EffectiveWeights": "data_imbalance",
+    "norm_ladder": "ladders",
+    "angle_ladder": "ladders",
+    "fit_line": "ladders",
+    "sweep": "sweeping",
+    "resample": "resampling",
+    "train_with_surgery": "surgery",
+    "ConflictCallback": "conflict",
+    "task_affinity": "affinity",
+    "run_study": "study",
+    "load_profile": "study",
     "evaluate": "evaluation",
 }
 
 __all__ = [
+    "ConflictCallback",
     "ConflictReport",
+    "Cost",
+    "EffectiveWeights",
     "FreePath",
     "NotFiniteError",
     "Path",
@@ -53,28 +71,44 @@ __all__ = [
     "TaskVectors",
     "TradeOff",
     "Uncertainty",
+    "angle_ladder",
     "choose_mu",
+    "count_costs",
+    "effective_weights",
     "evaluate",
+    "fit_line",
     "gradient_conflict",
+    "imbalance",
     "load_base",
+    "load_profile",
     "load_tasks",
     "merge",
     "merge_methods",
+    "norm_ladder",
+    "resample",
+    "run_study",
     "save_model",
     "search",
     "self_position",
+    "sweep",
+    "task_affinity",
     "trade_off",
     "train",
+    "train_with_surgery",
     "uncertainty",
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from spkit.affinity import task_affinity
     from spkit.baselines import search
     from spkit.choosing import choose_mu
-    from spkit.conflict import ConflictReport, gradient_conflict
+    from spkit.conflict import ConflictCallback, ConflictReport, gradient_conflict
+    from spkit.costs import Cost, count_costs
     from spkit.curvature import Uncertainty, uncertainty
+    from spkit.data_imbalance import EffectiveWeights, effective_weights, imbalance
     from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
+    from spkit.ladders import angle_ladder, fit_line, norm_ladder
     from spkit.merging import merge, merge_methods
     from spkit.models import load_base
     from spkit.paths import FreePath, Path, SimplexPath, SlerpPath
@@ -82,6 +116,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.positioning import self_position
     from spkit.probe import Probe
     from spkit.recipe import save_model
+    from spkit.resampling import resample
+    from spkit.study import load_profile, run_study
+    from spkit.surgery import train_with_surgery
+    from spkit.sweeping import sweep
     from spkit.tasks import Task, load_tasks
     from spkit.trading import TradeOff, trade_off
     from spkit.training import train

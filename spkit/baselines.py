@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,9 +13,11 @@ import torch
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
+from spkit.journal import Journal
 from spkit.objective import Objective, Scale, check_scale
 from spkit.position_result import PositionResult
 from spkit.probe import Probe
+from spkit.processes import is_main
 from spkit.vectors import TaskVectors
 
 Method = Literal["grid", "random", "tpe", "cma"]
@@ -34,6 +37,7 @@ def search(
     batch_size: int = 32,
     scale: Scale = "sum",
     weights: Mapping[str, float] | None = None,
+    journal: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> PositionResult:
@@ -53,6 +57,8 @@ def search(
         batch_size: examples of each task in a batch; they are each other's negatives.
         scale: see `spkit.objective.Objective`.
         weights: see `spkit.objective.Objective`.
+        journal: a file that keeps each evaluation. A search that was stopped goes on from it, when called again with
+            the same settings, as if it had never stopped; None keeps nothing.
         seed: of the batches and of the method.
         progress: whether to show a progress bar.
 
@@ -62,7 +68,7 @@ def search(
 
     Raises:
         SpkitError: an unknown method or scale, a setting out of range, a budget that fills no grid, CMA-ES on one task
-            vector, a loss that is not finite.
+            vector, a loss that is not finite, a journal of another search.
 
     References:
         Bergstra et al. 2011 (TPE); Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772.
@@ -70,28 +76,6 @@ def search(
     _check(method, budget, bounds, mu, len(vectors))
     check_scale(scale)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights)
-    rows: list[dict[str, float]] = []
-    began, interrupted = time.perf_counter(), False
-    with tqdm(total=budget, desc=f"search {method}", unit="pass", disable=not progress) as bar:
-
-        def loss_at(given: np.ndarray) -> float:
-            coefficients = torch.from_numpy(np.asarray(given, dtype=np.float64))
-            losses = objective.task_losses(coefficients[None])
-            loss = objective.scaled(losses) + mu * float(coefficients.abs().sum())
-            row = {"step": len(rows), "loss": loss} | {f"loss:{name}": value for name, value in losses.items()}
-            row |= {f"coefficient:{n}": v for n, v in zip(vectors.names, coefficients.tolist(), strict=True)}
-            rows.append(row | {"seconds": time.perf_counter() - began})
-            bar.update()
-            return loss
-
-        try:
-            start = np.clip(np.full(len(vectors), 1.0 / len(vectors)), *bounds)
-            loss_at(start)
-            _METHODS[method](loss_at, start, bounds, budget - 1, seed)
-        except KeyboardInterrupt:
-            interrupted = True
-            if not rows:
-                raise
     settings: dict[str, Any] = {
         "method": method,
         "granularity": "model",
@@ -106,11 +90,64 @@ def search(
         "probe_split": probe.split,
         "probe_seed": probe.seed,
         "seed": seed,
-        "interrupted": interrupted,
     }
+    identity = {} if journal is None else _identity(vectors, probe)
+    told = Journal(journal, settings | identity, writes=is_main())
+    rows: list[dict[str, float]] = []
+    began, interrupted = time.perf_counter(), False
+    hidden = not (progress and is_main())
+    with tqdm(total=budget, desc=f"search {method}", unit="pass", disable=hidden) as bar:
+
+        def loss_at(given: np.ndarray) -> float:
+            nonlocal began
+            coefficients = torch.from_numpy(np.asarray(given, dtype=np.float64))
+            asked = coefficients.tolist()
+
+            def compute() -> dict[str, Any]:
+                losses = objective.task_losses(coefficients[None])
+                return {"coefficients": asked, "task_losses": losses, "seconds": time.perf_counter() - began}
+
+            replayed, answer = told.replaying, told.tell(compute)
+            if replayed:  # the clock goes on from what the evaluations took when they were made
+                began = time.perf_counter() - answer["seconds"]
+                _check_recorded(answer["coefficients"], asked, len(rows))
+            losses = answer["task_losses"]
+            loss = objective.scaled(losses) + mu * float(coefficients.abs().sum())
+            row = {"step": len(rows), "loss": loss} | {f"loss:{name}": value for name, value in losses.items()}
+            row |= {f"coefficient:{n}": v for n, v in zip(vectors.names, asked, strict=True)}
+            rows.append(row | {"seconds": answer["seconds"]})
+            bar.update()
+            return loss
+
+        try:
+            start = np.clip(np.full(len(vectors), 1.0 / len(vectors)), *bounds)
+            loss_at(start)
+            _METHODS[method](loss_at, start, bounds, budget - 1, seed)
+        except KeyboardInterrupt:
+            interrupted = True
+            if not rows:
+                raise
+    settings["interrupted"] = interrupted
     best = min(rows, key=lambda row: row["loss"])
     found = torch.tensor([[best[f"coefficient:{name}"] for name in vectors.names]], dtype=torch.float64)
     return PositionResult(vectors, found, ["model"], pd.DataFrame(rows), settings)
+
+
+def _identity(vectors: TaskVectors, probe: Probe) -> dict[str, Any]:
+    """What decides the losses and does not stand in the settings; it takes reading every vector and text."""
+    gram = vectors.gram()
+    assert isinstance(gram, torch.Tensor)
+    texts = probe.fingerprint()
+    return {"base": vectors.base_hash, "names": list(vectors.names), "gram": gram.tolist(), "texts": texts}
+
+
+def _check_recorded(recorded: list[float], asked: list[float], number: int) -> None:
+    if recorded != asked:
+        raise SpkitError(
+            "A search can only go on where its method asks for what the journal holds.",
+            f"Found coefficients {recorded} in evaluation {number}, where {asked} are asked for.",
+            "Use the versions of numpy, optuna and cma that it began with, or the name of a new file.",
+        )
 
 
 def _grid(loss_at: _Loss, start: np.ndarray, bounds: tuple[float, float], budget: int, seed: int) -> None:

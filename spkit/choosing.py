@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError
@@ -20,6 +21,8 @@ def choose_mu(
     probe: Probe,
     validation: Probe,
     candidates: Sequence[float] = (0.0, 0.003, 0.01, 0.03),
+    *,
+    journal: str | Path | None = None,
     **settings: Any,
 ) -> PositionResult:
     """Search with each μ, and keep the position with the lowest loss on the validation.
@@ -32,14 +35,17 @@ def choose_mu(
         probe: the examples to search on.
         validation: other examples, as `probe.hold_back()` gives them; each search also returns its best on them.
         candidates: values of μ, 0 or more, each once.
-        settings: all else that `spkit.self_position` takes, without `journal`.
+        journal: a folder in which each search keeps its evaluations, in a file that its μ names. A choice that was
+            stopped goes on from them, when called again with the same settings; further candidates may join. None keeps
+            nothing.
+        settings: all else that `spkit.self_position` takes.
 
     Returns:
         The best search. Its `settings` hold the `mu` that was chosen and, as `mu_candidates`, each one's loss on the
         validation. Where a search is interrupted, the best of those made.
 
     Raises:
-        SpkitError: no candidate, one given twice, a journal, or what `self_position` raises.
+        SpkitError: no candidate, one given twice, a `mu`, a journal that is no folder, or what `self_position` raises.
 
     References:
         arXiv 2410.15035, the regulariser μ·λ, and its sweep over μ.
@@ -48,25 +54,38 @@ def choose_mu(
         raise SpkitError(
             "`candidates` must be one or more different numbers.", f"Found {tuple(candidates)}.", "Pass (0.0, 0.01)."
         )
-    if "mu" in settings or settings.get("journal") is not None:
+    if "mu" in settings:
         raise SpkitError(
-            "`mu` and `journal` belong to a single search.",
-            "Found one of them beside `candidates`.",
+            "`mu` belongs to a single search.",
+            f"Found {settings['mu']} beside `candidates`.",
             "Leave it out, or call `self_position`.",
         )
+    check_folder(journal)
     judge: Objective | None = None
     losses: dict[float, float] = {}
     best: PositionResult | None = None
+    interrupted = False
     for mu in candidates:
-        found = self_position(vectors, probe, validation=validation, mu=mu, **settings)
+        file = None if journal is None else Path(journal) / f"mu_{float(mu)}.jsonl"
+        found = self_position(vectors, probe, validation=validation, mu=mu, journal=file, **settings)
         if judge is None:
             judge = Objective(vectors, validation, **{key: settings[key] for key in _SHARED if key in settings})
         losses[mu] = judge.scaled(judge.task_losses(found.rows))
         if best is None or losses[mu] < losses[best.settings["mu"]]:
             best = found
-        if found.settings["interrupted"]:
+        interrupted = found.settings["interrupted"]
+        if interrupted:
             break
     assert best is not None
     told = {str(mu): loss for mu, loss in losses.items()}
-    interrupted = len(losses) < len(candidates) or best.settings["interrupted"]
     return replace(best, settings=best.settings | {"mu_candidates": told, "interrupted": interrupted})
+
+
+def check_folder(journal: str | Path | None) -> None:
+    """Raise where several searches cannot keep a file each."""
+    if journal is not None and Path(journal).exists() and not Path(journal).is_dir():
+        raise SpkitError(
+            "`journal` must be a folder where several searches are made: each keeps its own file.",
+            f"Found the file {journal}.",
+            "Pass the name of a folder.",
+        )

@@ -30,6 +30,8 @@ class Journal:
         self._told = 0
         if self._path is None:
             return
+        if self._path.is_dir():
+            raise SpkitError("`journal` must be a file.", f"Found the folder {path}.", "Pass the name of a file in it.")
         header = json.loads(json.dumps(settings))
         if self._path.is_file() and self._path.stat().st_size:
             self._recorded = _read(self._path, header)

@@ -222,19 +222,25 @@ class Objective:
         pairs = zip(self.batches, totals.tolist(), strict=True)
         return {name: _finite(total / counts[name], name, coefficients) for name, total in pairs if name in counts}
 
-    def batch_gradients(self, coefficients: Float[Tensor, "M N"]) -> dict[str, Float[Tensor, "_ N"]]:
-        """Gradient of each batch of each task, with respect to model-wise coefficients, float64.
+    def batch_gradients(self, coefficients: Float[Tensor, "M N"]) -> dict[str, Float[Tensor, "_ modules N"]]:
+        """Gradient of each batch of each task, with respect to the coefficients of each module, float64.
 
-        The mean over a task's batches, summed over the tasks, is the gradient of the whole probe.
+        The mean over a task's batches, summed over the tasks, is the gradient of the whole probe; the sum over the
+        modules is that of model-wise coefficients.
+
+        Raises:
+            SpkitError: a loss that is not finite, with its task.
         """
         self.vectors.write(coefficients, self.model)
         found = {}
         for name in self.batches:
-            rows = []
+            gradients = []
             for batch in self._fixed(name):
-                (self.batches[name].loss_of(batch) * (self.shares[name] / self.scales[name])).backward()
-                rows.append(self._projected().sum(0))
-            found[name] = torch.stack(rows)
+                loss = self.batches[name].loss_of(batch)
+                _finite(float(loss.detach()), name, coefficients)
+                (loss * (self.shares[name] / self.scales[name])).backward()
+                gradients.append(self._projected())
+            found[name] = torch.stack(gradients)
         return found
 
     def _projected(self, rows: Mapping[str, Tensor] | None = None) -> Float[Tensor, "M N"]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from spkit.choosing import check_folder
 from spkit.errors import SpkitError, quoted
 from spkit.objective import Objective
 from spkit.position_result import PositionResult
@@ -61,6 +63,7 @@ def trade_off(
     *,
     ratios: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
     judge: Probe | None = None,
+    journal: str | Path | None = None,
     **settings: Any,
 ) -> TradeOff:
     """Search a position for each ratio of two tasks' weights, each search from where the one before ended.
@@ -75,14 +78,17 @@ def trade_off(
         second: name of another.
         ratios: weight of the first over that of the second, positive, each once.
         judge: examples on which the losses of the table are measured; None is the probe.
-        settings: all else that `spkit.self_position` takes, without `weights` and `journal`; `start` is that of the
-            first point.
+        journal: a folder in which each search keeps its evaluations, in a file that its ratio names. A sweep that was
+            stopped goes on from them, when called again with the same settings and ratios (each search starts from the
+            one before); None keeps nothing.
+        settings: all else that `spkit.self_position` takes, without `weights`; `start` is that of the first point.
 
     Returns:
         The positions, in rising order of the ratio. Where a search is interrupted, those made.
 
     Raises:
-        SpkitError: a task that is not in the probe, a ratio that is not positive, or what `self_position` raises.
+        SpkitError: a task that is not in the probe, a ratio that is not positive, weights, a journal that is no
+            folder, or what `self_position` raises.
 
     References:
         Miettinen, "Nonlinear Multiobjective Optimization", 1998, section 3.1 (the weighting method: it finds the points
@@ -98,19 +104,21 @@ def trade_off(
         raise SpkitError(
             "`ratios` must be different positive numbers.", f"Found {tuple(ratios)}.", "Pass (0.5, 1.0, 2.0)."
         )
-    if "weights" in settings or settings.get("journal") is not None:
+    if "weights" in settings:
         raise SpkitError(
-            "`weights` and `journal` belong to a single search.",
-            "Found one of them beside `ratios`.",
-            "Leave it out, or call `self_position`.",
+            "`weights` belong to a single search.",
+            f"Found {settings['weights']} beside `ratios`.",
+            "Leave them out, or call `self_position`.",
         )
+    check_folder(journal)
     shared = {key: settings[key] for key in _SHARED if key in settings}
     losses_of = Objective(vectors, judge or probe, **shared)
     results: list[PositionResult] = []
     rows = []
     for ratio in sorted(ratios):
         weights = {name: 1.0 for name in probe.tasks} | {first: ratio**0.5, second: ratio**-0.5}
-        found = self_position(vectors, probe, weights=weights, **settings)
+        file = None if journal is None else Path(journal) / f"ratio_{float(ratio)}.jsonl"
+        found = self_position(vectors, probe, weights=weights, journal=file, **settings)
         settings["start"] = found.rows
         results.append(found)
         losses = {f"loss:{name}": loss for name, loss in losses_of.task_losses(found.rows).items()}

@@ -1,13 +1,10 @@
 """Experts, joint and sequential training: SentenceTransformerTrainer with the settings of a study."""
 
-import hashlib
-import json
 import random
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +20,14 @@ from sentence_transformers import (
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 
-from spkit.errors import SpkitError, quoted
+from spkit.checkpoints import checkpoint_folder, last_checkpoint
+from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import SMALLEST_BATCH, batch_sampler, task_loss, training_view
+from spkit.losses import batch_sampler, task_loss, training_view
 from spkit.models import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.sampling import Sampling, ShareBatchSampler, shares
 from spkit.tasks import Task
+from spkit.training_checks import check_order, check_training
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4
@@ -43,10 +42,13 @@ def train(
     learning_rate: float = LEARNING_RATE,
     batch_size: int = 32,
     sampling: Sampling = "proportional",
+    mixing: Literal["task", "step"] = "task",
     order: Literal["joint", "sequential"] = "joint",
     seed: int = 0,
     args: SentenceTransformerTrainingArguments | None = None,
     checkpoints: str | Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    after_each: Callable[[str, SentenceTransformer], None] | None = None,
     progress: bool = True,
 ) -> SentenceTransformer:
     """Train a copy of the base on one task (an expert), on several jointly, or on one after the other.
@@ -58,25 +60,35 @@ def train(
     Args:
         base: the model to start from; it is left as it is.
         tasks: one task, or several as a list or as `load_tasks` gives them.
-        steps: optimiser steps in all (for `order="sequential"`: for each task). Give this or `epochs`.
+        steps: optimiser steps in all (for `order="sequential"`: for each task), each on `batch_size` examples, or with
+            `mixing="step"` on as many from every task. Give this or `epochs`.
         epochs: passes over the training examples instead; jointly, as many batches as all tasks together have in that
             many passes.
         learning_rate: peak learning rate; 1e-5 to 2e-4 are common.
         batch_size: examples in a batch, which are each other's negatives.
         sampling: share of each task in joint training: `"proportional"`, `"uniform"`, a temperature, or shares by name.
+        mixing: what one optimiser step of a joint training sees. `"task"`: a batch of one task, the next of another;
+            `"step"`: a batch of every task, with the mean of their gradients. A step then costs as much as one step for
+            each task, so divide `steps` by the number of tasks to process the same examples (`epochs` does), and
+            `sampling` must give equal shares.
         order: `"joint"` mixes the tasks; `"sequential"` trains on the first, then goes on with the second, and so on.
         seed: of the order of examples and of dropout.
-        args: replaces all settings above except `tasks`, `sampling` and `order`, for full control.
+        args: replaces all settings above except `tasks`, `sampling`, `mixing` and `order`, for full control.
         checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
-            decides the result is unchanged.
+            decides the result is unchanged. What `callbacks` do is not looked at.
+        callbacks: transformers' trainer callbacks, for example to measure along the way; with `order="sequential"` the
+            same ones in the training of each task. The model stands in their keyword `model`. A task that was finished
+            from `checkpoints` calls none.
+        after_each: with `order="sequential"`, is called after each task with its name and a copy of the model as it
+            stands then, for merges of the intermediate models: `models = {}` and `after_each=models.__setitem__`.
         progress: whether to show a progress bar.
 
     Returns:
         The trained model, in evaluation mode. It carries the base's weights hash in its configuration.
 
     Raises:
-        SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, a loss that is
-            not finite.
+        SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, shares that
+            do not fit `mixing`, `after_each` without an order, a loss that is not finite.
 
     Example:
         >>> from spkit import load_base, load_tasks
@@ -84,18 +96,23 @@ def train(
         >>> expert = train(load_base("minilm-l3", max_seq_length=16), tasks["chat"], steps=1, progress=False)
     """
     chosen = _as_list(tasks)
-    _check(chosen, steps, epochs, batch_size, order, args)
+    check_training(chosen, steps, epochs, args.train_batch_size if args is not None else batch_size, args is not None)
+    check_order(chosen, sampling, mixing, order, after_each is not None)
     plan = [[task] for task in chosen] if order == "sequential" else [chosen]
     mark = base_mark(base) or weights_hash(base)
     model = copy_model(base)
+    mark_base(model, mark)
     for part in plan:
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
             given = copy(args) if args is not None else run(scratch)  # a copy: what a part sets stays with it
+            if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
+                given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
-                given.output_dir = str(_checkpoint_folder(Path(checkpoints), model, part, given, sampling))
-            _fit(model, part, given, sampling, resume=checkpoints is not None, progress=progress)
-    mark_base(model, mark)
+                given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
+            _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
+        if after_each is not None:
+            after_each(part[0].name, copy_model(model))
     return model.eval()
 
 
@@ -106,9 +123,10 @@ def _fit(
     sampling: Sampling,
     resume: bool,
     progress: bool,
+    callbacks: Sequence[TrainerCallback],
 ) -> None:
     label = " + ".join(task.name for task in tasks)
-    last = _last_checkpoint(Path(str(arguments.output_dir))) if resume else None
+    last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
     if last is not None and last.finished:  # the trainer would take one more step
         model.load_state_dict(load_model(last.folder).state_dict())
         return
@@ -117,12 +135,14 @@ def _fit(
     arguments.batch_sampler = batch_sampler
     steps = arguments.max_steps
     if len(tasks) > 1:
+        each = arguments.gradient_accumulation_steps
         if steps <= 0:
             size = arguments.train_batch_size
-            steps = max(1, round(arguments.num_train_epochs * sum(len(view) // size for view in views.values())))
+            batches = arguments.num_train_epochs * sum(len(view) // size for view in views.values())
+            steps = max(1, round(batches / each))
             arguments.max_steps = steps
         arguments.multi_dataset_batch_sampler = partial(
-            ShareBatchSampler, weights=[weights[name] for name in views], steps=steps
+            ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
         )
     prompts = {task.name: dict(task.prompts) for task in tasks if task.prompts}
     if prompts:
@@ -133,7 +153,7 @@ def _fit(
         args=arguments,
         train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
         loss=losses if len(tasks) > 1 else losses[label],
-        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else [])],
+        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
@@ -177,117 +197,6 @@ def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:
     if isinstance(tasks, Task):
         return [tasks]
     return list(tasks.values()) if isinstance(tasks, Mapping) else list(tasks)
-
-
-def _check(
-    tasks: list[Task],
-    steps: int | None,
-    epochs: float | None,
-    batch_size: int,
-    order: str,
-    args: SentenceTransformerTrainingArguments | None,
-) -> None:
-    if not tasks:
-        raise SpkitError("`tasks` must name at least one task.", "Found none.", "Pass a task or a list of tasks.")
-    names = [task.name for task in tasks]
-    if len(set(names)) < len(names):
-        raise SpkitError("Tasks must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
-    if order not in ("joint", "sequential"):
-        raise SpkitError("`order` must be 'joint' or 'sequential'.", f"Found {order!r}.", "Pass one of the two.")
-    if args is None and (steps is None) == (epochs is None):
-        raise SpkitError(
-            "A training must be given either `steps` or `epochs`.",
-            f"Found steps={steps} and epochs={epochs}.",
-            "Pass one, for example `steps=80`.",
-        )
-    length = steps if steps is not None else epochs
-    if length is not None and not length > 0:
-        raise SpkitError("`steps` and `epochs` must be positive.", f"Found {length}.", "Pass 1 or more.")
-    size = args.train_batch_size if args is not None else batch_size
-    for task in tasks:
-        if size < SMALLEST_BATCH[task.kind] or (task.kind == "classification" and size % 2):
-            raise SpkitError(
-                f"`batch_size` must be at least {SMALLEST_BATCH[task.kind]} for a {task.kind} task"
-                f"{', and even' if task.kind == 'classification' else ''}.",
-                f"Found {size} for task {task.name!r}.",
-                "Pass 32, for example.",
-            )
-        if len(task.train) < size:
-            raise SpkitError(
-                "Each task must have at least one full batch of training examples.",
-                f"Found {len(task.train)} examples in {task.name!r} at batch size {size}.",
-                "Lower `batch_size` or give the task more examples.",
-            )
-        if task.kind == "classification":
-            _check_labels(task, size)
-
-
-def _check_labels(task: Task, size: int) -> None:
-    """The class loss needs partners: labels with one example, and the surplus of a dominant label, fill no batch."""
-    try:
-        count = len(batch_sampler(training_view(task, task.train), size, drop_last=True))
-    except ValueError:  # fewer than two labels with two examples
-        count = 0
-    if count == 0:
-        raise SpkitError(
-            "The labels of a classification task must fill a batch in twos, at least two labels in turn.",
-            f"Found no full batch of {size} in the {len(task.train)} training examples of task {task.name!r}.",
-            "Lower `batch_size` or give the task more examples of each label.",
-        )
-
-
-@dataclass(frozen=True)
-class _Checkpoint:
-    folder: Path
-    finished: bool
-
-
-def _last_checkpoint(folder: Path) -> _Checkpoint | None:
-    """The last whole checkpoint: the trainer writes its state last, so one without it was cut off."""
-    states = sorted(
-        folder.glob("checkpoint-*/trainer_state.json"), key=lambda path: int(path.parent.name.split("-")[1])
-    )
-    for path in reversed(states):
-        try:
-            state = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            continue
-        return _Checkpoint(path.parent, state["global_step"] >= state["max_steps"])
-    return None
-
-
-def _checkpoint_folder(
-    root: Path,
-    model: SentenceTransformer,
-    tasks: list[Task],
-    arguments: SentenceTransformerTrainingArguments,
-    sampling: Sampling,
-) -> Path:
-    """A folder named by all that decides the result, so that no training goes on from another one's checkpoint."""
-    keys = (
-        "max_steps",
-        "num_train_epochs",
-        "learning_rate",
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "warmup_steps",
-        "lr_scheduler_type",
-        "optim",
-        "weight_decay",
-        "max_grad_norm",
-        "seed",
-    )
-    identity = {
-        "model": weights_hash(model),
-        "max_seq_length": model.max_seq_length,
-        "tasks": [task.fingerprint() for task in tasks],
-        "losses": [
-            None if task.loss is None else getattr(task.loss, "__qualname__", repr(task.loss)) for task in tasks
-        ],
-        "sampling": dict(sampling) if isinstance(sampling, Mapping) else sampling,
-        "arguments": {key: getattr(arguments, key) for key in keys},
-    }
-    return root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from spkit import NotFiniteError, Probe, SpkitError, TaskVectors, self_position
+from spkit import NotFiniteError, Probe, SpkitError, TaskVectors, search, self_position
 from spkit.objective import Objective
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -67,6 +67,68 @@ def test_a_journal_of_another_search_is_refused(vectors, probes, tmp_path):
     path.write_text("no JSON\n")
     with pytest.raises(SpkitError, match="must hold a line of JSON"):
         self_position(vectors, probes[0], journal=path, **SETTINGS)
+
+
+#: Fourteen evaluations: for CMA-ES two generations of six, beside the average.
+BLACK_BOX = {
+    "budget": 14,
+    "batch_size": 8,
+    "progress": False,
+    "scale": "gradient",
+    "weights": {"faq": 1.0, "topic": 2.0, "likeness": 3.0},
+}
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma"])
+def test_a_stopped_black_box_search_goes_on_as_if_it_had_not_stopped(vectors, tmp_path, monkeypatch, method):
+    probe, two, path = Probe.sample(tiny_tasks(), size=48), vectors.select(["a", "b"]), tmp_path / "search.jsonl"
+    alone = search(two, probe, method, **BLACK_BOX)
+    measured, calls = Objective.task_losses, []
+
+    def counted(self, coefficients, only=None):
+        calls.append(coefficients)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return measured(self, coefficients, only)
+
+    monkeypatch.setattr(Objective, "task_losses", counted)
+    stopped = search(two, probe, method, journal=path, **BLACK_BOX)
+    assert stopped.settings["interrupted"]
+    assert len(stopped.history) == 9
+    resumed = search(two, probe, method, journal=path, **BLACK_BOX)
+    assert not resumed.settings["interrupted"]
+    assert len(calls) - 10 == len(alone.history) - 9  # what was recorded is not computed again
+    assert torch.equal(resumed.rows, alone.rows)
+    assert no_seconds(resumed).equals(no_seconds(alone))
+    assert resumed.history["seconds"].is_monotonic_increasing
+    monkeypatch.setattr(Objective, "task_losses", None)
+    again = search(two, probe, method, journal=path, **BLACK_BOX)
+    assert again.history.equals(resumed.history)
+
+
+def test_a_journal_of_another_black_box_search_is_refused(vectors, tmp_path):
+    probe, path = Probe.sample(tiny_tasks(), size=24), tmp_path / "search.jsonl"
+    given = {"budget": 3, "batch_size": 8, "progress": False, "journal": path}
+    search(vectors, probe, "random", **given)
+    for change in ({"method": "tpe"}, {"seed": 1}, {"mu": 0.5}, {"budget": 4}, {"bounds": (0.0, 1.0)}):
+        with pytest.raises(SpkitError, match=f"with other {next(iter(change))} "):
+            search(vectors, probe, **{"method": "random", **given, **change})
+    with pytest.raises(SpkitError, match="with other texts"):
+        search(vectors, _other_texts(probe), "random", **given)
+    with pytest.raises(SpkitError, match="with other gram"):
+        search(vectors.trim(0.5), probe, "random", **given)
+
+
+def test_a_journal_of_other_coefficients_than_those_asked_for_is_refused(vectors, tmp_path):
+    """Another version of a library might draw other points from the same seed."""
+    probe, path = Probe.sample(tiny_tasks(), size=24), tmp_path / "search.jsonl"
+    given = {"budget": 3, "batch_size": 8, "progress": False, "journal": path}
+    search(vectors, probe, "random", **given)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[2]["coefficients"][0] = 0.125
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(SpkitError, match=r"what the journal holds.*\[0\.125, .* in evaluation 1, where"):
+        search(vectors, probe, "random", **given)
 
 
 def _other_texts(probe: Probe) -> Probe:

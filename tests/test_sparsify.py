@@ -1,5 +1,7 @@
 """Trim, elect and drop: what stays, what it is divided by, and what is expected of chance."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from spkit.errors import SpkitError
 from spkit.sparsify import drop, elect, trim
+from tests.bench.measuring import AnonymousPeak
 
 # Whole numbers: sums are exact, and equal magnitudes, zeros and cancelling columns are frequent.
 matrices = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=st.integers(-9, 9))
@@ -57,6 +60,63 @@ def test_trim_refuses_a_density_out_of_range(density):
 def test_trim_refuses_an_unknown_scope():
     with pytest.raises(SpkitError, match="`scope` must be 'tensor' or 'vector'"):
         trim(torch.ones(1, 4), 0.5, [slice(0, 4)], "layer")
+
+
+def wide(dtype: torch.dtype, shape: tuple[int, int] = (3, 70_001)) -> torch.Tensor:
+    """Numbers of very different sizes, among them zeros, the smallest there are, and many that are equal."""
+    generator = torch.Generator().manual_seed(3)
+    sizes = torch.randint(-149, 20, shape, generator=generator).float().exp2()
+    values = (torch.randn(shape, generator=generator) * sizes).to(dtype)
+    values[:, ::7] = values[:, 5:6]
+    values[:, ::11] = 0.0
+    return values
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("density", [0.001, 0.2, 0.5, 0.9, 0.97, 1.0])
+def test_the_threshold_is_that_of_a_full_sort(dtype, density):
+    """Over more numbers than are worked on at a time, and to the last bit."""
+    matrix = wide(dtype)
+    width = matrix.shape[1]
+    trimmed = trim(matrix, density, [slice(0, 1000), slice(1000, width)], "tensor")
+    for before, after in zip(matrix, trimmed, strict=True):
+        for place in (slice(0, 1000), slice(1000, width)):
+            magnitudes = before[place].abs()
+            threshold = magnitudes.sort(descending=True).values[round(density * len(magnitudes)) - 1]
+            assert torch.equal(after[place], before[place] * (magnitudes >= threshold))
+
+
+def test_how_many_columns_are_worked_on_at_a_time_changes_nothing(monkeypatch):
+    matrix = wide(torch.bfloat16, (4, 3000))
+    places = [slice(0, 10), slice(10, 3000)]
+    expected = trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)
+    monkeypatch.setattr("spkit.sparsify._AT_A_TIME", 7)
+    for got, before in zip(
+        (trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)), expected, strict=True
+    ):
+        assert torch.equal(got, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's own memory is read from /proc")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_nothing_but_the_result_is_as_large_as_the_matrix(dtype):
+    matrix = torch.randn(2, 3_000_000, generator=torch.Generator().manual_seed(0)).to(dtype)
+    whole = [slice(0, matrix.shape[1])]
+    for work in (lambda: trim(matrix, 0.2, whole, "vector"), lambda: elect(matrix), lambda: drop(matrix, 0.5, 0)):
+        with AnonymousPeak() as peak:
+            result = work()
+        assert result.nbytes <= peak.peak - peak.before + 2e6
+        assert peak.peak - peak.before < 1.3 * result.nbytes
+        del result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_election_and_dropping_are_their_formulas_on_the_whole_matrix(dtype):
+    matrix = wide(dtype)
+    agreeing = (matrix.sign() == matrix.sum(0).sign()) & (matrix.sum(0) != 0)
+    assert torch.equal(elect(matrix), matrix * agreeing / agreeing.sum(0).clamp(min=1))
+    kept = torch.rand(matrix.shape, generator=torch.Generator().manual_seed(8)) >= 0.3
+    assert torch.equal(drop(matrix, 0.3, 8), matrix * kept / (1 - 0.3))
 
 
 @settings(deadline=None)

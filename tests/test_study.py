@@ -20,10 +20,10 @@ from spkit.evaluation import Measurement, evaluate
 from spkit.hashing import file_hash, weights_hash
 from spkit.merging import point
 from spkit.models import load_base
-from spkit.study import load_profile, records, run, run_study, stages
-from spkit.study.profile import profile_names
+from spkit.study import load_profile, records, report, run_study, stages
+from spkit.study.profile_file import profile_names
 from spkit.study.records import Stage, code_hash, finish
-from spkit.study.run import RESULTS, publish
+from spkit.study.run import publish
 from spkit.study.tables import MEAN, Samples
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
@@ -34,7 +34,8 @@ from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 TASKS = ("faq", "topic", "likeness")
 METHODS = [
     "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
-    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "self_position", "self_position:module",
+    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "fisher", "regmean", "loss_weighted", "self_position",
+    "self_position:module",
 ]  # fmt: skip
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
@@ -43,7 +44,7 @@ COLUMNS = {
     "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b batches batch_size seed",
     "geometry.csv": "a b cosine norm_a norm_b seed",
     "history.csv": "method step loss task task_loss coefficient gradient_norm seconds seed",
-    "costs.csv": "stage seconds examples seed",
+    "costs.csv": "stage seconds examples texts tokens flops seed",
 }
 PROFILE = """
 base = "base"
@@ -132,7 +133,7 @@ def test_result_files_have_exactly_their_columns(finished) -> None:
     for name, columns in COLUMNS.items():
         assert read(finished, name).columns.tolist() == columns.split(), name
         assert (read(finished, name)["seed"] == 3).all()
-    assert set(RESULTS) == {*COLUMNS, "summary.md"}
+    assert {path.name for path in finished.iterdir() if path.suffix in (".csv", ".md")} == {*COLUMNS, "summary.md"}
     assert not [path for path in finished.rglob("*") if path.name.startswith(".")]
     assert not list((finished / "seed3" / "checkpoints").iterdir())
 
@@ -235,7 +236,7 @@ def test_a_study_that_was_stopped_goes_on(home, stopped_run) -> None:
 def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path, monkeypatch) -> None:
     root = tmp_path / "run"
     shutil.copytree(finished, root)
-    monkeypatch.setattr(run, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
+    monkeypatch.setattr(report, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
     text = PROFILE.replace("learning_rate = 0.1, scale", "learning_rate = 0.2, scale", 1)  # of the model-wise search
     (home / "small-changed.toml").write_text(text, encoding="utf-8")
     said = []
@@ -247,7 +248,7 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:
     publish(finished, tmp_path / "results")
     names = {path.name for path in (tmp_path / "results").iterdir()}
-    assert names == {*RESULTS, "records.json"}
+    assert names == {*COLUMNS, "summary.md", "records.json"}
     kept = json.loads((tmp_path / "results" / "records.json").read_text())
     assert kept["seed3/train/faq"]["config"]["steps"] == 6
     publish(finished, tmp_path / "results")
@@ -480,8 +481,13 @@ def conflict_table(corrected: list[float]) -> pd.DataFrame:
 
 def test_words_say_what_was_found() -> None:
     costs = pd.DataFrame(
-        [("train/a", 1.0, 10), ("train/b", 2.0, 20), ("train/joint", 4.0, 1600), ("search/self_position", 3.0, 40)],
-        columns=["stage", "seconds", "examples"],
+        [
+            ("train/a", 1.0, 10, 1e9),
+            ("train/b", 2.0, 20, 2e9),
+            ("train/joint", 4.0, 1600, 8e9),
+            ("search/self_position", 3.0, 40, 2e9),
+        ],
+        columns=["stage", "seconds", "examples", "flops"],
     )
     given = samples(70, 50)
     found = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
@@ -491,7 +497,14 @@ def test_words_say_what_was_found() -> None:
     assert "Self Positioning (one coefficient a task) is above the best static merge" in found[3]
     assert "+20.0" in found[3]
     assert "joint training 1,600 examples in 4 s; all experts 30 in 3 s, and the search 40 more in 3 s" in found[4]
-    assert found[-1].startswith("**Verdict.** Merge")
+    assert found[-2].startswith("**Verdict.** Merge")
+    assert found[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
+    behind = words(samples(50, 70), conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
+    assert "from them the search costs 25 % of the FLOPs of joint training." in behind[-1]
+    open_ = words(
+        samples(60.5, 60, spread=3.0), conflict_table([0.1]), costs, ["average"], ["self_position"], "self_position"
+    )
+    assert "times as many test examples would tell a difference of this size from zero" in open_[-1]
     unknown = words(given, conflict_table([np.nan]), costs, ["average"], ["self_position"], "self_position")
     assert "undetermined for every pair" in unknown[2]
 
@@ -506,7 +519,8 @@ def command(*arguments: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["demo", "study", "train", "vectors", "conflict", "merge", "position", "evaluate", "figures"]
+    "name",
+    ["demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate", "figures"],
 )
 def test_every_command_helps(name) -> None:
     assert "--output" in command(name, "--help")

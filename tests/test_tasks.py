@@ -473,8 +473,9 @@ def test_unknown_bundled_name():
     with pytest.raises(SpkitError) as error:
         load_tasks("bundled", ["topics"])
     assert str(error.value) == (
-        "Names must be among the bundled tasks: 'headline', 'topic', 'similarity', 'chat'. Found 'topics'. "
-        "Did you mean 'topic'?"
+        "Names must be among the bundled tasks: 'headline', 'topic', 'similarity', 'chat', 'headline-business', "
+        "'headline-entertainment', 'headline-politics', 'headline-sport', 'headline-tech', 'topic-business', "
+        "'topic-entertainment', 'topic-politics', 'topic-sport', 'topic-tech'. Found 'topics'. Did you mean 'topic'?"
     )
     with pytest.raises(SpkitError, match=r"Found 'zzz'.$"):
         load_tasks(["zzz"])

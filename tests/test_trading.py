@@ -79,13 +79,65 @@ def test_the_mu_with_the_lowest_loss_on_the_validation_is_kept(vectors, parts) -
     assert losses[50.0] > losses[0.0]
 
 
+def stopping_at(number: int, monkeypatch) -> list[torch.Tensor]:
+    """The places where searches asked for the loss and its gradient; the call of this number is interrupted."""
+    plain, calls = Objective.whole, []
+
+    def counted(self, coefficients):
+        calls.append(coefficients)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return plain(self, coefficients)
+
+    monkeypatch.setattr(Objective, "whole", counted)
+    return calls
+
+
+def test_a_choice_of_mu_that_was_stopped_goes_on(vectors, parts, tmp_path, monkeypatch) -> None:
+    weights = {"faq": 1.0, "topic": 2.0, "likeness": 3.0}
+    given = {"scale": "gap", "weights": weights, "start": "best_expert", "validate_every": 2, **QUICK, "steps": 5}
+    calls = stopping_at(0, monkeypatch)  # none
+    alone = spkit.choose_mu(vectors, *parts, (0.0, 0.5), **given)
+    passes, folder = len(calls), tmp_path / "choice"
+    calls = stopping_at(8, monkeypatch)
+    stopped = spkit.choose_mu(vectors, *parts, (0.0, 0.5), journal=folder, **given)
+    assert stopped.settings["interrupted"]
+    assert sorted(file.name for file in folder.iterdir()) == ["mu_0.0.jsonl", "mu_0.5.jsonl"]
+    resumed = spkit.choose_mu(vectors, *parts, (0.0, 0.5), journal=folder, **given)
+    assert len(calls) - 8 == passes - 7  # what was recorded is not computed again
+    assert resumed.settings == alone.settings
+    assert torch.equal(resumed.rows, alone.rows)
+    seconds = ["seconds"]
+    assert resumed.history.drop(columns=seconds).equals(alone.history.drop(columns=seconds))
+    monkeypatch.setattr(Objective, "whole", None)
+    third = spkit.choose_mu(vectors, *parts, (0.5, 0.0), journal=folder, **given)  # in any order
+    assert torch.equal(third.rows, alone.rows)
+
+
+def test_a_sweep_that_was_stopped_goes_on(vectors, parts, found, tmp_path, monkeypatch) -> None:
+    given = {"first": "faq", "second": "likeness", "ratios": (8.0, 1.0, 0.125), "journal": tmp_path / "sweep", **QUICK}
+    first = len(found.results[0].history)
+    calls = stopping_at(first + 3, monkeypatch)
+    stopped = spkit.trade_off(vectors, parts[0], **given)
+    assert [len(one.history) for one in stopped.results] == [first, 2]
+    assert sorted(file.name for file in given["journal"].iterdir()) == ["ratio_0.125.jsonl", "ratio_1.0.jsonl"]
+    resumed = spkit.trade_off(vectors, parts[0], **given)
+    assert len(calls) - (first + 3) == sum(len(one.history) for one in found.results) - (first + 2)
+    assert resumed.table.equals(found.table)
+    for one, other in zip(resumed.results, found.results, strict=True):
+        assert torch.equal(one.rows, other.rows)
+        assert one.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+    with pytest.raises(SpkitError, match="with other start"):  # each search begins where the one before ended
+        spkit.trade_off(vectors, parts[0], **{**given, "ratios": (1.0,)})
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"candidates": ()}, "one or more different"),
         ({"candidates": (0.1, 0.1)}, "one or more different"),
-        ({"mu": 0.1}, "belong to a single search"),
-        ({"journal": "a.jsonl"}, "belong to a single search"),
+        ({"mu": 0.1}, r"`mu` belongs to a single search. Found 0\.1"),
+        ({"journal": __file__}, "must be a folder where several searches are made[\\s\\S]*test_trading"),
         ({"candidates": (-1.0,)}, "`mu` must be 0 or more"),
     ],
 )
@@ -135,7 +187,8 @@ def test_scores_are_those_of_each_positions_model(found, tasks) -> None:
         ({"second": "intent"}, r"two tasks of the probe[\s\S]*'intent'"),
         ({"ratios": ()}, "different positive numbers"),
         ({"ratios": (1.0, -1.0)}, "different positive numbers"),
-        ({"weights": {"faq": 1.0}}, "belong to a single search"),
+        ({"weights": {"faq": 1.0}}, r"`weights` belong to a single search. Found \{'faq'"),
+        ({"journal": __file__}, "must be a folder where several searches are made"),
     ],
 )
 def test_bad_trade_offs(vectors, parts, given, message) -> None:

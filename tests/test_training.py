@@ -4,6 +4,8 @@ import inspect
 import random
 import shutil
 from collections import Counter
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,12 +18,13 @@ from transformers import TrainerCallback
 from spkit import training
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import TaskBatches
+from spkit.losses import TaskBatches, task_loss
 from spkit.models import base_mark, check_fits
 from spkit.sampling import ShareBatchSampler
 from spkit.tasks import Task
 from spkit.training import train
 from spkit.vectors import TaskVectors
+from tests.experts import flat
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
@@ -116,6 +119,126 @@ def test_joint_epochs_are_as_many_batches_as_the_tasks_have(base, tasks, monkeyp
     assert Counter(Turns.seen) == {0: 60 // 8, 1: 60 // 8}
 
 
+class Noted(nn.Module):
+    """A task's own loss, which notes whose batch it was given, and how many examples."""
+
+    seen: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self, task: Task, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.name, self.loss = task.name, task_loss(task, model)
+
+    def forward(self, features, labels):
+        features = list(features)
+        Noted.seen.append((self.name, len(features[0]["input_ids"])))
+        return self.loss(features, labels)
+
+
+def noted(task: Task) -> Task:
+    return Task(**{**vars(task), "loss": partial(Noted, task)})
+
+
+class Steps(TrainerCallback):
+    """Notes what was seen in each optimiser step."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[tuple[str, int]]] = []
+        self.weights: list[str] = []
+
+    def on_step_begin(self, args, state, control, **given) -> None:
+        Noted.seen = []
+
+    def on_step_end(self, args, state, control, model, **given) -> None:
+        self.steps.append(Noted.seen)
+        self.weights.append(weights_hash(model))
+
+
+@pytest.mark.parametrize("length", [{"steps": 5}, {"epochs": 1.0}])
+def test_mixed_steps_see_a_batch_of_every_task(base, tasks, length) -> None:
+    """An epoch is as many batches as the tasks have together: 21 of 60 // 8 = 7 each, three in a step."""
+    chosen, found = [noted(task) for task in tasks.values()], Steps()
+    train(base, chosen, sampling="uniform", mixing="step", callbacks=[found], **(QUICK | length))
+    assert len(found.steps) == (5 if "steps" in length else 7)
+    assert all(step == [("faq", 8), ("topic", 8), ("likeness", 8)] for step in found.steps)
+
+
+def test_unmixed_steps_see_one_task_in_turn(base, tasks) -> None:
+    chosen, found = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
+    train(base, chosen, steps=4, sampling="uniform", callbacks=[found], **QUICK)
+    assert found.steps == [[("faq", 8)], [("likeness", 8)]] * 2
+
+
+def plain_descent(folder, **settings) -> SentenceTransformerTrainingArguments:
+    """Descent without Adam's scaling and without clipping, so that a gradient twice as large moves twice as far."""
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder), max_steps=3, per_device_train_batch_size=8, learning_rate=1e-2, optim="sgd",
+        max_grad_norm=0.0, lr_scheduler_type="constant", report_to=[], save_strategy="no", logging_strategy="no",
+        disable_tqdm=True, dataloader_pin_memory=False, **settings,
+    )  # fmt: skip
+
+
+def test_a_mixed_step_takes_the_mean_of_the_gradients(tasks, tmp_path) -> None:
+    base = tiny_encoder(0, WORDS).eval()
+    for module in base.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    twin = Task(**{**vars(tasks["faq"]), "name": "twin"})
+    settings = {"args": plain_descent(tmp_path), "progress": False}
+    alone = train(base, tasks["faq"], **settings)
+    mixed = train(base, [tasks["faq"], twin], sampling="uniform", mixing="step", **settings)
+    moved = (flat(alone) - flat(base)).norm()
+    assert (flat(mixed) - flat(alone)).norm() < 1e-4 * moved
+    assert settings["args"].gradient_accumulation_steps == 1  # what the caller gave is left as it was
+
+
+def test_accumulation_of_the_callers_own_arguments_draws_new_batches(base, tasks, tmp_path) -> None:
+    chosen, found = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
+    arguments = plain_descent(tmp_path, gradient_accumulation_steps=2)
+    settings = {"args": arguments, "sampling": "uniform", "callbacks": [found], "progress": False}
+    train(base, chosen, **settings)
+    assert found.steps == [[("faq", 8), ("likeness", 8)]] * 3
+    found.steps = []
+    train(base, chosen, mixing="step", **settings)  # two batches of each
+    assert found.steps == [[("faq", 8), ("likeness", 8)] * 2] * 3
+
+
+def test_callbacks_see_the_model_of_every_task_in_turn(base, tasks) -> None:
+    found = Steps()
+    chosen = [noted(tasks["faq"]), noted(tasks["topic"])]
+    last = train(base, chosen, steps=2, order="sequential", callbacks=[found], **QUICK)
+    assert found.steps == [[("faq", 8)]] * 2 + [[("topic", 8)]] * 2
+    assert found.weights[-1] == weights_hash(last)
+    assert len(set(found.weights)) == 4
+
+
+def test_intermediate_models_of_a_sequence_are_kept_for_merging(base, tasks) -> None:
+    models: dict[str, SentenceTransformer] = {}
+    chosen = [tasks["faq"], tasks["topic"], tasks["likeness"]]
+    last = train(base, chosen, steps=3, order="sequential", after_each=models.__setitem__, **QUICK)
+    assert list(models) == ["faq", "topic", "likeness"]
+    first = train(base, tasks["faq"], steps=3, **QUICK)
+    second = train(first, tasks["topic"], steps=3, **QUICK)
+    assert weights_hash(models["faq"]) == weights_hash(first)  # not moved by what came after
+    assert weights_hash(models["topic"]) == weights_hash(second)
+    assert weights_hash(models["likeness"]) == weights_hash(last)
+    assert models["likeness"] is not last
+    assert not any(model.training for model in models.values())
+    vectors = TaskVectors.from_models(base, models)  # each carries the mark of the base
+    assert vectors.names == ("faq", "topic", "likeness")
+    assert (vectors.norms() > 0).all()
+
+
+def test_intermediate_models_come_from_finished_checkpoints_too(base, tasks, tmp_path) -> None:
+    settings = QUICK | {"steps": 2, "order": "sequential", "checkpoints": tmp_path}
+    once: dict[str, SentenceTransformer] = {}
+    again: dict[str, SentenceTransformer] = {}
+    found = Steps()
+    for models in (once, again):
+        train(base, [tasks["faq"], tasks["likeness"]], callbacks=[found], after_each=models.__setitem__, **settings)
+    assert len(found.steps) == 4  # the second time nothing was trained
+    assert [weights_hash(model) for model in once.values()] == [weights_hash(model) for model in again.values()]
+
+
 def test_sequential_is_one_training_after_the_other(base, tasks) -> None:
     chosen = [tasks["faq"], tasks["topic"]]
     sequential = train(base, chosen, steps=4, order="sequential", seed=2, **QUICK)
@@ -176,12 +299,15 @@ def checkpoints(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [["faq"], ["topic"], ["likeness"], ["faq", "topic", "likeness"]], ids=lambda names: "+".join(names)
-)
-def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(base, tasks, checkpoints, names) -> None:
+    ("names", "mixing"),
+    [(["faq"], "task"), (["topic"], "task"), (["likeness"], "task"), (["faq", "topic", "likeness"], "task"),
+     (["faq", "likeness"], "step")],
+    ids=lambda given: given if isinstance(given, str) else "+".join(given),
+)  # fmt: skip
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(base, tasks, checkpoints, names, mixing) -> None:
     """Killed in its second pass (60 examples make 7 batches), with dropout on."""
     chosen = [tasks[name] for name in names]
-    settings = QUICK | {"steps": 16, "progress": True, "seed": 1, "checkpoints": checkpoints}
+    settings = QUICK | {"steps": 16, "progress": True, "seed": 1, "checkpoints": checkpoints, "mixing": mixing}
     Kill.step = None
     whole = train(base, chosen, **(settings | {"checkpoints": None}))
     Kill.step = 12
@@ -293,6 +419,13 @@ def labelled(labels: list[str]) -> Task:
         ({"steps": 1, "tasks": ["topic"], "batch_size": 7}, "at least 4 for a classification task, and even"),
         ({"steps": 1, "tasks": ["faq", "topic"], "sampling": {"faq": 1.0}}, "one positive share for each task"),
         ({"steps": 1, "tasks": ["faq", "topic"], "sampling": "fair"}, "'fair'"),
+        ({"steps": 1, "mixing": "batch"}, "`mixing` must be 'task' or 'step'. Found 'batch'"),
+        (
+            {"steps": 1, "tasks": ["faq", "topic"], "mixing": "step", "sampling": {"faq": 3.0, "topic": 1.0}},
+            "shares must be equal.*'faq' 0.75, 'topic' 0.25.*\"uniform\"",
+        ),
+        ({"steps": 1, "mixing": "step", "order": "sequential"}, "belongs to joint training.*order='sequential'"),
+        ({"steps": 1, "after_each": print}, "one task after the other.*order='joint'.*\"sequential\""),
     ],
 )
 def test_bad_input_is_refused_before_training(base, tasks, monkeypatch, change, message) -> None:

@@ -9,6 +9,7 @@ from spkit.paths import path_of
 from spkit.positioning import check_settings
 from spkit.probe import Probe
 from spkit.sampling import shares
+from spkit.study.analyses import ANALYSES
 from spkit.study.methods import SEARCHES
 from spkit.study.profile import Profile
 from spkit.tasks import Task
@@ -36,6 +37,8 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         raise SpkitError(
             "`evaluations` must be 3 or more and `resamples` positive.", f"Found {evaluations} and {resamples}."
         )
+    for name, given in profile.analyses.items():
+        ANALYSES[name].check(given, list(tasks))
     _check_sizes(profile, tasks)
 
 

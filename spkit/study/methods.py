@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 #: Static merges at their usual settings, and those whose length is tuned on the probe.
-STATIC = ("average", "task_arithmetic", "slerp", "ties")
+STATIC = ("average", "task_arithmetic", "slerp", "ties", "fisher", "regmean", "loss_weighted")
 TUNED = {"task_arithmetic_tuned": "task_arithmetic", "ties_tuned": "ties"}
 
 #: Searches: name of the method -> table of the profile, granularity.

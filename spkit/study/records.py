@@ -5,13 +5,13 @@ import hashlib
 import inspect
 import json
 import textwrap
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from spkit.costs import count_costs
 from spkit.errors import SpkitError
 from spkit.hashing import file_hash, text_hash
 from spkit.model_card import versions
@@ -92,13 +92,17 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
             "Pass another output folder, or move that one away.",
         )
     say(f"  {stage.name} …")
-    began = time.perf_counter()
     content: dict[str, Any] = {}
 
     def fill(unfinished: Path) -> None:
-        metrics = stage.run(unfinished)
+        with count_costs() as cost:
+            metrics = stage.run(unfinished)
         content.update(
-            wanted, metrics=dict(metrics), seconds=round(time.perf_counter() - began, 3), outputs=_outputs(unfinished)
+            wanted,
+            metrics=dict(metrics),
+            seconds=round(cost.seconds, 3),
+            cost={key: value for key, value in vars(cost).items() if key != "seconds"},
+            outputs=_outputs(unfinished),
         )
         (unfinished / _RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Running a study: all stages of all seeds, then its tables, figures and verdict."""
+"""Running a study: all stages of all seeds, then its report."""
 
 import json
 import os
@@ -6,32 +6,19 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from spkit.errors import SpkitError, quoted
-from spkit.figures import draw_figures, summary_table, to_markdown
 from spkit.storage import check_replaceable, write_folder
-from spkit.study import tables, verdict
+from spkit.study import tables
+from spkit.study.analyses import ANALYSES
 from spkit.study.checks import check_study
-from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
+from spkit.study.methods import STATIC
 from spkit.study.profile import Profile
-from spkit.study.records import Record, Stage, finish
-from spkit.study.stages import SeedRun, prepare
+from spkit.study.records import Record
+from spkit.study.report import HEADLINE, SUMMARY, report
+from spkit.study.seed_run import SeedRun, prepare
+from spkit.study.stages import headline_stages
 from spkit.tasks import Task, load_tasks
-
-#: What a study shows to others; the rest of its folder are models and records.
-RESULTS = (
-    "scores.csv",
-    "comparisons.csv",
-    "coefficients.csv",
-    "conflict.csv",
-    "geometry.csv",
-    "history.csv",
-    "costs.csv",
-    "summary.md",
-)
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
@@ -58,19 +45,25 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     records: dict[int, Mapping[str, Record]] = {}
     for seed in profile.seeds:
         say(f"Seed {seed}")
-        records[seed] = SeedRun(profile, tasks, base, base_hash, fingerprints, seed, root, say).run()
-    report = _report(profile, records, list(tasks), root, say)
-    for name in RESULTS:
-        _replace(report.folder / name, root / name)
+        run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
+        headline_stages(run, STATIC)
+        for name, settings in profile.analyses.items():
+            if seed in profile.seeds_of(name):
+                ANALYSES[name].run(run, settings)
+        records[seed] = run.records
+    made = report(profile, records, list(tasks), root, say)
+    for path in sorted(made.folder.iterdir()):
+        if path.suffix in (".csv", ".md"):
+            _replace(path, root / path.name)
     (root / "figures").mkdir(exist_ok=True)
-    for path in sorted((report.folder / "figures").iterdir()):
+    for path in sorted((made.folder / "figures").iterdir()):
         _replace(path, root / "figures" / path.name)
     return root
 
 
 def _load(profile: Profile) -> dict[str, Task]:
     given = profile.tasks
-    tasks = load_tasks(given) if isinstance(given, str) else load_tasks("bundled", given)
+    tasks = load_tasks(given, folder=profile.data) if isinstance(given, str) else load_tasks("bundled", given)
     if len(tasks) < 2:
         raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
     # Names become folders, and "joint" and "mean" have a meaning of their own in the tables.
@@ -82,75 +75,6 @@ def _load(profile: Profile) -> dict[str, Task]:
             "Rename the task.",
         )
     return tasks
-
-
-def _report(
-    profile: Profile,
-    records: Mapping[int, Mapping[str, Record]],
-    tasks: list[str],
-    root: Path,
-    say: Callable[[str], None],
-) -> Record:
-    methods = method_names(tasks)
-    static = [method for method in methods if method in STATIC or method in TUNED]
-
-    def work(folder: Path) -> Mapping[str, Any]:
-        samples = tables.Samples.draw(records, methods, profile.evaluation.get("resamples", 1000))
-        stages = {method: f"search/{method.replace(':', '-')}" for method in SEARCHES}
-        conflict = tables.joined(records, "conflict", "conflict.csv")
-        cost = tables.costs(records)
-        scores = tables.scores(samples)
-        for name, table in {
-            "scores.csv": scores,
-            "comparisons.csv": tables.comparisons(samples, static, SEARCHES),
-            "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | stages),
-            "conflict.csv": conflict,
-            "geometry.csv": tables.joined(records, "vectors", "geometry.csv"),
-            "history.csv": tables.history(records, stages, tasks),
-            "costs.csv": cost,
-        }.items():
-            tables.write_csv(table, folder / name)
-        held_back = {
-            method: float(
-                np.mean([of_seed[stage].content["metrics"]["held_back_loss"] for of_seed in records.values()])
-            )
-            for method, stage in stages.items()
-        }
-        chosen = min(held_back, key=lambda method: held_back[method])
-        sentences = verdict.words(samples, conflict, cost, static, list(SEARCHES), chosen)
-        (folder / "summary.md").write_text(_summary(profile, scores, sentences), encoding="utf-8")
-        draw_figures(folder, folder / "figures")
-        return {"chosen": chosen, "held_back_loss": held_back}
-
-    inputs = {
-        f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
-    }
-    code = ["spkit.study.run", *_figure_modules()]
-    return finish(Stage("report", {"evaluation": profile.evaluation}, inputs, code, work), root, say)
-
-
-def _figure_modules() -> list[str]:
-    from importlib.resources import files
-
-    names = [path.name.removesuffix(".py") for path in files("spkit.figures").iterdir() if path.name.endswith(".py")]
-    return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
-
-
-def _summary(profile: Profile, scores: Any, sentences: list[str]) -> str:
-    seeds = ", ".join(str(seed) for seed in profile.seeds)
-    table = to_markdown(summary_table(scores))
-    findings = "\n".join(f"- {sentence}" for sentence in sentences)
-    return (
-        f"# What the study `{profile.name}` found\n\n"
-        f"Base `{profile.base}`, seeds {seeds}. Test scores in points (0 to 100) with 95 % bootstrap intervals over "
-        f"the test examples{_over_seeds(profile)}. Examples are resampled within each task, as if they were "
-        f"independent; where they share texts, as pairs of the same few documents do, intervals are too narrow.\n\n"
-        f"{table}\n\n{findings}\n"
-    )
-
-
-def _over_seeds(profile: Profile) -> str:
-    return ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -169,17 +93,17 @@ def publish(root: Path, folder: Path) -> None:
     Raises:
         SpkitError: the folder exists and holds something else.
     """
-    check_replaceable(folder, RESULTS[0], "Published results")
+    check_replaceable(folder, HEADLINE[0], "Published results")
+    reported = json.loads((root / "report" / "record.json").read_text(encoding="utf-8"))
 
     def fill(unfinished: Path) -> None:
-        for name in RESULTS:
-            shutil.copyfile(root / name, unfinished / name)
+        for name in reported["outputs"]:
+            if name.endswith(".csv") and "/" not in name:
+                shutil.copyfile(root / name, unfinished / name)
+        shutil.copyfile(root / SUMMARY, unfinished / SUMMARY)
         records = {
             stage: json.loads((root / stage / "record.json").read_text(encoding="utf-8"))
-            for stage in (
-                "report",
-                *json.loads((root / "report" / "record.json").read_text(encoding="utf-8"))["inputs"],
-            )
+            for stage in ("report", *reported["inputs"])
         }
         (unfinished / "records.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 

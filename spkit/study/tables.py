@@ -9,6 +9,10 @@ import pandas as pd
 
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements
 from spkit.study.records import Record
+from spkit.study.seed_run import slug
+
+#: Records of the stages of each seed, by the stage's name without it.
+SeedRecords = Mapping[int, Mapping[str, Record]]
 
 #: Metric of the rows that average over tasks.
 MEAN = "mean"
@@ -27,14 +31,14 @@ class Samples:
     samples: Mapping[tuple[int, str, str], np.ndarray]
 
     @classmethod
-    def draw(cls, records: Mapping[int, Mapping[str, Record]], methods: Iterable[str], resamples: int) -> "Samples":
+    def draw(cls, records: SeedRecords, methods: Iterable[str], resamples: int) -> "Samples":
         """Read the measurements of all methods and resample their examples."""
         measurements: dict[int, dict[str, list[Measurement]]] = {}
         samples: dict[tuple[int, str, str], np.ndarray] = {}
         for seed, of_seed in records.items():
             measurements[seed] = {}
             for method in methods:
-                record = of_seed[f"evaluate/{method.replace(':', '-')}"]
+                record = of_seed[f"evaluate/{slug(method)}"]
                 found = load_measurements(record.folder / "measurements.npz")
                 measurements[seed][method] = found
                 for one in found:
@@ -107,7 +111,7 @@ def comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]
     return pd.DataFrame(rows, columns=["method", "against", "task", "difference", "low", "high", "seed"])
 
 
-def joined(records: Mapping[int, Mapping[str, Record]], stage: str, file: str) -> pd.DataFrame:
+def joined(records: SeedRecords, stage: str, file: str) -> pd.DataFrame:
     """One stage's table over all seeds, with a column `seed`."""
     return pd.concat(
         [pd.read_csv(of_seed[stage].folder / file).assign(seed=seed) for seed, of_seed in records.items()],
@@ -115,13 +119,13 @@ def joined(records: Mapping[int, Mapping[str, Record]], stage: str, file: str) -
     )
 
 
-def coefficients(records: Mapping[int, Mapping[str, Record]], stages: Mapping[str, str]) -> pd.DataFrame:
+def coefficients(records: SeedRecords, stages: Mapping[str, str]) -> pd.DataFrame:
     """`coefficients.csv`: of each tuned or searched method (method -> stage)."""
     parts = [joined(records, stage, "coefficients.csv").assign(method=method) for method, stage in stages.items()]
     return pd.concat(parts, ignore_index=True)[["method", "module", "task", "coefficient", "seed"]]
 
 
-def history(records: Mapping[int, Mapping[str, Record]], stages: Mapping[str, str], tasks: list[str]) -> pd.DataFrame:
+def history(records: SeedRecords, stages: Mapping[str, str], tasks: list[str]) -> pd.DataFrame:
     """`history.csv`: a row a step and task of each search (method -> stage)."""
     parts = []
     for method, stage in stages.items():
@@ -145,14 +149,15 @@ def history(records: Mapping[int, Mapping[str, Record]], stages: Mapping[str, st
     return pd.concat(parts, ignore_index=True)
 
 
-def costs(records: Mapping[int, Mapping[str, Record]]) -> pd.DataFrame:
-    """`costs.csv`: seconds and examples of every stage."""
-    rows = [
-        (stage, record.seconds, record.content["metrics"].get("examples"), seed)
-        for seed, of_seed in records.items()
-        for stage, record in of_seed.items()
-    ]
-    return pd.DataFrame(rows, columns=["stage", "seconds", "examples", "seed"])
+def costs(records: SeedRecords) -> pd.DataFrame:
+    """`costs.csv`: what every stage cost; see `spkit.costs.Cost`. Examples are known of trainings and searches."""
+    rows = []
+    for seed, of_seed in records.items():
+        for stage, record in of_seed.items():
+            cost = record.content["cost"]
+            numbers = (cost["texts"], cost["tokens"], cost["flops"])
+            rows.append((stage, record.seconds, record.content["metrics"].get("examples"), *numbers, seed))
+    return pd.DataFrame(rows, columns=["stage", "seconds", "examples", "texts", "tokens", "flops", "seed"])
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

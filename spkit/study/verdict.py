@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from spkit.study.seed_run import slug
 from spkit.study.tables import MEAN, Samples
 
 _LABELS = {
@@ -24,6 +25,7 @@ def words(
     static: Sequence[str],
     searched: Sequence[str],
     chosen: str,
+    more: Sequence[str] = (),
 ) -> list[str]:
     """Findings as a list of sentences, the verdict last.
 
@@ -34,14 +36,16 @@ def words(
         static: names of the static merges, tuned ones included.
         searched: names of the searched positions.
         chosen: the searched position with the lower loss on held-back examples, of which the verdict speaks.
+        more: what the analyses found, which stands before the verdict.
 
     Returns:
         Sentences in Markdown, without bullets.
     """
     found = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
     found += [_against_static(samples, static, method) for method in searched]
-    found.append(_costs(samples, costs, chosen))
-    return [*found, f"**Verdict.** {verdict(samples, searched, chosen)}"]
+    found += [_costs(samples, costs, chosen), *more]
+    answer = verdict(samples, searched, chosen)
+    return [*found, f"**Verdict.** {answer}", f"What would change it: {_what_would_change(samples, costs, chosen)}"]
 
 
 def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
@@ -76,6 +80,30 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
         else f"The intervals are over test examples; by seed the difference is {_by_seed(samples, chosen)}."
     )
     return " ".join([*parts, runs])
+
+
+def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
+    """Under which circumstances the other answer would be right, from what was measured."""
+    value, low, high = samples.difference(chosen, "joint", MEAN)
+    flops = costs.groupby("stage")["flops"].mean()
+    search, joint = flops[f"search/{slug(chosen)}"], flops["train/joint"]
+    share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
+    untuned = "joint training has the experts' settings here, and no tuning of its own"
+    if low > 0:
+        return f"a joint training tuned for itself, if it gains {value:.1f} points ({untuned})."
+    if high < 0:
+        no_worse = [task for task in samples.tasks if samples.difference(chosen, "joint", task)[2] >= 0]
+        only = f" On {', '.join(no_worse)} alone the position is not behind." if no_worse else ""
+        return (
+            f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
+            f"search costs {share}.{only}"
+        )
+    wanted = max((high - low) / 2 / abs(value), 1.0) ** 2 if value else float("inf")
+    more = f"about {wanted:.0f} times as many test examples" if wanted < 1000 else "no number of test examples"
+    return (
+        f"{more} would tell a difference of this size from zero; until then the costs decide (the search: {share}), "
+        f"and {untuned}."
+    )
 
 
 def _by_seed(samples: Samples, chosen: str) -> str:
@@ -136,7 +164,7 @@ def _against_static(samples: Samples, static: Sequence[str], method: str) -> str
 def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
     by_stage = costs.groupby("stage")[["examples", "seconds"]].mean()
     experts = by_stage.loc[[f"train/{task}" for task in samples.tasks]].sum()
-    joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{chosen.replace(':', '-')}"]
+    joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{slug(chosen)}"]
     return (
         f"Cost: joint training {joint['examples']:,.0f} examples in {joint['seconds']:.0f} s; all experts "
         f"{experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search {search['examples']:,.0f} more in "

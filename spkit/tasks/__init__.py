@@ -11,12 +11,18 @@ from spkit.tasks.task import Task
 __all__ = ["Task", "load_tasks"]
 
 
-def load_tasks(source: str | Path | Sequence[str] = "bundled", names: Sequence[str] | None = None) -> dict[str, Task]:
+def load_tasks(
+    source: str | Path | Sequence[str] = "bundled",
+    names: Sequence[str] | None = None,
+    folder: str | Path | None = None,
+) -> dict[str, Task]:
     """Loads tasks by name: the bundled ones, or your own from a TOML file.
 
     Args:
         source: "bundled"; a path that ends in .toml (see `spkit.tasks.files`); or a list of bundled names.
-        names: which of them, in this order; all by default.
+        names: which of them, in this order. By default all of a file, and of the bundled ones `headline`, `topic`,
+            `similarity` and `chat`; those of one topic (`headline-business`, `topic-business`, ...) come by name.
+        folder: of a TOML file: where the data files lie, if not beside it.
 
     Returns:
         Tasks by name, in order.
@@ -47,4 +53,4 @@ def load_tasks(source: str | Path | Sequence[str] = "bundled", names: Sequence[s
             f"Found {str(source)!r}.",
             f"Pass `[{source!r}]` for that task alone." if source in BUNDLED else "",
         )
-    return load_task_file(path, names)
+    return load_task_file(path, names, folder)

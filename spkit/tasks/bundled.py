@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,11 @@ from spkit.tasks.task import Task
 #: Characters of an article or document that are kept: enough to tell it apart, short enough for two CPU cores.
 TEXT_LENGTH = 300
 
+#: The topics of the articles: folders of the package, and names of the labels of `topic`.
 TOPICS = ("business", "entertainment", "politics", "sports", "tech")
+
+#: The topics as they stand in the names of the tasks of one topic, in the order of `TOPICS`.
+ONE_TOPIC = ("business", "entertainment", "politics", "sport", "tech")
 
 
 def headline() -> Task:
@@ -83,11 +87,50 @@ def chat() -> Task:
     return Task(name="chat", kind="retrieval", train=train, dev=dev, test=test)
 
 
+def headline_of(topic_name: str) -> Task:
+    """Retrieval: `headline` with the articles of one topic only (data/cards/by-topic.md).
+
+    Args:
+        topic_name: one of `ONE_TOPIC`.
+
+    Returns:
+        A retrieval task named "headline-<topic>"; each split is the topic's part of the same split of `headline`.
+    """
+    number = ONE_TOPIC.index(topic_name)
+    train, dev, test = (
+        part.select([row for row, label in enumerate(part["label"]) if label == number]).remove_columns("label")
+        for part in _articles()
+    )
+    return Task(name=f"headline-{topic_name}", kind="retrieval", train=train, dev=dev, test=test)
+
+
+def topic_of(topic_name: str) -> Task:
+    """Classification: headlines of one topic against as many of all others (data/cards/by-topic.md).
+
+    The rest is cut down to the topic's number by a hash of the headline, in each split: chance is then one half in each
+    of the five tasks, and the class loss, which draws the labels in equal numbers, could not use the surplus anyway.
+
+    Args:
+        topic_name: one of `ONE_TOPIC`.
+
+    Returns:
+        A classification task named "topic-<topic>" with the labels 0, "other", and 1, the topic; each split is a part
+        of the same split of `topic`.
+    """
+    train, dev, test = (_against_the_rest(part, topic_name) for part in _articles())
+    return Task(name=f"topic-{topic_name}", kind="classification", train=train, dev=dev, test=test)
+
+
+#: What `load_bundled` gives where nothing is chosen.
+DEFAULT = ("headline", "topic", "similarity", "chat")
+
 BUNDLED: dict[str, Callable[[], Task]] = {
     "headline": headline,
     "topic": topic,
     "similarity": similarity,
     "chat": chat,
+    **{f"headline-{name}": partial(headline_of, name) for name in ONE_TOPIC},
+    **{f"topic-{name}": partial(topic_of, name) for name in ONE_TOPIC},
 }
 
 
@@ -95,7 +138,8 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
     """The bundled tasks by name.
 
     Args:
-        names: which, in this order; all four by default.
+        names: which, in this order; `DEFAULT` by default. The tasks of one topic are given by name alone, as their
+            articles are those of `headline` and `topic`.
 
     Returns:
         Tasks by name.
@@ -103,7 +147,7 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
     Raises:
         SpkitError: a name is unknown, or a package that holds the data is not installed.
     """
-    chosen = list(BUNDLED) if names is None else list(names)
+    chosen = list(DEFAULT if names is None else names)
     check_names(chosen, list(BUNDLED), "bundled tasks")
     return {name: BUNDLED[name]() for name in chosen}
 
@@ -149,6 +193,19 @@ def _articles() -> tuple[Dataset, Dataset, Dataset]:
     unique = drop_duplicates(rows, ("anchor", "positive"), key=bare)
     features = Features(anchor=Value("string"), positive=Value("string"), label=ClassLabel(names=list(TOPICS)))
     return _three_parts(_in_hash_order(unique, ("anchor",), features))
+
+
+def _against_the_rest(part: Dataset, topic_name: str) -> Dataset:
+    """The topic's rows and as many others, as texts with two labels, in the order of the part."""
+    number, labels, texts = ONE_TOPIC.index(topic_name), part["label"], part["anchor"]
+    own = [row for row, label in enumerate(labels) if label == number]
+    rest = [row for row, label in enumerate(labels) if label != number]
+    # A salt of its own: chosen by the order of the rows, the rest would stand in front and the topic alone behind.
+    rest.sort(key=lambda row: fraction(texts[row], f"other than {topic_name}"))
+    chosen = sorted(own + rest[: len(own)])
+    features = Features(text=Value("string"), label=ClassLabel(names=["other", topic_name]))
+    columns = {"text": [texts[row] for row in chosen], "label": [int(labels[row] == number) for row in chosen]}
+    return Dataset.from_dict(columns, features=features)
 
 
 def _similarity_pairs() -> Iterator[dict[str, Any]]:

@@ -14,6 +14,12 @@
     test = "test"
     limit = 2000                                          # at most so many examples per split, drawn by hash
 
+    [tasks.medical]
+    kind = "retrieval"
+    train = {file = "medquad.jsonl.gz", except = {source = ["CDC", "NIH"]}}   # rows with other values in this column
+    test = {file = "medquad.jsonl.gz", where = {source = ["CDC", "NIH"]}}     # rows with one of these values
+    unique = true              # each text in one example only: that of test, else dev, else the first of train
+
     [tasks.headline]
     bundled = true
 
@@ -33,6 +39,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.tasks.bundled import BUNDLED, check_names, load_bundled
 from spkit.tasks.checks import COLUMNS
 from spkit.tasks.hub import read_hub_split
+from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
 from spkit.tasks.tables import read_table
 from spkit.tasks.task import Task
@@ -40,12 +47,13 @@ from spkit.tasks.task import Task
 #: Keys of a task table and the types they may have.
 KEYS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
-    "train": (str,),
-    "dev": (str,),
-    "test": (str,),
+    "train": (str, dict),
+    "dev": (str, dict),
+    "test": (str, dict),
     "columns": (dict,),
     "prompts": (dict,),
     "limit": (int,),
+    "unique": (bool,),
     "dev_share": (float,),
     "test_share": (float,),
     "hub": (str,),
@@ -54,12 +62,15 @@ KEYS: dict[str, tuple[type, ...]] = {
 }
 
 
-def load_task_file(path: str | Path, names: Sequence[str] | None = None) -> dict[str, Task]:
+def load_task_file(
+    path: str | Path, names: Sequence[str] | None = None, folder: str | Path | None = None
+) -> dict[str, Task]:
     """Loads the tasks of a TOML file (the module's docstring shows one).
 
     Args:
-        path: the TOML file; paths in it are relative to its folder.
+        path: the TOML file.
         names: which of its tasks, in this order; all by default. Only these are read.
+        folder: what paths in it are relative to; the file's own folder by default.
 
     Returns:
         Tasks by name.
@@ -83,26 +94,32 @@ def load_task_file(path: str | Path, names: Sequence[str] | None = None) -> dict
         )
     chosen = list(tables) if names is None else list(names)
     check_names(chosen, list(tables), f"tasks of '{path}'")
-    return {name: _build(name, tables[name], path) for name in chosen}
+    home = path.parent if folder is None else Path(folder)
+    return {name: _build(name, tables[name], path, home) for name in chosen}
 
 
-def read_split(path: str | Path, kind: str, columns: Mapping[str, str] | None = None) -> Dataset:
+def read_split(
+    path: str | Path, kind: str, columns: Mapping[str, str] | None = None, rows: RowChoice | None = None
+) -> Dataset:
     """Reads one file as a split of a task.
 
     Args:
         path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet.
         kind: "retrieval", "sts", "pair" or "classification": says which columns are read.
         columns: new names, `{theirs: ours}`; columns not named keep theirs.
+        rows: which rows to read; all by default.
 
     Returns:
         The split, in the file's order; nothing is written to disk.
 
     Raises:
-        SpkitError: the file cannot be read, or a column is missing.
+        SpkitError: the file cannot be read, a column is missing, or no row is chosen.
     """
     if kind not in COLUMNS:
         raise SpkitError(f"`kind` must be one of {quoted(COLUMNS)}.", f"Found {kind!r}.")
     table, is_text = read_table(path)
+    if rows is not None:
+        table = rows.of(table, path)
     chosen = _chosen_columns(list(table), kind, columns or {}, f"'{path}'")
     values = {ours: table[theirs] for theirs, ours in chosen.items()}
     if is_text:
@@ -121,7 +138,7 @@ def _column(column: str, cells: list[Any], path: str | Path) -> Dataset:
         ) from error
 
 
-def _build(name: str, table: Any, path: Path) -> Task:
+def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     where = f"task {name!r} of '{path}'"
     if not isinstance(table, dict):
         raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
@@ -134,8 +151,10 @@ def _build(name: str, table: Any, path: Path) -> Task:
         return load_bundled([name])[name]
     _check_table(table, where)
     kind, renames = table["kind"], table.get("columns", {})
-    read = _hub_reader(table, where) if "hub" in table else _file_reader(table, path)
+    read = _hub_reader(table, where) if "hub" in table else _file_reader(home)
     given = {split: read(kind, renames, table[split]) for split in ("train", "dev", "test") if split in table}
+    if table.get("unique", False):
+        given = unique_texts(given, kind)
     try:
         for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
             if split not in given:
@@ -161,10 +180,12 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
         if key not in table:
             raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
     for key, value in table.items():
-        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
+        if not isinstance(value, KEYS[key]) or (isinstance(value, bool) and bool not in KEYS[key]):
             types = " or ".join(kind.__name__ for kind in KEYS[key])
             raise SpkitError(f"`{key}` must be of type {types}.", f"Found {value!r} in {where}.")
-        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
+        if isinstance(value, dict) and dict in KEYS[key] and key in SPLITS:
+            check_row_choice(value, where)
+        elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {value!r} in {where}.")
     check_names([table["kind"]], list(COLUMNS), f"kinds of task ({where})")
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
@@ -177,12 +198,14 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
         )
 
 
-Reader = Callable[[str, Mapping[str, str], str], Dataset]
+Reader = Callable[[str, Mapping[str, str], Any], Dataset]
 
 
-def _file_reader(table: Mapping[str, Any], path: Path) -> Reader:
-    def read(kind: str, renames: Mapping[str, str], name: str) -> Dataset:
-        return read_split(path.parent / name, kind, renames)
+def _file_reader(home: Path) -> Reader:
+    def read(kind: str, renames: Mapping[str, str], given: str | Mapping[str, Any]) -> Dataset:
+        if isinstance(given, str):
+            return read_split(home / given, kind, renames)
+        return read_split(home / given["file"], kind, renames, RowChoice.of_table(given))
 
     return read
 

@@ -1,0 +1,19 @@
+"""The command `spkit`: each command is a few lines around the Python function of the same name."""
+
+import sys
+
+from spkit.cli import diagnostics, models, studies
+from spkit.cli.root import app
+from spkit.errors import SpkitError
+
+
+def main() -> None:
+    """Entry point: errors of ours are one line on stderr and exit status 1."""
+    try:
+        app()
+    except SpkitError as error:
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)  # what others said may have had line ends
+        sys.exit(1)
+
+
+__all__ = ["app", "diagnostics", "main", "models", "studies"]

@@ -1,0 +1,5 @@
+"""`python -m spkit.cli`."""
+
+from spkit.cli import main
+
+main()

@@ -1,0 +1,121 @@
+"""Commands that measure conflict, imbalance, and what matters for a merge."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spkit.cli.options import BaseName, MaxLength, Output, Seed, TaskNames, TaskSource, sampling_of, write
+from spkit.cli.root import app
+
+
+@app.command()
+def conflict(
+    output: Output,
+    base: BaseName = "minilm-l3",
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    batches: Annotated[int, typer.Option(help="Micro-batches of each task, a multiple of 4.")] = 16,
+    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    max_length: MaxLength = None,
+    seed: Seed = 0,
+) -> None:
+    """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
+    from spkit.conflict import gradient_conflict
+    from spkit.models import load_base
+    from spkit.tasks import load_tasks
+
+    report = gradient_conflict(
+        load_base(base, max_seq_length=max_length),
+        load_tasks(tasks, task),
+        batches=batches,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    for name in ("cosine", "corrected", "low", "high"):
+        write(getattr(report, name), output / f"{name}.csv", index=True)
+    write(report.by_module, output / "by_module.csv")
+    typer.echo(
+        f"Corrected cosine (batches of {batch_size}; NaN is undetermined)\n{report.corrected.round(3).to_string()}"
+    )
+    typer.echo(f"Ceiling of the raw cosine\n{report.ceiling.round(3).to_string()}")
+    typer.echo(f"Tables: {output}")
+
+
+@app.command()
+def imbalance(
+    output: Output,
+    base: BaseName = "minilm-l3",
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Folder that `spkit vectors` wrote: adds the norms of the task vectors.")
+    ] = None,
+    sampling: Annotated[
+        str, typer.Option(help="Joint training: proportional, uniform, or a temperature.")
+    ] = "proportional",
+    batches: Annotated[
+        int | None, typer.Option(help="Micro-batches of each task for the norms of its gradients; default: none.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    max_length: MaxLength = None,
+    seed: Seed = 0,
+) -> None:
+    """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    from spkit.data_imbalance import imbalance as measure
+    from spkit.models import load_base
+    from spkit.tasks import load_tasks
+    from spkit.vectors import TaskVectors
+
+    found = None if vectors is None else TaskVectors.load(vectors)
+    table = measure(
+        load_tasks(tasks, task if task or found is None else list(found.names)),
+        found,
+        model=load_base(base, max_seq_length=max_length) if found is None else None,
+        sampling=sampling_of(sampling),
+        batches=batches,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    write(table, output / "imbalance.csv", index=True)
+    typer.echo(table.round(3).to_string())
+    typer.echo(f"Table: {output / 'imbalance.csv'}")
+
+
+@app.command()
+def sweep(
+    output: Output,
+    vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
+    over: Annotated[str, typer.Option(help="direction, length, mu or probe_size.")],
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
+    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+    probe_size: Annotated[int, typer.Option(help="Examples of the probe (mu and probe_size).")] = 1024,
+    seed: Seed = 0,
+) -> None:
+    """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
+    from spkit.probe import Probe
+    from spkit.sweeping import sweep as run_sweep
+    from spkit.tasks import load_tasks
+    from spkit.vectors import TaskVectors
+
+    found = TaskVectors.load(vectors)
+    chosen = load_tasks(tasks, task or list(found.names))
+    probe = Probe.sample(chosen, size=probe_size, seed=seed) if over in ("mu", "probe_size") else None
+    values = [int(one) for one in value] if value and over == "probe_size" else value
+    table = run_sweep(
+        found,
+        chosen,
+        over,  # pyright: ignore[reportArgumentType]
+        values=values or None,
+        probe=probe,
+        split=split,  # pyright: ignore[reportArgumentType]
+        journal=output / "journal",
+        seed=seed,
+    )
+    write(table, output / f"{over}.csv")
+    typer.echo(table.drop(columns=["low", "high"]).round(3).to_string(index=False))
+    typer.echo(f"Table: {output / f'{over}.csv'}")

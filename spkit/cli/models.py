@@ -1,0 +1,193 @@
+"""Commands that make, merge and score models."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spkit.cli.options import (
+    BaseName,
+    Experts,
+    MaxLength,
+    Output,
+    Seed,
+    TaskNames,
+    TaskSource,
+    json_of,
+    named,
+    pair,
+    sampling_of,
+    write,
+)
+from spkit.cli.root import app
+
+
+@app.command()
+def train(
+    output: Output,
+    base: BaseName = "minilm-l3",
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps; give this or --epochs.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
+    batch_size: Annotated[int, typer.Option(help="Examples in a batch.")] = 32,
+    sampling: Annotated[
+        str, typer.Option(help="Joint training: proportional, uniform, or a temperature.")
+    ] = "proportional",
+    order: Annotated[str, typer.Option(help="Several tasks: joint or sequential.")] = "joint",
+    max_length: MaxLength = None,
+    seed: Seed = 0,
+) -> None:
+    """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
+    from spkit.models import load_base
+    from spkit.recipe import save_model
+    from spkit.tasks import load_tasks
+    from spkit.training import train as run_training
+
+    chosen = load_tasks(tasks, task)
+    output = output.resolve()
+    checkpoints = output.with_name(f"{output.name}.checkpoints")
+    model = run_training(
+        load_base(base, max_seq_length=max_length),
+        chosen,
+        steps=steps,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        sampling=sampling_of(sampling),
+        order=order,  # pyright: ignore[reportArgumentType]
+        seed=seed,
+        checkpoints=checkpoints,
+    )
+    save_model(model, output)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    typer.echo(f"Trained on {', '.join(chosen)}: {output}")
+
+
+@app.command()
+def vectors(
+    output: Output,
+    expert: Experts,
+    base: BaseName = "minilm-l3",
+    max_length: MaxLength = None,
+) -> None:
+    """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
+    from spkit.models import load_base
+    from spkit.vectors import TaskVectors
+
+    found = TaskVectors.from_models(load_base(base, max_seq_length=max_length), named(expert))
+    found.save(output)
+    typer.echo(found.norms().round(4).to_string())
+    typer.echo(found.cosines().round(4).to_string())
+    typer.echo(f"Task vectors: {output}")
+
+
+@app.command()
+def merge(
+    output: Output,
+    expert: Experts,
+    base: BaseName = "minilm-l3",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="average, task_arithmetic, slerp, ties, dare, fisher, regmean, loss_weighted, or one of "
+            "mergekit's, as mergekit:karcher."
+        ),
+    ] = "slerp",
+    parameter: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
+    ] = None,
+    tasks: Annotated[
+        str, typer.Option(help="Task file, or 'bundled': what fisher, regmean and loss_weighted read.")
+    ] = "bundled",
+    max_length: MaxLength = None,
+) -> None:
+    """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
+    from spkit.merging import DATA_METHODS
+    from spkit.merging import merge as run_merge
+    from spkit.models import load_base
+    from spkit.recipe import save_model
+    from spkit.tasks import load_tasks
+
+    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+    if method in DATA_METHODS:
+        given["tasks"] = load_tasks(tasks, list(named(expert)))
+    merged = run_merge(load_base(base, max_seq_length=max_length), named(expert), method, **given)
+    save_model(merged, output)
+    typer.echo(f"Merged with {method}: {output}")
+
+
+@app.command()
+def position(
+    output: Output,
+    vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    path: Annotated[str, typer.Option(help="slerp, simplex or free.")] = "slerp",
+    granularity: Annotated[str, typer.Option(help="model or module.")] = "model",
+    mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
+    optimizer: Annotated[str, typer.Option(help="sgd, adam or lbfgs.")] = "sgd",
+    learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
+    batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
+    scale: Annotated[str, typer.Option(help="How losses are put on one scale: sum, gap or gradient.")] = "sum",
+    pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
+    journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
+    probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
+    seed: Seed = 0,
+) -> None:
+    """Search the best position between experts on a probe, and save the merged model with its recipe."""
+    from spkit.positioning import self_position
+    from spkit.probe import Probe
+    from spkit.tasks import load_tasks
+    from spkit.vectors import TaskVectors
+
+    found = TaskVectors.load(vectors)
+    probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
+    result = self_position(
+        found,
+        probe,
+        path=path,
+        granularity=granularity,  # pyright: ignore[reportArgumentType]
+        mu=mu,
+        optimizer=optimizer,  # pyright: ignore[reportArgumentType]
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+        scale=scale,  # pyright: ignore[reportArgumentType]
+        pull=pull,
+        journal=journal,
+        seed=seed,
+    )
+    result.save(output)
+    typer.echo(result.coefficients.round(4).to_string())
+    typer.echo(f"Merged model with recipe: {output}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    split: Annotated[str, typer.Option(help="test or dev.")] = "test",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for scores.csv; default: print only.")
+    ] = None,
+    max_length: MaxLength = None,
+    seed: Seed = 0,
+) -> None:
+    """Score a model with mteb's own metrics, with 95 % intervals over examples."""
+    from spkit.evaluation import evaluate as run_evaluation
+    from spkit.models import load_base
+    from spkit.tasks import load_tasks
+
+    scores = run_evaluation(
+        load_base(model, max_seq_length=max_length), load_tasks(tasks, task), split=split, seed=seed
+    )
+    typer.echo(scores.round(2).to_string(index=False))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        write(scores, output / "scores.csv")
+        typer.echo(f"Scores: {output / 'scores.csv'}")

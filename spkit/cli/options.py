@@ -1,0 +1,64 @@
+"""Options that several commands share, and how their texts are read."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spkit.errors import SpkitError, quoted
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a model folder, or a hub id.")]
+TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or the path of a TOML task file.")]
+TaskNames = Annotated[
+    list[str] | None, typer.Option("--task", help="Name of one task; repeat for several. Default: all.")
+]
+Experts = Annotated[list[str], typer.Option("--expert", help="NAME=FOLDER of an expert; repeat, in order.")]
+MaxLength = Annotated[int | None, typer.Option(help="Tokens at which texts are cut. Default: the model's own limit.")]
+
+
+def write(table: Any, path: Path, index: bool = False) -> None:
+    """A table as CSV: the old file stays until the new one is whole."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    table.to_csv(unfinished, index=index)
+    unfinished.replace(path)
+
+
+def seeds_of(text: str) -> tuple[int, ...]:
+    """Seeds separated by commas."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise SpkitError("`--seeds` must be numbers separated by commas.", f"Found {text!r}.", "Pass 0,1,2.") from error
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """NAME=VALUE as its two parts."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise SpkitError(f"`{option}` must be NAME=VALUE.", f"Found {text!r}.", "Pass faq=runs/faq, for example.")
+    return name, value
+
+
+def named(experts: list[str]) -> dict[str, Any]:
+    """Experts by name, in order."""
+    pairs = [pair(text, "--expert") for text in experts]
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise SpkitError("Experts must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
+    return dict(pairs)
+
+
+def sampling_of(text: str) -> str | float:
+    """The name of a sampling, or a temperature."""
+    return float(text) if text.replace(".", "", 1).isdigit() else text
+
+
+def json_of(text: str) -> Any:
+    """A value as JSON; what is none is a text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,74 @@
+"""Commands that run whole studies and draw their figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spkit.cli.options import Output, Seed, seeds_of
+from spkit.cli.root import app
+
+
+@app.command()
+def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
+    """Run the whole study on the bundled data: ten minutes on two CPU cores, nothing is downloaded."""
+    from spkit.study import load_profile, run_study
+
+    root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
+    typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
+    typer.echo(f"Tables: {root}/*.csv. Figures: {root}/figures. Merged models: {root}/seed{seed}/search/*/model.")
+    typer.echo("Open the notebooks with: make lab")
+
+
+@app.command()
+def study(
+    profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default runs/PROFILE.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
+    ] = None,
+    publish: Annotated[
+        Path | None, typer.Option(help="Also copy result files and records, without models, here.")
+    ] = None,
+) -> None:
+    """Run a study in resumable stages: what is finished is not done again."""
+    from spkit.study import load_profile, run_study
+    from spkit.study.run import publish as publish_results
+
+    chosen = load_profile(profile)
+    if seeds is not None:
+        chosen = chosen.with_seeds(seeds_of(seeds))
+    if data is not None:
+        chosen = chosen.with_data(str(data))
+    root = run_study(chosen, output or Path("runs") / chosen.name, typer.echo)
+    typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
+    if publish is not None:
+        publish_results(root, publish)
+        typer.echo(f"Result files and records: {publish}")
+
+
+@app.command()
+def figures(
+    results: Annotated[Path, typer.Option(help="Folder with a study's result files.")] = Path("data/results/demo"),
+    output: Output = Path("figures"),
+    only: Annotated[list[str] | None, typer.Option(help="Name of one figure; repeat for several.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Rebuild in a temporary folder and compare.")] = False,
+    list_names: Annotated[bool, typer.Option("--list", help="Print the names of all figures.")] = False,
+) -> None:
+    """Draw the figures of a study from its result files, or check that they are up to date."""
+    from spkit.figures import check_figures, draw_figures, figure_names
+
+    if list_names:
+        typer.echo("\n".join(figure_names()))
+        return
+    if check:
+        differences = check_figures(results, output, only)
+        for line in differences:
+            typer.echo(line)
+        if differences:
+            raise typer.Exit(1)
+        typer.echo("All figures are up to date.")
+        return
+    for path in draw_figures(results, output, only):
+        typer.echo(path)

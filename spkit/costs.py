@@ -1,0 +1,192 @@
+"""What a piece of work costs: texts, tokens, FLOPs and seconds, by one definition for all that the kit does."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+from transformers.pytorch_utils import Conv1D
+
+#: Layers that multiply by a matrix; Conv1D is GPT-2's linear layer.
+_LINEAR = (nn.Linear, Conv1D)
+
+#: Layers that hold a matrix and only look rows up.
+_LOOKUP = (nn.Embedding, nn.EmbeddingBag)
+
+
+@dataclass
+class Cost:
+    """What went through the models, in numbers that add up over the parts of a study.
+
+    Attributes:
+        texts: rows that a SentenceTransformer embedded. An example of a retrieval task is two of them, more with
+            negatives; a text that is embedded twice counts twice.
+        tokens: their tokens, special ones included, padding left out.
+        padded_tokens: the same with padding, which costs as much.
+        flops: floating point operations of linear layers and attention, forward and backward.
+        seconds: wall time.
+        notes: what could not be counted, in words; empty where all was.
+    """
+
+    texts: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    flops: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.texts + other.texts,
+            self.tokens + other.tokens,
+            self.padded_tokens + other.padded_tokens,
+            self.flops + other.flops,
+            self.seconds + other.seconds,
+            list(dict.fromkeys(self.notes + other.notes)),
+        )
+
+
+@contextmanager
+def count_costs() -> Iterator[Cost]:
+    """Count what everything inside the block costs: any model of this process, and copies made inside.
+
+    So a joint training, a search and an evaluation stand on one axis. The FLOPs follow from the shapes that went
+    through, padding included. Forward: 2 · weights · tokens for each linear layer (a layer that sees each text once,
+    such as a pooler, counts its texts), and 4 · layers · width · length² for the attention over each row, with width
+    the heads times their dimension. Backward: as much again for the gradient of the weights, and as much again for that
+    of the inputs, where autograd reaches the layer and they need one; in full training twice the forward. The attention
+    of all layers is taken to have a backward pass where the encoder's output has one. Without a backward pass nothing
+    is added, whether gradients are on or off.
+
+    Not counted: embeddings looked up, normalisation and activations, the loss, the optimiser, and arithmetic on weights
+    (merging, projecting a gradient: some operations for each parameter and task vector, once a step). Attention counts
+    every pair of positions, so that sliding windows are overcounted. What gradient checkpointing computes again counts
+    for linear layers and not for attention. Compiled models and gradients batched by vmap are not supported.
+
+    Yields:
+        A `Cost` that is filled when the block ends, in whatever way it ends.
+
+    References:
+        Kaplan et al., "Scaling Laws for Neural Language Models", arXiv 2001.08361, section 2.1.
+
+    Example:
+        >>> from spkit import load_base
+        >>> base = load_base("minilm-l3")
+        >>> with count_costs() as cost:
+        ...     embeddings = base.encode(["one text", "a longer text"])
+        >>> cost.texts, cost.tokens, cost.padded_tokens
+        (2, 9, 10)
+    """
+    cost, counter = Cost(), _Counter()
+    _wait_for_device()
+    began = time.perf_counter()
+    handle = register_module_forward_hook(counter)
+    try:
+        yield cost
+    finally:
+        handle.remove()
+        _wait_for_device()
+        cost.seconds = time.perf_counter() - began
+        counter.fill(cost)
+
+
+class _Counter:
+    """A forward hook of all modules, which hooks the gradients of their outputs in turn."""
+
+    def __init__(self) -> None:
+        self.texts = self.padded_tokens = self.flops = 0
+        self.tokens: list[int | Tensor] = []
+        self.notes: dict[str, None] = {}
+        self._seen: set[type] = set()
+
+    def __call__(self, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        if isinstance(module, _LINEAR):
+            self._linear(module, given, output)
+        elif isinstance(module, SentenceTransformer):
+            self._texts(module, given[0])
+        elif isinstance(module, Transformer):
+            self._attention(module, given[0], output)
+        elif type(module) not in self._seen:
+            self._seen.add(type(module))
+            matrix = any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+            if matrix and not isinstance(module, _LOOKUP):
+                self.notes[f"The FLOPs of {type(module).__name__} are not counted."] = None
+
+    def _linear(self, module: nn.Linear | Conv1D, given: tuple[Any, ...], output: Tensor) -> None:
+        flops = 2 * module.weight.numel() * (output.numel() // output.shape[-1])
+        needed = [module.weight, *(tensor for tensor in given if isinstance(tensor, Tensor))]
+        self._add(flops, sum(tensor.requires_grad for tensor in needed) * flops, output)
+
+    def _attention(self, module: Transformer, features: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+        config, sizes = module.auto_model.config.get_text_config(), _sizes(features)
+        layers, heads = (getattr(config, key, None) for key in ("num_hidden_layers", "num_attention_heads"))
+        if not layers or not heads or sizes is None:
+            self.notes[f"The FLOPs of the attention in {type(module.auto_model).__name__} are not counted."] = None
+            return
+        width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+        flops = 4 * layers * width * sizes.pairs
+        self._add(flops, 2 * flops, output.get("token_embeddings"))
+
+    def _add(self, forward: int, backward: int, output: Tensor | None) -> None:
+        self.flops += forward
+        if output is not None and output.requires_grad:
+
+            def on_gradient(gradient: Tensor) -> None:
+                self.flops += backward
+
+            output.register_hook(on_gradient)
+
+    def _texts(self, module: SentenceTransformer, features: Mapping[str, Any]) -> None:
+        sizes = _sizes(features)
+        if sizes is None:
+            self.notes[f"The texts and tokens of {type(module[0]).__name__} are not counted."] = None
+            return
+        self.texts += sizes.texts
+        self.padded_tokens += sizes.padded_tokens
+        self.tokens.append(sizes.tokens)
+
+    def fill(self, cost: Cost) -> None:
+        cost.texts, cost.padded_tokens, cost.flops = self.texts, self.padded_tokens, self.flops
+        cost.tokens = sum(int(tokens) for tokens in self.tokens)
+        if self.texts and not self.flops:
+            self.notes["No linear layer ran: FLOPs are 0, and texts, tokens and seconds are what it cost."] = None
+        elif not self.texts and not self.notes:
+            self.notes["No text went through a SentenceTransformer."] = None
+        cost.notes = list(self.notes)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    texts: int
+    tokens: int | Tensor  # a tensor stays on its device until the end: reading it at once would halt a GPU's queue
+    padded_tokens: int
+    pairs: int  # of positions that attend to each other
+
+
+def _sizes(features: Mapping[str, Any]) -> _Sizes | None:
+    """The sizes of a tokenised batch; None where it has no tokens (bags of words, images)."""
+    ids, mask = features.get("input_ids"), features.get("attention_mask")
+    if not isinstance(ids, Tensor):
+        return None
+    if isinstance(mask, Tensor):
+        return _Sizes(len(ids), mask.sum(), ids.numel(), ids.numel() * ids.shape[-1])
+    if "offsets" in features:  # static embeddings: one text behind the other, nothing attends
+        return _Sizes(len(features["offsets"]), ids.numel(), ids.numel(), 0)
+    if "position_ids" in features:  # without padding, as flash attention takes it: each text counts from the lowest
+        positions = features["position_ids"].flatten()
+        starts = (positions == positions.min()).nonzero().flatten()
+        lengths = torch.diff(starts, append=starts.new_tensor([ids.numel()]))
+        return _Sizes(len(starts), ids.numel(), ids.numel(), int((lengths**2).sum()))
+    return None
+
+
+def _wait_for_device() -> None:
+    """Work that is queued on an accelerator belongs to the side of the clock that queued it."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()

@@ -1,0 +1,63 @@
+"""Conflict along a training run: a joint training that is measured every few steps."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spkit.conflict import ConflictCallback
+from spkit.errors import SpkitError
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.seed_run import SeedRun
+from spkit.study.stages import joint_settings, trained_examples
+from spkit.study.tables import SeedRecords, joined
+from spkit.training import train
+
+_STAGE = "along_training"
+
+
+def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    training = joint_settings(run, len(run.tasks))
+    measuring = {key: settings[key] for key in ("every", "batches", "batch_size") if key in settings}
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        watching = ConflictCallback(run.tasks, folder=folder, seed=run.seed, **measuring)
+        train(run.base, run.tasks, seed=run.seed, callbacks=[watching], **training)
+        return {"examples": trained_examples(list(run.tasks.values()), training)}
+
+    config = {"training": training, "measuring": measuring}
+    run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training", "spkit.conflict"], work)
+
+
+def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    return {
+        "conflict_along_training.csv": joined(records, _STAGE, "conflict.csv"),
+        "conflict_along_training_by_module.csv": joined(records, _STAGE, "by_module.csv"),
+    }
+
+
+def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
+    if "every" not in settings:
+        raise SpkitError("[along_training] must say how often it measures.", "Found no `every`.", "Write every = 32.")
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    table = tables["conflict_along_training.csv"]
+    ends = {name: table[table["step"] == step]["corrected"] for name, step in _ends(table).items()}
+    if any(values.notna().sum() == 0 for values in ends.values()):
+        return ["Along joint training the cosines of the gradients are undetermined at its start or end."]
+    first, last = (values.mean() for values in ends.values())
+    return [
+        f"Along joint training the mean corrected cosine of the tasks' gradients goes from {first:+.2f} at the base to "
+        f"{last:+.2f} at the end."
+    ]
+
+
+def _ends(table: pd.DataFrame) -> dict[str, int]:
+    return {"first": int(table["step"].min()), "last": int(table["step"].max())}
+
+
+ALONG_TRAINING = Analysis(
+    _STAGE, frozenset({"every", "batches", "batch_size"}), _run, _results, check=_check, words=_words
+)

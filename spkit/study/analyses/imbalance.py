@@ -1,0 +1,50 @@
+"""Data imbalance in one table: each task's share of examples, tokens, steps and gradient, and of the joint model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spkit.data_imbalance import effective_weights, imbalance
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.seed_run import SeedRun
+from spkit.study.stages import model_of
+from spkit.study.tables import SeedRecords, joined
+
+_STAGE = "imbalance"
+
+
+def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    measuring = {"batches": settings.get("batches", 8), "batch_size": settings.get("batch_size", 32)}
+    sampling = run.profile.joint.get("sampling", "proportional")
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        vectors = run.vectors()
+        shares = imbalance(run.tasks, vectors, model=run.base, sampling=sampling, seed=run.seed, **measuring)
+        shares.reset_index().to_csv(folder / "imbalance.csv", index=False)
+        weights = effective_weights(model_of(run, "train/joint"), vectors)
+        table = weights.table.reset_index().assign(explained=weights.explained, joint_norm=weights.norm)
+        table.to_csv(folder / "effective_weights.csv", index=False)
+        return {"explained": weights.explained, "rank": weights.rank}
+
+    needs = ["base", "vectors", "train/joint", *run.all_tasks]
+    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, ["spkit.data_imbalance"], work)
+
+
+def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    return {f"{name}.csv": joined(records, _STAGE, f"{name}.csv") for name in ("imbalance", "effective_weights")}
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    weights = tables["effective_weights.csv"]
+    means = weights.groupby("task", sort=False)["weight"].mean()
+    parts = "; ".join(f"{task} {weight:.2f}" for task, weight in means.items())
+    explained = 100 * weights["explained"].mean()
+    return [
+        f"The joint model holds the experts' task vectors with the weights {parts}; their span explains "
+        f"{explained:.0f} % of its own task vector, and the rest is what no merge of these experts has."
+    ]
+
+
+IMBALANCE = Analysis(_STAGE, frozenset({"batches", "batch_size"}), _run, _results, words=_words)

@@ -1,0 +1,168 @@
+"""Norms of task vectors against numbers of examples, and angles of joint vectors against ratios of size."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spkit.errors import SpkitError, quoted
+from spkit.ladders import angle_rung, fit_line, norm_rung
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.seed_run import SeedRun
+from spkit.study.tables import SeedRecords
+from spkit.tasks import Task
+
+_RATIOS = ((3, 1), (2, 1), (1, 1), (1, 2), (1, 3))
+_ROWS = "rows.json"
+
+
+def _run_norms(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    groups = {name: [task] for name, task in run.tasks.items()} | {"all tasks": list(run.tasks.values())}
+    for group, tasks in groups.items():
+        available = sum(len(task.train) for task in tasks)
+        # One batch of a task is no data set, and of classes it may not even be filled.
+        fewest = 2 * run.profile.training.get("batch_size", 32) * len(tasks)
+        for size, schedule in product(settings["sizes"], _schedules(settings)):
+            if not fewest <= size <= available:
+                run.say(f"  norms of {group} at {size} examples: left out, possible are {fewest} to {available}")
+                continue
+            given = {"group": group, "seed": run.seed, **schedule, **_training(run)}
+            rung = partial(_norm_rows, run, tasks, size, given)
+            name = f"norms/{group}-{size}-{next(iter(schedule))}"
+            _rung_stage(run, name, {"size": size, **schedule}, [task.name for task in tasks], rung)
+
+
+def _norm_rows(run: SeedRun, tasks: list[Task], size: int, given: dict[str, Any]) -> list[dict[str, Any]]:
+    return [norm_rung(run.base, tasks, size, **given)]
+
+
+def _run_angles(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    for (a, b), ratio in product(settings["pairs"], settings.get("ratios", _RATIOS)):
+        first = round(settings["total"] * ratio[0] / sum(ratio))
+        sizes = (first, settings["total"] - first)
+        for schedule in _schedules(settings):
+            given = {"seed": run.seed, **schedule, **_training(run)}
+            rung = partial(angle_rung, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
+            _rung_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rung)
+
+
+def _rung_stage(
+    run: SeedRun, name: str, config: Mapping[str, Any], tasks: list[str], rows: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """A rung as a stage of its own: a ladder that was stopped goes on at the next one."""
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        (folder / _ROWS).write_text(json.dumps(rows(), indent=1) + "\n", encoding="utf-8")
+        return {}
+
+    config = {**config, "training": _training(run)}
+    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], ["spkit.ladders"], work)
+
+
+def _training(run: SeedRun) -> dict[str, Any]:
+    return {key: value for key, value in run.profile.training.items() if key not in ("steps", "epochs")}
+
+
+def _schedules(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Fixed epochs, and fixed steps as the control that has the same number of updates at every size."""
+    found = {"epochs": float, "steps": int}
+    return [{key: kind(settings[key])} for key, kind in found.items() if key in settings]
+
+
+def _rows(records: SeedRecords, prefix: str) -> pd.DataFrame:
+    rows = [
+        row
+        for of_seed in records.values()
+        for name, record in of_seed.items()
+        if name.startswith(prefix)
+        for row in json.loads((record.folder / _ROWS).read_text(encoding="utf-8"))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _norm_results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    table = _rows(records, "norms/")
+    return {"norms.csv": table, "norms_fit.csv": fit_line(table)}
+
+
+def _angle_results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    return {"angles.csv": _rows(records, "angles/")}
+
+
+def _check_norms(settings: Mapping[str, Any], tasks: list[str]) -> None:
+    if not settings.get("sizes") or not _schedules(settings):
+        raise SpkitError(
+            "[norm_ladder] must have `sizes`, and `epochs` or `steps` or both.",
+            f"Found {quoted(settings) or 'nothing'}.",
+            "Write sizes = [64, 128, 256].",
+        )
+
+
+def _check_angles(settings: Mapping[str, Any], tasks: list[str]) -> None:
+    pairs = settings.get("pairs", [])
+    unknown = [name for pair in pairs for name in pair if name not in tasks]
+    if not pairs or unknown or any(len(pair) != 2 for pair in pairs) or "total" not in settings:
+        raise SpkitError(
+            "[angle_ladder] must have `pairs` of the study's tasks and `total`, the examples of both.",
+            f"Found pairs {pairs} for {quoted(tasks)}.",
+            f"Write pairs = [[{', '.join(repr(name) for name in tasks[:2])}]].",
+        )
+    if not _schedules(settings):
+        raise SpkitError("[angle_ladder] must have `epochs` or `steps`, or both.", "Found neither.", "Add one.")
+
+
+def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    fit = tables["norms_fit.csv"].query("group == 'all groups' and scale == 'log'")
+    parts = [
+        f"‖V‖ ~ n^{float(row['slope']):.2f} [{float(row['low']):.2f}, {float(row['high']):.2f}] "
+        f"(R² {float(row['r_squared']):.2f}, n = {row['n']}) at fixed {row['schedule']}"
+        for row in fit.to_dict("records")
+        if not isinstance(row["slope"], str) or _is_number(row["slope"])
+    ]
+    return [f"Norm of a task vector against its number of examples, all ladders together: {'; '.join(parts)}."] * bool(
+        parts
+    )
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _angle_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    table = tables["angles.csv"]
+    table = table[table["angle"] != "zero vector"]
+    if table.empty:
+        return []
+    angle = table["angle"].astype(float)
+    larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
+    return [
+        f"Where one of two tasks has more examples, the joint vector stands {larger:.0f}° from the larger task's "
+        f"vector and {smaller:.0f}° from the smaller one's on average."
+    ]
+
+
+NORM_LADDER = Analysis(
+    "norm_ladder",
+    frozenset({"sizes", "epochs", "steps"}),
+    _run_norms,
+    _norm_results,
+    check=_check_norms,
+    words=_norm_words,
+)
+ANGLE_LADDER = Analysis(
+    "angle_ladder",
+    frozenset({"pairs", "ratios", "total", "epochs", "steps"}),
+    _run_angles,
+    _angle_results,
+    check=_check_angles,
+    words=_angle_words,
+)

@@ -1,0 +1,182 @@
+"""Does low agreement of gradients predict what joint training loses? Every pair of many tasks, trained together."""
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spkit.conflict import gradient_conflict
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.seed_run import SeedRun
+from spkit.study.stages import trained_examples
+from spkit.study.tables import SeedRecords
+from spkit.tasks import Task, load_tasks
+from spkit.training import train
+
+#: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
+_FEWEST = 4
+
+
+def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    source = run.profile.tasks
+    tasks = load_tasks(source if isinstance(source, str) else "bundled", settings["tasks"], run.profile.data)
+    run.fingerprints.update({name: task.fingerprint() for name, task in tasks.items()})
+    measuring = {"batches": settings.get("batches", 8), "batch_size": settings.get("batch_size", 32)}
+
+    def conflict(folder: Path) -> Mapping[str, Any]:
+        report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
+        rows = [
+            {
+                "a": a,
+                "b": b,
+                "cosine": report.cosine.loc[a, b],
+                "corrected": report.corrected.loc[a, b],
+                "low": report.low.loc[a, b],
+                "high": report.high.loc[a, b],
+                "verdict": report.verdict.loc[a, b],
+            }
+            for a, b in combinations(tasks, 2)
+        ]
+        pd.DataFrame(rows).to_csv(folder / "conflict.csv", index=False)
+        return {"examples": report.batches * report.batch_size * len(tasks)}
+
+    needs = ["base", *(f"task:{name}" for name in tasks)]
+    run.finish("pairs/conflict", measuring, needs, ["spkit.conflict"], conflict)
+    for name in tasks:
+        _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
+    for a, b in _chosen(list(tasks), settings, run.seed):
+        _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings["steps"])
+
+
+def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tuple[str, str]]:
+    """The pairs to train: all of them, or as many as the limit says, drawn at random."""
+    pairs = list(combinations(names, 2))
+    limit = settings.get("limit", len(pairs))
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:limit]
+    return [pairs[number] for number in sorted(drawn)]
+
+
+def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: int) -> None:
+    training = {**run.profile.training, "steps": steps, "sampling": "uniform"}
+    training.pop("epochs", None)
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        model = train(run.base, tasks, seed=run.seed, **training)
+        save_measurements(measure(model, {task.name: task for task in tasks}, name=stage), folder / "measurements.npz")
+        return {"examples": trained_examples(tasks, training)}
+
+    needs = ["base", *(f"task:{task.name}" for task in tasks)]
+    run.finish(stage, training, needs, ["spkit.training", "spkit.evaluation"], work)
+
+
+def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    tables, fits = [], []
+    for seed, of_seed in records.items():
+        conflict = pd.read_csv(of_seed["pairs/conflict"].folder / "conflict.csv")
+        rows = [
+            {**row, **_changes(of_seed, row["a"], row["b"], resamples)}
+            for row in conflict.to_dict("records")
+            if f"pairs/{row['a']}+{row['b']}" in of_seed
+        ]
+        table = pd.DataFrame(rows).assign(seed=seed)
+        tables.append(table)
+        fits.append(correlation(table).assign(seed=seed))
+    return {"pairs.csv": pd.concat(tables, ignore_index=True), "pairs_fit.csv": pd.concat(fits, ignore_index=True)}
+
+
+def _changes(records: Mapping[str, Any], a: str, b: str, resamples: int) -> dict[str, float]:
+    """What joint training changes against training apart, in points: of each task, and their mean with its interval."""
+
+    def measured(stage: str, task: str) -> Measurement:
+        found = load_measurements(records[stage].folder / "measurements.npz")
+        return next(one for one in found if one.task == task)
+
+    differences = []
+    changes = {}
+    for place, task in (("a", a), ("b", b)):
+        together, apart = measured(f"pairs/{a}+{b}", task), measured(f"pairs/{task}", task)
+        changes[f"change_{place}"] = together.score - apart.score
+        differences.append(bootstrap(together, resamples) - bootstrap(apart, resamples))
+    low, high = interval(np.mean(differences, axis=0))
+    return {**changes, "change": float(np.mean(list(changes.values()))), "change_low": low, "change_high": high}
+
+
+def correlation(pairs: pd.DataFrame) -> pd.DataFrame:
+    """How well the corrected cosine predicts what a pair loses, with an interval that knows that pairs share tasks.
+
+    The interval is a jackknife that leaves out one task with all its pairs, since the pairs of one task are no
+    independent sample; it is cut at −1 and 1.
+
+    Args:
+        pairs: a row a pair: `a`, `b`, `corrected`, `change`; rows without a corrected cosine are left out and counted.
+
+    Returns:
+        A row a statistic (`pearson`, `spearman`): `r`, `low`, `high` (95 %), `pairs`, `undetermined`, `tasks`, and
+        `note`, which says why where nothing can be said.
+
+    References:
+        Tukey 1958 (jackknife).
+    """
+    from scipy.stats import t
+
+    known = pairs[pairs["corrected"].notna()]
+    names = sorted({*known["a"], *known["b"]})
+    about = {"pairs": len(known), "undetermined": len(pairs) - len(known), "tasks": len(names)}
+    rows = []
+    for statistic in ("pearson", "spearman"):
+        row: dict[str, Any] = {"statistic": statistic, "r": None, "low": None, "high": None, **about}
+        whole = _correlation(known, statistic)
+        left_out = [_correlation(known[(known["a"] != name) & (known["b"] != name)], statistic) for name in names]
+        if len(names) < _FEWEST or whole is None or None in left_out:
+            row["note"] = "too few pairs, or no spread among them"
+        else:
+            error = np.sqrt((len(names) - 1) * np.var(np.array(left_out, dtype=float)))
+            reach = t.ppf(0.975, len(names) - 1) * error
+            row |= {"r": whole, "low": max(-1.0, whole - reach), "high": min(1.0, whole + reach), "note": ""}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _correlation(pairs: pd.DataFrame, statistic: str) -> float | None:
+    """The correlation; None where there is none."""
+    x, y = pairs["corrected"], pairs["change"]
+    if statistic == "spearman":
+        x, y = x.rank(), y.rank()
+    if len(pairs) < 3 or x.nunique() < 2 or y.nunique() < 2:
+        return None
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    fit = tables["pairs_fit.csv"]
+    row = fit[fit["statistic"] == "spearman"].iloc[0]
+    what = (
+        f"Does a low cosine of gradients predict what joint training loses? Over {row['pairs']} pairs of "
+        f"{row['tasks']} tasks ({row['undetermined']} more undetermined)"
+    )
+    if row["note"]:
+        return [f"{what} nothing can be said: {row['note']}."]
+    answer = "yes" if row["low"] > 0 else "the other way round" if row["high"] < 0 else "not shown"
+    numbers = f"{row['r']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+    return [f"{what}: {answer}, rank correlation {numbers} (interval by leaving out one task at a time)."]
+
+
+def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
+    missing = [key for key in ("tasks", "steps") if key not in settings]
+    if missing:
+        raise SpkitError("[pairs] must name its tasks and steps.", f"Found no {quoted(missing)}.", "Add them.")
+    names = settings["tasks"]
+    if len(set(names)) < len(names) or len(names) < _FEWEST:
+        raise SpkitError(
+            f"[pairs] must name {_FEWEST} or more different tasks.", f"Found {quoted(names)}.", "Name ten or more."
+        )
+
+
+PAIRS = Analysis(
+    "pairs", frozenset({"tasks", "steps", "limit", "batches", "batch_size"}), _run, _results, _check, _words
+)

@@ -1,0 +1,67 @@
+"""The second pipeline: train on one task after the other, and merge the models that stood after each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sentence_transformers import SentenceTransformer
+
+from spkit.recipe import save_model
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.methods import SEARCHES, STATIC, TUNED
+from spkit.study.seed_run import SeedRun
+from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
+from spkit.study.tables import Samples, SeedRecords, scores
+from spkit.training import train
+
+_LABEL = "sequential"
+
+
+def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    names = list(settings.get("order", run.tasks))
+    tasks = [run.tasks[name] for name in names]
+    training = {**run.profile.training, "order": "sequential"}
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        def keep(name: str, model: SentenceTransformer) -> None:
+            save_model(model, folder / "after" / name)
+
+        last = train(run.base, tasks, seed=run.seed, after_each=keep, **training)
+        save_model(last, folder / "model")
+        return {"examples": trained_examples(tasks, training)}
+
+    stage = f"{_LABEL}/train"
+    needs = ["base", *(f"task:{name}" for name in names)]
+    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training"], work)
+    run.makers[_LABEL] = stage
+    evaluate_stage(run, _LABEL)
+    models = {name: run.folder(stage) / "after" / name for name in names}
+    vectors_stage(run, f"{_LABEL}/vectors", models, [stage])
+    merges_and_searches(run, f"{_LABEL}/vectors", _LABEL, STATIC)
+
+
+def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    merges = [*STATIC, *TUNED, *SEARCHES]
+    methods = [*merges, _LABEL, *(f"{_LABEL}:{method}" for method in merges)]
+    table = scores(Samples.draw(records, methods, resamples))
+    of_this = table["method"].str.startswith(_LABEL)
+    table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
+    # The model after the last task is what sequential training gives without any merge.
+    table["method"] = table["method"].replace(_LABEL, "last").str.removeprefix(f"{_LABEL}:")
+    return {"pipelines.csv": table}
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    means = tables["pipelines.csv"].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
+    best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
+    parts = [f"{best[pipeline]} {means[pipeline].max():.1f}" for pipeline in best]
+    last = means[_LABEL, "last"]
+    return [
+        f"Of the two pipelines, merging models trained apart reaches {parts[0]} points on the mean, merging those "
+        f"after each task of a sequential training {parts[1]}, and the last of these without a merge {last:.1f} (best "
+        "methods picked on the test scores)."
+    ]
+
+
+SEQUENTIAL = Analysis("sequential", frozenset({"order"}), _run, _results, words=_words)

@@ -1,0 +1,124 @@
+"""What a study found: its result tables, figures and the verdict, made of the records of its stages."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spkit.figures import draw_figures, summary_table, to_markdown
+from spkit.study import tables, verdict
+from spkit.study.analyses import ANALYSES
+from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
+from spkit.study.profile import Profile
+from spkit.study.records import Record, Stage, finish
+from spkit.study.seed_run import slug
+
+#: What every study shows to others; analyses add tables of their own.
+HEADLINE = (
+    "scores.csv",
+    "comparisons.csv",
+    "coefficients.csv",
+    "conflict.csv",
+    "geometry.csv",
+    "history.csv",
+    "costs.csv",
+)
+SUMMARY = "summary.md"
+
+
+def report(
+    profile: Profile,
+    records: Mapping[int, Mapping[str, Record]],
+    tasks: list[str],
+    root: Path,
+    say: Callable[[str], None],
+) -> Record:
+    """The last stage of a study: all tables, `summary.md` and `figures/`.
+
+    Args:
+        profile: of the study.
+        records: of every stage of every seed.
+        tasks: names of the study's tasks.
+        root: its folder.
+        say: called with a line about the stage.
+    """
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        resamples = profile.evaluation.get("resamples", 1000)
+        samples = tables.Samples.draw(records, method_names(tasks), resamples)
+        made = _headline(samples, records, tasks) | _analyses(profile, records, resamples)
+        for name, table in made.items():
+            tables.write_csv(table, folder / name)
+        held_back = {
+            method: float(
+                np.mean([of_seed[stage].content["metrics"]["held_back_loss"] for of_seed in records.values()])
+            )
+            for method, stage in _SEARCH_STAGES.items()
+        }
+        chosen = min(held_back, key=lambda method: held_back[method])
+        more = [sentence for name in profile.analyses for sentence in ANALYSES[name].words(made)]
+        conflict, costs = made["conflict.csv"], made["costs.csv"]
+        sentences = verdict.words(samples, conflict, costs, _static(tasks), list(SEARCHES), chosen, more)
+        (folder / SUMMARY).write_text(_summary(profile, made["scores.csv"], sentences), encoding="utf-8")
+        draw_figures(folder, folder / "figures")
+        return {"chosen": chosen, "held_back_loss": held_back}
+
+    inputs = {
+        f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
+    }
+    config = {"evaluation": profile.evaluation, "analyses": profile.analyses}
+    code = ["spkit.study.report", *_figure_modules()]
+    return finish(Stage("report", config, inputs, code, work), root, say)
+
+
+_SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
+
+
+def _static(tasks: list[str]) -> list[str]:
+    return [method for method in method_names(tasks) if method in STATIC or method in TUNED]
+
+
+def _headline(
+    samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], tasks: list[str]
+) -> dict[str, pd.DataFrame]:
+    return {
+        "scores.csv": tables.scores(samples),
+        "comparisons.csv": tables.comparisons(samples, _static(tasks), SEARCHES),
+        "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
+        "conflict.csv": tables.joined(records, "conflict", "conflict.csv"),
+        "geometry.csv": tables.joined(records, "vectors", "geometry.csv"),
+        "history.csv": tables.history(records, _SEARCH_STAGES, tasks),
+        "costs.csv": tables.costs(records),
+    }
+
+
+def _analyses(profile: Profile, records: Mapping[int, Mapping[str, Record]], resamples: int) -> dict[str, pd.DataFrame]:
+    """The tables of each analysis, from the seeds it ran on."""
+    made: dict[str, pd.DataFrame] = {}
+    for name, settings in profile.analyses.items():
+        seeds = profile.seeds_of(name)
+        made |= ANALYSES[name].results({seed: records[seed] for seed in seeds}, settings, resamples)
+    return made
+
+
+def _figure_modules() -> list[str]:
+    from importlib.resources import files
+
+    names = [path.name.removesuffix(".py") for path in files("spkit.figures").iterdir() if path.name.endswith(".py")]
+    return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
+
+
+def _summary(profile: Profile, scores: pd.DataFrame, sentences: list[str]) -> str:
+    seeds = ", ".join(str(seed) for seed in profile.seeds)
+    averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
+    table = to_markdown(summary_table(scores))
+    findings = "\n".join(f"- {sentence}" for sentence in sentences)
+    return (
+        f"# What the study `{profile.name}` found\n\n"
+        f"Base `{profile.base}`, seeds {seeds}. Test scores in points (0 to 100) with 95 % bootstrap intervals over "
+        f"the test examples{averaged}. Examples are resampled within each task, as if they were independent; where "
+        f"they share texts, as pairs of the same few documents do, intervals are too narrow.\n\n"
+        f"{table}\n\n{findings}\n"
+    )

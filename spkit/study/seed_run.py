@@ -1,0 +1,126 @@
+"""One seed of a study: its settings, its finished stages, and which of them left which model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+
+from spkit.hashing import weights_hash
+from spkit.models import load_base, load_model
+from spkit.probe import Probe
+from spkit.study.profile import Profile
+from spkit.study.records import Record, Stage, finish
+from spkit.tasks import Task
+from spkit.vectors import TaskVectors
+
+
+@dataclass
+class SeedRun:
+    """What the stages of one seed share; a stage is a function that calls `finish`.
+
+    Attributes:
+        profile: the study's settings.
+        tasks: the study's tasks.
+        base: its base.
+        base_hash: the base's weights hash.
+        fingerprints: the tasks' fingerprints.
+        seed: of everything random in this run.
+        root: the study's folder.
+        say: called with a line about each stage.
+        records: of the finished stages, by the stage's name without the seed.
+        makers: method to the stage that left its model.
+    """
+
+    profile: Profile
+    tasks: Mapping[str, Task]
+    base: SentenceTransformer
+    base_hash: str
+    fingerprints: dict[str, str]
+    seed: int
+    root: Path
+    say: Callable[[str], None]
+    records: dict[str, Record] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
+
+    def finish(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        needs: list[str],
+        code: list[str],
+        work: Callable[[Path], Mapping[str, Any]],
+    ) -> Record:
+        """Run a stage, or take its record.
+
+        Args:
+            name: of the stage, without the seed.
+            config: what decides its output beside what it reads.
+            needs: what it reads: `"base"`, `"task:NAME"`, or names of earlier stages.
+            code: modules it calls.
+            work: fills a folder and returns metrics.
+        """
+        inputs = {}
+        for need in needs:
+            if need == "base":
+                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens"
+            elif need.startswith("task:"):
+                inputs[need] = self.fingerprints[need.removeprefix("task:")]
+            else:
+                inputs[need] = self.records[need].hash
+        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, inputs, code, work)
+        self.records[name] = finish(stage, self.root, self.say)
+        return self.records[name]
+
+    def folder(self, stage: str) -> Path:
+        """Where a finished stage left its files."""
+        return self.records[stage].folder
+
+    def model(self, method: str) -> SentenceTransformer:
+        """The model of a method, from the stage that made it."""
+        if method == "base":
+            return self.base
+        model = load_model(self.folder(self.makers[method]) / "model")
+        model.max_seq_length = self.base.max_seq_length
+        return model
+
+    def maker(self, method: str) -> str:
+        """What a stage needs that reads a method's model."""
+        return "base" if method == "base" else self.makers[method]
+
+    def vectors(self, stage: str = "vectors") -> TaskVectors:
+        """The task vectors that a stage saved; memory-mapped."""
+        return TaskVectors.load(self.folder(stage) / "vectors")
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The probe that merges are tuned and positions are searched on."""
+        return Probe.sample(self.tasks, seed=self.seed, **self.profile.probe)
+
+    @cached_property
+    def held_back(self) -> Probe:
+        """As many examples that neither training nor search has seen, to judge searches by."""
+        return Probe.sample(self.tasks, size=len(self.probe), split="dev", seed=self.seed)
+
+    @property
+    def all_tasks(self) -> list[str]:
+        """All tasks as needs of a stage."""
+        return [f"task:{name}" for name in self.tasks]
+
+
+def slug(method: str) -> str:
+    """A method's name as part of a stage's name.
+
+    Example:
+        >>> slug("self_position:module")
+        'self_position-module'
+    """
+    return method.replace(":", "-")
+
+
+def prepare(profile: Profile, tasks: Mapping[str, Task]) -> tuple[SentenceTransformer, str, dict[str, str]]:
+    """The base of a study, its hash and its tasks' fingerprints, read once for all seeds."""
+    base = load_base(profile.base, max_seq_length=profile.max_seq_length)
+    return base, weights_hash(base), {name: task.fingerprint() for name, task in tasks.items()}

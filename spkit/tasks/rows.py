@@ -1,0 +1,101 @@
+"""Which rows of a file make a split: by the values of a column, and each text once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from spkit.errors import SpkitError, quoted
+from spkit.tasks.checks import text_columns_of
+from spkit.tasks.splits import drop_duplicates
+
+#: The splits of a task, in the order in which a text finds its place.
+SPLITS = ("test", "dev", "train")
+
+
+@dataclass(frozen=True)
+class RowChoice:
+    """Rows by the values of columns; a file that holds several sources then gives several splits.
+
+    Attributes:
+        where: column to values, of which a row must have one.
+        without: column to values, of which a row must have none.
+
+    Example:
+        >>> RowChoice(where={"source": ["a"]}).of({"source": ["a", "b"], "text": ["one", "two"]}, "file.csv")
+        {'source': ['a'], 'text': ['one']}
+    """
+
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    without: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of_table(cls, table: Mapping[str, Any]) -> "RowChoice":
+        """From the form it has in a task file: `{file = ..., where = {...}, except = {...}}`."""
+        return cls(table.get("where", {}), table.get("except", {}))
+
+    def of(self, table: Mapping[str, Sequence[Any]], path: str | Path) -> dict[str, list[Any]]:
+        """The chosen rows of a table of columns.
+
+        Raises:
+            SpkitError: a column that the table has not, a value that stands in no row, or no row is left.
+        """
+        for column, values in [*self.where.items(), *self.without.items()]:
+            if column not in table:
+                raise SpkitError(
+                    "Rows are chosen by the columns of their file.",
+                    f"Found {column!r}, where '{path}' has {quoted(table)}.",
+                    "Name one of these.",
+                )
+            unknown = set(values) - set(table[column])
+            if unknown:  # a misspelt value would leave rows in train that belong to test
+                raise SpkitError(
+                    "Rows are chosen by values that their column has.",
+                    f"Found {quoted(sorted(map(str, unknown)))}, which no row of column {column!r} of '{path}' has.",
+                    "Spell them as the file does.",
+                )
+        count = len(next(iter(table.values()), []))
+        kept = [
+            row
+            for row in range(count)
+            if all(table[column][row] in values for column, values in self.where.items())
+            and not any(table[column][row] in values for column, values in self.without.items())
+        ]
+        if not kept:
+            raise SpkitError(
+                "A split must have rows.", f"Found none of {count} in '{path}' that are chosen.", "Choose others."
+            )
+        return {column: [cells[row] for row in kept] for column, cells in table.items()}
+
+
+def check_row_choice(table: Mapping[str, Any], where: str) -> None:
+    """Raise what a split given as a table must not be.
+
+    Raises:
+        SpkitError: an unknown key, no file, or values that are no lists by column.
+    """
+    columns = [value for key, value in table.items() if key in ("where", "except")]
+    lists = all(isinstance(one, dict) and all(isinstance(v, list) for v in one.values()) for one in columns)
+    if set(table) - {"file", "where", "except"} or not isinstance(table.get("file"), str) or not lists:
+        raise SpkitError(
+            "A split is a file, or a table with `file`, and `where` or `except`: lists of values by column.",
+            f"Found {dict(table)!r} in {where}.",
+            'Write {file = "faq.csv", where = {source = ["manual"]}}.',
+        )
+
+
+def unique_texts(splits: Mapping[str, Dataset], kind: str) -> dict[str, Dataset]:
+    """Splits in which each text stands in one example only: that of test, else of dev, else the first of train."""
+    columns = text_columns_of(kind, next(iter(splits.values())).column_names)
+    rows = []
+    for split in SPLITS:
+        if split in splits:
+            texts = splits[split].select_columns(columns).with_format(None)
+            rows += [{**dict(values), "split": split, "row": number} for number, values in enumerate(texts)]
+    kept = drop_duplicates(rows, columns)
+    return {
+        split: dataset.select([row["row"] for row in kept if row["split"] == split])
+        for split, dataset in splits.items()
+    }

@@ -1,0 +1,331 @@
+"""The analyses of a study: all of them once, with a handful of steps, and what their tables must hold."""
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spkit.errors import SpkitError
+from spkit.evaluation import load_measurements
+from spkit.study import load_profile, run_study
+from spkit.study.analyses import ANALYSES
+from spkit.study.analyses.pairs import correlation
+from spkit.study.methods import SEARCHES, STATIC, TUNED
+from spkit.study.profile_file import profile_names
+from spkit.study.run import _load
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+NAMES = ["faq", "topic", "likeness", "asked"]
+PROFILE = """
+base = "base"
+tasks = "tasks.toml"
+data = "data"
+seeds = [3]
+training = {steps = 2, learning_rate = 3e-3, batch_size = 8}
+joint = {sampling = "uniform"}
+merges = {ties_density = 0.5, evaluations = 3, examples = 16}
+probe = {size = 64}
+search = {path = "slerp", steps = 2, batch_size = 8, learning_rate = 0.1}
+search_module = {path = "free", steps = 1, batch_size = 8, learning_rate = 0.1}
+conflict = {batches = 4, batch_size = 8}
+evaluation = {resamples = 20}
+
+[sequential]
+every_seed = true
+[along_training]
+every = 4
+batches = 4
+batch_size = 8
+[pairs]
+tasks = ["faq", "topic", "likeness", "asked"]
+steps = 2
+batches = 4
+batch_size = 8
+[imbalance]
+batches = 4
+batch_size = 8
+[norm_ladder]
+sizes = [16, 32, 64]
+epochs = 1
+steps = 2
+[angle_ladder]
+pairs = [["faq", "likeness"]]
+ratios = [[3, 1], [1, 1]]
+total = 32
+steps = 2
+[resampling]
+pair = ["faq", "likeness"]
+ratios = [[3, 1], [1, 2]]
+steps = 4
+samplings = ["proportional", 2.0]
+surgery = ["upgrad"]
+[sweeps]
+direction = [0.0, 0.5, 1.0]
+pairs = [["faq", "topic"]]
+length = [0.0, 1.0]
+mu = [0.0, 0.1]
+probe_size = [32, 64]
+[trade_off]
+between = ["faq", "topic"]
+ratios = [0.5, 2.0]
+steps = 1
+"""
+MERGES = [*STATIC, *TUNED, *SEARCHES]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A base, four tasks as files in a folder of their own, and a profile with every analysis."""
+    folder = tmp_path_factory.mktemp("analyses")
+    (folder / "data").mkdir()
+    tiny_encoder(0, WORDS, layers=1).save(str(folder / "base"))
+    lines = []
+    tasks = tiny_tasks((48, 24, 24))
+    for name in NAMES:
+        task = tasks["faq" if name == "asked" else name]
+        lines += [f"[tasks.{name}]", f'kind = "{task.kind}"']
+        if name == "asked":  # the same pairs the other way round
+            lines.append('columns = {positive = "anchor", anchor = "positive"}')
+        for split, rows in task.splits.items():
+            rows.to_json(folder / "data" / f"{name}-{split}.jsonl")
+            lines.append(f'{split} = "{name}-{split}.jsonl"')
+    (folder / "tasks.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "all.toml").write_text(PROFILE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def root(home):
+    return run_study(load_profile(home / "all.toml"), home / "run", lambda line: None)
+
+
+def read(root, name):
+    return pd.read_csv(root / name)
+
+
+def test_every_analysis_runs_on_its_seeds(root):
+    for name in ANALYSES:
+        assert load_profile(root.parent / "all.toml").analyses[name], name
+    for path in root.glob("*.csv"):
+        assert set(pd.read_csv(path).get("seed", pd.Series([3]))) == {3}, path.name
+
+
+def test_an_analysis_runs_on_the_first_seed_or_on_every_one(home):
+    profile = load_profile(home / "all.toml").with_seeds((5, 6))
+    assert profile.seeds_of("sequential") == (5, 6)
+    assert profile.seeds_of("pairs") == (5,)
+
+
+def test_a_second_run_does_nothing(home, root):
+    said = []
+    run_study(load_profile(home / "all.toml"), root, said.append)
+    assert all(line.startswith("Seed") or "done before" in line or "left out" in line for line in said)
+
+
+def test_both_pipelines_are_merged_by_every_method(root):
+    table, scores = read(root, "pipelines.csv"), read(root, "scores.csv")
+    separate = table[table["pipeline"] == "separate"].drop(columns="pipeline").reset_index(drop=True)
+    assert set(separate["method"]) == set(MERGES)
+    expected = scores[scores["method"].isin(MERGES)]
+    pd.testing.assert_frame_equal(
+        separate.sort_values(list(separate.columns)).reset_index(drop=True),
+        expected.sort_values(list(expected.columns)).reset_index(drop=True),
+        check_exact=False,
+    )
+    assert set(table.loc[table["pipeline"] == "sequential", "method"]) == {*MERGES, "last"}
+
+
+def test_pairs_are_differences_of_what_was_measured(root):
+    table = read(root, "pairs.csv")
+    assert set(zip(table["a"], table["b"], strict=True)) == set(itertools.combinations(NAMES, 2))
+
+    def score(stage, task):
+        found = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
+        return next(one.score for one in found if one.task == task)
+
+    for row in table.to_dict("records"):
+        a, b = row["a"], row["b"]
+        assert row["change_a"] == pytest.approx(score(f"{a}+{b}", a) - score(a, a), abs=1e-4)
+        assert row["change_b"] == pytest.approx(score(f"{a}+{b}", b) - score(b, b), abs=1e-4)
+        assert row["change"] == pytest.approx((row["change_a"] + row["change_b"]) / 2, abs=1e-4)
+        assert row["change_low"] <= row["change_high"]
+    fit = read(root, "pairs_fit.csv")
+    assert set(fit["statistic"]) == {"pearson", "spearman"}
+    assert (fit["pairs"] + fit["undetermined"] == 6).all()
+
+
+def test_conflict_is_measured_along_the_training(root):
+    table = read(root, "conflict_along_training.csv")
+    assert sorted(table["step"].unique()) == [0, 4, 8]
+    assert len(table) == 3 * 6
+    assert {"module", "step"} <= set(read(root, "conflict_along_training_by_module.csv").columns)
+
+
+def test_imbalance_has_each_task_and_the_joint_models_weights(root):
+    table = read(root, "imbalance.csv")
+    assert table["task"].tolist() == NAMES
+    for share in ("example_share", "token_share", "step_share"):
+        assert table[share].sum() == pytest.approx(1)
+    weights = read(root, "effective_weights.csv")
+    assert weights["task"].tolist() == NAMES
+    assert weights["explained"].between(0, 1).all()
+
+
+def test_ladders_have_each_rung_and_say_what_they_leave_out(home, root):
+    norms = read(root, "norms.csv")
+    counts = norms.groupby(["group", "schedule"])["examples"].apply(list)
+    assert counts["faq", "epochs"] == [16, 32]  # 64 are more than it has
+    assert counts["all tasks", "steps"] == [64]
+    assert (norms["norm"] > 0).all()
+    said = []
+    run_study(load_profile(home / "all.toml"), root, said.append)
+    assert any("norms of faq at 64 examples: left out, possible are 16 to 48" in line for line in said)
+    angles = read(root, "angles.csv")
+    assert len(angles) == 2 * 2
+    assert set(angles["share"]) == {0.25, 0.5, 0.75}
+
+
+def test_resampling_counts_all_that_each_way_costs(root):
+    table = read(root, "resampling.csv")
+    assert set(table["method"]) == {
+        "total 3-1", "total 1-2", "max 3-1", "max 1-2", "proportional", "temperature 2", "mixed batches",
+        "surgery upgrad", "self_position",
+    }  # fmt: skip
+    assert set(table["task"]) == {"faq", "likeness", "mean"}
+    one = table.drop_duplicates("method").set_index("method")
+    assert (one[["examples", "tokens", "flops", "seconds"]] > 0).all(axis=None)
+    assert one.loc["total 3-1", "examples"] == one.loc["total 1-2", "examples"] == one.loc["proportional", "examples"]
+    assert one.loc["max 1-2", "examples"] > one.loc["proportional", "examples"]
+    costs = read(root, "costs.csv").query("seed == 3").set_index("stage")["flops"]
+    paid = costs[["train/faq", "train/likeness", "resampling/self_position"]].sum()
+    assert one.loc["self_position", "flops"] == pytest.approx(paid, rel=1e-6)
+    assert one.loc["self_position", "search_flops"] == pytest.approx(costs["resampling/self_position"], rel=1e-6)
+
+
+def test_sweeps_mark_the_found_position(root):
+    table = read(root, "sweeps.csv")
+    assert set(table["over"]) == {"direction", "length", "mu", "probe_size"}
+    assert set(table.loc[table["over"] == "direction", "pair"]) == {"faq+topic"}
+    for kind, part in table.groupby("over"):
+        assert part["marked"].any(), kind
+    scores = read(root, "scores.csv").query("seed == 3 and method == 'self_position'").set_index("task")["score"]
+    at = table[(table["over"] == "length") & table["marked"]].set_index("task")["score"]
+    for task in NAMES:
+        assert at[task] == pytest.approx(scores[task], abs=1e-4)
+
+
+def test_the_trade_off_scores_each_ratio(root):
+    table = read(root, "trade_off.csv")
+    assert set(table["ratio"]) == {0.5, 2.0}
+    assert set(table["task"]) == set(NAMES)
+    assert table["on_front"].any()
+
+
+def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
+    text = (root / "summary.md").read_text(encoding="utf-8")
+    parts = (
+        "Of the two pipelines", "Along joint training", "Does a low cosine of gradients", "The joint model holds",
+        "Norm of a task vector", "Where one of two tasks has more", "On one pair of tasks", "**Verdict.**",
+        "What would change it:",
+    )  # fmt: skip
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_every_stage_says_what_it_cost(root):
+    for path in (root / "seed3").rglob("record.json"):
+        cost = json.loads(path.read_text())["cost"]
+        assert set(cost) == {"texts", "tokens", "padded_tokens", "flops", "notes"}
+        trains = "/train/" in path.as_posix() or "/norms/" in path.as_posix()
+        assert cost["flops"] > 0 or not trains, path
+
+
+# The correlation over pairs
+
+
+def pairs_of(names, value, noise=0.0):
+    generator = np.random.default_rng(0)
+    rows = []
+    for a, b in itertools.combinations(names, 2):
+        corrected = generator.uniform(-1, 1)
+        rows.append({"a": a, "b": b, "corrected": corrected, "change": value(corrected) + noise * generator.normal()})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("slope", "sign"), [(2.0, 1), (-2.0, -1)])
+def test_a_line_is_found_whatever_its_slope(slope, sign):
+    table = correlation(pairs_of("abcdef", lambda x: slope * x + 1, noise=0.1)).set_index("statistic")
+    for statistic in ("pearson", "spearman"):
+        row = table.loc[statistic]
+        assert row["note"] == ""
+        assert sign * row["r"] > 0.9
+        assert sign * row["low"] > 0
+        assert sign * row["high"] > 0
+
+
+def test_no_relation_has_an_interval_around_zero():
+    row = correlation(pairs_of("abcdefgh", lambda x: 0.0, noise=1.0)).iloc[0]
+    assert row["low"] < 0 < row["high"]
+
+
+def test_the_interval_knows_that_pairs_share_tasks():
+    """One task that is bad with all others makes a correlation of pairs that rests on this one task."""
+    names = "abcdefgh"
+    rows = [
+        {"a": a, "b": b, "corrected": -1.0 * (a == "a") + 0.01 * n, "change": -5.0 * (a == "a") + 0.01 * (n % 3)}
+        for n, (a, b) in enumerate(itertools.combinations(names, 2))
+    ]
+    row = correlation(pd.DataFrame(rows)).iloc[0]
+    assert row["r"] > 0.9
+    assert row["low"] < 0
+
+
+def test_too_few_pairs_have_a_reason_and_no_number():
+    table = pairs_of("abc", lambda x: x)
+    assert (correlation(table)["note"] == "too few pairs, or no spread among them").all()
+    constant = pairs_of("abcdef", lambda x: 1.0)
+    assert (correlation(constant)["note"] != "").all()
+    table = pairs_of("abcdef", lambda x: x)
+    table.loc[:2, "corrected"] = np.nan
+    assert (correlation(table)["undetermined"] == 3).all()
+
+
+# Profiles
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_profiles_that_come_with_spkit_can_be_read(name):
+    profile = load_profile(name)
+    for analysis, settings in profile.analyses.items():
+        tasks = list(profile.tasks) if isinstance(profile.tasks, tuple) else ["stsb", "medquad", "banking77"]
+        ANALYSES[analysis].check(settings, tasks)
+
+
+def test_demo_tour_and_paper_are_there():
+    assert {"demo", "tour", "paper"} <= set(profile_names())
+    assert set(load_profile("tour").analyses) == set(ANALYSES)
+
+
+def test_the_papers_tasks_need_their_folder(tmp_path):
+    with pytest.raises(SpkitError, match=r"stsb-train\.jsonl\.gz"):
+        _load(load_profile("paper").with_data(str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("analysis", "settings", "message"),
+    [
+        ("pairs", {"tasks": ["a", "b", "c"], "steps": 2}, "4 or more different tasks"),
+        ("pairs", {"tasks": ["a", "b", "c", "d"]}, "Found no 'steps'"),
+        ("trade_off", {"between": ["faq"]}, "must name two of the study's tasks"),
+        ("resampling", {"pair": ["faq", "faq"]}, "must name two of the study's tasks"),
+        ("norm_ladder", {"sizes": [8]}, "`epochs` or `steps`"),
+        ("angle_ladder", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
+        ("angle_ladder", {"pairs": [["faq", "topic"]], "total": 8}, "`epochs` or `steps`"),
+        ("along_training", {}, "how often it measures"),
+    ],
+)
+def test_settings_that_would_fail_hours_later_are_refused(analysis, settings, message):
+    with pytest.raises(SpkitError, match=message):
+        ANALYSES[analysis].check(settings, NAMES)
