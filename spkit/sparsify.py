@@ -39,7 +39,7 @@ def trim(matrix: Float[Tensor, "N P"], density: float, places: Sequence[slice], 
     trimmed = torch.empty_like(matrix)
     for place in places:
         size = place.stop - place.start
-        dropped = size - max(1, round(density * size))
+        dropped = size - max(1, int(density * size))  # rounded down, as mergekit and PEFT do
         for source, target in zip(matrix, trimmed, strict=True):
             below = _next_below_rank(source[place], dropped)
             for columns in _pieces(place):

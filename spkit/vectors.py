@@ -290,7 +290,7 @@ class TaskVectors:
         """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
 
         Args:
-            density: share of the entries that stays, above 0 and up to 1.
+            density: share of the entries that stays, above 0 and up to 1; their number is rounded down, to 1 at least.
             scope: the share holds in every parameter tensor, or over the whole vector as in the paper.
 
         Returns:

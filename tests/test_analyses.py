@@ -43,6 +43,9 @@ tasks = ["faq", "topic", "likeness", "asked"]
 steps = 2
 batches = 4
 batch_size = 8
+[affinity]
+batches = 2
+batch_size = 8
 [imbalance]
 batches = 4
 batch_size = 8
@@ -163,6 +166,12 @@ def test_conflict_is_measured_along_the_training(root):
     assert {"module", "step"} <= set(read(root, "conflict_along_training_by_module.csv").columns)
 
 
+def test_affinity_is_measured_in_both_directions(root):
+    table = read(root, "affinity.csv")
+    assert set(zip(table["from"], table["onto"], strict=True)) == set(itertools.product(NAMES, NAMES))
+    assert table["affinity"].notna().all()
+
+
 def test_imbalance_has_each_task_and_the_joint_models_weights(root):
     table = read(root, "imbalance.csv")
     assert table["task"].tolist() == NAMES
@@ -226,7 +235,8 @@ def test_the_trade_off_scores_each_ratio(root):
 def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     parts = (
-        "Of the two pipelines", "Along joint training", "Does a low cosine of gradients", "The joint model holds",
+        "Of the two pipelines", "Along joint training", "A step on one task",
+        "Does a low cosine of gradients", "The joint model holds",
         "Norm of a task vector", "Where one of two tasks has more", "On one pair of tasks", "**Verdict.**",
         "What would change it:",
     )  # fmt: skip

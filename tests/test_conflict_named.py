@@ -2,6 +2,7 @@
 
 import inspect
 from functools import partial
+from itertools import islice
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from spkit.conflict import ConflictReport, gradient_conflict
 from spkit.errors import NotFiniteError, SpkitError
+from spkit.losses import TaskBatches, task_loss
 from spkit.models import copy_model
 from spkit.tasks import Task
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -61,6 +63,29 @@ def test_a_constant_loss_is_called_no_gradient(model, tasks, graph) -> None:
     two = gradient_conflict(model, [tasks["topic"], constant], **SETTINGS)
     assert (two.directional, two.alignment, two.magnitude) == (1, 1, 0)
     words_where_numbers_are_missing(two)
+
+
+class Sometimes(nn.Module):
+    """Every second batch has no loss to speak of, and no graph."""
+
+    def __init__(self, model: SentenceTransformer, task: Task) -> None:
+        super().__init__()
+        self.loss, self.calls = task_loss(task, model), 0
+
+    def forward(self, features, labels):
+        self.calls += 1
+        return self.loss(features, labels) if self.calls % 2 else torch.zeros(())
+
+
+def test_a_batch_without_gradient_counts_as_zero(model, tasks) -> None:
+    given = Task(**{**vars(tasks["faq"]), "loss": partial(Sometimes, task=tasks["faq"])})
+    report = gradient_conflict(model, [given, tasks["topic"]], **SETTINGS)
+    working = copy_model(model)
+    batches = TaskBatches(tasks["faq"], tasks["faq"].train, working, 6, 0)
+    for batch in list(islice(batches, 8))[::2]:
+        (batches.loss_of(batch) / 8).backward()
+    norm = torch.cat([p.grad.flatten() for p in working.parameters() if p.grad is not None]).norm()
+    assert report.norms["faq"] == pytest.approx(float(norm), rel=1e-4)
 
 
 def words_where_numbers_are_missing(report: ConflictReport) -> None:

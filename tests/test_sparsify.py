@@ -24,7 +24,7 @@ def test_trim_keeps_the_largest_magnitudes_and_at_least_the_share(values, densit
     matrix = torch.from_numpy(values)
     width = matrix.shape[1]
     trimmed = trim(matrix, density, [slice(0, width)], "vector")
-    share = max(1, round(density * width))
+    share = max(1, int(density * width))
     for before, after in zip(matrix, trimmed, strict=True):
         stays = after != 0
         assert torch.equal(after[stays], before[stays])
@@ -82,7 +82,7 @@ def test_the_threshold_is_that_of_a_full_sort(dtype, density):
     for before, after in zip(matrix, trimmed, strict=True):
         for place in (slice(0, 1000), slice(1000, width)):
             magnitudes = before[place].abs()
-            threshold = magnitudes.sort(descending=True).values[round(density * len(magnitudes)) - 1]
+            threshold = magnitudes.sort(descending=True).values[int(density * len(magnitudes)) - 1]
             assert torch.equal(after[place], before[place] * (magnitudes >= threshold))
 
 

@@ -41,7 +41,9 @@ COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
     "comparisons.csv": "method against task difference low high seed",
-    "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b batches batch_size seed",
+    "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b conflicting verdict batches batch_size seed",
+    "conflict_by_module.csv": "module a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b conflicting "
+    "verdict seed",
     "geometry.csv": "a b cosine norm_a norm_b seed",
     "history.csv": "method step loss task task_loss coefficient gradient_norm seconds seed",
     "costs.csv": "stage seconds examples texts tokens flops seed",
@@ -154,8 +156,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
     table = read(finished, "comparisons.csv")
     pairs = set(zip(table["method"], table["against"], strict=True))
-    static = [m for m in METHODS[5:11]]
-    searched = METHODS[11:]
+    static = [m for m in METHODS[5:14]]
+    searched = METHODS[14:]
     assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
@@ -167,7 +169,7 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
     table = read(finished, "coefficients.csv")
     vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
     tasks = load_tasks(str(home / "tasks.toml"))
-    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[11:]]
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[14:]]
     for method, rows in table.groupby("method"):
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
@@ -210,7 +212,7 @@ def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> No
     before, said = contents(finished), []
     run_study(load_profile(home / "small.toml"), finished, said.append)
     work = [line for line in said if not line.startswith("Seed")]
-    assert len(work) == 24
+    assert len(work) == 34
     assert all(line.endswith("done before") for line in work)
     assert contents(finished) == before
 

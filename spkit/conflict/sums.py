@@ -69,20 +69,20 @@ class GradientSums:
         """
         count = len(self._names)
         places = [(self._done + place) * BLOCKS // self._batches for place in range(ROUND)]
+        parts = {block: slice(places.index(block), places.index(block) + places.count(block)) for block in places}
         whole = np.zeros((count, ROUND, count, ROUND))
         for number, module in enumerate(self.modules):
             products = np.zeros((count * ROUND, count * ROUND))
             squares = np.zeros((count, ROUND))
             for columns in _chunks(self._layout.modules[module]):
                 part = self._round[:, :, columns]
-                flat = part.flatten(0, 1)
-                products += (flat @ flat.T).cpu().double().numpy()
-                squares += part.square().sum(2).cpu().double().numpy()
-                for place, block in enumerate(places):
-                    self._sums[:, block, columns] += part[:, place]
+                products += _gram(part.flatten(0, 1))
+                squares += torch.linalg.vector_norm(part, dim=2).cpu().double().square().numpy()
+                for block, own in parts.items():
+                    self._sums[:, block, columns] += part[:, own].sum(1)
             self._check_finite(squares, module)
-            for place, block in enumerate(places):
-                self.squares[number, :, block] += squares[:, place]
+            for block, own in parts.items():
+                self.squares[number, :, block] += squares[:, own].sum(1)
             inner = products.reshape(count, ROUND, count, ROUND)
             self._negative[number] += (inner < 0).sum((1, 3))
             whole += inner
@@ -96,8 +96,7 @@ class GradientSums:
         found = np.zeros((len(self.modules), count * BLOCKS, count * BLOCKS))
         for number, module in enumerate(self.modules):
             for columns in _chunks(self._layout.modules[module]):
-                part = flat[:, columns].cpu().double()
-                found[number] += (part @ part.T).numpy()
+                found[number] += _gram(flat[:, columns])
         return found.reshape(-1, count, BLOCKS, count, BLOCKS)
 
     def conflicting(self) -> Float[np.ndarray, "M1 T T"]:
@@ -132,6 +131,11 @@ def room(rows: int, columns: int, device: torch.device) -> Iterator[Float[Tensor
                 "Set TMPDIR to a folder with room, or pass fewer tasks.",
             )
         yield torch.from_file(str(Path(folder) / "gradients"), shared=True, size=rows * columns).view(rows, columns)
+
+
+def _gram(part: Float[Tensor, "R C"]) -> Float[np.ndarray, "R R"]:
+    """Inner products of so few columns that single precision is enough; they are added up in double."""
+    return (part @ part.T).cpu().double().numpy()
 
 
 def _chunks(places: list[slice]) -> Iterator[slice]:

@@ -13,7 +13,7 @@ from spkit.study.profile import Profile
 #: Keys that each table of a profile may have.
 _TABLES = {
     "training": {"steps", "epochs", "learning_rate", "batch_size"},
-    "joint": {"sampling"},
+    "joint": {"sampling", "mixing"},
     "merges": {"ties_density", "task_arithmetic_weight", "evaluations", "examples"},
     "probe": {"size", "split", "balance"},
     "search": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},

@@ -90,6 +90,8 @@ def conflict_stage(run: SeedRun) -> Record:
                 "high": report.high.loc[a, b],
                 "ceiling_a": report.ceiling[a],
                 "ceiling_b": report.ceiling[b],
+                "conflicting": report.conflicting.loc[a, b],
+                "verdict": report.verdict.loc[a, b],
                 "batches": report.batches,
                 "batch_size": report.batch_size,
             }
@@ -267,8 +269,8 @@ def headline_stages(run: SeedRun, static: Sequence[str]) -> None:
 
 
 def joint_settings(run: SeedRun, tasks: int) -> dict[str, Any]:
-    """Joint training takes as many steps for every task as an expert does."""
+    """Joint training processes as many examples of every task as an expert does."""
     settings = {**run.profile.training, **run.profile.joint}
-    if "steps" in settings:
+    if "steps" in settings and settings.get("mixing", "task") == "task":
         settings["steps"] *= tasks
     return settings

@@ -11,7 +11,7 @@ from spkit.conflict import gradient_conflict, sums
 from spkit.losses import TaskBatches
 from spkit.models import copy_model
 
-BATCHES, BATCH_SIZE, REPEATS = 4, 32, 5
+BATCHES, BATCH_SIZE, REPEATS = 8, 32, 3
 
 #: Long texts and short ones: with few tokens in a batch, the work on the gradients weighs most.
 CASES = {"articles": (["headline", "topic"], 64), "words and replies": (["similarity", "chat"], 32)}

@@ -64,10 +64,10 @@ def _compare(
             notes[method] = f"budget too small: two values an axis, and the average, are {needed} passes"
             continue
         curves[method] = _of_passes(spkit.search(vectors, probe, method, budget=budget, **common), 1)
-    best = min(curve["loss"].min() for curve in curves.values())
+    best, start = min(curve["loss"].min() for curve in curves.values()), curves["sgd"]["loss"].iloc[0]
     return [
-        {"vectors": len(names), "search": name, "budget": budget, **_reached(curves.get(name), best)}
-        | {"note": notes.get(name, "")}
+        {"vectors": len(names), "search": name, "start_loss": start, "budget": budget}
+        | {**_reached(curves.get(name), best), "note": notes.get(name, "")}
         for name in (*GRADIENTS, *get_args(Method))
     ]
 

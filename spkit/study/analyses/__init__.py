@@ -1,5 +1,6 @@
 """The analyses that a profile may turn on, by the name of their table."""
 
+from spkit.study.analyses.affinity import AFFINITY
 from spkit.study.analyses.along_training import ALONG_TRAINING
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.analyses.imbalance import IMBALANCE
@@ -16,6 +17,7 @@ ANALYSES: dict[str, Analysis] = {
     for one in (
         SEQUENTIAL,
         ALONG_TRAINING,
+        AFFINITY,
         PAIRS,
         IMBALANCE,
         NORM_LADDER,

@@ -30,19 +30,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     def conflict(folder: Path) -> Mapping[str, Any]:
         report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
-        rows = [
-            {
-                "a": a,
-                "b": b,
-                "cosine": report.cosine.loc[a, b],
-                "corrected": report.corrected.loc[a, b],
-                "low": report.low.loc[a, b],
-                "high": report.high.loc[a, b],
-                "verdict": report.verdict.loc[a, b],
-            }
-            for a, b in combinations(tasks, 2)
-        ]
-        pd.DataFrame(rows).to_csv(folder / "conflict.csv", index=False)
+        report.pairs.to_csv(folder / "conflict.csv", index=False)
         return {"examples": report.batches * report.batch_size * len(tasks)}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]

@@ -1,0 +1,41 @@
+"""Inter-task affinity: what a step on one task does to the loss of another, at the base."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spkit.affinity import task_affinity
+from spkit.study.analyses.analysis import Analysis
+from spkit.study.seed_run import SeedRun
+from spkit.study.tables import SeedRecords, joined
+
+_STAGE = "affinity"
+_KEYS = frozenset({"learning_rate", "batches", "batch_size"})
+
+
+def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+    given = {key: settings[key] for key in sorted(_KEYS) if key in settings}
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
+        return {}
+
+    run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.affinity"], work)
+
+
+def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+    return {"affinity.csv": joined(records, _STAGE, "affinity.csv")}
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    table = tables["affinity.csv"]
+    others = table[(table["from"] != table["onto"]) & (table["verdict"] == "measured")]
+    harms = others[others["affinity"] + 1.96 * others["error"] < 0]
+    pairs = ", ".join(f"{row['from']} on {row['onto']}" for row in harms.to_dict("records"))
+    told = f"it raises the other's loss beyond its error in {len(harms)} ({pairs})" if pairs else "it harms none"
+    return [f"A step on one task, measured on each other task ({len(others)} directions): {told}."]
+
+
+AFFINITY = Analysis(_STAGE, _KEYS, _run, _results, words=_words)
