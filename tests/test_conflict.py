@@ -16,6 +16,7 @@ from spkit.layout import Layout
 from spkit.losses import TaskBatches
 from spkit.models import copy_model
 from spkit.tasks import Task
+from tests.test_conflict_estimates import measured
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 8, "batch_size": 6, "progress": False}
@@ -84,6 +85,13 @@ def test_report_is_what_all_gradients_held_at_once_give(report, gradients) -> No
             assert report.corrected.loc[a, b] == pytest.approx(expected["corrected"], rel=1e-4)
             assert report.ceiling[a] == pytest.approx(expected["ceiling_a"], rel=1e-4)
             assert report.norms[a] == pytest.approx(expected["norm_a"], rel=1e-4)
+
+
+def test_intervals_and_words_are_those_of_blocks_of_neighbours(report, gradients) -> None:
+    expected = measured(np.stack(list(gradients.values())))
+    for name in ("corrected", "low", "high"):
+        np.testing.assert_allclose(getattr(report, name), getattr(expected, name), rtol=1e-3)
+    assert report.verdict.to_numpy().tolist() == expected.verdict
 
 
 def test_modules_are_the_same_on_their_part_of_the_parameters(model, report, gradients) -> None:

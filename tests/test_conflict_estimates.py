@@ -66,7 +66,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(cosine, noise, size) -> N
     Over 2,000 draws each the share was 0.95 to 0.99: with four blocks and much noise the intervals are wide.
     """
     rng = np.random.default_rng(1)
-    found = [measured(noisy(rng, cosine, noise, size)) for _ in range(400)]
+    found = [measured(noisy(rng, cosine, noise, size)) for _ in range(250)]
     given = [one for one in found if not np.isnan(_corrected(one))]
     inside = np.mean([one.low[0, 1] <= cosine <= one.high[0, 1] for one in given])
     assert inside > 0.92

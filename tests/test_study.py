@@ -554,12 +554,20 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
         "--batch-size", 8, "--probe-size", 48, "-o", tmp_path / "found",
     )  # fmt: skip
     assert json.loads((tmp_path / "found" / "recipe.json").read_text())["settings"]["path"] == "free"
+    assert json.loads((tmp_path / "merged" / "recipe.json").read_text())["operations"][0]["operation"] == "trim"
     said = command("evaluate", tmp_path / "merged", "--tasks", home / "tasks.toml", "-o", tmp_path / "scores")
     assert "ndcg_at_10" in said
     assert set(read(tmp_path / "scores", "scores.csv")["task"]) == set(TASKS)
     said = command("conflict", *chosen, "--batches", 4, "--batch-size", 8, "-o", tmp_path / "conflict")
     assert "Corrected cosine (batches of 8" in said
     assert {path.name for path in (tmp_path / "conflict").iterdir()} >= {"cosine.csv", "corrected.csv", "by_module.csv"}
+    given = ["--vectors", tmp_path / "vectors", "--tasks", home / "tasks.toml"]
+    command("imbalance", *given, "-o", tmp_path / "shares")
+    shares = read(tmp_path / "shares", "imbalance.csv")
+    assert shares["task"].tolist() == ["faq", "likeness"]
+    assert shares["vector_norm"].tolist() == pytest.approx(TaskVectors.load(tmp_path / "vectors").norms().tolist())
+    command("sweep", *given, "--over", "length", "--value", 0, "--value", 1, "-o", tmp_path / "sweeps")
+    assert set(read(tmp_path / "sweeps", "length.csv")["value"]) == {0, 1}
 
 
 def test_study_and_figures_by_command(home, finished, tmp_path) -> None:

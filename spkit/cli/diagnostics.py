@@ -35,10 +35,10 @@ def conflict(
     output.mkdir(parents=True, exist_ok=True)
     for name in ("cosine", "corrected", "low", "high"):
         write(getattr(report, name), output / f"{name}.csv", index=True)
-    write(report.by_module, output / "by_module.csv")
-    typer.echo(
-        f"Corrected cosine (batches of {batch_size}; NaN is undetermined)\n{report.corrected.round(3).to_string()}"
-    )
+    for name in ("pairs", "by_module", "conflict_by_module"):
+        write(getattr(report, name), output / f"{name}.csv")
+    shown = report.pairs[["a", "b", "corrected", "low", "high", "conflicting", "verdict"]]
+    typer.echo(f"Corrected cosine (batches of {batch_size})\n{shown.round(3).to_string(index=False)}")
     typer.echo(f"Ceiling of the raw cosine\n{report.ceiling.round(3).to_string()}")
     typer.echo(f"Tables: {output}")
 
