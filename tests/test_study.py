@@ -22,9 +22,9 @@ from spkit.merging import point
 from spkit.models import load_base
 from spkit.study import load_profile, records, report, run_study, stages
 from spkit.study.profile_file import profile_names
-from spkit.study.records import Stage, code_hash, finish
+from spkit.study.records import Record, Stage, code_hash, finish
 from spkit.study.run import publish
-from spkit.study.tables import MEAN, Samples
+from spkit.study.tables import MEAN, Samples, costs
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
 from spkit.training import train
@@ -245,6 +245,15 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
     run_study(load_profile(home / "small-changed.toml"), root, said.append)
     again = [line.strip().removesuffix(" …") for line in said if line.endswith("…")]
     assert again == ["seed3/search/self_position", "seed3/evaluate/self_position", "report"]
+
+
+def test_costs_of_a_resumed_training_are_extrapolated(tmp_path) -> None:
+    cost = {"texts": 10, "tokens": 100, "flops": 1000}
+    content = {"seconds": 2.0, "cost": cost, "metrics": {"examples": 64, "share_done_before": 0.75}}
+    fresh = {"seconds": 2.0, "cost": cost, "metrics": {}}
+    found = costs({0: {"train/faq": Record(tmp_path, content), "vectors": Record(tmp_path, fresh)}})
+    assert found.loc[0, ["seconds", "texts", "tokens", "flops"]].tolist() == [8.0, 40, 400, 4000]
+    assert found.loc[1, ["seconds", "texts", "tokens", "flops"]].tolist() == [2.0, 10, 100, 1000]
 
 
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:

@@ -1,5 +1,6 @@
 """The stages that a study is made of: each trains, merges, searches or measures one thing and leaves a record."""
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,13 +40,23 @@ def train_stage(
     checkpoints = run.root / f"seed{run.seed}" / "checkpoints" / name.replace("/", "-")
 
     def work(folder: Path) -> Mapping[str, Any]:
+        before = _share_done(checkpoints)
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
         save_model(model, folder / "model")
         shutil.rmtree(checkpoints, ignore_errors=True)
-        return {"examples": trained_examples(tasks, settings)}
+        return {"examples": trained_examples(tasks, settings), "share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
     return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training"], work)
+
+
+def _share_done(checkpoints: Path) -> float:
+    """How much of a training an earlier run of the study has done: its cost was that run's, and is not counted here."""
+    shares = [0.0]
+    for path in checkpoints.glob("*/checkpoint-*/trainer_state.json"):
+        state = json.loads(path.read_text(encoding="utf-8"))
+        shares.append(state["global_step"] / state["max_steps"])
+    return max(shares)
 
 
 def trained_examples(tasks: Sequence[Task], settings: Mapping[str, Any]) -> int:

@@ -150,13 +150,18 @@ def history(records: SeedRecords, stages: Mapping[str, str], tasks: list[str]) -
 
 
 def costs(records: SeedRecords) -> pd.DataFrame:
-    """`costs.csv`: what every stage cost; see `spkit.costs.Cost`. Examples are known of trainings and searches."""
+    """`costs.csv`: what every stage cost; see `spkit.costs.Cost`. Examples are known of trainings and searches.
+
+    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that.
+    """
     rows = []
     for seed, of_seed in records.items():
         for stage, record in of_seed.items():
-            cost = record.content["cost"]
-            numbers = (cost["texts"], cost["tokens"], cost["flops"])
-            rows.append((stage, record.seconds, record.content["metrics"].get("examples"), *numbers, seed))
+            metrics, cost = record.content["metrics"], record.content["cost"]
+            counted = 1 - metrics.get("share_done_before", 0.0)
+            numbers = (round(cost[key] / counted) if counted else 0 for key in ("texts", "tokens", "flops"))
+            seconds = record.seconds / counted if counted else record.seconds
+            rows.append((stage, seconds, metrics.get("examples"), *numbers, seed))
     return pd.DataFrame(rows, columns=["stage", "seconds", "examples", "texts", "tokens", "flops", "seed"])
 
 
