@@ -150,19 +150,27 @@ def history(records: SeedRecords, stages: Mapping[str, str], tasks: list[str]) -
 
 
 def costs(records: SeedRecords) -> pd.DataFrame:
-    """`costs.csv`: what every stage cost; see `spkit.costs.Cost`. Examples are known of trainings and searches.
-
-    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that.
-    """
+    """`costs.csv`: what every stage cost. Examples are known of trainings and searches."""
     rows = []
     for seed, of_seed in records.items():
         for stage, record in of_seed.items():
-            metrics, cost = record.content["metrics"], record.content["cost"]
-            counted = 1 - metrics.get("share_done_before", 0.0)
-            numbers = (round(cost[key] / counted) if counted else 0 for key in ("texts", "tokens", "flops"))
-            seconds = record.seconds / counted if counted else record.seconds
-            rows.append((stage, seconds, metrics.get("examples"), *numbers, seed))
+            numbers = paid(record)
+            examples = record.content["metrics"].get("examples")
+            rows.append(
+                (stage, numbers["seconds"], examples, numbers["texts"], numbers["tokens"], numbers["flops"], seed)
+            )
     return pd.DataFrame(rows, columns=["stage", "seconds", "examples", "texts", "tokens", "flops", "seed"])
+
+
+def paid(record: Record) -> dict[str, float]:
+    """`seconds`, `texts`, `tokens` and `flops` of a stage; see `spkit.costs.Cost`.
+
+    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that.
+    """
+    # A training that was finished before has nothing left to count.
+    counted = 1 - record.content["metrics"].get("share_done_before", 0.0) or 1.0
+    numbers = {key: round(record.content["cost"][key] / counted) for key in ("texts", "tokens", "flops")}
+    return {"seconds": record.seconds / counted, **numbers}
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -15,7 +15,7 @@ from spkit.resampling import resample
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, save_search, train_stage
-from spkit.study.tables import Samples, SeedRecords, scores
+from spkit.study.tables import Samples, SeedRecords, paid, scores
 from spkit.surgery import train_with_surgery
 
 _LABEL = "resampling"
@@ -113,12 +113,11 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
         stages = [f"{_LABEL}/{own}"]
         if own == "self_position":
             stages += [f"train/{name}" for name in settings["pair"]]
-        paid = [of_seed[stage].content for stage in stages]
+        costs = [paid(of_seed[stage]) for stage in stages]
         cost = {
-            "examples": sum(one["metrics"]["examples"] for one in paid),
-            **{key: sum(one["cost"][key] for one in paid) for key in ("tokens", "flops")},
-            "seconds": sum(one["seconds"] for one in paid),
-            "search_flops": paid[0]["cost"]["flops"] if own == "self_position" else 0,
+            "examples": sum(of_seed[stage].content["metrics"]["examples"] for stage in stages),
+            **{key: sum(one[key] for one in costs) for key in ("tokens", "flops", "seconds")},
+            "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
         rows.append({**row, "method": own, "group": _group(own), **cost})
     return {"resampling.csv": pd.DataFrame(rows)}
