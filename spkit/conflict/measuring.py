@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from spkit.conflict.estimates import BLOCKS
 from spkit.conflict.report import ConflictReport, build_report
 from spkit.conflict.sums import ROUND, GradientSums, room
+from spkit.conflict.tables import make_sparse
 from spkit.errors import SpkitError, quoted
 from spkit.layout import Layout
 from spkit.losses import TaskBatches
@@ -80,7 +81,7 @@ def gradient_conflict(
         working.train(dropout)
         layout = Layout.of(working)
         with room(2 * ROUND * len(named), layout.size, working.device) as matrix:
-            sums = GradientSums(layout, list(named), batches, matrix)
+            sums = GradientSums(layout, make_sparse(working), list(named), batches, matrix)
             used = _pass_by(working, list(streams.values()), sums, batches, progress)
             repeats = [batches * batch_size / len(rows) for rows in used]
             _warn_of_repeats(dict(zip(named, repeats, strict=True)), batches * batch_size)

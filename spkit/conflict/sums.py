@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.conflict.estimates import BLOCKS
+from spkit.conflict.tables import RowGradients
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.layout import Layout
 
@@ -34,13 +35,19 @@ class GradientSums:
 
     Args:
         layout: of the model.
+        tables: names of the parameters whose gradients may be sparse.
         names: of the tasks.
         batches: M, micro-batches of each task, a multiple of 4.
         matrix: room for 2 · 4 gradients a task, zeros.
     """
 
-    def __init__(self, layout: Layout, names: list[str], batches: int, matrix: Float[Tensor, "R P"]) -> None:
+    def __init__(
+        self, layout: Layout, tables: list[str], names: list[str], batches: int, matrix: Float[Tensor, "R P"]
+    ) -> None:
         self._layout, self._names, self._batches = layout, names, batches
+        self._tables = {
+            name: RowGradients(layout.shapes[layout.names.index(name)], len(names), ROUND) for name in tables
+        }
         self.modules = list(layout.modules)
         self._round, self._sums = matrix.view(2, len(names), ROUND, -1)
         self._done = 0
@@ -54,6 +61,9 @@ class GradientSums:
         """Take the model's gradient as a task's micro-batch of this round, and clear it."""
         row = self._round[task, place]
         for name, parameter in model.named_parameters():
+            if name in self._tables:
+                self._tables[name].put(task, place, parameter.grad, row.device)
+                continue
             part = row[self._layout.slices[name]]
             if parameter.grad is None:
                 part.zero_()
@@ -74,12 +84,11 @@ class GradientSums:
         for number, module in enumerate(self.modules):
             products = np.zeros((count * ROUND, count * ROUND))
             squares = np.zeros((count, ROUND))
-            for columns in _chunks(self._layout.modules[module]):
-                part = self._round[:, :, columns]
+            for part, sums in self._pieces(module):
                 products += _gram(part.flatten(0, 1))
                 squares += torch.linalg.vector_norm(part, dim=2).cpu().double().square().numpy()
                 for block, own in parts.items():
-                    self._sums[:, block, columns] += part[:, own].sum(1)
+                    sums[:, block] += part[:, own].sum(1)
             self._check_finite(squares, module)
             for block, own in parts.items():
                 self.squares[number, :, block] += squares[:, own].sum(1)
@@ -88,6 +97,21 @@ class GradientSums:
             whole += inner
         self._negative[-1] += (whole < 0).sum((1, 3))
         self._done += ROUND
+
+    def _pieces(self, module: str) -> Iterator[tuple[Float[Tensor, "T K C"], Float[Tensor, "T B C"]]]:
+        """The round's gradients and the block sums, a few columns of a module at a time."""
+        for name, place in self._layout.slices.items():
+            if self._layout.module_by_name[name] != module:
+                continue
+            if name not in self._tables:
+                for columns in _chunks([place]):
+                    yield self._round[:, :, columns], self._sums[:, :, columns]
+                continue
+            table = self._sums[:, :, place].unflatten(2, self._tables[name].shape)
+            for rows, part in self._tables[name].pieces():
+                sums = table[:, :, rows]
+                yield part, sums.flatten(2)
+                table[:, :, rows] = sums
 
     def products(self) -> Float[np.ndarray, "M T B T B"]:
         """Inner products between the block sums, by module."""
@@ -120,7 +144,8 @@ def room(rows: int, columns: int, device: torch.device) -> Iterator[Float[Tensor
     """Zeros for so many gradients: in memory, or in a mapped temporary file that is gone afterwards."""
     size = 4 * rows * columns
     if size <= IN_MEMORY:
-        yield torch.zeros(rows, columns, device=device)
+        # numpy's zeros take memory only where something is written, and tables write few rows.
+        yield torch.from_numpy(np.zeros((rows, columns), np.float32)).to(device)
         return
     with tempfile.TemporaryDirectory(prefix="spkit-", ignore_cleanup_errors=True) as folder:
         free = shutil.disk_usage(folder).free

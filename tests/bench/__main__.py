@@ -1,8 +1,8 @@
 """Speed and memory beside what else there is: ratios of medians within one run, since absolute seconds mean little.
 
-`python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, merges, memory, large,
-searches. The rows of a part replace its former ones in data/results/bench.csv (searches: searches.csv) as soon as it is
-finished, with a description of the machine.
+`python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, conflict, merges,
+memory, large, searches. The rows of a part replace its former ones in data/results/bench.csv (searches: searches.csv)
+as soon as it is finished, with a description of the machine.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from tests.bench.conflict import conflict
 from tests.bench.large import large
 from tests.bench.measuring import Row
 from tests.bench.memory import memory
@@ -23,7 +24,13 @@ from tests.bench.searches import searches
 from tests.bench.steps import steps
 
 RESULTS = Path("data/results")
-PARTS: dict[str, Callable[[], list[Row]]] = {"steps": steps, "merges": merges, "memory": memory, "large": large}
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "steps": steps,
+    "conflict": conflict,
+    "merges": merges,
+    "memory": memory,
+    "large": large,
+}
 PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mergekit", "peft", "optuna", "cma")
 
 

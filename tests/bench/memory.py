@@ -8,7 +8,7 @@ import torch
 from tests.bench.measuring import AnonymousPeak, Row, in_own_process
 from tests.bench.steps import KINDS, material, our_step, through_the_merge
 
-STEPS = 3
+STEPS = 2
 WAYS = {
     "ours": our_step,
     "sum": through_the_merge,
