@@ -131,9 +131,7 @@ def _losses(stream: TaskBatches, batches: list[dict[str, Any]]) -> Float[np.ndar
 def _step(model: SentenceTransformer, stream: TaskBatches, batches: list[dict[str, Any]], learning_rate: float) -> bool:
     """Move the model against the mean gradient of the batches; whether there was one."""
     for batch in batches:
-        loss = stream.loss_of(batch) / len(batches)
-        if loss.requires_grad:  # a constant has no graph
-            loss.backward()
+        stream.backward(batch, 1 / len(batches))
     moved = False
     with torch.no_grad():
         for parameter in model.parameters():

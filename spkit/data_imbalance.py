@@ -249,9 +249,7 @@ def _gradient_norm(
     sums: dict[str, Tensor] = {}
     squares = 0.0
     for _, batch in zip(range(batches), stream, strict=False):
-        loss = stream.loss_of(batch)
-        if loss.requires_grad:  # a constant has no graph to go back through
-            loss.backward()
+        stream.backward(batch)
         for name, parameter in model.named_parameters():
             if parameter.grad is not None:
                 squares += _square(parameter.grad)

@@ -71,7 +71,7 @@ def fisher(
     experts = _experts(vectors, tasks, examples, batch_size, seed)
     for row, (model, stream, batches) in zip(information, experts, strict=True):
         for batch in batches:
-            stream.loss_of(batch).backward()
+            stream.backward(batch)
             for name, parameter in model.named_parameters():
                 if parameter.grad is not None:
                     row[vectors.layout.slices[name]] += parameter.grad.detach().cpu().float().flatten() ** 2

@@ -224,6 +224,34 @@ class TaskBatches:
         labels = batch.get("label")
         return self.loss(self.features_of(batch), labels.to(self.model.device) if labels is not None else None)
 
+    def backward(self, batch: Mapping[str, Any], factor: float = 1.0) -> float:
+        """Add the gradient of a batch's loss times a factor to the model's; gives the loss, without the factor.
+
+        The losses pass each text column through the model on its own, and so does this on the way back: autograd would
+        sum a parameter's gradients over the columns before it hands them on, a second gradient of the whole model.
+        """
+        passes: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+
+        def cut(_model: nn.Module, _inputs: Any, output: Mapping[str, Any]) -> dict[str, Any]:
+            ends = {key: value for key, value in output.items() if isinstance(value, Tensor) and value.requires_grad}
+            leaves = {key: value.detach().requires_grad_() for key, value in ends.items()}
+            passes.append((ends, leaves))
+            return {**output, **leaves}
+
+        hook = self.model.register_forward_hook(cut)
+        try:
+            loss = self.loss_of(batch)
+        finally:
+            hook.remove()
+        if loss.requires_grad:  # a constant has no graph to go back through
+            (loss * factor).backward()
+        while passes:
+            ends, leaves = passes.pop()
+            used = {key: leaf.grad for key, leaf in leaves.items() if leaf.grad is not None}
+            if used:
+                torch.autograd.backward([ends[key] for key in used], list(used.values()))
+        return float(loss.detach())
+
     def features_of(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What the loss reads of a batch, for each text column, on the model's device."""
         device = self.model.device

@@ -188,9 +188,7 @@ class Objective:
         """Add the gradient of each batch's loss times its task's factor; sums of the losses, without factor."""
         totals = dict.fromkeys(self.batches, 0.0)
         for name, batch in batches:
-            loss = self.batches[name].loss_of(batch)
-            totals[name] += float(loss.detach())
-            (loss * factors[name]).backward()
+            totals[name] += self.batches[name].backward(batch, factors[name])
         return totals
 
     def _told(
@@ -236,10 +234,9 @@ class Objective:
         for name in self.batches:
             gradients = []
             for batch in self._fixed(name):
-                loss = self.batches[name].loss_of(batch)
-                _finite(float(loss.detach()), name, coefficients)
-                (loss * (self.shares[name] / self.scales[name])).backward()
+                loss = self.batches[name].backward(batch, self.shares[name] / self.scales[name])
                 gradients.append(self._projected())
+                _finite(loss, name, coefficients)
             found[name] = torch.stack(gradients)
         return found
 

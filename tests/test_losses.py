@@ -1,5 +1,6 @@
 """Losses against closed forms; batches and shares: deterministic, complete, and what each kind's loss needs."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -255,3 +256,36 @@ def test_share_sampler_refuses_a_set_without_a_batch() -> None:
     samplers = [batch_sampler(part, 4, drop_last=True, seed=1) for part in sets]
     with pytest.raises(SpkitError, match="fill a batch"):
         list(ShareBatchSampler(ConcatDataset(sets), samplers, weights=[0.5, 0.5], steps=4))
+
+
+class ReadsTokensToo(nn.Module):
+    """A loss that looks past the sentence embeddings, one column after the other."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features, labels):
+        left, right = (self.model(column) for column in features)
+        difference = left["sentence_embedding"] - right["sentence_embedding"]
+        return difference.square().sum() + left["token_embeddings"].square().mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"), [("faq", None), ("likeness", None), ("topic", None), ("likeness", ReadsTokensToo)]
+)
+def test_gradient_by_column_is_that_of_the_whole_graph(model, tasks, name, loss) -> None:
+    task = dataclasses.replace(tasks[name], loss=loss)
+    batches = TaskBatches(task, task.train, model, 8, seed=3)
+    batch = next(iter(batches))
+    model.zero_grad(set_to_none=True)
+    whole = batches.loss_of(batch)
+    (whole * 0.5).backward()
+    expected = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    assert batches.backward(batch, 0.5) == pytest.approx(float(whole.detach()))
+    found = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    assert found.keys() == expected.keys() and any(gradient.any() for gradient in found.values())
+    for key, gradient in expected.items():
+        torch.testing.assert_close(found[key], gradient, rtol=1e-4, atol=1e-6)
