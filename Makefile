@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format figures lab bench results clean
+.PHONY: help install demo test check format figures notebooks lab bench results clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: install ## mend what ruff can mend
 
 figures: install ## draw the figures from data/results (ARGS=--check: only compare)
 	$(BIN)/spkit figures $(ARGS)
+
+notebooks: install ## run every notebook on the demo's results; copies with outputs go to runs/notebooks
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks $(ARGS)
 
 lab: install ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks $(ARGS)

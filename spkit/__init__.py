@@ -51,7 +51,10 @@ _OWNERS = {
     "task_affinity": "affinity",
     "run_study": "study",
     "load_profile": "study",
+    "open_results": "study",
     "evaluate": "evaluation",
+    "explore": "explorer",
+    "explore_study": "explorer",
 }
 
 __all__ = [
@@ -76,6 +79,8 @@ __all__ = [
     "count_costs",
     "effective_weights",
     "evaluate",
+    "explore",
+    "explore_study",
     "fit_line",
     "gradient_conflict",
     "imbalance",
@@ -85,6 +90,7 @@ __all__ = [
     "merge",
     "merge_methods",
     "norm_ladder",
+    "open_results",
     "resample",
     "run_study",
     "save_model",
@@ -108,6 +114,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.data_imbalance import EffectiveWeights, effective_weights, imbalance
     from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
+    from spkit.explorer import explore, explore_study
     from spkit.ladders import angle_ladder, fit_line, norm_ladder
     from spkit.merging import merge, merge_methods
     from spkit.models import load_base
@@ -117,7 +124,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.probe import Probe
     from spkit.recipe import save_model
     from spkit.resampling import resample
-    from spkit.study import load_profile, run_study
+    from spkit.study import load_profile, open_results, run_study
     from spkit.surgery import train_with_surgery
     from spkit.sweeping import sweep
     from spkit.tasks import Task, load_tasks

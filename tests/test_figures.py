@@ -22,7 +22,15 @@ from spkit.figures import (
 from spkit.figures.registry import forget
 from spkit.figures.results import family, method_label, ordered_methods
 
-NAMES = ["methods", "differences", "conflict", "geometry", "trajectory", "coefficients"]
+#: Figures of every study, drawn here; those of its analyses are drawn in test_figures_analyses.py.
+NAMES = ["methods", "differences", "conflict", "conflict_by_module", "geometry", "trajectory", "coefficients"]
+ALL_NAMES = [
+    "methods", "differences", "pipelines", "conflict", "conflict_by_module", "conflict_along_training",
+    "conflict_along_training_by_module", "affinity", "pairs", "imbalance", "effective_weights", "norms", "angles",
+    "geometry", "sweep_direction", "sweep_length", "sweep_mu", "sweep_probe_size", "trajectory", "coefficients",
+    "trade_off", "resampling", "resampling_scores",
+]  # fmt: skip
+MODULES = ("embeddings", "layer.0.attention", "pooler")
 TASKS = ("faq", "sts", "topic")
 MERGES = ("average", "task_arithmetic_tuned", "ties")
 SEARCHES = ("self_position", "self_position:module")
@@ -34,7 +42,7 @@ def write_results(folder: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
     """A finished study: one pair of tasks is undetermined in every seed, another in the first of several only."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
-    scores, comparisons, conflict, geometry, history, coefficients = [], [], [], [], [], []
+    scores, comparisons, conflict, by_module, geometry, history, coefficients = [], [], [], [], [], [], []
     for seed in seeds:
         for method, task in product(METHODS, (*TASKS, "mean")):
             score = random.uniform(30, 90)
@@ -50,6 +58,11 @@ def write_results(folder: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
             corrected = np.nan if unknown else random.uniform(-0.5, 0.5)
             interval = corrected - 0.1, corrected + 0.1
             conflict.append((a, b, random.uniform(-0.3, 0.3), corrected, *interval, 0.8, 0.6, 16, 32, seed))
+            for module in MODULES:
+                nothing = unknown or module == "pooler"
+                verdict = "no gradient" if module == "pooler" else "undetermined" if unknown else "agree"
+                values = [np.nan] * 3 if nothing else [corrected, *interval]
+                by_module.append((module, a, b, *values, verdict, seed))
             norms = {task: 1.0 + TASKS.index(task) + 0.1 * seed for task in TASKS}
             geometry.append((a, b, random.uniform(0, 0.2), norms[a], norms[b], seed))
         for method, steps in zip(SEARCHES, (6, 12), strict=True):
@@ -61,6 +74,7 @@ def write_results(folder: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
         "scores": ("method task metric score low high seed", scores),
         "comparisons": ("method against task difference low high seed", comparisons),
         "conflict": ("a b cosine corrected low high ceiling_a ceiling_b batches batch_size seed", conflict),
+        "conflict_by_module": ("module a b corrected low high verdict seed", by_module),
         "geometry": ("a b cosine norm_a norm_b seed", geometry),
         "history": ("method step loss task task_loss coefficient gradient_norm seconds seed", history),
         "coefficients": ("method module task coefficient seed", coefficients),
@@ -87,7 +101,7 @@ def caption(output: Path, name: str) -> str:
 
 
 def test_figures_are_listed_in_order():
-    assert figure_names() == NAMES
+    assert figure_names() == ALL_NAMES
 
 
 def test_each_figure_is_four_files_and_nothing_else(drawn):
@@ -159,9 +173,8 @@ def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
     for name in ("scores", "comparisons", "history", "coefficients", "conflict"):
         (folder / f"{name}.csv").unlink()
     assert {path.stem for path in draw_figures(folder, tmp_path / "out")} == {"geometry"}
-    told = capsys.readouterr().err
-    assert told.count("is left out") == 5
-    assert "'conflict' is left out" in told
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith(", ".join(repr(name) for name in ALL_NAMES if name != "geometry") + ".")
     with pytest.raises(SpkitError, match=r"'conflict' must have data to draw.*holds no 'conflict.csv'"):
         draw_figures(folder, tmp_path / "out", only=["conflict"])
     # A figure whose data is gone must not pass for one that is up to date.
@@ -177,7 +190,9 @@ def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, caps
         source = {"methods": "scores", "differences": "comparisons", "trajectory": "history"}.get(name, name)
         pd.read_csv(folder / f"{source}.csv").iloc[:0].to_csv(folder / f"{source}.csv", index=False)
     assert draw_figures(folder, tmp_path / "out") == []
-    assert capsys.readouterr().err.count("is left out") == len(NAMES)
+    told = capsys.readouterr().err
+    assert told.count(" is left out: ") == len(NAMES)
+    assert told.count("Figures left out, as ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 
@@ -299,7 +314,7 @@ def test_a_figure_of_ones_own(results, tmp_path):
         return drawing, tables["scores.csv"][["score"]], "Scores as they come."
 
     try:
-        assert figure_names() == [*NAMES, "mine"]
+        assert figure_names() == [*ALL_NAMES, "mine"]
         assert len(draw_figures(results, tmp_path, only=["mine"])) == 4
         assert caption(tmp_path, "mine") == "Scores as they come."
         assert "test_figures.py" in json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["code"]

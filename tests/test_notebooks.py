@@ -1,26 +1,65 @@
-"""The notebooks run on the published results, are paired with their scripts, and are committed without outputs."""
+"""The notebooks run on tiny results, are paired with their scripts, and are committed without outputs."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-SCRIPTS = sorted(NOTEBOOKS.glob("*.py"))
+from tests.notebooks import cells, run, scripts
+
+SCRIPTS = scripts()
+SECONDS_PER_CELL = 120
+
+BASE, BUNDLED = 'spkit.load_base("minilm-l3", max_seq_length=32)', 'spkit.load_tasks("bundled")'
 
 
-def cells(script: Path) -> list[tuple[str, str]]:
-    """Kind and text of each cell of a py:percent script."""
-    parts = script.read_text(encoding="utf-8").split("\n# %%")[1:]
-    found = []
-    for part in parts:
-        first, _, body = part.partition("\n")
-        if "[markdown]" in first:
-            lines = [line.removeprefix("#").removeprefix(" ") for line in body.strip().splitlines()]
-            found.append(("markdown", "\n".join(lines)))
-        else:
-            found.append(("code", body.strip()))
+def substitutions(name: str, home: Path) -> dict[str, str]:
+    """What a notebook's code says instead, so that it runs on the tiny study."""
+    base = f'spkit.load_base("{home / "base"}")'
+    if name == "10_your_own_models_and_data":  # which brings its own data
+        return {
+            'spkit.load_base("minilm-l3", max_seq_length=24)': base,
+            "steps=12, batch_size=16": "steps=2, batch_size=8",
+            "steps=10, batch_size=16": "steps=2, batch_size=8",
+            "points=24": "points=8",
+        }
+    own: dict[str, dict[str, str]] = {
+        "02_task_conflict": {
+            BASE: base,
+            _bundled("chat", "similarity"): _tasks(home, "faq", "likeness"),
+            "batches=8, batch_size=16": "batches=4, batch_size=8",
+        },
+        "03_data_imbalance": {BUNDLED: _tasks(home), BASE: f"{base}, batches=4, batch_size=8"},
+        "06_self_positioning": {
+            'spkit.load_tasks("bundled", names=list(vectors.names))': _tasks(home),
+            "size=256": "size=64",
+            "steps=20, batch_size=16": "steps=3, batch_size=8",
+        },
+        "07_exploring_the_space": {
+            "spkit.explore_study(results.run())": f"spkit.explore_study(results.run(3), {_tasks(home)}, "
+            "seed=3, points=8, examples=16)"
+        },
+        "08_resampling_and_cost": {_bundled("chat"): _tasks(home, "faq"), BASE: base},
+        "09_sequential_pipeline": {
+            _bundled("similarity", "chat"): _tasks(home, "likeness", "faq"),
+            BASE: base,
+            'tasks["similarity"]': 'tasks["likeness"]',
+            'tasks["chat"]': 'tasks["faq"]',
+            "steps=16": "steps=2, batch_size=8",
+        },
+    }
+    found = {"spkit.open_results()": f'spkit.open_results("{home / "run"}")', **own.get(name, {})}
+    if name[:2] in ("01", "04", "05", "06"):
+        found["results.vectors()"] = "results.vectors(3)"
     return found
+
+
+def _bundled(*names: str) -> str:
+    return f'spkit.load_tasks("bundled", names=[{", ".join(f"{chr(34)}{name}{chr(34)}" for name in names)}])'
+
+
+def _tasks(home: Path, *names: str) -> str:
+    return f'spkit.load_tasks("{home / "tasks.toml"}", {list(names) or None}, folder="{home / "data"}")'
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -33,9 +72,11 @@ def test_a_notebook_says_what_its_script_says_and_holds_no_outputs(script: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_notebook_runs(script: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(NOTEBOOKS)
-    scope: dict[str, object] = {"display": print}
-    for number, (kind, text) in enumerate(cells(script)):
-        if kind == "code":
-            exec(compile(text, f"{script.name}, cell {number}", "exec"), scope)
+def test_a_notebook_runs(script: Path, tiny_study: Path, tmp_path: Path):
+    _, stderr = run(script, substitutions(script.stem, tiny_study), tmp_path, SECONDS_PER_CELL)
+    assert stderr == ""
+
+
+def test_a_substitution_that_fits_nowhere_is_an_error(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"no .spkit\.lost"):
+        run(SCRIPTS[0], {"spkit.lost()": ""}, tmp_path, SECONDS_PER_CELL)

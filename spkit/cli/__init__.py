@@ -2,7 +2,7 @@
 
 import sys
 
-from spkit.cli import diagnostics, models, studies
+from spkit.cli import diagnostics, explorer, models, studies
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 
@@ -16,4 +16,4 @@ def main() -> None:
         sys.exit(1)
 
 
-__all__ = ["app", "diagnostics", "main", "models", "studies"]
+__all__ = ["app", "diagnostics", "explorer", "main", "models", "studies"]

@@ -83,12 +83,11 @@ class GradientSums:
         whole = np.zeros((count, ROUND, count, ROUND))
         for number, module in enumerate(self.modules):
             products = np.zeros((count * ROUND, count * ROUND))
-            squares = np.zeros((count, ROUND))
             for part, sums in self._pieces(module):
                 products += _gram(part.flatten(0, 1))
-                squares += torch.linalg.vector_norm(part, dim=2).cpu().double().square().numpy()
                 for block, own in parts.items():
                     sums[:, block] += part[:, own].sum(1)
+            squares = products.diagonal().reshape(count, ROUND)
             self._check_finite(squares, module)
             for block, own in parts.items():
                 self.squares[number, :, block] += squares[:, own].sum(1)

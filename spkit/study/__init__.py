@@ -2,6 +2,7 @@
 
 from spkit.study.profile import Profile
 from spkit.study.profile_file import load_profile
-from spkit.study.run import run_study
+from spkit.study.reading import Results, Shown, open_results
+from spkit.study.run import run_study, train_experts
 
-__all__ = ["Profile", "load_profile", "run_study"]
+__all__ = ["Profile", "Results", "Shown", "load_profile", "open_results", "run_study", "train_experts"]

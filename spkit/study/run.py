@@ -17,8 +17,9 @@ from spkit.study.profile import Profile
 from spkit.study.records import Record
 from spkit.study.report import HEADLINE, SUMMARY, report
 from spkit.study.seed_run import SeedRun, prepare
-from spkit.study.stages import headline_stages
+from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
+from spkit.vectors import TaskVectors
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
@@ -59,6 +60,25 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     for path in sorted((made.folder / "figures").iterdir()):
         _replace(path, root / "figures" / path.name)
     return root
+
+
+def train_experts(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> TaskVectors:
+    """The first stages of a study alone: its experts and their task vectors, for its first seed.
+
+    Args:
+        profile: of the study.
+        output: its folder, where the study goes on from these stages.
+        say: called with one line about each stage.
+
+    Returns:
+        The task vectors, memory-mapped.
+    """
+    tasks = _load(profile)
+    check_study(profile, tasks)
+    base, base_hash, fingerprints = prepare(profile, tasks)
+    run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), profile.seeds[0], Path(output), say)
+    expert_stages(run)
+    return run.vectors()
 
 
 def _load(profile: Profile) -> dict[str, Task]:

@@ -263,16 +263,20 @@ def model_of(run: SeedRun, stage: str) -> Path:
     return run.folder(stage) / "model"
 
 
-def headline_stages(run: SeedRun, static: Sequence[str]) -> None:
-    """The comparison every study makes: base, experts, joint training, merges and positions, all evaluated."""
-    settings = run.profile.training
+def expert_stages(run: SeedRun) -> None:
+    """An expert for each task, and their task vectors."""
     for name, task in run.tasks.items():
         run.makers[f"expert:{name}"] = f"train/{name}"
-        train_stage(run, f"train/{name}", [task], settings)
-    run.makers["joint"] = "train/joint"
-    train_stage(run, "train/joint", list(run.tasks.values()), joint_settings(run, len(run.tasks)))
+        train_stage(run, f"train/{name}", [task], run.profile.training)
     experts = {name: model_of(run, f"train/{name}") for name in run.tasks}
     vectors_stage(run, "vectors", experts, [f"train/{name}" for name in run.tasks])
+
+
+def headline_stages(run: SeedRun, static: Sequence[str]) -> None:
+    """The comparison every study makes: base, experts, joint training, merges and positions, all evaluated."""
+    expert_stages(run)
+    run.makers["joint"] = "train/joint"
+    train_stage(run, "train/joint", list(run.tasks.values()), joint_settings(run, len(run.tasks)))
     conflict_stage(run)
     for method in ("base", *(f"expert:{name}" for name in run.tasks), "joint"):
         evaluate_stage(run, method)

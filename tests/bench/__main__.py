@@ -1,8 +1,8 @@
 """Speed and memory beside what else there is: ratios of medians within one run, since absolute seconds mean little.
 
 `python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, conflict, merges,
-memory, large, searches. The rows of a part replace its former ones in data/results/bench.csv (searches: searches.csv)
-as soon as it is finished, with a description of the machine.
+memory, large, explorer, searches. The rows of a part replace its former ones in data/results/bench.csv (searches:
+searches.csv) as soon as it is finished, with a description of the machine.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from tests.bench.conflict import conflict
+from tests.bench.explorer import explorer
 from tests.bench.large import large
 from tests.bench.measuring import Row
 from tests.bench.memory import memory
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "merges": merges,
     "memory": memory,
     "large": large,
+    "explorer": explorer,
 }
 PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mergekit", "peft", "optuna", "cma")
 

@@ -1,0 +1,199 @@
+"""The explorer's two pictures: bars of the scores and the map, as live plotly figures and as one still picture."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from jaxtyping import Float
+
+from spkit.explorer.exploration import MEAN, Exploration, Quantity, Reading
+from spkit.explorer.plane import Plane
+
+#: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to tell them apart.
+COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
+#: Readable on white and on JupyterLab's dark page alike.
+INK, FAINT = "#7F7F7F", "rgba(127,127,127,0.25)"
+TITLES = {"score": "mean score, points", "loss": "mean loss"}
+
+
+def bars(exploration: Exploration) -> Any:
+    """A bar a task for where you are, and marks for its expert, joint training and the base."""
+    rows = exploration.rows
+    traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
+    for name, symbol, values in references(exploration):
+        size = {"size": 11, "symbol": symbol, "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
+        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=size))
+    figure: Any = go.FigureWidget(traces)  # Any: plotly's traces are made at run time, no type checker sees them
+    figure.update_layout(**_layout(270), yaxis_title="score, points")
+    figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
+    figure.update_yaxes(range=[min(0.0, *figure.data[1].y) - 2, 102], gridcolor=FAINT, zeroline=False)
+    return figure
+
+
+def references(exploration: Exploration) -> list[tuple[str, str, list[float | None]]]:
+    """Name, symbol and scores, by row, of what bars are compared with: base, the tasks' experts, joint training."""
+    base = exploration.reference("base")["score"]
+    experts: list[float | None] = [
+        float(exploration.reference(f"expert: {name}")["score"][name]) if name in exploration.vectors.names else None
+        for name in exploration.quick.tasks
+    ]
+    found: list[tuple[str, str, list[float | None]]] = [
+        ("base", "line-ew-open", [float(base[row]) for row in exploration.rows]),
+        ("expert", "diamond", [*experts, None]),
+    ]
+    if exploration.joint is not None:
+        found.append(("joint", "square", [float(exploration.joint["score"][row]) for row in exploration.rows]))
+    return found
+
+
+class Map:
+    """The plane through the base and two task vectors: contours, experts, what was found, the search's way, and you.
+
+    Args:
+        exploration: gives the values.
+        search: coefficients of the search, step after step [S, N]; None where there was none.
+    """
+
+    def __init__(self, exploration: Exploration, search: Float[np.ndarray, "S N"] | None) -> None:
+        self._exploration, self._search = exploration, search
+        self._others: tuple[Any, ...] | None = None
+        self.plane = Plane(exploration.space.gram, 0, min(1, len(exploration.vectors) - 1))
+        shades = {"colorscale": "Viridis", "ncontours": 14, "line": {"width": 0.5}, "hoverinfo": "skip"}
+        self.figure: Any = go.FigureWidget(
+            [
+                go.Contour(**shades, colorbar={"thickness": 10, "tickfont": {"size": 10}}),
+                go.Scatter(mode="lines", name="search", line={"color": COLOURS["search"], "width": 2}),
+                go.Scatter(mode="markers+text", name="models", **_named("circle", COLOURS["expert"])),
+                go.Scatter(mode="markers", name="you", **_marks("cross", COLOURS["you"], 14)),
+            ]
+        )
+        self.figure.update_layout(**_layout(330), showlegend=False)
+        self.figure.update_xaxes(showgrid=False, zeroline=False)
+        self.figure.update_yaxes(showgrid=False, zeroline=False, scaleanchor="x")
+
+    def choose(self, first: int, second: int) -> None:
+        """Turn to the plane of other two vectors."""
+        self.plane, self._others = Plane(self._exploration.space.gram, first, second), None
+
+    def show(self, coefficients: Sequence[float], quantity: Quantity) -> None:
+        """Put you where you are; draw the contours anew where another plane, or another cut, is seen."""
+        plane = self.plane
+        here = plane.at(np.array([coefficients]))[0]
+        kept = [value for number, value in enumerate(coefficients) if number not in (plane.first, plane.second)]
+        others = (plane.first, plane.second, quantity, self._exploration.num_points, *kept)
+        with self.figure.batch_update():
+            contour, search, models, you = self.figure.data
+            you.x, you.y = [here[0]], [here[1]]
+            if others == self._others:
+                return
+            self._others = others
+            x, y, positions = plane.grid(coefficients)
+            contour.x, contour.y = x, y
+            contour.z = self._exploration.surface(positions, quantity).reshape(len(y), len(x))
+            contour.colorbar.title.text = TITLES[quantity]
+            contour.reversescale = quantity == "loss"
+            marks = self.marks()
+            models.x, models.y, models.text = marks["x"], marks["y"], marks["name"]
+            if self._search is not None:
+                way = plane.at(self._search)
+                search.x, search.y = way[:, 0], way[:, 1]
+            names = self._exploration.vectors.names
+            self.figure.update_xaxes(title=f"along {names[plane.first]}, distance of weights")
+            self.figure.update_yaxes(title=f"towards {names[plane.second]}")
+
+    def marks(self) -> pd.DataFrame:
+        """Name and place of the models that lie in this plane."""
+        rows = []
+        chosen = {self.plane.first, self.plane.second}
+        for name, coefficients in self._exploration.presets.items():
+            inside = all(value == 0 for number, value in enumerate(coefficients) if number not in chosen)
+            if inside or name in self._exploration.found:
+                x, y = self.plane.at(np.array([coefficients]))[0]
+                rows.append((name.removeprefix("expert: "), x, y))
+        return pd.DataFrame(rows, columns=["name", "x", "y"])
+
+    def search_way(self) -> Float[np.ndarray, "S 2"] | None:
+        """The search's way in this plane."""
+        return None if self._search is None else self.plane.at(self._search)
+
+
+def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
+    """Bars and map as a PNG, for readers without a kernel."""
+    from spkit.figures.style import WIDE, new_figure, style
+
+    with style():
+        figure = new_figure(WIDE, 2.9)
+        left, right = figure.subplots(1, 2)
+        rows = exploration.rows
+        left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
+        for (name, _, values), mark in zip(references(exploration), ("_", "D", "s"), strict=False):
+            given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
+            left.scatter(*zip(*given, strict=True), marker=mark, color=COLOURS[name], label=name, zorder=3, s=28)
+        left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
+        left.tick_params(axis="x", rotation=25)
+        left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        x, y, positions = map_.plane.grid(reading.coefficients)
+        shown = exploration.surface(positions, quantity).reshape(len(y), len(x))
+        colours = "viridis_r" if quantity == "loss" else "viridis"
+        figure.colorbar(right.contourf(x, y, shown, 14, cmap=colours), ax=right, label=TITLES[quantity])
+        if (way := map_.search_way()) is not None:
+            right.plot(way[:, 0], way[:, 1], color=COLOURS["search"], label="search")
+        for mark in map_.marks().itertuples():
+            right.plot(mark.x, mark.y, "o", color=COLOURS["expert"], markeredgecolor="white")
+            right.annotate(str(mark.name), (mark.x, mark.y), (0, 5), textcoords="offset points", fontsize=6,
+                           ha="center", color="white")  # fmt: skip
+        here = map_.plane.at(np.array([reading.coefficients]))[0]
+        right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
+        right.set_aspect("equal")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def html_table(exploration: Exploration, reading: Reading) -> str:
+    """The numbers of the bars as a table."""
+    columns: dict[str, Mapping[Any, float | None]] = {"you": reading.values["score"].to_dict()}
+    if reading.errors is not None:
+        columns["±"] = reading.errors["score"].to_dict()
+    for name, _, values in references(exploration):
+        columns[name] = dict(zip(exploration.rows, values, strict=True))
+    columns["your loss"] = reading.values["loss"].to_dict()
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    body = []
+    for row in exploration.rows:
+        cells = "".join(f"<td>{_cell(name, values[row])}</td>" for name, values in columns.items())
+        style = ' style="font-weight:bold"' if row == MEAN else ""
+        body.append(f'<tr{style}><th scope="row">{row}</th>{cells}</tr>')
+    kind = "measured" if reading.measured else "interpolated; ± is the cross-validated error"
+    return (
+        f'<table class="spkit-numbers"><caption>Scores in points ({kind})</caption>'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+def _cell(column: str, value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.3f}" if column == "your loss" else f"{value:.1f}"
+
+
+def _layout(height: int) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 50, "r": 10, "t": 30, "b": 40},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": INK, "size": 12},
+        "template": "none",
+    }
+
+
+def _marks(symbol: str, colour: str, size: int) -> dict[str, Any]:
+    return {"marker": {"symbol": symbol, "color": colour, "size": size, "line": {"width": 1.5, "color": "white"}}}
+
+
+def _named(symbol: str, colour: str) -> dict[str, Any]:
+    return {**_marks(symbol, colour, 9), "textposition": "top center", "textfont": {"size": 11, "color": "white"}}

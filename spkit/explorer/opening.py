@@ -1,0 +1,175 @@
+"""Opening the explorer: on vectors and tasks, or on what a study left."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError
+from spkit.explorer.exploration import Exploration
+from spkit.position_result import PositionResult
+from spkit.tasks import Task
+from spkit.vectors import TaskVectors
+
+_SEARCHES = {"self_position": "Self Positioning", "self_position:module": "by module (mean)"}
+
+if TYPE_CHECKING:
+    from spkit.explorer.view import Explorer
+
+
+def explore(
+    vectors: TaskVectors | str | Path,
+    tasks: Mapping[str, Task] | Sequence[Task],
+    *,
+    result: PositionResult | None = None,
+    found: Mapping[str, Sequence[float]] | None = None,
+    way: Float[np.ndarray, "S N"] | None = None,
+    joint: SentenceTransformer | str | Path | None = None,
+    verdict: str = "",
+    folder: str | Path | None = None,
+    points: int | None = None,
+    examples: int = 48,
+    max_tokens: int = 32,
+    seed: int = 0,
+    progress: bool = True,
+) -> "Explorer":
+    """A widget with a slider for each task vector, that says what a position is worth while you move.
+
+    First some positions are measured on a few short examples of each task's dev split (a minute for a small encoder on
+    two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured positions and
+    labelled so, with their cross-validated error; at rest the position itself is measured, and joins the points.
+
+    Args:
+        vectors: the task vectors, or the folder they were saved to.
+        tasks: what positions are judged on.
+        result: a search's result: its position is marked and its way drawn on the map.
+        found: other positions to mark, by name, one coefficient a vector.
+        way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
+        joint: a jointly trained model to compare with, or its folder.
+        verdict: what a study found, in words.
+        folder: where measured points are kept; None forgets them.
+        points: positions measured first; None is 24 for each vector and the length.
+        examples: of each task, at most.
+        max_tokens: at which texts are cut.
+        seed: of the examples and the positions.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The widget, which a notebook shows; `place`, `reading`, `go`, `save`, `code` and `close` are for programs.
+
+    Raises:
+        SpkitError: no tasks, tasks without enough dev examples, a folder with points of other vectors or examples.
+
+    References:
+        arXiv 2410.15035: the space between the models, and the searched position in it.
+    """
+    from spkit.explorer.view import Explorer
+    from spkit.models import load_model
+
+    source = "runs/vectors"
+    if not isinstance(vectors, TaskVectors):
+        source, vectors = str(vectors), TaskVectors.load(vectors)
+    marked = dict(found or {})
+    if result is not None:
+        if result.vectors.names != vectors.names:
+            raise SpkitError(
+                "`result` must be of a search over the same task vectors.",
+                f"Found {result.vectors.names} and {vectors.names}.",
+                "Pass `result.vectors`.",
+            )
+        marked = {"found": result.rows.mean(0).tolist(), **marked}
+        if way is None:
+            way = result.history[[f"coefficient:{name}" for name in vectors.names]].to_numpy(dtype=float)
+    exploration = Exploration(
+        vectors,
+        tasks,
+        found=marked,
+        joint=None if joint is None else load_model(joint),
+        folder=folder,
+        points=points,
+        examples=examples,
+        max_tokens=max_tokens,
+        seed=seed,
+        progress=progress,
+    )
+    return Explorer(exploration, way, verdict, next(iter(marked), "average"), source)
+
+
+def explore_study(
+    run: str | Path, tasks: Mapping[str, Task] | Sequence[Task] | str | Path = "bundled", seed: int = 0, **options: Any
+) -> "Explorer":
+    """The explorer on a finished study: its vectors, joint model, search, verdict.
+
+    Args:
+        run: the study's folder, such as `runs/demo`.
+        tasks: the study's tasks, or the task file they came from; only those with a vector are looked at.
+        seed: which of the study's seeds.
+        options: of `explore`.
+
+    Returns:
+        The widget. Measured points are kept in the study's folder.
+
+    Raises:
+        SpkitError: the study has not made its vectors yet.
+    """
+    from spkit.tasks import load_tasks
+
+    root = Path(run) / f"seed{seed}"
+    folder = root / "vectors" / "vectors"
+    if not folder.is_dir():
+        raise SpkitError(
+            "A study can be explored once it has made its task vectors.",
+            f"Found none in {folder}.",
+            "Run `spkit study`, or `make demo`, first.",
+        )
+    vectors = TaskVectors.load(folder)
+    if isinstance(tasks, str | Path):
+        tasks = load_tasks(tasks, list(vectors.names) if tasks == "bundled" else None)
+    joint = root / "train" / "joint" / "model"
+    settings: dict[str, Any] = {
+        "found": _found(Path(run), seed, vectors.names),
+        "way": _way(Path(run), seed, vectors.names),
+        "joint": joint if joint.is_dir() else None,
+        "verdict": _verdict(Path(run)),
+        "folder": root / "explore",
+        "seed": seed,
+    }
+    return explore(folder, tasks, **{**settings, **options})
+
+
+def _found(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
+    """Positions that the study's searches found; the mean over the modules of a search by module."""
+    path = run / "coefficients.csv"
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path)
+    found = {}
+    for method, label in _SEARCHES.items():
+        chosen = table[(table["method"] == method) & (table["seed"] == seed)]
+        means = chosen.groupby("task")["coefficient"].mean()
+        if set(names) <= set(means.index):
+            found[label] = [float(means[name]) for name in names]
+    return found
+
+
+def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"] | None:
+    """The way of the search with one coefficient a task."""
+    path = run / "history.csv"
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path)
+    chosen = table[(table["method"] == "self_position") & (table["seed"] == seed)]
+    if chosen.empty or not set(names) <= set(chosen["task"]):
+        return None
+    return chosen.pivot_table(index="step", columns="task", values="coefficient")[list(names)].to_numpy()
+
+
+def _verdict(run: Path) -> str:
+    path = run / "summary.md"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    found = [line for line in lines if "**Verdict.**" in line]
+    return found[0].partition("**Verdict.**")[2].strip() if found else ""

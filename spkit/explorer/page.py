@@ -1,0 +1,74 @@
+"""The explorer as a page of its own, served by voila: for people who want sliders and no notebook."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spkit.errors import SpkitError
+
+
+def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook of one cell that opens the explorer.
+
+    Args:
+        call: a public name of spkit, `"explore"` or `"explore_study"`.
+        arguments: of the call, in JSON's types.
+
+    Returns:
+        The notebook, in Jupyter's format 4.
+
+    Example:
+        >>> page_notebook("explore_study", {"run": "runs/demo"})["cells"][0]["source"].splitlines()[-1]
+        "spkit.explore_study(**{'run': 'runs/demo'})"
+    """
+    code = f"import spkit\n\nspkit.{call}(**{dict(arguments)!r})"
+    if call == "explore":  # its tasks are a file here, and objects there
+        code = (
+            f"import spkit\n\narguments = {dict(arguments)!r}\n"
+            'tasks = spkit.load_tasks(arguments.pop("tasks"))\nspkit.explore(tasks=tasks, **arguments)'
+        )
+    cell = {
+        "cell_type": "code",
+        "id": "explorer",
+        "metadata": {},
+        "source": code,
+        "outputs": [],
+        "execution_count": None,
+    }
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> None:
+    """Serve the page until it is stopped (Ctrl-C).
+
+    Args:
+        call: see `page_notebook`.
+        arguments: see `page_notebook`; paths must be absolute.
+        port: of the page on this machine.
+        browser: whether to open it in the browser.
+
+    Raises:
+        SpkitError: voila is not installed, or ends with an error.
+    """
+    if find_spec("voila") is None:
+        raise SpkitError("The page needs voila.", "Found none installed.", 'Run `pip install "spkit[lab]"`.')
+    with tempfile.TemporaryDirectory(prefix="spkit-page-") as folder:
+        path = Path(folder) / "explorer.ipynb"
+        path.write_text(json.dumps(page_notebook(call, arguments)), encoding="utf-8")
+        # Errors are shown on the page: an empty one would help nobody.
+        command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--show_tracebacks=True"]
+        command += [] if browser else ["--no-browser"]
+        try:
+            done = subprocess.run(command, check=False)
+        except KeyboardInterrupt:
+            return
+    if done.returncode:
+        raise SpkitError(
+            "The page must be served.", f"voila ended with status {done.returncode}.", "See its lines above."
+        )

@@ -1,0 +1,139 @@
+"""Measured positions: kept in a file as they come, so that a measurement is made once."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from scipy.stats import qmc
+
+from spkit.errors import SpkitError
+from spkit.paths import Path as SpanPath
+
+#: Ranges that sliders have, and in which points are spread: the length λ, and free coefficients.
+LENGTHS = (0.0, 1.5)
+FREE = (-0.5, 1.5)
+
+
+class Points:
+    """Positions with what was measured there, by coefficients; looked up, never measured twice.
+
+    Args:
+        path: a file to keep them in, a line each; None keeps them in memory only.
+        about: what the measurements depend on beside the position. A file of something else is refused.
+
+    Raises:
+        SpkitError: the file belongs to other vectors or examples, or holds something else.
+    """
+
+    def __init__(self, path: str | Path | None, about: Mapping[str, Any]) -> None:
+        self._path = None if path is None else Path(path)
+        self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
+        header = json.loads(json.dumps(dict(about)))
+        if self._path is None:
+            return
+        lines: list[Any] = []
+        if self._path.is_file() and self._path.stat().st_size:
+            lines = _read(self._path, header)
+        for line in lines:
+            self._measured[_key(line["coefficients"])] = pd.DataFrame.from_dict(line["measured"], orient="index")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._path.with_name(f".{self._path.name}.unfinished")
+        # Written anew without a last line that was cut off.
+        unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in [header, *lines]), encoding="utf-8")
+        unfinished.replace(self._path)
+
+    def __len__(self) -> int:
+        return len(self._measured)
+
+    def find(self, coefficients: Iterable[float]) -> pd.DataFrame | None:
+        """What was measured at a position; None where nothing was."""
+        return self._measured.get(_key(coefficients))
+
+    def add(self, coefficients: Iterable[float], measured: pd.DataFrame) -> None:
+        """Keep a measurement."""
+        key = _key(coefficients)
+        if key in self._measured:
+            return
+        self._measured[key] = measured
+        if self._path is not None:
+            line = {"coefficients": list(key), "measured": measured.to_dict(orient="index")}
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(line)}\n")
+
+    def fill(self, positions: Float[np.ndarray, "m N"], measure: Callable[[list[float]], pd.DataFrame]) -> None:
+        """Measure where nothing was measured yet."""
+        for position in positions:
+            if self.find(position) is None:
+                self.add(position, measure([float(value) for value in position]))
+
+    def coefficients(self) -> Float[np.ndarray, "n N"]:
+        """All positions, in the order in which they were measured."""
+        return np.array(list(self._measured))
+
+    def values(self) -> Float[np.ndarray, "n T 2"]:
+        """What was measured there: score and loss of each task."""
+        return np.array([table[["score", "loss"]].to_numpy() for table in self._measured.values()])
+
+
+def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
+    """Sliders move in hundredths; what differs less than a millionth is one position."""
+    return tuple(round(float(value), 6) + 0.0 for value in coefficients)
+
+
+def _read(path: Path, header: Mapping[str, Any]) -> list[Any]:
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    try:
+        found, *rows = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise SpkitError(
+            "A file of measured points must hold a line of JSON each.", f"Found {path}, which does not.",
+            "Pass another folder, or remove the file.",
+        ) from error  # fmt: skip
+    different = sorted(key for key in {*header, *found} if header.get(key) != found.get(key))
+    if different:
+        raise SpkitError(
+            "Measured points can only be used with the vectors and examples they were measured with.",
+            f"Found {path}, measured with other {', '.join(different)}.",
+            "Pass another folder.",
+        )
+    return rows
+
+
+def spread(
+    count: int, gram: Float[torch.Tensor, "N N"], path: SpanPath | None, seed: int = 0
+) -> Float[np.ndarray, "m N"]:
+    """Positions spread over what sliders reach, by a Sobol sequence: half on the path, half in the free coefficients.
+
+    A grid of ten values dies at four vectors and a length; a Sobol sequence covers any number of dimensions evenly.
+
+    Args:
+        count: how many positions.
+        gram: of the task vectors.
+        path: what weights and a length become coefficients by; None gives free coefficients only.
+        seed: of the sequence's scrambling.
+
+    Returns:
+        Coefficients.
+    """
+    n = len(gram)
+    number = int(np.ceil(np.log2(max(count, 2))))
+    sequence = qmc.Sobol(n + 1, rng=seed).random_base2(number)[:count]
+    free = FREE[0] + (FREE[1] - FREE[0]) * sequence[:, :n]
+    if path is None:
+        return free
+    # Exponential variables over their sum are uniform on the simplex.
+    weights = -np.log(np.clip(sequence[:, :n], 1e-6, 1 - 1e-6))
+    lengths = LENGTHS[0] + (LENGTHS[1] - LENGTHS[0]) * np.clip(sequence[:, n], 1e-3, 1.0)
+    found = []
+    for place, (weight, length) in enumerate(zip(weights, lengths, strict=True)):
+        if place % 2:
+            found.append(free[place])
+            continue
+        phi = torch.tensor([*np.log(weight / weight.mean()), np.log(length)], dtype=torch.float64)
+        found.append(path.coefficients(phi, gram).numpy())
+    return np.array(found)

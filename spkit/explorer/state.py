@@ -1,0 +1,118 @@
+"""Where the sliders stand, and what position that is: plain values, no widgets, no models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from spkit.errors import SpkitError
+from spkit.explorer.points import FREE, LENGTHS
+from spkit.paths import SlerpPath
+
+Mode = Literal["path", "free"]
+
+#: A weight of zero leaves a vector out; the path needs positive ones, and only their ratios matter.
+_LEAST_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the sliders stand.
+
+    Attributes:
+        mode: `"path"`: the paper's SLERP path with weights a_i and a length λ; `"free"`: the coefficients c_i.
+        values: a_i from 0 to 1, or c_i, in the order of the vectors.
+        length: λ; without effect in free mode.
+    """
+
+    mode: Mode
+    values: tuple[float, ...]
+    length: float = 1.0
+
+    def with_value(self, number: int, value: float) -> "Place":
+        """The place with one slider moved."""
+        values = tuple(value if place == number else old for place, old in enumerate(self.values))
+        return replace(self, values=values)
+
+
+class Space:
+    """Turns places into coefficients and back, with nothing but the Gram matrix.
+
+    Args:
+        names: of the task vectors.
+        gram: their inner products.
+
+    Attributes:
+        names: of the task vectors.
+        gram: their inner products.
+        path: the paper's path, or None where it has no answer (a zero vector, two in opposite directions).
+        why_no_path: in words, where there is none.
+    """
+
+    def __init__(self, names: Sequence[str], gram: Float[torch.Tensor, "N N"]) -> None:
+        self.names, self.gram = tuple(names), gram
+        self.path: SlerpPath | None = SlerpPath()
+        self.why_no_path = ""
+        try:
+            self.path.coefficients(torch.zeros(len(names) + 1, dtype=torch.float64), gram)
+        except SpkitError as error:
+            self.path, self.why_no_path = None, str(error)
+
+    def coefficients(self, place: Place) -> list[float]:
+        """The position θ0 + V·c of a place."""
+        if place.mode == "free":
+            return list(place.values)
+        if place.length == 0:
+            return [0.0] * len(self.names)
+        assert self.path is not None
+        weights = torch.tensor(place.values, dtype=torch.float64).clamp(min=_LEAST_WEIGHT)
+        length = torch.tensor([place.length], dtype=torch.float64)
+        found = self.path.coefficients(torch.cat([weights / weights.mean(), length]).log(), self.gram)
+        return [0.0 if abs(value) < 1e-5 else value for value in found.tolist()]
+
+    def place(self, coefficients: Sequence[float], mode: Mode) -> Place:
+        """The place of a position, rounded to what sliders show; in free mode where the path does not reach it."""
+        if mode == "path" and self.path is not None and min(coefficients) >= 0:
+            if not any(coefficients):
+                return Place("path", (1.0,) * len(self.names), 0.0)
+            phi = self.path.start(torch.tensor(coefficients, dtype=torch.float64), self.gram)
+            weights = (phi[:-1] - phi[:-1].max()).exp()
+            found = Place("path", tuple(round(value, 2) for value in weights.tolist()), round(float(phi[-1].exp()), 2))
+            reached = np.abs(np.subtract(self.coefficients(found), coefficients)).max() < 0.05
+            if reached and LENGTHS[0] <= found.length <= LENGTHS[1]:
+                return found
+        return Place("free", tuple(round(value, 2) for value in coefficients))
+
+    def presets(self, found: Mapping[str, Sequence[float]] | None = None) -> dict[str, list[float]]:
+        """Positions worth a visit, by name: base, each expert, average, the middle of SLERP, and those found."""
+        count = len(self.names)
+        presets = {"base": [0.0] * count}
+        for number, name in enumerate(self.names):
+            presets[f"expert: {name}"] = [float(number == other) for other in range(count)]
+        if count > 1:
+            presets["average"] = [1 / count] * count
+            if self.path is not None:
+                presets["SLERP middle"] = self.coefficients(Place("path", (1.0,) * count, 1.0))
+        return presets | {name: list(values) for name, values in (found or {}).items()}
+
+    def reachable(self, place: Place) -> bool:
+        """Whether every slider can stand there."""
+        low, high = (0.0, 1.0) if place.mode == "path" else FREE
+        return all(low <= value <= high for value in place.values) and LENGTHS[0] <= place.length <= LENGTHS[1]
+
+
+def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str = "runs/vectors") -> str:
+    """Lines that rebuild a position.
+
+    Example:
+        >>> print(as_code(["faq", "sts"], [0.5, 0.7071], "runs/vectors"))
+        import spkit
+        <BLANKLINE>
+        vectors = spkit.TaskVectors.load("runs/vectors")
+        model = vectors.at({"faq": 0.5, "sts": 0.7071})
+    """
+    values = ", ".join(f'"{name}": {round(value, 6)}' for name, value in zip(names, coefficients, strict=True))
+    return f'import spkit\n\nvectors = spkit.TaskVectors.load("{vectors}")\nmodel = vectors.at({{{values}}})'

@@ -1,0 +1,320 @@
+"""The explorer in a notebook: sliders on the left, what they do on the right. A thin skin over `Exploration`."""
+
+import base64
+from collections.abc import Callable, Sequence
+from html import escape
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError
+from spkit.explorer.charts import Map, bars, html_table, still
+from spkit.explorer.exploration import Exploration, Reading
+from spkit.explorer.points import FREE, LENGTHS
+from spkit.explorer.state import Place, as_code
+from spkit.recipe import position_recipe, save_with_recipe
+
+_MODES = {"path: weights and length": "path", "free coefficients": "free"}
+_STYLE = """<style>
+.spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.spkit-numbers caption { text-align: left; padding-bottom: 2px; }
+.spkit-numbers th, .spkit-numbers td { padding: 1px 8px; text-align: right; }
+.spkit-numbers th[scope=row] { text-align: left; font-weight: inherit; }
+.spkit-explorer, .spkit-explorer table { color: var(--jp-ui-font-color1, inherit); line-height: 1.35; }
+</style>"""
+
+
+class Explorer(widgets.VBox):
+    """Sliders over the space between models.
+
+    Args:
+        exploration: what is known, and what measures more.
+        search: coefficients of a search, step after step, drawn on the map.
+        verdict: what a study found, in words.
+        start: name of the preset to begin at.
+        source: the folder that `copy as code` loads the vectors from.
+    """
+
+    def __init__(
+        self,
+        exploration: Exploration,
+        search: Float[np.ndarray, "S N"] | None = None,
+        verdict: str = "",
+        start: str = "average",
+        source: str = "runs/vectors",
+    ) -> None:
+        self.exploration = exploration
+        self._source = source
+        self._quiet = False
+        self._start = start if start in exploration.presets else next(reversed(exploration.presets))
+        mode = "path" if exploration.space.path is not None else "free"
+        self._place = exploration.space.place(exploration.presets[self._start], mode)
+        self._reading = exploration.read(exploration.presets[self._start])
+        self._bars, self._map = bars(exploration), Map(exploration, search)
+        self._build(verdict)
+        exploration.listen(self._measured, self._failed)
+        super().__init__(self._layout())
+        self.add_class("spkit-explorer")
+        self.go(self._start)
+
+    # What a program may read and do.
+
+    @property
+    def place(self) -> Place:
+        """Where the sliders stand."""
+        return self._place
+
+    @property
+    def reading(self) -> Reading:
+        """What is shown."""
+        return self._reading
+
+    def go(self, preset: str) -> None:
+        """Go to a position of a name: `base`, `expert: NAME`, `average`, `SLERP middle`, or one that was found.
+
+        Sliders show it to two digits; the position is the exact one.
+        """
+        with self.exploration.lock:
+            coefficients = self.exploration.presets[preset]
+            self._place = self.exploration.space.place(coefficients, self._place.mode)
+            self._show_place()
+            self._moved(coefficients)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model of the position as a sentence-transformers folder, with its recipe.
+
+        Raises:
+            SpkitError: the folder exists and holds something else.
+        """
+        rows = self.exploration.vectors.coefficients(list(self._reading.coefficients))
+        settings = {"mode": self._place.mode, "values": list(self._place.values), "length": self._place.length}
+        recipe = position_recipe(self.exploration.vectors, rows, "explore", settings)
+        save_with_recipe(self.model(), Path(folder), recipe, {})
+
+    def model(self) -> SentenceTransformer:
+        """The model of the position."""
+        return self.exploration.vectors.at(list(self._reading.coefficients))
+
+    def code(self) -> str:
+        """Lines that rebuild the position."""
+        return as_code(self.exploration.vectors.names, self._reading.coefficients, self._source)
+
+    def close(self) -> None:
+        """End the measuring thread and remove the widgets."""
+        self.exploration.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **given: Any) -> Any:
+        """The widget, and a still picture of it beside it for readers without a kernel."""
+        bundle = super()._repr_mimebundle_(**given)
+        data, more = bundle if isinstance(bundle, tuple) else (bundle, {})
+        with self.exploration.lock:
+            picture = still(self.exploration, self._reading, self._map, self._quantity.value)
+        return {**(data or {}), "image/png": base64.b64encode(picture).decode()}, more
+
+    # Building.
+
+    def _build(self, verdict: str) -> None:
+        space = self.exploration.space
+        modes = list(_MODES) if space.path is not None else ["free coefficients"]
+        self._mode = widgets.ToggleButtons(options=modes, tooltips=["what the paper searches", "each on its own"])
+        self._sliders, self._boxes, rows = [], [], []
+        for name in space.names:
+            slider, box = _slider_and_box(name, f"weight of {name}", 0.0, 1.0)
+            self._sliders.append(slider)
+            self._boxes.append(box)
+            rows.append(widgets.HBox([slider, box]))
+        self._length, box = _slider_and_box("length λ", "length of the step from the base", *LENGTHS)
+        self._length_row = widgets.HBox([self._length, box])
+        self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
+        self._status, self._table = widgets.HTML(), widgets.HTML()
+        self._quantity: Any = widgets.Dropdown(
+            options=[("mean loss", "loss"), ("mean score", "score")], description="contours", layout={"width": "190px"}
+        )
+        pairs = [(f"{a}, {b}", (i, j)) for (i, a), (j, b) in combinations(enumerate(space.names), 2)]
+        self._pair: Any = widgets.Dropdown(
+            options=pairs or [(space.names[0], (0, 0))], description="plane of", layout={"width": "270px"}
+        )
+        self._reset = _button("reset", "go back to where you began")
+        self._copy = _button("copy as code", "show the lines that rebuild this position")
+        self._save = _button("save model", "write the folder that sentence-transformers loads")
+        self._folder = widgets.Text(value="runs/explored", description="folder", layout={"width": "230px"})
+        self._code = widgets.Textarea(disabled=True, layout={"width": "98%", "height": "92px", "display": "none"})
+        self._notice = widgets.HTML()
+        self._verdict = widgets.HTML(f"<b>The study's verdict.</b> {escape(verdict)}" if verdict else "")
+        self._rows = rows
+        self._connect()
+
+    def _connect(self) -> None:
+        for number, slider in enumerate(self._sliders):
+            slider.observe(self._slid(number), names="value")
+        self._length.observe(self._lengthened, names="value")
+        self._mode.observe(self._mode_changed, names="value")
+        self._quantity.observe(self._map_changed, names="value")
+        self._pair.observe(self._map_changed, names="value")
+        for name, button in self._presets.items():
+            button.on_click(self._goes_to(name))
+        self._reset.on_click(lambda _: self.go(self._start))
+        self._copy.on_click(self._copied)
+        self._save.on_click(self._saved)
+
+    def _layout(self) -> list[widgets.Widget]:
+        names = self.exploration.space.why_no_path
+        note = widgets.HTML(f"<small>{escape(names)}</small>" if names else "")
+        wrap = widgets.Layout(flex_flow="row wrap", width="430px")
+        left = widgets.VBox(
+            [
+                widgets.HTML(_STYLE),
+                self._mode,
+                note,
+                *self._rows,
+                self._length_row,
+                widgets.Box(list(self._presets.values()), layout=wrap),
+                self._status,
+                self._table,
+            ],
+            layout={"width": "450px", "flex": "0 0 auto"},
+        )
+        right = widgets.VBox(
+            [self._bars, widgets.HBox([self._pair, self._quantity]), self._map.figure],
+            layout={"flex": "1 1 auto", "min_width": "480px"},
+        )
+        buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])
+        return [widgets.HBox([left, right]), buttons, self._code, self._notice, self._verdict]
+
+    # What happens when something moves. Callbacks of sliders come on threads of their own: each takes the lock.
+
+    def _slid(self, number: int) -> Callable[[Any], None]:
+        def slid(change: Any) -> None:
+            with self.exploration.lock:
+                if not self._quiet:
+                    self._place = self._place.with_value(number, float(change["new"]))
+                    self._moved()
+
+        return slid
+
+    def _lengthened(self, change: Any) -> None:
+        with self.exploration.lock:
+            if not self._quiet:
+                self._place = Place(self._place.mode, self._place.values, float(change["new"]))
+                self._moved()
+
+    def _mode_changed(self, change: Any) -> None:
+        with self.exploration.lock:
+            if not self._quiet:
+                wanted = _MODES[change["new"]]
+                self._place = self.exploration.space.place(self._reading.coefficients, wanted)  # pyright: ignore[reportArgumentType]
+                if self._place.mode != wanted:
+                    self._say("The path does not reach this position: it takes weights above zero.")
+                self._show_place()
+                self._moved(self._reading.coefficients)
+
+    def _map_changed(self, _change: Any) -> None:
+        with self.exploration.lock:
+            self._map.choose(*self._pair.value)
+            self._map.show(self._reading.coefficients, self._quantity.value)
+
+    def _goes_to(self, name: str) -> Callable[[Any], None]:
+        return lambda _button: self.go(name)
+
+    def _moved(self, coefficients: Sequence[float] | None = None) -> None:
+        """Show what is known of the new position at once, and ask for a measurement."""
+        if coefficients is None:
+            coefficients = self.exploration.space.coefficients(self._place)
+        self._show(self.exploration.read(coefficients))
+        self.exploration.ask(coefficients)
+
+    def _measured(self, reading: Reading, newest: bool) -> None:
+        with self.exploration.lock:
+            # Never a number of another position: the sliders may have moved on in the meantime.
+            if newest and list(reading.coefficients) == list(self._reading.coefficients):
+                self._show(reading)
+
+    def _failed(self, error: Exception) -> None:
+        with self.exploration.lock:
+            self._say(f"This position could not be measured: {error}")
+
+    # Showing.
+
+    def _show(self, reading: Reading) -> None:
+        self._reading = reading
+        mean = reading.values["score"].iloc[-1]
+        if reading.measured:
+            label = f"<b>measured</b>: mean score {mean:.1f}"
+        else:
+            assert reading.errors is not None
+            label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}; measuring …"
+        numbers = ", ".join(
+            f"{name} {value:.2f}"
+            for name, value in zip(self.exploration.vectors.names, reading.coefficients, strict=True)
+        )
+        about = f"coefficients: {numbers}. {self.exploration.num_points} positions measured."
+        self._status.value = f'<div role="status" aria-live="polite">{label}<br><small>{about}</small></div>'
+        self._table.value = html_table(self.exploration, reading)
+        with self._bars.batch_update():
+            self._bars.data[0].y = [float(value) for value in reading.values["score"]]
+            self._bars.data[0].opacity = 0.9 if reading.measured else 0.5
+        self._map.show(reading.coefficients, self._quantity.value)
+        if self._code.layout.display != "none":
+            self._code.value = self.code()
+
+    def _show_place(self) -> None:
+        """Put the sliders where the place is, without taking that for a move."""
+        self._quiet = True
+        try:
+            free = self._place.mode == "free"
+            self._mode.value = next(text for text, mode in _MODES.items() if mode == self._place.mode)
+            self._length_row.layout.display = "none" if free else ""
+            low, high = FREE if free else (0.0, 1.0)
+            for slider, box, value in zip(self._sliders, self._boxes, self._place.values, strict=True):
+                for widget in (slider, box):
+                    _set_range(widget, min(low, value), max(high, value))
+                    widget.value = value
+            self._length.value = min(max(self._place.length, LENGTHS[0]), LENGTHS[1])
+        finally:
+            self._quiet = False
+
+    def _say(self, text: str) -> None:
+        self._notice.value = f'<div role="status">{escape(text)}</div>'
+
+    def _copied(self, _button: Any) -> None:
+        with self.exploration.lock:
+            shown = self._code.layout.display != "none"
+            self._code.layout.display = "none" if shown else ""
+            self._code.value = self.code()
+
+    def _saved(self, _button: Any) -> None:
+        with self.exploration.lock:
+            try:
+                self.save(self._folder.value)
+                self._say(f'Saved. Load it with SentenceTransformer("{self._folder.value}").')
+            except (SpkitError, OSError) as error:
+                self._say(f"Not saved. {error}")
+
+
+def _slider_and_box(name: str, tooltip: str, low: float, high: float) -> tuple[Any, Any]:
+    """A slider for the mouse and a box for the keyboard and for screen readers, linked in the browser."""
+    common: dict[str, Any] = {"min": low, "max": high, "step": 0.01, "tooltip": tooltip}
+    slider = widgets.FloatSlider(
+        description=name, readout=False, continuous_update=True, layout={"width": "330px"}, **common
+    )
+    box = widgets.BoundedFloatText(layout={"width": "80px"}, **common)
+    # Only in the browser: through the kernel an older value could overtake a newer one and pull the slider back.
+    widgets.jslink((slider, "value"), (box, "value"))
+    return slider, box
+
+
+def _set_range(widget: Any, low: float, high: float) -> None:
+    """Widen first, then narrow: a range that excludes the value would move it."""
+    widget.min, widget.max = min(widget.min, low), max(widget.max, high)
+    widget.value = min(max(widget.value, low), high)
+    widget.min, widget.max = low, high
+
+
+def _button(name: str, tooltip: str) -> Any:
+    return widgets.Button(description=name, tooltip=tooltip, layout={"width": "auto"})

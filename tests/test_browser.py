@@ -1,0 +1,209 @@
+"""The explorer in a real browser: JupyterLab with and without comms on subshells, and the page of its own."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+pytestmark = pytest.mark.slow
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
+if not CHROMIUM:
+    pytest.skip("no chromium on this machine", allow_module_level=True)
+
+SECONDS = 120
+CODE = """
+import spkit
+
+tasks = spkit.load_tasks("{home}/tasks.toml", folder="{home}/data")
+explorer = spkit.explore_study("{home}/run", tasks, seed=3, points=8, examples=16)
+explorer
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def served(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """A server that runs while the block does; its log is told where it does not answer."""
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
+        try:
+            until = time.monotonic() + SECONDS
+            while time.monotonic() < until and process.poll() is None:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                    break
+                except OSError:
+                    time.sleep(0.3)
+            else:
+                pytest.fail(f"no answer from port {port}: {log.read_text()[-2000:]}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(1000 * SECONDS)
+    yield context.new_page()
+    context.close()
+
+
+def notebook(folder: Path, home: Path) -> Path:
+    cell = {"cell_type": "code", "id": "one", "metadata": {}, "source": CODE.format(home=home), "outputs": []}
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    content = {
+        "cells": [{**cell, "execution_count": None}],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path = folder / "explorer.ipynb"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def status(page) -> str:
+    return page.locator(".spkit-explorer [role=status]").first.inner_text()
+
+
+def wait_for_status(page, pattern: str) -> str:
+    found = page.locator(".spkit-explorer [role=status]").first
+    playwright.expect(found).to_contain_text(re.compile(pattern), timeout=1000 * SECONDS)
+    return found.inner_text()
+
+
+def scores(page) -> list[str]:
+    """The column of where you are."""
+    return page.locator(".spkit-numbers tbody tr td:nth-of-type(1)").all_inner_texts()
+
+
+def drag_first_slider(page) -> list[str]:
+    """Drag with the mouse; what the status line said meanwhile."""
+    handle = page.locator(".spkit-explorer .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const root = document.querySelector('.spkit-explorer');
+            new MutationObserver(() => {
+                const line = root.querySelector('[role=status]');
+                if (line) window.said.push(line.innerText);
+            }).observe(root, {subtree: true, childList: true, characterData: true});
+        }"""
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 9):
+        page.mouse.move(x - 12 * step, y)
+        time.sleep(0.05)
+    page.mouse.up()
+    return page.evaluate("() => window.said")
+
+
+def exercise(page, target: Path, shot: Path) -> None:
+    """Mouse, keyboard, saving: the same in JupyterLab and on the page."""
+    wait_for_status(page, "measured:")
+    before, first = scores(page), status(page)
+    drag_first_slider(page)
+    dragged = wait_for_status(page, "measured:(?s:.*)")
+    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(first)
+    dragged = wait_for_status(page, "measured:")
+    said = page.evaluate("() => window.said")
+    assert any(line.startswith("interpolated") for line in said), said
+    assert said[-1].startswith("measured"), said[-3:]
+    assert scores(page) != before
+    assert dragged != first
+
+    box = page.locator(".spkit-explorer input[type=number]").nth(1)
+    box.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.9")
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
+    wait_for_status(page, "measured:")
+
+    folder = page.locator(".spkit-explorer input[type=text]").last
+    folder.fill(str(target))
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="save model").click()
+    playwright.expect(page.get_by_text("Saved. Load it")).to_be_visible()
+    assert SentenceTransformer(str(target)).encode("a red apple").shape == (32,)
+    page.screenshot(path=str(shot))
+
+
+@pytest.mark.parametrize("comms", ["perCommTarget", "disabled"])
+def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> None:
+    notebook(tmp_path, tiny_study)
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    chosen = {"@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": comms}}
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    (settings / "overrides.json").write_text(json.dumps(chosen | quiet))
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        f"--ServerApp.root_dir={tmp_path}",
+    ]
+    command += [
+        "--IdentityProvider.token=",
+        f"--LabApp.app_settings_dir={settings}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    with served(command, port, tmp_path / "log") as url:
+        page.goto(f"{url}/lab/tree/explorer.ipynb?reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        exercise(page, tmp_path / "model", Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path)) / f"lab-{comms}.png")
+
+
+def test_the_explorer_works_as_a_page(page, tiny_study, tmp_path) -> None:
+    from spkit.explorer.page import page_notebook
+
+    port = free_port()
+    content = page_notebook("explore_study", {})
+    content["cells"][0]["source"] = CODE.format(home=tiny_study)
+    path = tmp_path / "page.ipynb"
+    path.write_text(json.dumps(content))
+    command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--no-browser", "--show_tracebacks=True"]
+    with served(command, port, tmp_path / "log") as url:
+        page.goto(url)
+        exercise(page, tmp_path / "model", Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path)) / "page.png")

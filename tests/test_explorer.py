@@ -1,0 +1,508 @@
+"""The explorer without a browser: places, points, interpolation, the measuring thread, and the widget's wiring."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, cast
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sklearn.gaussian_process import GaussianProcessRegressor
+
+import spkit
+from spkit.errors import SpkitError
+from spkit.explorer.exploration import MEAN, Exploration
+from spkit.explorer.plane import Plane
+from spkit.explorer.points import FREE, LENGTHS, Points, spread
+from spkit.explorer.quick_scores import CancelledError, QuickScores
+from spkit.explorer.state import Place, Space, as_code
+from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
+from spkit.explorer.worker import NewestWins
+from spkit.paths import SlerpPath
+from spkit.vectors import TaskVectors
+from tests.experts import noisy
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+NAMES = ("faq", "topic", "likeness")
+
+
+@pytest.fixture(scope="module")
+def vectors() -> TaskVectors:
+    base = tiny_encoder(0, WORDS)
+    experts = {name: noisy(base, seed + 1) for seed, name in enumerate(NAMES)}
+    return TaskVectors.from_models(base, experts)
+
+
+@pytest.fixture(scope="module")
+def gram(vectors):
+    return vectors.gram()
+
+
+@pytest.fixture
+def exploration(vectors):
+    made = Exploration(vectors, tiny_tasks(), points=12, examples=16, progress=False)
+    yield made
+    made.close()
+
+
+# Places
+
+
+@pytest.mark.parametrize("coefficients", [[0.3, 0.3, 0.3], [0.9, 0.2, 0.1], [0.05, 0.8, 0.4]])
+def test_a_place_on_the_path_leads_back_to_its_position(gram, coefficients) -> None:
+    space = Space(NAMES, gram)
+    place = space.place(coefficients, "path")
+    assert place.mode == "path"
+    assert np.abs(np.subtract(space.coefficients(place), coefficients)).max() < 0.05
+
+
+def test_only_ratios_of_the_weights_matter_and_the_length_scales(gram) -> None:
+    space = Space(NAMES, gram)
+    one = space.coefficients(Place("path", (0.2, 0.4, 0.1), 1.0))
+    assert space.coefficients(Place("path", (0.4, 0.8, 0.2), 1.0)) == pytest.approx(one)
+    assert space.coefficients(Place("path", (0.2, 0.4, 0.1), 0.5)) == pytest.approx([value / 2 for value in one])
+    assert space.coefficients(Place("path", (0.2, 0.4, 0.1), 0.0)) == [0.0, 0.0, 0.0]
+
+
+def test_weights_of_zero_leave_vectors_out(gram) -> None:
+    found = Space(NAMES, gram).coefficients(Place("path", (0.0, 1.0, 0.0), 1.0))
+    assert found == pytest.approx([0.0, 1.0, 0.0], abs=1e-4)
+    assert np.isfinite(Space(NAMES, gram).coefficients(Place("path", (0.0, 0.0, 0.0), 1.0))).all()
+
+
+def test_what_the_path_does_not_reach_is_free(gram) -> None:
+    assert Space(NAMES, gram).place([0.5, -0.2, 0.1], "path") == Place("free", (0.5, -0.2, 0.1))
+
+
+def test_opposite_vectors_leave_free_coefficients_only() -> None:
+    space = Space(("a", "b"), torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64))
+    assert space.path is None
+    assert "opposite" in space.why_no_path
+    assert "SLERP middle" not in space.presets()
+    assert space.place([0.5, 0.5], "path").mode == "free"
+
+
+def test_presets_are_what_they_are_called(gram) -> None:
+    presets = Space(NAMES, gram).presets({"found": [0.1, 0.2, 0.3]})
+    assert presets["base"] == [0.0, 0.0, 0.0]
+    assert presets["expert: topic"] == [0.0, 1.0, 0.0]
+    assert presets["average"] == pytest.approx([1 / 3] * 3)
+    middle = SlerpPath().fold(torch.ones(3, dtype=torch.float64), gram)
+    assert presets["SLERP middle"] == pytest.approx(middle.tolist())
+    assert presets["found"] == [0.1, 0.2, 0.3]
+
+
+def test_code_rebuilds_the_position(vectors, tmp_path) -> None:
+    vectors.save(tmp_path / "vectors")
+    scope: dict[str, object] = {}
+    exec(as_code(NAMES, [0.25, 0.5, -0.125], str(tmp_path / "vectors")), scope)
+    model = scope["model"]
+    assert isinstance(model, SentenceTransformer)
+    for mine, other in zip(model.parameters(), vectors.at([0.25, 0.5, -0.125]).parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+# The plane
+
+
+def test_the_plane_keeps_lengths_and_angles(gram) -> None:
+    plane = Plane(gram, 0, 2)
+    ends = plane.at(np.eye(3))
+    np.testing.assert_allclose(ends[[0, 2]] @ ends[[0, 2]].T, gram.numpy()[np.ix_([0, 2], [0, 2])], rtol=1e-9)
+    np.testing.assert_allclose(ends[1], 0.0, atol=1e-12)  # seen along the other vector
+    x, y, positions = plane.grid([0.2, 0.7, 0.1], size=5)
+    assert (positions[:, 1] == 0.7).all()
+    np.testing.assert_allclose(plane.at(positions), np.stack(np.meshgrid(x, y), -1).reshape(-1, 2), atol=1e-12)
+
+
+# Points and interpolation
+
+
+def test_points_fill_the_range_of_the_sliders(gram) -> None:
+    found = spread(64, gram, SlerpPath())
+    free, path = found[1::2], found[::2]
+    assert free.min() < FREE[0] + 0.1
+    assert free.max() > FREE[1] - 0.1
+    lengths = np.sqrt(np.einsum("ni,ij,nj->n", path, gram.numpy(), path)) / float(gram.diagonal().mean()) ** 0.5
+    assert (path >= 0).all()
+    assert lengths.min() < LENGTHS[0] + 0.15
+    assert lengths.max() > LENGTHS[1] - 0.3
+    np.testing.assert_array_equal(found, spread(64, gram, SlerpPath()))
+
+
+def measured(value: float) -> pd.DataFrame:
+    return pd.DataFrame({"score": [value, value + 1], "loss": [0.1, 0.2]}, index=["faq", "topic"])
+
+
+def test_points_are_measured_once_and_survive_a_broken_line(tmp_path) -> None:
+    path, calls = tmp_path / "points.jsonl", []
+
+    def measure(position: list[float]) -> pd.DataFrame:
+        calls.append(position)
+        return measured(position[0])
+
+    positions = np.array([[0.1, 0.2], [0.3, 0.4]])
+    Points(path, {"base": "x"}).fill(positions, measure)
+    with path.open("a") as file:
+        file.write('{"coefficients": [0.5')
+    again = Points(path, {"base": "x"})
+    again.fill(np.array([*positions, [0.5, 0.6]]), measure)
+    assert calls == [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+    assert again.values()[1, 1, 0] == pytest.approx(1.3)
+    assert len(Points(path, {"base": "x"})) == 3
+    with pytest.raises(SpkitError, match="other base"):
+        Points(path, {"base": "y"})
+
+
+def smooth(positions: np.ndarray) -> np.ndarray:
+    return np.stack([np.sin(2 * positions[:, 0]) + positions[:, 1] ** 2, 50 - positions.sum(1)], axis=1)
+
+
+def test_interpolation_meets_a_smooth_function_and_knows_its_error() -> None:
+    random = np.random.default_rng(0)
+    positions, others = random.uniform(-0.5, 1.5, (60, 2)), random.uniform(-0.3, 1.3, (40, 2))
+    surrogate = Surrogate(positions, smooth(positions))
+    true_error = np.sqrt(((surrogate.at(others) - smooth(others)) ** 2).mean(0))
+    assert (true_error < 0.05 * smooth(others).std(0)).all()
+    noisy = smooth(positions) + random.normal(0, 0.3, (60, 2))
+    np.testing.assert_allclose(Surrogate(positions, noisy).errors(), 0.3, rtol=0.4)
+
+
+def test_the_error_is_that_of_leaving_each_point_out() -> None:
+    random = np.random.default_rng(1)
+    positions = random.uniform(0, 1, (20, 2))
+    values = smooth(positions) + random.normal(0, 0.2, (20, 2))
+    surrogate = Surrogate(positions, values)
+    kernel, kept_as_it_is = surrogate._processes[0].kernel_, cast(Any, None)
+    # The scale of the values is part of what was fitted once, so it stays that of all points.
+    mean, spread_ = values[:, 0].mean(), values[:, 0].std()
+    residuals = []
+    for number in range(20):
+        kept = np.arange(20) != number
+        process = GaussianProcessRegressor(kernel, optimizer=kept_as_it_is).fit(
+            positions[kept], (values[kept, 0] - mean) / spread_
+        )
+        residuals.append(process.predict(positions[[number]])[0] * spread_ + mean - values[number, 0])
+    assert surrogate.errors()[0] == pytest.approx(np.sqrt(np.mean(np.square(residuals))), rel=1e-6)
+
+
+def test_scales_are_kept(tmp_path) -> None:
+    positions = np.random.default_rng(2).uniform(0, 1, (16, 2))
+    surrogate, path = Surrogate(positions, smooth(positions)), tmp_path / "surrogate.json"
+    save_scales(path, surrogate, 16)
+    kept = load_scales(path, 16)
+    np.testing.assert_allclose(Surrogate(positions, smooth(positions), kept).at(positions), surrogate.at(positions))
+    assert load_scales(path, 17) is None
+    assert json.loads(path.read_text())["errors"] == pytest.approx(surrogate.errors().tolist())
+
+
+# Quick scores
+
+
+def test_quick_scores_are_those_of_the_model_at_the_position(vectors) -> None:
+    quick = QuickScores(vectors, tiny_tasks(), examples=16)
+    at = quick.at([0.5, 0.2, 0.1])
+    assert list(at.index) == list(NAMES)
+    pd.testing.assert_frame_equal(at, quick.of(vectors.at([0.5, 0.2, 0.1])))
+    pd.testing.assert_frame_equal(at, quick.at({"faq": 0.5, "topic": 0.2, "likeness": 0.1}))
+    assert not at.equals(quick.at([0.0, 0.0, 0.0]))
+    assert at["score"].between(-100, 100).all()
+
+
+def test_a_trained_expert_scores_better_on_its_task() -> None:
+    tasks = tiny_tasks()
+    base = tiny_encoder(0, WORDS)
+    expert = spkit.train(base, tasks["faq"], steps=60, learning_rate=1e-2, progress=False)
+    vectors = TaskVectors.from_models(base, {"faq": expert})
+    quick = QuickScores(vectors, tasks)
+    assert quick.at([1.0])["score"]["faq"] > quick.at([0.0])["score"]["faq"] + 5
+    assert quick.at([1.0])["loss"]["faq"] < quick.at([0.0])["loss"]["faq"]
+
+
+def test_a_measurement_can_be_cancelled(vectors) -> None:
+    quick, answers = QuickScores(vectors, tiny_tasks(), examples=16), iter([False, True])
+    with pytest.raises(CancelledError):
+        quick.at([0.1, 0.1, 0.1], lambda: next(answers))
+
+
+def test_too_few_examples_are_refused_by_name(vectors) -> None:
+    with pytest.raises(SpkitError, match="topic"):
+        QuickScores(vectors, {"topic": tiny_tasks()["topic"]}, examples=4)
+
+
+# The thread
+
+
+def test_the_newest_request_wins() -> None:
+    answered, gate = [], threading.Event()
+
+    def compute(asked: int, overtaken) -> int:
+        gate.wait(5.0)
+        return -asked
+
+    worker = NewestWins(compute, lambda asked, answer, newest: answered.append((asked, answer, newest)), rest=0.01)
+    worker.submit(1)
+    time.sleep(0.2)  # the first is being computed
+    for asked in (2, 3, 4):
+        worker.submit(asked)
+    gate.set()
+    assert worker.wait(5.0)
+    assert answered == [(1, -1, False), (4, -4, True)]
+    worker.close()
+
+
+def test_requests_that_follow_each_other_quickly_wait_for_a_rest() -> None:
+    computed = []
+    worker = NewestWins(lambda asked, _: computed.append(asked), lambda *_: None, rest=0.3)
+    for asked in range(10):
+        worker.submit(asked)
+        time.sleep(0.02)
+    assert worker.wait(5.0)
+    assert computed == [9]
+    worker.close()
+    assert not worker._thread.is_alive()
+
+
+def test_an_overtaken_request_that_stops_is_not_delivered_and_errors_are() -> None:
+    delivered, begun = [], threading.Event()
+
+    def compute(asked: int, overtaken) -> int:
+        if asked == 2:
+            raise ValueError("two")
+        begun.set()
+        while not overtaken():
+            time.sleep(0.01)
+        raise CancelledError
+
+    worker = NewestWins(
+        compute, lambda asked, answer, newest: delivered.append((asked, str(answer), newest)), rest=0.01
+    )
+    worker.submit(1)
+    assert begun.wait(5.0)
+    worker.submit(2)
+    assert worker.wait(5.0)
+    worker.close()
+    assert delivered == [(2, "two", True)]
+
+
+# Exploration
+
+
+def test_known_positions_are_measured_and_others_interpolated(exploration) -> None:
+    base = exploration.read([0.0, 0.0, 0.0])
+    assert base.measured
+    assert base.errors is None
+    pd.testing.assert_frame_equal(base.values.drop(MEAN), exploration.quick.at([0.0, 0.0, 0.0]))
+    assert base.values["score"][MEAN] == pytest.approx(base.values["score"].drop(MEAN).mean())
+    other = exploration.read([0.33, 0.12, 0.7])
+    assert not other.measured
+    assert (other.errors >= 0).all(axis=None)
+
+
+def test_a_measured_point_joins_the_others(exploration) -> None:
+    told, before = [], exploration.num_points
+    exploration.listen(lambda reading, newest: told.append((reading, newest)), lambda error: told.append(error))
+    guess = exploration.interpolate([0.9, 0.9, 0.9]).values
+    exploration.ask([0.9, 0.9, 0.9])
+    assert exploration.wait(30.0)
+    (reading, newest), *_ = told
+    assert newest
+    assert reading.measured
+    assert exploration.num_points == before + 1
+    assert exploration.read([0.9, 0.9, 0.9]).measured
+    after = exploration.interpolate([0.9, 0.9, 0.9]).values
+    assert (after - reading.values).abs()["loss"].max() <= (guess - reading.values).abs()["loss"].max() + 1e-9
+    exploration.ask([0.9, 0.9, 0.9])  # known: nothing is measured again
+    assert exploration.wait(30.0)
+    assert len(told) == 1
+
+
+def test_points_are_kept_between_sessions(vectors, tmp_path, monkeypatch) -> None:
+    settings = {"points": 8, "examples": 16, "folder": tmp_path, "progress": False}
+    first = Exploration(vectors, tiny_tasks(), **settings)
+    first.close()
+
+    def refuse(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(QuickScores, "at", refuse)
+    second = Exploration(vectors, tiny_tasks(), **settings)
+    second.close()
+    assert second.num_points == first.num_points
+    pd.testing.assert_frame_equal(second.errors(), first.errors())
+
+
+def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> None:
+    told = []
+    exploration.listen(lambda *given: told.append(given), lambda error: told.append(error))
+    bad = exploration.quick.at([0.0, 0.0, 0.0]) * np.nan
+    monkeypatch.setattr(exploration.quick, "at", lambda *_: bad)
+    before = exploration.num_points
+    exploration.ask([1.3, 1.3, 1.3])
+    assert exploration.wait(30.0)
+    assert exploration.num_points == before
+    assert isinstance(told[0], SpkitError)
+
+
+# The widget
+
+
+@pytest.fixture
+def explorer(vectors, tmp_path):
+    settings = {"points": 12, "examples": 16, "progress": False}
+    made = spkit.explore(
+        vectors, tiny_tasks(), found={"found": [0.4, 0.3, 0.2]}, verdict="Train <b>jointly</b>.", **settings
+    )
+    yield made
+    made.close()
+
+
+def settle(explorer) -> None:
+    assert explorer.exploration.wait(30.0)
+
+
+def test_it_opens_at_what_was_found(explorer) -> None:
+    settle(explorer)
+    assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
+    assert explorer.reading.measured
+    assert "measured" in explorer._status.value
+    assert "Train &lt;b&gt;jointly" in explorer._verdict.value
+
+
+def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> None:
+    settle(explorer)
+    gate, real = threading.Event(), explorer.exploration.quick.at
+
+    def slow(*given):
+        gate.wait(30.0)
+        return real(*given)
+
+    monkeypatch.setattr(explorer.exploration.quick, "at", slow)
+    explorer._sliders[0].value = 0.37
+    assert not explorer.reading.measured
+    assert "interpolated" in explorer._status.value
+    assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
+    gate.set()
+    settle(explorer)
+    assert explorer.reading.measured
+    assert "<b>measured" in explorer._status.value
+    assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
+
+
+def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
+    settle(explorer)
+    begun, gate, real = threading.Event(), threading.Event(), explorer.exploration.quick.at
+
+    def slow(coefficients, cancelled):
+        begun.set()
+        gate.wait(30.0)
+        return real(coefficients)
+
+    monkeypatch.setattr(explorer.exploration.quick, "at", slow)
+    explorer._sliders[0].value = 0.9
+    first = explorer.reading.coefficients
+    assert begun.wait(30.0)
+    explorer._sliders[0].value = 0.2
+    shown = []
+    explorer._status.observe(lambda change: shown.append((explorer.reading, change["new"])), names="value")
+    gate.set()
+    settle(explorer)
+    assert all(reading.coefficients != first for reading, _ in shown)
+    assert explorer.exploration.read(first).measured  # yet it feeds the interpolation
+    assert explorer.reading.measured
+    assert explorer.reading.coefficients != first
+
+
+def test_presets_modes_and_reset(explorer) -> None:
+    settle(explorer)
+    explorer._presets["expert: topic"].click()
+    assert explorer.reading.coefficients == (0.0, 1.0, 0.0)
+    assert explorer.reading.measured
+    explorer._mode.value = "free coefficients"
+    assert explorer.place == Place("free", (0.0, 1.0, 0.0))
+    assert explorer._length_row.layout.display == "none"
+    explorer._sliders[2].value = -0.25
+    assert explorer.reading.coefficients == (0.0, 1.0, -0.25)
+    explorer._mode.value = "path: weights and length"  # which has no negative weights
+    assert explorer._mode.value == "free coefficients"
+    assert "does not reach" in explorer._notice.value
+    explorer._reset.click()
+    assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
+    settle(explorer)
+
+
+def test_the_map_follows(explorer) -> None:
+    settle(explorer)
+    you = explorer._map.figure.data[3]
+    here = explorer._map.plane.at(np.array([explorer.reading.coefficients]))[0]
+    assert (you.x[0], you.y[0]) == pytest.approx(tuple(here))
+    before = np.array(explorer._map.figure.data[0].z)
+    explorer._sliders[2].value = 1.0  # another cut
+    assert not np.array_equal(before, explorer._map.figure.data[0].z)
+    explorer._pair.value = (1, 2)
+    assert explorer._map.plane.second == 2
+    explorer._quantity.value = "score"
+    x, y, positions = explorer._map.plane.grid(explorer.reading.coefficients)
+    expected = explorer.exploration.surface(positions, "score").reshape(len(y), len(x))
+    np.testing.assert_allclose(explorer._map.figure.data[0].z, expected)
+    settle(explorer)
+
+
+def test_saved_model_is_the_position(explorer, tmp_path) -> None:
+    settle(explorer)
+    explorer._folder.value = str(tmp_path / "model")
+    explorer._save.click()
+    assert "Saved" in explorer._notice.value
+    model = SentenceTransformer(str(tmp_path / "model"))
+    expected = explorer.exploration.vectors.at(list(explorer.reading.coefficients))
+    for mine, other in zip(model.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(mine, other)
+    recipe = json.loads((tmp_path / "model" / "recipe.json").read_text())
+    assert recipe["coefficients"]["model"] == {"faq": 0.4, "topic": 0.3, "likeness": 0.2}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("kept")
+    explorer._folder.value = str(tmp_path / "mine")
+    explorer._save.click()
+    assert "Not saved" in explorer._notice.value
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "kept"
+
+
+def test_every_control_has_a_name_and_the_numbers_stand_in_a_table(explorer) -> None:
+    settle(explorer)
+    for widget in (*explorer._sliders, *explorer._boxes, explorer._length):
+        assert widget.tooltip
+    assert 'role="status"' in explorer._status.value
+    table: Any = ElementTree.fromstring(explorer._table.value)
+    head = [cell.text for cell in table.findall("thead/tr/th")]
+    body = {
+        row[0].text: dict(zip(head[1:], [cell.text for cell in row[1:]], strict=True)) for row in table.find("tbody")
+    }
+    assert float(body["faq"]["you"]) == pytest.approx(explorer.reading.values["score"]["faq"], abs=0.051)
+    base = explorer.exploration.reference("base")["score"]
+    assert float(body["mean"]["base"]) == pytest.approx(base[MEAN], abs=0.051)
+
+
+def test_a_picture_stands_beside_the_widget(explorer) -> None:
+    import base64
+
+    settle(explorer)
+    data, _ = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_one_vector_is_enough(vectors) -> None:
+    explorer = spkit.explore(vectors.select(["faq"]), tiny_tasks(), points=8, examples=16, progress=False)
+    explorer._sliders[0].value = 0.5
+    assert explorer.exploration.wait(30.0)
+    explorer.close()
+
+
+def test_a_study_without_vectors_cannot_be_explored(tmp_path: Path) -> None:
+    with pytest.raises(SpkitError, match="make demo"):
+        spkit.explore_study(tmp_path)

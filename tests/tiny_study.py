@@ -1,0 +1,82 @@
+"""A study of a tiny encoder with every analysis, a handful of steps each: what tables and notebooks are tested on."""
+
+from pathlib import Path
+
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+NAMES = ["faq", "topic", "likeness", "asked"]
+PROFILE = """
+base = "base"
+tasks = "tasks.toml"
+data = "data"
+seeds = [3]
+training = {steps = 2, learning_rate = 3e-3, batch_size = 8}
+joint = {sampling = "uniform"}
+merges = {ties_density = 0.5, evaluations = 3, examples = 16}
+probe = {size = 64}
+search = {path = "slerp", steps = 2, batch_size = 8, learning_rate = 0.1}
+search_module = {path = "free", steps = 1, batch_size = 8, learning_rate = 0.1}
+conflict = {batches = 4, batch_size = 8}
+evaluation = {resamples = 20}
+
+[sequential]
+every_seed = true
+[along_training]
+every = 4
+batches = 4
+batch_size = 8
+[pairs]
+tasks = ["faq", "topic", "likeness", "asked"]
+steps = 2
+batches = 4
+batch_size = 8
+[affinity]
+batches = 2
+batch_size = 8
+[imbalance]
+batches = 4
+batch_size = 8
+[norm_ladder]
+sizes = [16, 32, 64]
+epochs = 1
+steps = 2
+[angle_ladder]
+pairs = [["faq", "likeness"]]
+ratios = [[3, 1], [1, 1]]
+total = 32
+steps = 2
+[resampling]
+pair = ["faq", "likeness"]
+ratios = [[3, 1], [1, 2]]
+steps = 4
+samplings = ["proportional", 2.0]
+surgery = ["upgrad"]
+[sweeps]
+direction = [0.0, 0.5, 1.0]
+pairs = [["faq", "topic"]]
+length = [0.0, 1.0]
+mu = [0.0, 0.1]
+probe_size = [32, 64]
+[trade_off]
+between = ["faq", "topic"]
+ratios = [0.5, 2.0]
+steps = 1
+"""
+
+
+def write_home(folder: Path) -> None:
+    """A base, four tasks as files in a folder of their own, and a profile with every analysis."""
+    (folder / "data").mkdir()
+    tiny_encoder(0, WORDS, layers=1).save(str(folder / "base"))
+    lines = []
+    tasks = tiny_tasks((48, 24, 24))
+    for name in NAMES:
+        task = tasks["faq" if name == "asked" else name]
+        lines += [f"[tasks.{name}]", f'kind = "{task.kind}"']
+        if name == "asked":  # the same pairs the other way round
+            lines.append('columns = {positive = "anchor", anchor = "positive"}')
+        for split, rows in task.splits.items():
+            rows.to_json(folder / "data" / f"{name}-{split}.jsonl")
+            lines.append(f'{split} = "{name}-{split}.jsonl"')
+    (folder / "tasks.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "all.toml").write_text(PROFILE, encoding="utf-8")
