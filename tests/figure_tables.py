@@ -9,9 +9,9 @@ import pandas as pd
 
 TASKS = ("headline", "topic", "similarity", "chat")
 METRICS = {"similarity": "cosine_spearman", "topic": "accuracy", "mean": "mean"}
-MODULES = ("embeddings", *(f"layer.{layer}.{part}" for layer in range(3) for part in ("attention", "mlp")), "pooler")
+MODULES = ("embeddings", "layer.0.attention", "layer.0.mlp", "pooler")
 MERGES = ("average", "task_arithmetic", "slerp", "ties", "task_arithmetic_tuned", "self_position")
-STEPS = (0, 64, 128, 192, 256)
+STEPS = (0, 64, 128)
 
 
 def write_analyses(

@@ -4,9 +4,10 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
     chosen = chosen_rules(only)
     output.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
+    lacks: dict[str, str] = {}
     for rule in chosen:
         lack = _missing(rule, results)
         if lack is None:
@@ -53,7 +55,9 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
             except NothingToDrawError as error:
                 lack = str(error)
         if lack is not None:
-            _refuse_or_tell(rule, lack, only)
+            _refuse(rule, lack, only)
+            lacks[rule.name] = lack
+    _tell(lacks, results)
     return written
 
 
@@ -73,6 +77,7 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
     """
     results, output = _folder(results), Path(output)
     differing = []
+    lacks: dict[str, str] = {}
     for rule in chosen_rules(only):
         with tempfile.TemporaryDirectory() as folder:
             lack = _missing(rule, results)
@@ -84,11 +89,13 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
             if lack is None:
                 reasons = _differences(rule.name, Path(folder), output)
             else:
-                _refuse_or_tell(rule, lack, only)
+                _refuse(rule, lack, only)
+                lacks[rule.name] = lack
                 stale = [f"{rule.name}{suffix}" for suffix in SUFFIXES if (output / f"{rule.name}{suffix}").exists()]
                 reasons = [f"{lack} Yet there is {quoted(stale)}"] if stale else []
         if reasons:
             differing.append(f"{rule.name}: {'; '.join(reasons)}")
+    _tell(lacks, results)
     return differing
 
 
@@ -108,14 +115,24 @@ def _missing(rule: Rule, results: Path) -> str | None:
     return f"{results} holds no {quoted(absent)}." if absent else None
 
 
-def _refuse_or_tell(rule: Rule, lack: str, only: Sequence[str] | None) -> None:
+def _refuse(rule: Rule, lack: str, only: Sequence[str] | None) -> None:
+    """A figure that was asked for by name must not be left out."""
     if only is not None:
         raise SpkitError(
             f"The figure {rule.name!r} must have data to draw.",
             lack,
             "Run the study's stage that makes it, or leave it out.",
         )
-    print(f"The figure {rule.name!r} is left out: {lack}", file=sys.stderr)
+
+
+def _tell(lacks: Mapping[str, str], results: Path) -> None:
+    """Say on stderr what is left out: in one line where a study made no table, which most do not for most figures."""
+    absent = [name for name, lack in lacks.items() if lack.startswith(f"{results} holds no ")]
+    for name, lack in lacks.items():
+        if name not in absent:
+            print(f"The figure {name!r} is left out: {lack}", file=sys.stderr)
+    if absent:
+        print(f"Figures left out, as {results} holds no table for them: {quoted(absent)}.", file=sys.stderr)
 
 
 def _write(rule: Rule, results: Path, output: Path) -> list[Path]:
@@ -155,11 +172,18 @@ def _provenance(rule: Rule, results: Path, tables: dict[str, DataFrame], caption
 
 
 def _source(draw: Draw) -> dict[str, str]:
-    """Name and hash of the module that draws; of the function alone where it was typed into a notebook."""
+    """Name and hash of the module that draws, and of those of ours that it draws with.
+
+    Of a function that was typed into a notebook there is no module: it is hashed alone.
+    """
     function = inspect.unwrap(draw)
     file = Path(inspect.getsourcefile(function) or "")
-    code = file.read_bytes() if file.is_file() else inspect.getsource(function).encode()
-    return {file.name if file.is_file() else function.__qualname__: _hash(code)}
+    if not file.is_file():
+        return {function.__qualname__: _hash(inspect.getsource(function).encode())}
+    code = file.read_bytes()
+    ours = re.findall(rb"^from spkit\.figures\.(\w+) import", code, flags=re.MULTILINE)
+    with_these = [Path(__file__).with_name(f"{name.decode()}.py") for name in ours if name != b"registry"]
+    return {file.name: _hash(code), **{path.name: _hash(path.read_bytes()) for path in with_these if path.is_file()}}
 
 
 def _differences(name: str, fresh: Path, output: Path) -> list[str]:

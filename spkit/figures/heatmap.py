@@ -115,3 +115,25 @@ def legend_of_cosines(drawing: Figure, axes: Axes, label: str) -> None:
         bar.set_label(label, fontsize=7)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
+
+
+def scale_below(drawing: Figure, axes: Sequence[Axes], label: str, *, low: float, high: float, colours: str) -> None:
+    """A small colour bar below heat maps that leave no corner empty.
+
+    Args:
+        drawing: the figure.
+        axes: the heat maps that it is of.
+        label: what the colours say.
+        low: value of the first colour.
+        high: value of the last colour.
+        colours: name of the colour map.
+    """
+    scale = ScalarMappable(Normalize(low, high), cmap=colours)
+    middle = (low + high) / 2
+    bar = drawing.colorbar(
+        scale, ax=list(axes), ticks=[low, middle, high], location="bottom", aspect=45, shrink=0.45, pad=0.02
+    )
+    bar.ax.set_xticklabels([f"{value:.2g}".replace("-", "−") for value in (low, middle, high)])
+    bar.set_label(label, fontsize=7)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)

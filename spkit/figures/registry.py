@@ -15,7 +15,32 @@ Drawing = tuple[Any, DataFrame, str]
 Draw = Callable[[Mapping[str, DataFrame]], Drawing]
 
 #: The modules whose import registers our figures, in the order in which they are listed and drawn.
-_MODULES = ("methods", "differences", "conflict", "geometry", "trajectory", "coefficients")
+_MODULES = (
+    "methods",
+    "differences",
+    "pipelines",
+    "conflict",
+    "conflict_by_module",
+    "conflict_along_training",
+    "conflict_along_training_by_module",
+    "affinity",
+    "pairs",
+    "imbalance",
+    "effective_weights",
+    "norms",
+    "angles",
+    "geometry",
+    "sweep_direction",
+    "sweeps",
+    "trajectory",
+    "coefficients",
+    "trade_off",
+    "resampling",
+    "resampling_scores",
+)
+
+#: The figures of a module that has several; those of the others bear the module's name.
+_SEVERAL = {"sweeps": ("sweep_length", "sweep_mu", "sweep_probe_size")}
 
 _RULES: dict[str, "Rule"] = {}
 
@@ -74,7 +99,7 @@ def rules() -> dict[str, Rule]:
     for module in _MODULES:
         import_module(f"spkit.figures.{module}")
     _RULES.update(theirs)  # ours, imported only now, must not replace a rule registered before
-    ours = [name for name in _MODULES if name in _RULES]
+    ours = [name for module in _MODULES for name in _SEVERAL.get(module, (module,)) if name in _RULES]
     return {name: _RULES[name] for name in [*ours, *(name for name in _RULES if name not in ours)]}
 
 

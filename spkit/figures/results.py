@@ -10,6 +10,8 @@ from pandas import DataFrame
 
 from spkit.errors import SpkitError, quoted
 
+_COSINES = ("corrected", "low", "high", "verdict")
+
 #: File -> (the columns that tell its rows apart, the columns that are measured).
 COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scores.csv": (("method", "task", "metric", "seed"), ("score", "low", "high")),
@@ -21,6 +23,25 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "geometry.csv": (("a", "b", "seed"), ("cosine", "norm_a", "norm_b")),
     "history.csv": (("method", "step", "task", "seed"), ("loss", "task_loss", "coefficient")),
     "coefficients.csv": (("method", "module", "task", "seed"), ("coefficient",)),
+    "conflict_by_module.csv": (("module", "a", "b", "seed"), _COSINES),
+    "conflict_along_training.csv": (("step", "a", "b", "seed"), _COSINES),
+    "conflict_along_training_by_module.csv": (("step", "module", "a", "b", "seed"), _COSINES),
+    "pipelines.csv": (("pipeline", "method", "task", "metric", "seed"), ("score", "low", "high")),
+    "affinity.csv": (("from", "onto", "seed"), ("affinity", "error", "verdict")),
+    "pairs.csv": (("a", "b", "seed"), ("corrected", "low", "high", "change", "change_low", "change_high")),
+    "pairs_fit.csv": (("statistic", "seed"), ("r", "low", "high", "pairs", "undetermined", "tasks", "note")),
+    "imbalance.csv": (("task", "seed"), ("examples", "example_share", "step_share")),
+    "effective_weights.csv": (("task", "seed"), ("weight", "cosine", "explained")),
+    "norms.csv": (("group", "examples", "schedule", "seed"), ("steps", "norm")),
+    "norms_fit.csv": (("group", "schedule", "scale"), ("slope", "low", "high", "intercept", "r_squared", "n")),
+    "angles.csv": (("a", "b", "task", "share", "schedule", "seed"), ("examples", "angle")),
+    "resampling.csv": (
+        ("method", "task", "metric", "seed"),
+        ("group", "score", "low", "high", "examples", "flops", "seconds", "search_flops"),
+    ),
+    # Only a sweep over probe sizes has the column that would tell several of its rows apart.
+    "sweeps.csv": ((), ("over", "pair", "value", "marked", "task", "metric", "score", "low", "high", "length", "seed")),
+    "trade_off.csv": (("task", "ratio", "seed"), ("first", "second", "on_front", "loss", "score")),
 }
 
 #: The metric that speaks for a task, where a file holds several.
@@ -107,6 +128,13 @@ def extent(table: DataFrame, column: str) -> tuple[float, float]:
     """The smallest and the largest number of a column."""
     values = np.asarray(table[column], dtype=float)
     return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def numbers(table: DataFrame, column: str) -> np.ndarray:
+    """A column's numbers; missing where a word stands in place of one, or where there is no such column."""
+    if column not in table:
+        return np.full(len(table), np.nan)
+    return np.asarray(pd.to_numeric(table[column], errors="coerce"), dtype=float)
 
 
 def family(method: str) -> str:
@@ -214,6 +242,16 @@ def seeds_of(table: DataFrame) -> list[int]:
 def several_seeds(table: DataFrame) -> bool:
     """Whether there is more than one seed, and so a mean to tell from its parts."""
     return len(seeds_of(table)) > 1
+
+
+def seeds_shown(table: DataFrame, mean: str = "large marks") -> str:
+    """How a figure tells the mean over seeds from the seeds, for a caption; nothing where there is one seed.
+
+    Example:
+        >>> seeds_shown(DataFrame({"seed": [0, 1]})), seeds_shown(DataFrame({"seed": [0]}))
+        (' Large marks: mean over seeds; small dots: each seed.', '')
+    """
+    return f" {mean.capitalize()}: mean over seeds; small dots: each seed." if several_seeds(table) else ""
 
 
 def seeds_text(table: DataFrame) -> str:

@@ -1,0 +1,80 @@
+"""Cosines of pairs of tasks: each pair once, means over the seeds in which there is a cosine, and their cells."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from spkit.figures.heatmap import COSINES, background, write_cell
+from spkit.figures.results import distinct, ordered_tasks, records, rows
+from spkit.figures.style import signed
+
+_NO_GRADIENT = "no gradient"
+
+
+def each_pair_once(table: DataFrame, keys: Sequence[str] = ()) -> DataFrame:
+    """Rows of two different tasks, the earlier one as `a`; a pair that stands there in both orders is kept once.
+
+    Args:
+        table: rows with `a`, `b` and `seed`.
+        keys: what else tells rows apart.
+    """
+    pairs = rows(table, table["a"] != table["b"])
+    tasks = ordered_tasks([*pairs["a"], *pairs["b"]])
+    ends = [sorted((row["a"], row["b"]), key=tasks.index) for row in records(pairs)]
+    pairs = pairs.assign(a=[earlier for earlier, _ in ends], b=[later for _, later in ends])
+    return pairs.drop_duplicates([*keys, "a", "b", "seed"])
+
+
+def mean_cosines(table: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Means over seeds, and in how many of the seeds the cosine was determined.
+
+    Args:
+        table: rows with `corrected`, `low`, `high` and `seed`.
+        keys: columns that tell apart what is measured.
+
+    Returns:
+        The columns `keys`, corrected, low, high (NaN where undetermined), determined and seeds (counts).
+    """
+    # An interval without its cosine is not drawn.
+    known = table.assign(**{end: table[end].where(table["corrected"].notna()) for end in ("low", "high")})
+    groups = known.groupby(list(keys), sort=False)
+    cells = cast(DataFrame, groups[["corrected", "low", "high"]].mean())
+    cells["determined"] = groups["corrected"].count()
+    cells["seeds"] = groups["seed"].nunique()
+    return cells.reset_index()
+
+
+def reached(table: DataFrame) -> tuple[DataFrame, list[str]]:
+    """The rows of modules in which some task has a gradient, and the names of the others."""
+    moved = set(rows(table, table["verdict"] != _NO_GRADIENT)["module"])
+    still = [str(module) for module in distinct(table, "module") if module not in moved]
+    return rows(table, ~table["module"].isin(still)), still
+
+
+def write_cosine(axes: Axes, place: tuple[int, int], cell: Mapping[str, Any], *, roomy: bool) -> None:
+    """A cosine in its cell, bold where its interval leaves out zero."""
+    apart = cell["low"] > 0 or cell["high"] < 0
+    size = 8.0 if roomy else 6.5
+    lines = [(signed(cell["corrected"]), size, "bold" if apart else "normal")]
+    if roomy and cell["low"] == cell["low"]:
+        lines.append((f"[{signed(cell['low'])}, {signed(cell['high'])}]", 6.0, "normal"))
+    if roomy and cell["determined"] < cell["seeds"]:
+        lines.append((f"{int(cell['determined'])} of {int(cell['seeds'])} seeds", 6.0, "normal"))
+    write_cell(axes, *place, lines, background(cell["corrected"], low=-1.0, high=1.0, colours=COSINES))
+
+
+def hatched(cells: DataFrame) -> str:
+    """What hatched cells mean, and means over some of the seeds, for a caption."""
+    if not (cells["determined"] < cells["seeds"]).any():
+        return ""
+    return (
+        " Hatched: undetermined, the noise being larger than the gradient, or no gradient; where this befell only some "
+        "of the seeds, the mean is over the others."
+    )
+
+
+def without_gradient(modules: list[str]) -> str:
+    """Which modules are left out, for a caption."""
+    return f" Left out, as no task has a gradient there: {', '.join(modules)}." if modules else ""

@@ -1,0 +1,141 @@
+"""What one task gains for what another loses: the positions found with each weighting of two tasks."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from spkit.figures.panels import ratio_text
+from spkit.figures.registry import NothingToDrawError, figure
+from spkit.figures.results import (
+    columns,
+    distinct,
+    family,
+    main_scores,
+    method_label,
+    records,
+    rows,
+    seeds_of,
+    seeds_text,
+    several_seeds,
+    with_means,
+)
+from spkit.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE, new_figure
+
+_COLOUR = TASK_COLOURS[0]
+#: About the width and height of a panel in points.
+_SIZE = (205, 150)
+
+
+@figure("trade_off", inputs=("trade_off.csv", "scores.csv"))
+def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
+    """Left: the two losses, on which the front is found; right: the two scores, beside experts and joint training."""
+    table = results["trade_off.csv"]
+    if table.empty:
+        raise NothingToDrawError("trade_off.csv holds no position.")
+    first, second = str(table["first"].iloc[0]), str(table["second"].iloc[0])
+    positions = pd.concat([_wide(table, value, first, second) for value in ("loss", "score")], ignore_index=True)
+    means = with_means(positions, ["measure", "ratio"], ["x", "y", "on_front"])
+    others = _others(results["scores.csv"], seeds_of(table), first, second)
+
+    drawing = new_figure(WIDE, 2.95)
+    losses, scores = drawing.subplots(1, 2)
+    for panel, measure in ((losses, "loss"), (scores, "score")):
+        _front(panel, rows(means, means["measure"] == measure))
+        unit = "loss on held-back examples" if measure == "loss" else "test score, points"
+        panel.set(xlabel=f"{first}: {unit}", ylabel=f"{second}: {unit}")
+    losses.set_title("losses (lower left is better)")
+    scores.set_title("scores (upper right is better)")
+    for row in records(rows(others, others["seed"] == "mean")):
+        _other(scores, row, hollow=row["method"] == f"expert:{second}")
+    for panel in (losses, scores):
+        panel.margins(0.13)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    _number(losses, rows(means, means["measure"] == "loss"))
+    _number(scores, rows(means, means["measure"] == "score"))
+    if len(others):
+        drawing.legend(loc="outside lower right", ncols=5, handletextpad=0.1, columnspacing=1.0)
+
+    drawn = columns(
+        pd.concat([means, others.assign(measure="score")], ignore_index=True),
+        ["measure", "ratio", "method", "seed", "x", "y", "on_front"],
+    ).rename(columns={"x": first, "y": second})
+    several = several_seeds(table)
+    caption = (
+        f"Positions found with each ratio of the weights of {first} and {second} in the objective (the numbers at "
+        f"points, {first} : {second}); {seeds_text(table)}, n = {len(distinct(table, 'ratio'))} ratios"
+        f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front, no "
+        f"other position being as good in both losses and better in one{' (in every seed)' if several else ''}; open: "
+        "not. Scores are of the test parts and have no interval here."
+    )
+    return drawing, drawn, caption
+
+
+def _wide(table: DataFrame, value: str, first: str, second: str) -> DataFrame:
+    """A row a ratio and seed: the value of the one task and of the other."""
+    keys = ["ratio", "on_front", "seed"]
+    part = rows(table, (table["task"] == first) | (table["task"] == second))
+    wide = part.pivot(index=keys, columns="task", values=value).reset_index()
+    return columns(
+        wide.assign(x=wide[first], y=wide[second], measure=value, on_front=wide["on_front"].astype(float)),
+        [*keys, "measure", "x", "y"],
+    )
+
+
+def _others(scores: DataFrame, seeds: list[int], first: str, second: str) -> DataFrame:
+    """Base, experts, joint training and the searches, on the same two tasks and the same seeds."""
+    names = ["base", f"expert:{first}", f"expert:{second}", "joint", "self_position"]
+    main = main_scores(rows(scores, scores["seed"].isin(seeds) & scores["method"].isin(names)))
+    wide = main.pivot(index=["method", "seed"], columns="task", values="score").reset_index()
+    if first not in wide or second not in wide:
+        return DataFrame(columns=["method", "seed", "x", "y"])
+    return with_means(wide.assign(x=wide[first], y=wide[second]), ["method"], ["x", "y"])
+
+
+def _front(panel: Axes, means: DataFrame) -> None:
+    for seed in [name for name in distinct(means, "seed") if name != "mean"]:
+        line = rows(means, means["seed"] == seed).sort_values("ratio")
+        panel.plot(line["x"], line["y"], color=_COLOUR, alpha=0.35, linewidth=0.6, marker="o", markersize=1.8, zorder=2)
+    mean = rows(means, means["seed"] == "mean").sort_values("ratio")
+    panel.plot(mean["x"], mean["y"], color=_COLOUR, linewidth=1.0, zorder=3)
+    for row in records(mean):
+        full = row["on_front"] == 1
+        panel.plot(
+            row["x"], row["y"], "o", markersize=5, color=_COLOUR, markerfacecolor=_COLOUR if full else "white", zorder=4
+        )
+
+
+def _number(panel: Axes, means: DataFrame) -> None:
+    """Write the ratio beside each mean, ends first, where it does not touch one that is written already."""
+    mean = records(rows(means, means["seed"] == "mean").sort_values("ratio"))
+    (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+    width, height = _SIZE
+    written: list[tuple[float, float]] = []
+    for row in sorted(mean, key=lambda row: -abs(math.log(row["ratio"]))):
+        x, y = (row["x"] - left) / (right - left) * width, (row["y"] - bottom) / (top - bottom) * height
+        if all(abs(x - other) > 22 or abs(y - another) > 9 for other, another in written):
+            beside = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": 6.5, "color": "#444444"}
+            panel.annotate(ratio_text(float(row["ratio"])), (row["x"], row["y"]), **beside)
+            written.append((x, y))
+
+
+def _other(panel: Axes, row: Mapping[str, Any], *, hollow: bool) -> None:
+    method = row["method"]
+    kind = family(method)
+    panel.plot(
+        row["x"],
+        row["y"],
+        linestyle="none",
+        marker=FAMILY_MARKERS[kind],
+        markersize=7.5 if kind == "searched" else 4.5,
+        color=FAMILY_COLOURS[kind],
+        markerfacecolor="white" if hollow else FAMILY_COLOURS[kind],
+        label=method_label(method),
+        zorder=3,
+    )
