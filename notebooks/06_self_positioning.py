@@ -50,7 +50,7 @@ result.coefficients
 # matter much.
 
 # %%
-spkit.uncertainty(result, probe).intervals
+spkit.uncertainty(result, probe).coefficients
 
 # %% [markdown]
 # ## The study's search

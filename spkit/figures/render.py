@@ -1,0 +1,31 @@
+"""One figure as a picture in memory, for notebooks; `draw_figures` writes files."""
+
+import io
+from pathlib import Path
+
+from pandas import DataFrame
+
+from spkit.figures.registry import Rule
+from spkit.figures.results import read_results
+
+
+def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
+    """Draw a figure.
+
+    Args:
+        rule: of the figure.
+        results: the folder of a study's files.
+
+    Returns:
+        The PNG, the data drawn, the caption.
+
+    Raises:
+        NothingToDrawError: the files lack the rows that the figure is made of.
+    """
+    from spkit.figures.style import style
+
+    with style():
+        drawing, drawn, caption = rule.draw(read_results(results, rule.inputs))
+        buffer = io.BytesIO()
+        drawing.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue(), drawn, caption
