@@ -26,11 +26,16 @@ def bars(exploration: Exploration) -> Any:
     for name, symbol, values in references(exploration):
         size = {"size": 11, "symbol": symbol, "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
         traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=size))
-    figure: Any = go.FigureWidget(traces)  # Any: plotly's traces are made at run time, no type checker sees them
+    figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(270), yaxis_title="score, points")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
     figure.update_yaxes(range=[min(0.0, *figure.data[1].y) - 2, 102], gridcolor=FAINT, zeroline=False)
     return figure
+
+
+def live(figure: Any) -> Any:
+    """A figure as a widget: only what is drawn before reaches a page that is opened later (voila's)."""
+    return go.FigureWidget(figure)
 
 
 def references(exploration: Exploration) -> list[tuple[str, str, list[float | None]]]:
@@ -62,7 +67,7 @@ class Map:
         self._others: tuple[Any, ...] | None = None
         self.plane = Plane(exploration.space.gram, 0, min(1, len(exploration.vectors) - 1))
         shades = {"colorscale": "Viridis", "ncontours": 14, "line": {"width": 0.5}, "hoverinfo": "skip"}
-        self.figure: Any = go.FigureWidget(
+        self.figure: Any = go.Figure(
             [
                 go.Contour(**shades, colorbar={"thickness": 10, "tickfont": {"size": 10}}),
                 go.Scatter(mode="lines", name="search", line={"color": COLOURS["search"], "width": 2}),
@@ -73,6 +78,10 @@ class Map:
         self.figure.update_layout(**_layout(330), showlegend=False)
         self.figure.update_xaxes(showgrid=False, zeroline=False)
         self.figure.update_yaxes(showgrid=False, zeroline=False, scaleanchor="x")
+
+    def go_live(self) -> None:
+        """Become a widget, with all that is drawn."""
+        self.figure = live(self.figure)
 
     def choose(self, first: int, second: int) -> None:
         """Turn to the plane of other two vectors."""
@@ -183,6 +192,7 @@ def _cell(column: str, value: float | None) -> str:
 def _layout(height: int) -> dict[str, Any]:
     return {
         "height": height,
+        "width": 430,  # beside the sliders, with JupyterLab's file list open, on a screen 1280 wide
         "margin": {"l": 50, "r": 10, "t": 30, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -139,7 +139,7 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
 
     def draw(number: int) -> Frame:
         share = shares[number]
-        to_a, to_b = float(means.loc[share, a]), float(means.loc[share, b])
+        to_a, to_b = means.loc[share, [a, b]].to_numpy(dtype=float)
         figure = new_figure(WIDE, 2.6)
         left, right = figure.subplots(1, 2)
         for position, (angle, amount) in enumerate(((to_a, share), (to_b, 1 - share))):

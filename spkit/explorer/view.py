@@ -13,7 +13,7 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.explorer.charts import Map, bars, html_table, still
+from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
 from spkit.explorer.points import FREE, LENGTHS
 from spkit.explorer.state import Place, as_code
@@ -57,6 +57,9 @@ class Explorer(widgets.VBox):
         self._reading = exploration.read(exploration.presets[self._start])
         self._bars, self._map = bars(exploration), Map(exploration, search)
         self._build(verdict)
+        self._show(self._reading)
+        self._bars = live(self._bars)
+        self._map.go_live()
         exploration.listen(self._measured, self._failed)
         super().__init__(self._layout())
         self.add_class("spkit-explorer")
@@ -122,7 +125,9 @@ class Explorer(widgets.VBox):
     def _build(self, verdict: str) -> None:
         space = self.exploration.space
         modes = list(_MODES) if space.path is not None else ["free coefficients"]
-        self._mode = widgets.ToggleButtons(options=modes, tooltips=["what the paper searches", "each on its own"])
+        self._mode = widgets.ToggleButtons(
+            options=modes, tooltips=["what the paper searches", "each on its own"], style={"button_width": "auto"}
+        )
         self._sliders, self._boxes, rows = [], [], []
         for name in space.names:
             slider, box = _slider_and_box(name, f"weight of {name}", 0.0, 1.0)
@@ -134,11 +139,17 @@ class Explorer(widgets.VBox):
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
-            options=[("mean loss", "loss"), ("mean score", "score")], description="contours", layout={"width": "190px"}
+            options=[("mean loss", "loss"), ("mean score", "score")],
+            description="contours",
+            layout={"width": "190px"},
+            style={"description_width": "60px"},
         )
         pairs = [(f"{a}, {b}", (i, j)) for (i, a), (j, b) in combinations(enumerate(space.names), 2)]
         self._pair: Any = widgets.Dropdown(
-            options=pairs or [(space.names[0], (0, 0))], description="plane of", layout={"width": "270px"}
+            options=pairs or [(space.names[0], (0, 0))],
+            description="plane of",
+            layout={"width": "235px"},
+            style={"description_width": "60px"},
         )
         self._reset = _button("reset", "go back to where you began")
         self._copy = _button("copy as code", "show the lines that rebuild this position")
@@ -166,7 +177,7 @@ class Explorer(widgets.VBox):
     def _layout(self) -> list[widgets.Widget]:
         names = self.exploration.space.why_no_path
         note = widgets.HTML(f"<small>{escape(names)}</small>" if names else "")
-        wrap = widgets.Layout(flex_flow="row wrap", width="430px")
+        wrap = widgets.Layout(flex_flow="row wrap", width="395px")
         left = widgets.VBox(
             [
                 widgets.HTML(_STYLE),
@@ -178,11 +189,11 @@ class Explorer(widgets.VBox):
                 self._status,
                 self._table,
             ],
-            layout={"width": "450px", "flex": "0 0 auto"},
+            layout={"width": "405px", "flex": "0 0 auto"},
         )
         right = widgets.VBox(
             [self._bars, widgets.HBox([self._pair, self._quantity]), self._map.figure],
-            layout={"flex": "1 1 auto", "min_width": "480px"},
+            layout={"flex": "0 0 auto"},
         )
         buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])
         return [widgets.HBox([left, right]), buttons, self._code, self._notice, self._verdict]
@@ -301,7 +312,7 @@ def _slider_and_box(name: str, tooltip: str, low: float, high: float) -> tuple[A
     """A slider for the mouse and a box for the keyboard and for screen readers, linked in the browser."""
     common: dict[str, Any] = {"min": low, "max": high, "step": 0.01, "tooltip": tooltip}
     slider = widgets.FloatSlider(
-        description=name, readout=False, continuous_update=True, layout={"width": "330px"}, **common
+        description=name, readout=False, continuous_update=True, layout={"width": "310px"}, **common
     )
     box = widgets.BoundedFloatText(layout={"width": "80px"}, **common)
     # Only in the browser: through the kernel an older value could overtake a newer one and pull the slider back.

@@ -14,11 +14,13 @@ from spkit.figures.results import columns, distinct, extent, records, rows, seed
 from spkit.figures.style import WIDE, new_figure
 
 _FAINT = "#CCCCCC"
+#: Up to so many pairs stand behind each other; the lines of more would be a thicket.
+_FEW = 9
 
 
 @figure("conflict_along_training", inputs=("conflict_along_training.csv",))
 def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A panel for each pair with its line; those of the other pairs stand faint behind it."""
+    """A panel for each pair with its line; those of the other pairs, if few, stand faint behind it."""
     table = each_pair_once(results["conflict_along_training.csv"], ["step"])
     if not table["corrected"].notna().any():
         raise NothingToDrawError("conflict_along_training.csv holds no determined cosine.")
@@ -30,18 +32,19 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     drawn = columns(pd.concat(parts, ignore_index=True), names)
     pairs = list(dict.fromkeys(zip(table["a"], table["b"], strict=True)))
 
-    across = 3 if len(pairs) <= 9 else 5
-    drawing = new_figure(WIDE, (1.65 if across == 3 else 1.3) * -(-len(pairs) // across) + 0.1)
+    few = len(pairs) <= _FEW
+    across = 3 if few else 4
+    drawing = new_figure(WIDE, (1.65 if few else 1.3) * -(-len(pairs) // across) + 0.1)
     panels = panel_grid(drawing, len(pairs), across)
     lines = [rows(drawn, (drawn["a"] == a) & (drawn["b"] == b)) for a, b in pairs]
     for place, (panel, pair) in enumerate(zip(panels, pairs, strict=True)):
-        for other in lines:
+        for other in lines if few else []:
             mean = rows(other, other["seed"] == "mean").sort_values("step")
             panel.plot(mean["step"], mean["corrected"], color=_FAINT, linewidth=0.7, zorder=0.5)
         curve(panel, lines[place], "step", "corrected", look(0))
         _undetermined(panel, lines[place])
         _frame(panel, drawn, 72 * (WIDE / min(across, len(pairs)) - 0.4))
-        panel.set_title(pair_label(*pair, width=66 // min(across, len(pairs))))
+        panel.set_title(pair_label(*pair, width=66 // min(across, len(pairs))), fontsize=8 if few else 6.5)
         if place % across == 0:
             panel.set_ylabel("corrected cosine")
         if place >= len(pairs) - across:
@@ -49,7 +52,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     caption = (
         "Cosine of the tasks' gradients along a joint training, corrected for mini-batch noise, one pair of tasks a "
-        f"panel (the other pairs faint behind it); band: 95 % interval{_averaged(table)}; {seeds_text(table)}, "
+        f"panel{' (the other pairs faint behind it)' if few else ''}; band: 95 % interval{_averaged(table)}; "
+        f"{seeds_text(table)}, "
         f"n = {len(pairs)} pairs, {len(distinct(table, 'step'))} points of the training.{seeds_shown(table)}"
     )
     if (means["determined"] < means["seeds"]).any():

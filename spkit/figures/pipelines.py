@@ -56,7 +56,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     for place, panel in enumerate(grid.flat):
         if place < len(tasks):
             _panel(panel, rows(drawn, drawn["task"] == tasks[place]), heights)
-            panel.set_title(wrapped(tasks[place], 62 // across))
+            panel.set_title(wrapped(tasks[place], 62 // across), fontsize=8 if across < _PANELS_A_ROW else 7)
         else:
             panel.set_visible(False)
     grid[0, 0].set_ylim(bottom + 0.6, -0.6)

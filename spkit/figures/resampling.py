@@ -42,7 +42,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         panel.set_xlim(0, 1.08 * extent(drawn, cost)[1])
         panel.set_xlabel(name)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
-        panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+        if cost != "seconds":
+            panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     _search_alone(panels[0], drawn)
     panels[0].set_ylabel("mean score of the pair, points")
     panels[0].yaxis.set_major_locator(MaxNLocator(nbins=6))

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.figures.panels import curve, look, pair_label, panel_grid
 from spkit.figures.registry import figure
 from spkit.figures.results import columns, distinct, records, rows, seeds_shown, seeds_text, with_means
-from spkit.figures.style import WIDE, new_figure
+from spkit.figures.style import NARROW, WIDE, new_figure
 from spkit.figures.sweeps import mark_found, sweep_rows
 
 _ACROSS = 3
@@ -27,9 +28,10 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     stars = with_means(rows(part, marked), _KEYS, ["value", "score", "low", "high"])
     pairs = distinct(part, "pair")
 
-    drawing = new_figure(WIDE, 1.9 * -(-len(pairs) // _ACROSS) + 0.15)
+    drawing = new_figure(WIDE if len(pairs) > 1 else NARROW, 1.9 * -(-len(pairs) // _ACROSS) + 0.15)
     panels = panel_grid(drawing, len(pairs), _ACROSS)
-    low, high = float(curves["score"].min()), float(curves["score"].max())
+    reach = curves[["score", "low", "high"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(reach)), float(np.nanmax(reach))
     for place, (panel, pair) in enumerate(zip(panels, pairs, strict=True)):
         here = rows(part, part["pair"] == pair)
         a, b = str(here["a"].iloc[0]), str(here["b"].iloc[0])
@@ -43,8 +45,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         panel.legend(loc="lower center", ncols=2, borderaxespad=0.1, handlelength=2.2, columnspacing=1.0)
         if place % _ACROSS == 0:
             panel.set_ylabel("score, points")
-    # Room for the legend below the lines.
-    panels[0].set_ylim(low - 0.28 * (high - low) - 3, high + 0.06 * (high - low) + 2)
+    # Room for the legend below the bands.
+    panels[0].set_ylim(low - 0.2 * (high - low), high + 0.04 * (high - low))
     drawn = columns(
         DataFrame(records(curves.assign(marked=False)) + records(stars.assign(marked=True))),
         [*_KEYS, "value", "seed", "score", "low", "high", "marked"],
