@@ -218,7 +218,7 @@ def test_shares_are_drawn_in_per_cent_and_words_stay_words(results, drawn, tmp_p
     table.to_csv(tmp_path / "imbalance.csv", index=False)
     draw_figures(tmp_path, tmp_path, only=["imbalance"])
     assert written.count("undetermined") == len(TASKS)
-    assert data(tmp_path, "imbalance").query("share_of == 'steps × gradient norm'")["percent"].isna().all()
+    assert data(tmp_path, "imbalance").query("share_of == 'steps × gradient'")["percent"].isna().all()
     assert "Undetermined" in caption(tmp_path, "imbalance")
     assert "Undetermined" not in caption(drawn, "imbalance")
 

@@ -16,7 +16,7 @@ _SHARES = {
     "token_share": "tokens",
     "word_share": "words",
     "step_share": "steps",
-    "gradient_share": "steps × gradient norm",
+    "gradient_share": "steps × gradient",
 }
 
 

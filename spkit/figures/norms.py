@@ -38,7 +38,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     schedules, groups = distinct(table, "schedule"), distinct(table, "group")
 
     legend_rows = len(groups) + 1
-    drawing = new_figure(WIDE, 2.3 + 0.14 * legend_rows)
+    drawing = new_figure(WIDE, 2.45 + 0.14 * legend_rows)
     panels = panel_grid(drawing, len(schedules), 2)
     for panel, schedule in zip(panels, schedules, strict=True):
         part = rows(drawn, drawn["schedule"] == schedule)
@@ -92,7 +92,7 @@ def _told(group: str, fit: DataFrame) -> str:
         if np.isfinite(row["slope"]):
             interval = f"[{signed(row['low'])}, {signed(row['high'])}]"
             share = f", R² {row['r_squared']:.2f}" if np.isfinite(row["r_squared"]) else ""
-            return f"{group}: exponent {signed(row['slope'])} {interval}{share}, n = {row['n']}"
+            return f"{group}: {signed(row['slope'])} {interval}{share}, n = {row['n']}"
     return f"{group}: too few sizes for a line"
 
 
@@ -110,6 +110,9 @@ def _frame(panel: Axes, part: DataFrame, title: str) -> None:
     panel.legend(
         loc="upper left",
         bbox_to_anchor=(-0.02, -0.2),
+        title="exponent [95 % interval], R², n",
+        title_fontsize=6.5,
+        alignment="left",
         fontsize=6.5,
         handlelength=2.4,
         borderaxespad=0,
