@@ -32,12 +32,19 @@ folder.mkdir(parents=True, exist_ok=True)
 # %%
 import pandas as pd
 
-faq = [{"question": f"How do I reset device {n}?", "answer": f"Hold the button of device {n} for {n % 9 + 2} seconds."} for n in range(120)]
+faq = [
+    {"question": f"How do I reset device {n}?", "answer": f"Hold the button of device {n} for {n % 9 + 2} seconds."}
+    for n in range(120)
+]
 pd.DataFrame(faq[:90]).to_csv(folder / "faq-train.csv", index=False)
 pd.DataFrame(faq[90:]).to_csv(folder / "faq-test.csv", index=False)
 words = ["very", "quite", "hardly", "not", "really"]
 pairs = [
-    {"sentence1": f"item {n} is {words[n % 5]} good", "sentence2": f"item {n} is {words[n % 4]} fine", "score": 5.0 - abs(n % 5 - n % 4)}
+    {
+        "sentence1": f"item {n} is {words[n % 5]} good",
+        "sentence2": f"item {n} is {words[n % 4]} fine",
+        "score": 5.0 - abs(n % 5 - n % 4),
+    }
     for n in range(120)
 ]
 pd.DataFrame(pairs[:90]).to_csv(folder / "sts-train.csv", index=False)
