@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.figures.cosines import each_pair_once, hatched, mean_cosines, reached, without_gradient, write_cosine
-from spkit.figures.heatmap import COSINES, draw_cells, hatch_cell, scale_below
+from spkit.figures.heatmap import COSINES, hatch_cell, scale_below
 from spkit.figures.panels import pair_label, panel_grid
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import distinct, records, rows, seeds_text, several_seeds
@@ -34,7 +35,11 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     for place, (panel, (a, b)) in enumerate(zip(panels, pairs, strict=True)):
         here = rows(drawn, (drawn["a"] == a) & (drawn["b"] == b))
         grid = here.pivot(index="module", columns="step", values="corrected").reindex(index=modules, columns=steps)
-        draw_cells(panel, grid.astype(float), low=-1.0, high=1.0, colours=COSINES)
+        # Not by seaborn, which draws the whole figure anew for each of its panels.
+        values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
+        panel.pcolormesh(values, vmin=-1.0, vmax=1.0, cmap=COSINES, edgecolors="white", linewidth=1.5)
+        panel.set(xlim=(0, len(steps)), ylim=(len(modules), 0))
+        panel.spines[:].set_visible(False)
         for cell in records(here):
             spot = modules.index(cell["module"]), steps.index(cell["step"])
             if not cell["determined"]:
