@@ -15,6 +15,7 @@ from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.losses import TaskBatches
 from spkit.models import copy_model
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 
 
 def task_affinity(
@@ -68,7 +69,7 @@ def task_affinity(
         >>> table.pivot(index="from", columns="onto", values="affinity").shape
         (2, 2)
     """
-    named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+    named = named_tasks(tasks)
     _check(named, learning_rate, batches)
     working = copy_model(model)
     # A loss may draw its own parameters.

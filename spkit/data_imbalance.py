@@ -18,6 +18,7 @@ from spkit.losses import SMALLEST_BATCH, TaskBatches
 from spkit.models import check_fits, copy_model, load_model
 from spkit.sampling import Sampling, shares
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 from spkit.vectors import TaskVectors
 
 
@@ -72,7 +73,7 @@ def imbalance(
         >>> table["step_share"].to_dict()
         {'chat': 0.5, 'topic': 0.5}
     """
-    named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+    named = named_tasks(tasks)
     if model is None and vectors is not None:
         model = vectors.base
     _check(named, vectors, model, batches, batch_size)

@@ -21,6 +21,7 @@ from spkit.objective import Objective
 from spkit.probe import Probe
 from spkit.rules import Point, Weight, weights_of
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 from spkit.vectors import TaskVectors
 
 #: Tasks as `load_tasks` gives them, or as a list.
@@ -213,10 +214,6 @@ def _experts(
         usable = min(examples, len(named[vectors.names[number]].train))
         vectors.write(torch.eye(len(vectors), dtype=torch.float64)[number], model)
         yield model, stream, list(islice(stream, max(1, usable // stream.batch_size)))
-
-
-def named_tasks(tasks: Tasks) -> dict[str, Task]:
-    return dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
 
 
 @contextmanager

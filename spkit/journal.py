@@ -18,12 +18,15 @@ class Journal:
         path: the file; None keeps nothing.
         settings: what decides the evaluations; a journal of other settings is refused.
         writes: whether this process writes (one of several does).
+        what: whose evaluations these are, for the errors.
 
     Raises:
         SpkitError: the file belongs to a search with other settings, or is no journal.
     """
 
-    def __init__(self, path: str | Path | None, settings: Mapping[str, Any], writes: bool = True) -> None:
+    def __init__(
+        self, path: str | Path | None, settings: Mapping[str, Any], writes: bool = True, what: str = "A search"
+    ) -> None:
         self._path = None if path is None else Path(path)
         self._writes = writes
         self._recorded: list[Any] = []
@@ -34,7 +37,7 @@ class Journal:
             raise SpkitError("`journal` must be a file.", f"Found the folder {path}.", "Pass the name of a file in it.")
         header = json.loads(json.dumps(settings))
         if self._path.is_file() and self._path.stat().st_size:
-            self._recorded = _read(self._path, header)
+            self._recorded = _read(self._path, header, what)
         if writes:  # rewritten without a last line that was cut off
             self._path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = self._path.with_name(f".{self._path.name}.unfinished")
@@ -67,7 +70,7 @@ class Journal:
         return answer
 
 
-def _read(path: Path, header: Mapping[str, Any]) -> list[Any]:
+def _read(path: Path, header: Mapping[str, Any], what: str) -> list[Any]:
     """The recorded answers, without a last line that was cut off by what stopped the search."""
     *lines, _ = path.read_text(encoding="utf-8").split("\n")
     try:
@@ -82,8 +85,8 @@ def _read(path: Path, header: Mapping[str, Any]) -> list[Any]:
     if different:
         first = different[0]
         raise SpkitError(
-            "A search can only go on with the settings it began with.",
-            f"Found {path} of a search with other {', '.join(different)} "
+            f"{what} can only go on with the settings it began with.",
+            f"Found {path} of {what.lower()} with other {', '.join(different)} "
             f"({first}: {str(found.get(first))[:60]}, now {str(header.get(first))[:60]}).",
             "Pass the same settings and vectors, or the name of a new file.",
         )

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.data_rules import fisher, loss_weighted, named_tasks, regmean
+from spkit.data_rules import fisher, loss_weighted, regmean
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models import check_fits, load_model
 from spkit.provenance import Provenance, source_of
 from spkit.recipe import attach, pass_through_recipe, position_recipe
 from spkit.rules import Point, average, dare, slerp, task_arithmetic, ties
+from spkit.tasks.named import named_tasks
 from spkit.vectors import TaskVectors
 
 _PASS_THROUGH = "mergekit:"

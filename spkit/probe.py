@@ -13,6 +13,7 @@ from spkit.hashing import text_hash
 from spkit.losses import SMALLEST_BATCH
 from spkit.sampling import shares
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Probe:
             >>> {name: len(rows) for name, rows in probe.examples.items()}
             {'chat': 32, 'topic': 32}
         """
-        named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+        named = named_tasks(tasks)
         if split not in ("train", "dev"):
             raise SpkitError(
                 "`split` must be 'train' or 'dev': test splits are never used to choose anything.",

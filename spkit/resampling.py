@@ -9,6 +9,7 @@ import numpy as np
 from spkit.errors import SpkitError, quoted
 from spkit.losses import spread_seed
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 
 #: A positive number for each task, by name or in order.
 Ratio = Mapping[str, int | float] | Sequence[int | float]
@@ -65,7 +66,7 @@ def resample(
         >>> {name: len(found.train) for name, found in resample(tasks, {"large": 3, "small": 1}, "max").items()}
         {'large': 1000, 'small': 333}
     """
-    named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+    named = named_tasks(tasks)
     if len(named) < 2 or len(named) < len(tasks):
         raise SpkitError(
             "A ratio of sizes needs at least two tasks of different names.",

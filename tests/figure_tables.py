@@ -57,24 +57,25 @@ def write_analyses(
         parts = [{**row, "metric": "cosine_spearman:words"} for row in found if row["metric"] == "cosine_spearman"]
         return found + parts + [{**keys, "task": "mean", "metric": "mean", **score(level + 3 * len(names))}]
 
+    measured = {"batches": 16, "batch_size": 32}
     tables: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for seed, (a, b) in product(seeds, pairs):
         none = (a, b) == (first, third)
         whole = cosine(a, b, seed, none)
-        tables["conflict"].append({**whole, "batches": 16, "batch_size": 32})
+        tables["conflict"].append({**whole, **measured})
         for module in modules:
             part = cosine(a, b, seed, none and "attention" in module, module)
             tables["conflict_by_module"].append({"module": module, **part})
         for step in STEPS:
             late = (a, b) == (first, third) and step >= STEPS[2]
-            tables["conflict_along_training"].append({"step": step, **cosine(a, b, seed, late)})
+            tables["conflict_along_training"].append({"step": step, **cosine(a, b, seed, late), **measured})
             for module in modules:
                 part = cosine(a, b, seed, late and "attention" in module, module)
-                tables["conflict_along_training_by_module"].append({"step": step, "module": module, **part})
+                tables["conflict_along_training_by_module"].append({"step": step, "module": module, **part, **measured})
         change = 3 * lean_of(a, b) - 1.5 + random.normal(0, 1.2)
         more = {"change_a": change - 1, "change_b": change + 1, "change": change}
         bounds = {"change_low": change - random.uniform(0.5, 2), "change_high": change + random.uniform(0.5, 2)}
-        tables["pairs"].append({**whole, **more, **bounds})
+        tables["pairs"].append({**whole, **more, **bounds, **measured, "steps": 24})
     for seed in seeds:
         methods = ("base", *(f"expert:{task}" for task in tasks), "joint", "average", "self_position")
         for place, method in enumerate(methods):
@@ -88,7 +89,7 @@ def write_analyses(
             row = {"from": one, "onto": other, "affinity": value, "error": 0.0008, "verdict": "measured", "seed": seed}
             if (one, other) == (third, first):
                 row |= {"affinity": np.nan, "error": np.nan, "verdict": "no loss"}
-            tables["affinity"].append(row)
+            tables["affinity"].append({**row, **measured, "learning_rate": 1e-4})
         weight = [2.0**-place for place in range(len(tasks))]
         for place, task in enumerate(tasks):
             share = weight[place] / sum(weight)

@@ -16,6 +16,7 @@ from spkit.layout import Layout
 from spkit.losses import TaskBatches
 from spkit.models import copy_model
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 
 
 def gradient_conflict(
@@ -100,7 +101,7 @@ def gradient_conflict(
 
 def check_tasks(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
     """The tasks by name; raises what `gradient_conflict` would raise about their number."""
-    named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+    named = named_tasks(tasks)
     if len(named) < 2:
         raise SpkitError(
             "Conflict is measured between at least two tasks.", f"Found {quoted(named) or 'none'}.", "Pass two or more."

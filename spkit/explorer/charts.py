@@ -1,6 +1,5 @@
 """The explorer's two pictures: bars of the scores and the map, as live plotly figures and as one still picture."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,8 @@ from spkit.explorer.plane import Plane
 
 #: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to tell them apart.
 COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
+#: Of what bars are compared with: plotly's name, and matplotlib's.
+SYMBOLS = {"base": ("line-ew-open", "_"), "expert": ("diamond", "D"), "joint": ("square", "s")}
 #: Readable on white and on JupyterLab's dark page alike.
 INK, FAINT = "#7F7F7F", "rgba(127,127,127,0.25)"
 TITLES = {"score": "mean score, points", "loss": "mean loss"}
@@ -23,8 +24,8 @@ def bars(exploration: Exploration) -> Any:
     """A bar a task for where you are, and marks for its expert, joint training and the base."""
     rows = exploration.rows
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
-    for name, symbol, values in references(exploration):
-        size = {"size": 11, "symbol": symbol, "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
+    for name, values in exploration.references.items():
+        size = {"size": 11, "symbol": SYMBOLS[name][0], "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
         traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=size))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(270), yaxis_title="score, points")
@@ -36,22 +37,6 @@ def bars(exploration: Exploration) -> Any:
 def live(figure: Any) -> Any:
     """A figure as a widget: only what is drawn before reaches a page that is opened later (voila's)."""
     return go.FigureWidget(figure)
-
-
-def references(exploration: Exploration) -> list[tuple[str, str, list[float | None]]]:
-    """Name, symbol and scores, by row, of what bars are compared with: base, the tasks' experts, joint training."""
-    base = exploration.reference("base")["score"]
-    experts: list[float | None] = [
-        float(exploration.reference(f"expert: {name}")["score"][name]) if name in exploration.vectors.names else None
-        for name in exploration.quick.tasks
-    ]
-    found: list[tuple[str, str, list[float | None]]] = [
-        ("base", "line-ew-open", [float(base[row]) for row in exploration.rows]),
-        ("expert", "diamond", [*experts, None]),
-    ]
-    if exploration.joint is not None:
-        found.append(("joint", "square", [float(exploration.joint["score"][row]) for row in exploration.rows]))
-    return found
 
 
 class Map:
@@ -106,8 +91,7 @@ class Map:
             contour.reversescale = quantity == "loss"
             marks = self.marks()
             models.x, models.y, models.text = marks["x"], marks["y"], marks["name"]
-            if self._search is not None:
-                way = plane.at(self._search)
+            if (way := self.search_way()) is not None:
                 search.x, search.y = way[:, 0], way[:, 1]
             names = self._exploration.vectors.names
             self.figure.update_xaxes(title=f"along {names[plane.first]}, distance of weights")
@@ -131,6 +115,7 @@ class Map:
 
 def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
     """Bars and map as a PNG, for readers without a kernel."""
+    from spkit.figures.render import png
     from spkit.figures.style import WIDE, new_figure, style
 
     with style():
@@ -138,9 +123,10 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         left, right = figure.subplots(1, 2)
         rows = exploration.rows
         left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
-        for (name, _, values), mark in zip(references(exploration), ("_", "D", "s"), strict=False):
+        for name, values in exploration.references.items():
             given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
-            left.scatter(*zip(*given, strict=True), marker=mark, color=COLOURS[name], label=name, zorder=3, s=28)
+            look = {"marker": SYMBOLS[name][1], "color": COLOURS[name], "s": 28}
+            left.scatter(*zip(*given, strict=True), **look, label=name, zorder=3)
         left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
         left.tick_params(axis="x", rotation=25)
         left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -157,9 +143,7 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+        return png(figure)
 
 
 def html_table(exploration: Exploration, reading: Reading) -> str:
@@ -167,7 +151,7 @@ def html_table(exploration: Exploration, reading: Reading) -> str:
     columns: dict[str, Mapping[Any, float | None]] = {"you": reading.values["score"].to_dict()}
     if reading.errors is not None:
         columns["±"] = reading.errors["score"].to_dict()
-    for name, _, values in references(exploration):
+    for name, values in exploration.references.items():
         columns[name] = dict(zip(exploration.rows, values, strict=True))
     columns["your loss"] = reading.values["loss"].to_dict()
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
 from spkit.hashing import text_hash
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 from spkit.vectors import TaskVectors
 
 MEAN = "mean"
@@ -76,7 +78,7 @@ class Exploration:
         seed: int = 0,
         progress: bool = True,
     ) -> None:
-        named = dict(tasks) if isinstance(tasks, Mapping) else {task.name: task for task in tasks}
+        named = named_tasks(tasks)
         if not named:
             raise SpkitError("The explorer needs at least one task.", "Found none.", "Pass the tasks of your experts.")
         wanted = 24 * (len(vectors) + 1) if points is None else points
@@ -102,11 +104,8 @@ class Exploration:
         positions = np.concatenate([list(self.presets.values()), spread(wanted, whole, self.space.path, seed)])
         # Measured at a position that is none of the sliders', and so outside of the points.
         self.joint = None if joint is None else with_mean(self.quick.of(joint))
-        with tqdm(total=len(positions), desc="points", unit="point", disable=not progress) as bar:
-            for position in positions:
-                self._points.fill(position[None], self.quick.at)
-                bar.update()
-        self._surrogate = self._fit(directory / "surrogate.json" if directory else None, len(positions))
+        self._points.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)
+        self._use(self._fit(directory / "surrogate.json" if directory else None, len(positions)))
         self._listener: Callable[[Reading, bool], None] | None = None
         self._failed: Callable[[Exception], None] | None = None
         self._worker = NewestWins(self._measure, self._deliver)
@@ -118,6 +117,10 @@ class Exploration:
         if path is not None and scales is None:
             save_scales(path, surrogate, len(positions))
         return surrogate
+
+    def _use(self, surrogate: Surrogate) -> None:
+        """Interpolate by it; its errors are asked for at every move of a slider, and change only with it."""
+        self._surrogate, self._errors = surrogate, self._table(surrogate.errors())
 
     def _outputs(self) -> Float[np.ndarray, "n O"]:
         """Scores of the tasks and their mean, then losses of the same."""
@@ -136,13 +139,13 @@ class Exploration:
     def errors(self) -> pd.DataFrame:
         """Typical error of an interpolated value: that at each measured point when it alone is left out."""
         with self.lock:
-            return self._table(self._surrogate.errors())
+            return self._errors
 
     def interpolate(self, coefficients: Sequence[float]) -> Reading:
         """What the measured points around a position say of it."""
         with self.lock:
             row = self._surrogate.at(np.asarray(coefficients, dtype=float)[None])[0]
-            return Reading(tuple(coefficients), self._table(row), False, self.errors())
+            return Reading(tuple(coefficients), self._table(row), False, self._errors)
 
     def read(self, coefficients: Sequence[float]) -> Reading:
         """What is known of a position: measured if it was, interpolated otherwise."""
@@ -159,6 +162,20 @@ class Exploration:
         assert known is not None
         return with_mean(known)
 
+    @cached_property
+    def references(self) -> dict[str, list[float | None]]:
+        """Scores by row of what positions are compared with: `base`, each task's `expert`, and `joint` where given."""
+        experts = [f"expert: {name}" for name in self.quick.tasks]
+        found: dict[str, list[float | None]] = {
+            "base": self.reference("base")["score"].tolist(),
+            "expert": [
+                float(self.reference(expert)["score"][name]) if expert in self.presets else None
+                for expert, name in zip(experts, self.quick.tasks, strict=True)
+            ]
+            + [None],
+        }
+        return found if self.joint is None else found | {"joint": self.joint["score"].tolist()}
+
     def surface(self, positions: Float[np.ndarray, "m N"], quantity: Quantity) -> Float[np.ndarray, " m"]:
         """The interpolated mean over the tasks, at many positions."""
         number = len(self.rows) - 1 + (len(self.rows) if quantity == "loss" else 0)
@@ -171,7 +188,9 @@ class Exploration:
 
     def ask(self, coefficients: Sequence[float]) -> None:
         """Measure a position, unless another is asked for before; known ones are not measured again."""
-        if self.read(coefficients).measured:
+        with self.lock:
+            known = self._points.find(coefficients) is not None
+        if known:
             self._worker.overtake()
         else:
             self._worker.submit(tuple(coefficients))
@@ -202,7 +221,7 @@ class Exploration:
             return
         with self.lock:
             self._points.add(coefficients, answer)
-            self._surrogate = Surrogate(self._points.coefficients(), self._outputs(), self._surrogate.scales)
+            self._use(Surrogate(self._points.coefficients(), self._outputs(), self._surrogate.scales))
         if self._listener is not None:
             self._listener(Reading(coefficients, with_mean(answer), True), newest)
 

@@ -3,8 +3,6 @@
 Every picture is drawn before the slider moves: later callbacks run beside cells, where drawing would not be safe.
 """
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -17,8 +15,10 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
+from spkit.explorer.pictured import Pictured
 from spkit.explorer.plane import Plane
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, write_cell
+from spkit.figures.render import png
 from spkit.figures.style import QUIET, WIDE, new_figure, signed, style, task_colour
 from spkit.paths import SlerpPath
 from spkit.vectors import TaskVectors
@@ -27,7 +27,7 @@ from spkit.vectors import TaskVectors
 Frame = tuple[Figure, str]
 
 
-class Lesson(widgets.VBox):
+class Lesson(Pictured):
     """One slider over pictures.
 
     Args:
@@ -44,9 +44,7 @@ class Lesson(widgets.VBox):
         with style():
             for number in tqdm(range(len(places)), desc=name, unit="picture"):
                 picture, sentence = draw(number)
-                buffer = io.BytesIO()
-                picture.savefig(buffer, format="png", metadata={"Software": None})
-                self._frames.append((buffer.getvalue(), sentence))
+                self._frames.append((png(picture), sentence))
         self.slider = widgets.SelectionSlider(
             options=[(label, number) for number, label in enumerate(places)],
             value=start,
@@ -78,11 +76,9 @@ class Lesson(widgets.VBox):
         self._picture.value = picture
         self._words.value = f'<div role="status" aria-live="polite">{escape(sentence)}</div>'
 
-    def _repr_mimebundle_(self, **given: Any) -> Any:
-        """The widget, and its picture beside it for readers without a kernel."""
-        bundle = super()._repr_mimebundle_(**given)
-        data, more = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), "image/png": base64.b64encode(self._frames[self._number][0]).decode()}, more
+    def picture(self) -> bytes:
+        """The present place's picture."""
+        return self._frames[self._number][0]
 
 
 def conflict_lesson(table: pd.DataFrame) -> Lesson:

@@ -12,6 +12,8 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
 from spkit.position_result import PositionResult
+from spkit.study.reading import vectors_folder
+from spkit.study.report import SUMMARY
 from spkit.tasks import Task
 from spkit.vectors import TaskVectors
 
@@ -30,6 +32,7 @@ def explore(
     way: Float[np.ndarray, "S N"] | None = None,
     joint: SentenceTransformer | str | Path | None = None,
     verdict: str = "",
+    source: str | Path | None = None,
     folder: str | Path | None = None,
     points: int | None = None,
     examples: int = 48,
@@ -51,6 +54,7 @@ def explore(
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.
         verdict: what a study found, in words.
+        source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`.
         folder: where measured points are kept; None forgets them.
         points: positions measured first; None is 24 for each vector and the length.
         examples: of each task, at most.
@@ -70,9 +74,8 @@ def explore(
     from spkit.explorer.view import Explorer
     from spkit.models import load_model
 
-    source = "runs/vectors"
     if not isinstance(vectors, TaskVectors):
-        source, vectors = str(vectors), TaskVectors.load(vectors)
+        source, vectors = source or vectors, TaskVectors.load(vectors)
     marked = dict(found or {})
     if result is not None:
         if result.vectors.names != vectors.names:
@@ -96,7 +99,7 @@ def explore(
         seed=seed,
         progress=progress,
     )
-    return Explorer(exploration, way, verdict, next(iter(marked), "average"), source)
+    return Explorer(exploration, way, verdict, next(iter(marked), "average"), str(source or "runs/vectors"))
 
 
 def explore_study(
@@ -118,8 +121,7 @@ def explore_study(
     """
     from spkit.tasks import load_tasks
 
-    root = Path(run) / f"seed{seed}"
-    folder = root / "vectors" / "vectors"
+    root, folder = Path(run) / f"seed{seed}", vectors_folder(run, seed)
     if not folder.is_dir():
         raise SpkitError(
             "A study can be explored once it has made its task vectors.",
@@ -135,10 +137,11 @@ def explore_study(
         "way": _way(Path(run), seed, vectors.names),
         "joint": joint if joint.is_dir() else None,
         "verdict": _verdict(Path(run)),
+        "source": folder,
         "folder": root / "explore",
         "seed": seed,
     }
-    return explore(folder, tasks, **{**settings, **options})
+    return explore(vectors, tasks, **{**settings, **options})
 
 
 def _found(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
@@ -169,7 +172,7 @@ def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"]
 
 
 def _verdict(run: Path) -> str:
-    path = run / "summary.md"
+    path = run / SUMMARY
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     found = [line for line in lines if "**Verdict.**" in line]
     return found[0].partition("**Verdict.**")[2].strip() if found else ""

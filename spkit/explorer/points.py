@@ -1,6 +1,5 @@
 """Measured positions: kept in a file as they come, so that a measurement is made once."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from jaxtyping import Float
 from scipy.stats import qmc
 
-from spkit.errors import SpkitError
+from spkit.journal import Journal
 from spkit.paths import Path as SpanPath
 
 #: Ranges that sliders have, and in which points are spread: the length λ, and free coefficients.
@@ -31,21 +30,11 @@ class Points:
     """
 
     def __init__(self, path: str | Path | None, about: Mapping[str, Any]) -> None:
-        self._path = None if path is None else Path(path)
+        self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
-        header = json.loads(json.dumps(dict(about)))
-        if self._path is None:
-            return
-        lines: list[Any] = []
-        if self._path.is_file() and self._path.stat().st_size:
-            lines = _read(self._path, header)
-        for line in lines:
+        while self._journal.replaying:
+            line = self._journal.tell(dict)
             self._measured[_key(line["coefficients"])] = pd.DataFrame.from_dict(line["measured"], orient="index")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_name(f".{self._path.name}.unfinished")
-        # Written anew without a last line that was cut off.
-        unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in [header, *lines]), encoding="utf-8")
-        unfinished.replace(self._path)
 
     def __len__(self) -> int:
         return len(self._measured)
@@ -60,12 +49,11 @@ class Points:
         if key in self._measured:
             return
         self._measured[key] = measured
-        if self._path is not None:
-            line = {"coefficients": list(key), "measured": measured.to_dict(orient="index")}
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps(line)}\n")
+        self._journal.tell(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
 
-    def fill(self, positions: Float[np.ndarray, "m N"], measure: Callable[[list[float]], pd.DataFrame]) -> None:
+    def fill(
+        self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]
+    ) -> None:
         """Measure where nothing was measured yet."""
         for position in positions:
             if self.find(position) is None:
@@ -83,25 +71,6 @@ class Points:
 def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
     """Sliders move in hundredths; what differs less than a millionth is one position."""
     return tuple(round(float(value), 6) + 0.0 for value in coefficients)
-
-
-def _read(path: Path, header: Mapping[str, Any]) -> list[Any]:
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    try:
-        found, *rows = [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise SpkitError(
-            "A file of measured points must hold a line of JSON each.", f"Found {path}, which does not.",
-            "Pass another folder, or remove the file.",
-        ) from error  # fmt: skip
-    different = sorted(key for key in {*header, *found} if header.get(key) != found.get(key))
-    if different:
-        raise SpkitError(
-            "Measured points can only be used with the vectors and examples they were measured with.",
-            f"Found {path}, measured with other {', '.join(different)}.",
-            "Pass another folder.",
-        )
-    return rows
 
 
 def spread(

@@ -1,6 +1,5 @@
 """The explorer in a notebook: sliders on the left, what they do on the right. A thin skin over `Exploration`."""
 
-import base64
 from collections.abc import Callable, Sequence
 from html import escape
 from itertools import combinations
@@ -15,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
+from spkit.explorer.pictured import Pictured
 from spkit.explorer.points import FREE, LENGTHS
 from spkit.explorer.state import Place, as_code
 from spkit.recipe import position_recipe, save_with_recipe
@@ -29,7 +29,7 @@ _STYLE = """<style>
 </style>"""
 
 
-class Explorer(widgets.VBox):
+class Explorer(Pictured):
     """Sliders over the space between models.
 
     Args:
@@ -57,13 +57,13 @@ class Explorer(widgets.VBox):
         self._reading = exploration.read(exploration.presets[self._start])
         self._bars, self._map = bars(exploration), Map(exploration, search)
         self._build(verdict)
+        self._show_place()
         self._show(self._reading)
         self._bars = live(self._bars)
         self._map.go_live()
         exploration.listen(self._measured, self._failed)
         super().__init__(self._layout())
         self.add_class("spkit-explorer")
-        self.go(self._start)
 
     # What a program may read and do.
 
@@ -112,13 +112,10 @@ class Explorer(widgets.VBox):
         self.exploration.close()
         super().close()
 
-    def _repr_mimebundle_(self, **given: Any) -> Any:
-        """The widget, and a still picture of it beside it for readers without a kernel."""
-        bundle = super()._repr_mimebundle_(**given)
-        data, more = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def picture(self) -> bytes:
+        """Bars and map as a PNG."""
         with self.exploration.lock:
-            picture = still(self.exploration, self._reading, self._map, self._quantity.value)
-        return {**(data or {}), "image/png": base64.b64encode(picture).decode()}, more
+            return still(self.exploration, self._reading, self._map, self._quantity.value)
 
     # Building.
 
@@ -169,7 +166,7 @@ class Explorer(widgets.VBox):
         self._quantity.observe(self._map_changed, names="value")
         self._pair.observe(self._map_changed, names="value")
         for name, button in self._presets.items():
-            button.on_click(self._goes_to(name))
+            button.on_click(lambda _, name=name: self.go(name))
         self._reset.on_click(lambda _: self.go(self._start))
         self._copy.on_click(self._copied)
         self._save.on_click(self._saved)
@@ -229,9 +226,6 @@ class Explorer(widgets.VBox):
         with self.exploration.lock:
             self._map.choose(*self._pair.value)
             self._map.show(self._reading.coefficients, self._quantity.value)
-
-    def _goes_to(self, name: str) -> Callable[[Any], None]:
-        return lambda _button: self.go(name)
 
     def _moved(self, coefficients: Sequence[float] | None = None) -> None:
         """Show what is known of the new position at once, and ask for a measurement."""

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from spkit.figures.cosines import conditions
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, scale_below, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import ordered_tasks, records, rows, seeds_text, several_seeds, with_means
+from spkit.figures.results import distinct, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 from spkit.figures.style import NARROW, WIDE, new_figure, signed, wrapped
 
 #: From this many tasks on a cell has no room for more than its number.
@@ -61,10 +62,15 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     directions = off["affinity"].notna().sum()
     caption = (
         "Affinity: the share of a task's loss, in per cent, that one gradient step on another task takes away "
-        f"(negative: it adds to it), at the base; ± standard error over batches; {seeds_text(table)}"
+        f"(negative: it adds to it), at the base ({_step(table)}); ± standard error over batches; {seeds_text(table)}"
         f"{', means over seeds' if several_seeds(table) else ''}, n = {directions} directions. Bold: "
         "beyond 1.96 standard errors. The diagonal, a task's step on itself, is outside the colour scale."
     )
     if means["affinity"].isna().any():
         caption += " Hatched: the step has no gradient, or the other task no loss."
     return drawing, drawn, caption
+
+
+def _step(table: DataFrame) -> str:
+    rates = ", ".join(f"{rate:g}" for rate in sorted(distinct(table, "learning_rate")))
+    return f"plain gradient steps at learning rate {rates}; step and loss each over {conditions(table)}"

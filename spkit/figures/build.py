@@ -46,15 +46,11 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
     chosen = chosen_rules(only)
     output.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    lacks: dict[str, str] = {}
+    lacks: dict[str, NothingToDrawError] = {}
     for rule in chosen:
-        lack = _missing(rule, results)
-        if lack is None:
-            try:
-                written += _write(rule, results, output)
-            except NothingToDrawError as error:
-                lack = str(error)
-        if lack is not None:
+        try:
+            written += _write(rule, results, output)
+        except NothingToDrawError as lack:
             _refuse(rule, lack, only)
             lacks[rule.name] = lack
     _tell(lacks, results)
@@ -77,18 +73,13 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
     """
     results, output = _folder(results), Path(output)
     differing = []
-    lacks: dict[str, str] = {}
+    lacks: dict[str, NothingToDrawError] = {}
     for rule in chosen_rules(only):
         with tempfile.TemporaryDirectory() as folder:
-            lack = _missing(rule, results)
-            if lack is None:
-                try:
-                    _write(rule, results, Path(folder))
-                except NothingToDrawError as error:
-                    lack = str(error)
-            if lack is None:
+            try:
+                _write(rule, results, Path(folder))
                 reasons = _differences(rule.name, Path(folder), output)
-            else:
+            except NothingToDrawError as lack:
                 _refuse(rule, lack, only)
                 lacks[rule.name] = lack
                 stale = [f"{rule.name}{suffix}" for suffix in SUFFIXES if (output / f"{rule.name}{suffix}").exists()]
@@ -110,24 +101,23 @@ def _folder(results: Path | str) -> Path:
     return folder
 
 
-def _missing(rule: Rule, results: Path) -> str | None:
-    absent = [name for name in rule.inputs if not (results / name).is_file()]
-    return f"{results} holds no {quoted(absent)}." if absent else None
+class _NoTableError(NothingToDrawError):
+    """The study has not made a figure's tables at all."""
 
 
-def _refuse(rule: Rule, lack: str, only: Sequence[str] | None) -> None:
+def _refuse(rule: Rule, lack: NothingToDrawError, only: Sequence[str] | None) -> None:
     """A figure that was asked for by name must not be left out."""
     if only is not None:
         raise SpkitError(
             f"The figure {rule.name!r} must have data to draw.",
-            lack,
+            str(lack),
             "Run the study's stage that makes it, or leave it out.",
         )
 
 
-def _tell(lacks: Mapping[str, str], results: Path) -> None:
+def _tell(lacks: Mapping[str, NothingToDrawError], results: Path) -> None:
     """Say on stderr what is left out: in one line where a study made no table, which most do not for most figures."""
-    absent = [name for name, lack in lacks.items() if lack.startswith(f"{results} holds no ")]
+    absent = [name for name, lack in lacks.items() if isinstance(lack, _NoTableError)]
     for name, lack in lacks.items():
         if name not in absent:
             print(f"The figure {name!r} is left out: {lack}", file=sys.stderr)
@@ -139,6 +129,8 @@ def _write(rule: Rule, results: Path, output: Path) -> list[Path]:
     """Draw one figure into temporary files, then rename them: a reader never sees half a figure."""
     from spkit.figures.style import style
 
+    if absent := [name for name in rule.inputs if not (results / name).is_file()]:
+        raise _NoTableError(f"{results} holds no {quoted(absent)}.")
     tables = read_results(results, rule.inputs)
     with tempfile.TemporaryDirectory(dir=output, prefix=f".{rule.name}-") as folder:
         stem = Path(folder) / rule.name

@@ -1,15 +1,15 @@
 """Do the tasks' gradients conflict? Corrected cosines, with their intervals, in a heat map."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import pandas as pd
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from spkit.figures.cosines import conditions, each_pair_once, mean_cosines
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, legend_of_cosines, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, ordered_tasks, records, rows, seeds_text, several_seeds
+from spkit.figures.results import ordered_tasks, records, rows, seeds_text, several_seeds
 from spkit.figures.style import NARROW, WIDE, new_figure, signed
 
 #: From this many tasks on a cell has no room for more than its number.
@@ -52,7 +52,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     caption = (
         "Cosine of the tasks' gradients at the base, corrected for mini-batch noise, with its 95 % interval; raw: "
-        f"without the correction. {_conditions(table)}; {seeds_text(table)}"
+        f"without the correction. {conditions(table)}; {seeds_text(table)}"
         f"{', means over seeds' if several_seeds(table) else ''}. With in-batch negatives a gradient is that of "
         "the loss at this batch size."
     )
@@ -74,20 +74,5 @@ def conflict_cells(table: DataFrame, tasks: list[str]) -> DataFrame:
     Returns:
         row, column, cosine, corrected, low, high (NaN where undetermined), determined and seeds (counts).
     """
-    ends = [sorted((row["a"], row["b"]), key=tasks.index) for row in records(table)]
-    pairs = table.assign(row=[later for _, later in ends], column=[earlier for earlier, _ in ends])
-    pairs = pairs.drop_duplicates(["row", "column", "seed"])
-    # An interval without its cosine is not drawn.
-    pairs.loc[pairs["corrected"].isna(), ["low", "high"]] = float("nan")
-    groups = pairs.groupby(["row", "column"], sort=False)
-    cells = cast(DataFrame, groups[["cosine", "corrected", "low", "high"]].mean())
-    cells["determined"] = groups["corrected"].count()
-    cells["seeds"] = groups["seed"].nunique()
-    return cells.reset_index()
-
-
-def _conditions(table: DataFrame) -> str:
-    def listed(column: str) -> str:
-        return ", ".join(str(int(value)) for value in sorted(distinct(table, column)))
-
-    return f"{listed('batches')} batches of {listed('batch_size')} examples a task"
+    once = each_pair_once(table, order=tasks)
+    return mean_cosines(once.rename(columns={"b": "row", "a": "column"}), ["row", "column"], also=["cosine"])

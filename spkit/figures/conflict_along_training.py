@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.cosines import each_pair_once, mean_cosines
+from spkit.figures.cosines import conditions, each_pair_once, mean_cosines
 from spkit.figures.panels import apart, curve, look, pair_label, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import columns, distinct, extent, records, rows, seeds_shown, seeds_text, several_seeds
@@ -51,7 +51,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             panel.set_xlabel("training step")
 
     caption = (
-        "Cosine of the tasks' gradients along a joint training, corrected for mini-batch noise, one pair of tasks a "
+        "Cosine of the tasks' gradients along a joint training, corrected for mini-batch noise "
+        f"({conditions(table)}), one pair of tasks a "
         f"panel{' (the other pairs faint behind it)' if few else ''}; band: 95 % interval{_averaged(table)}; "
         f"{seeds_text(table)}, "
         f"n = {len(pairs)} pairs, {len(distinct(table, 'step'))} points of the training.{seeds_shown(table)}"

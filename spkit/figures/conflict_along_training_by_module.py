@@ -6,7 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.cosines import each_pair_once, hatched, mean_cosines, reached, without_gradient, write_cosine
+from spkit.figures.cosines import (
+    conditions,
+    each_pair_once,
+    hatched,
+    mean_cosines,
+    reached,
+    without_gradient,
+    write_cosine,
+)
 from spkit.figures.heatmap import COSINES, hatch_cell, scale_below
 from spkit.figures.panels import pair_label, panel_grid
 from spkit.figures.registry import NothingToDrawError, figure
@@ -60,7 +68,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     scale_below(drawing, panels, "cosine of gradients, corrected", low=-1.0, high=1.0, colours=COSINES)
 
     caption = (
-        "Cosine of the tasks' gradients along a joint training in each module, corrected for mini-batch noise"
+        "Cosine of the tasks' gradients along a joint training in each module, corrected for mini-batch noise "
+        f"({conditions(table)})"
         f"{'; bold where its 95 % interval leaves out 0' if numbered else ''}; {seeds_text(table)}"
         f"{', means over seeds' if several_seeds(table) else ''}, n = {len(pairs)} pairs of tasks."
         f"{hatched(drawn)}{without_gradient(still)}"

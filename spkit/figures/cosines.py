@@ -13,34 +13,36 @@ from spkit.figures.style import signed
 _NO_GRADIENT = "no gradient"
 
 
-def each_pair_once(table: DataFrame, keys: Sequence[str] = ()) -> DataFrame:
+def each_pair_once(table: DataFrame, keys: Sequence[str] = (), order: list[str] | None = None) -> DataFrame:
     """Rows of two different tasks, the earlier one as `a`; a pair that stands there in both orders is kept once.
 
     Args:
         table: rows with `a`, `b` and `seed`.
         keys: what else tells rows apart.
+        order: of the tasks; None is the usual one.
     """
     pairs = rows(table, table["a"] != table["b"])
-    tasks = ordered_tasks([*pairs["a"], *pairs["b"]])
+    tasks = order or ordered_tasks([*pairs["a"], *pairs["b"]])
     ends = [sorted((row["a"], row["b"]), key=tasks.index) for row in records(pairs)]
     pairs = pairs.assign(a=[earlier for earlier, _ in ends], b=[later for _, later in ends])
     return pairs.drop_duplicates([*keys, "a", "b", "seed"])
 
 
-def mean_cosines(table: DataFrame, keys: Sequence[str]) -> DataFrame:
+def mean_cosines(table: DataFrame, keys: Sequence[str], also: Sequence[str] = ()) -> DataFrame:
     """Means over seeds, and in how many of the seeds the cosine was determined.
 
     Args:
         table: rows with `corrected`, `low`, `high` and `seed`.
         keys: columns that tell apart what is measured.
+        also: other columns to take the mean of.
 
     Returns:
-        The columns `keys`, corrected, low, high (NaN where undetermined), determined and seeds (counts).
+        The columns `keys`, `also`, corrected, low, high (NaN where undetermined), determined and seeds (counts).
     """
     # An interval without its cosine is not drawn.
     known = table.assign(**{end: table[end].where(table["corrected"].notna()) for end in ("low", "high")})
     groups = known.groupby(list(keys), sort=False)
-    cells = cast(DataFrame, groups[["corrected", "low", "high"]].mean())
+    cells = cast(DataFrame, groups[[*also, "corrected", "low", "high"]].mean())
     cells["determined"] = groups["corrected"].count()
     cells["seeds"] = groups["seed"].nunique()
     return cells.reset_index()
@@ -78,3 +80,16 @@ def hatched(cells: DataFrame) -> str:
 def without_gradient(modules: list[str]) -> str:
     """Which modules are left out, for a caption."""
     return f" Left out, as no task has a gradient there: {', '.join(modules)}." if modules else ""
+
+
+def conditions(table: DataFrame) -> str:
+    """What gradients were measured on; with in-batch negatives a gradient is that of the loss at this batch size.
+
+    Args:
+        table: rows with `batches` and `batch_size`.
+    """
+
+    def listed(column: str) -> str:
+        return ", ".join(str(int(value)) for value in sorted(distinct(table, column)))
+
+    return f"{listed('batches')} batches of {listed('batch_size')} examples a task"

@@ -9,7 +9,7 @@ from pandas import DataFrame
 from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import columns, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
-from spkit.figures.style import FAINT, QUIET, TASK_COLOURS, WIDE, new_figure, quiet_axes, signed
+from spkit.figures.style import QUIET, TASK_COLOURS, WIDE, new_figure, quiet_axes, row_lines, signed
 
 _PANELS = {"weight": "weight in the joint model", "cosine": "cosine with the joint vector"}
 
@@ -29,9 +29,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     drawing = new_figure(WIDE, 0.75 + 0.24 * len(tasks))
     panels = drawing.subplots(1, 2, sharey=True)
     for panel, (column, name) in zip(panels, _PANELS.items(), strict=True):
-        panel.hlines(
-            range(len(tasks)), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0
-        )
+        row_lines(panel, range(len(tasks)))
         panel.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
         panel.plot(mean[column], mean["place"], "o", markersize=5, color=how.colour, zorder=3)
         seed_points(panel, seeds.assign(place=seeds["place"] + 0.25), column, "place", how)

@@ -1,16 +1,14 @@
 """Every method's score on every task: the study in one picture."""
 
-import math
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
+from spkit.figures.panels import evenly, panel_grid, score_axis
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
-    METRIC_LABELS,
     family,
     main_scores,
     method_label,
@@ -22,13 +20,12 @@ from spkit.figures.results import (
     with_means,
 )
 from spkit.figures.style import (
-    FAINT,
     FAMILY_COLOURS,
     WIDE,
     bold_searched,
     dots,
     new_figure,
-    quiet_axes,
+    row_lines,
     rows_with_gaps,
     wrapped,
 )
@@ -48,22 +45,15 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     groups = ["merge" if family(method) == "tuned" else family(method) for method in methods]
     heights = dict(zip(methods, rows_with_gaps(groups), strict=True))
 
-    down = math.ceil(len(tasks) / _PANELS_A_ROW)
-    across = math.ceil(len(tasks) / down)
+    down, across = evenly(len(tasks), _PANELS_A_ROW)
     bottom = max(heights.values())
     drawing = new_figure(WIDE, down * (0.185 * (bottom + 1) + 0.6))
-    grid = drawing.subplots(down, across, sharey=True, squeeze=False)
-    for place, panel in enumerate(grid.flat):
-        if place < len(tasks):
-            _panel(
-                panel, rows(drawn, drawn["task"] == tasks[place]), heights, title=wrapped(tasks[place], 62 // across)
-            )
-        else:
-            panel.set_visible(False)
-    first = grid[0, 0]
-    first.set_ylim(bottom + 0.7, -0.7)
-    first.set_yticks(list(heights.values()), [method_label(method) for method in methods])
-    for panel in grid[:, 0]:
+    panels = panel_grid(drawing, len(tasks), across)
+    for panel, task in zip(panels, tasks, strict=True):
+        _panel(panel, rows(drawn, drawn["task"] == task), heights, title=wrapped(task, 62 // across))
+    panels[0].set_ylim(bottom + 0.7, -0.7)
+    panels[0].set_yticks(list(heights.values()), [method_label(method) for method in methods])
+    for panel in panels[::across]:
         bold_searched(panel, methods)
 
     caption = (
@@ -77,19 +67,14 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: str) -> None:
     task, metric = str(drawn["task"].iloc[0]), str(drawn["metric"].iloc[0])
-    panel.hlines(
-        list(heights.values()), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0
-    )
+    row_lines(panel, list(heights.values()))
     means = records(rows(drawn, drawn["seed"] == "mean"))
     for row in means:
         if row["method"] == "joint":
             panel.axvline(row["score"], color=FAMILY_COLOURS["joint"], linewidth=0.8, alpha=0.8, zorder=1)
     dots(panel, drawn, "score", heights)
     panel.set_title(title)
-    panel.set_xlabel(METRIC_LABELS.get(metric, metric.replace("_", " ")))
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
-    panel.margins(x=0.08)
-    quiet_axes(panel)
+    score_axis(panel, metric)
     if task == "mean":
         panel.set_facecolor("#F6F6F6")
         for row in means:

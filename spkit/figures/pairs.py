@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.cosines import each_pair_once
+from spkit.figures.cosines import conditions, each_pair_once
 from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
     columns,
+    distinct,
     extent,
     numbers,
     records,
@@ -47,8 +48,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     undetermined = len(table) - len(known)
     caption = (
-        "Each mark is a pair of tasks: the corrected cosine of their gradients at the base, against what training on "
-        "both together changes in points of their scores against training on each alone (mean over the two tasks); "
+        f"Each mark is a pair of tasks: the corrected cosine of their gradients at the base ({conditions(table)}), "
+        f"against what training on both together ({_steps(table)} steps a task) changes in points of their scores "
+        "against training on each alone (mean over the two tasks); "
         f"lines: 95 % intervals; {seeds_text(table)}, n = {len(known.drop_duplicates(['a', 'b']))} pairs "
         f"of {len({*known['a'], *known['b']})} tasks."
         f"{seeds_shown(known)} The interval of a correlation is a jackknife that leaves out one task with all its "
@@ -59,6 +61,10 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             f" {undetermined} more have an undetermined cosine (noise larger than the gradient) and are not shown."
         )
     return drawing, columns(drawn, ["a", "b", "seed", *_VALUES]), caption
+
+
+def _steps(table: DataFrame) -> str:
+    return ", ".join(str(int(value)) for value in sorted(distinct(table, "steps")))
 
 
 def _points(axes: Axes, drawn: DataFrame) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from pandas import DataFrame
 
-from spkit.figures.results import rows
-from spkit.figures.style import Color, task_colour
+from spkit.figures.results import metric_label, rows
+from spkit.figures.style import Color, quiet_axes, task_colour
 
 # Nine markers and four dashes over seven colours: no two of the first dozens of lines look alike, in grey neither.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -51,6 +51,25 @@ def panel_grid(drawing: Figure, count: int, across: int, *, sharey: bool = True)
     for empty in panels[count:]:
         empty.set_visible(False)
     return panels[:count]
+
+
+def evenly(count: int, most: int) -> tuple[int, int]:
+    """Rows and columns of so many panels, no more than `most` in a row and no row much emptier than the others.
+
+    Example:
+        >>> evenly(5, most=6), evenly(8, most=6)
+        ((1, 5), (2, 4))
+    """
+    down = math.ceil(count / most)
+    return down, math.ceil(count / down)
+
+
+def score_axis(axes: Axes, metric: str) -> None:
+    """The horizontal axis of a panel of scores whose rows are methods."""
+    axes.set_xlabel(metric_label(metric))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.08)
+    quiet_axes(axes)
 
 
 def curve(axes: Axes, line: DataFrame, x: str, y: str, how: Look, *, label: str | None = None) -> None:

@@ -1,17 +1,14 @@
 """The two pipelines side by side: merging models trained apart, and those that stood after each task in turn."""
 
-import math
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.panels import Look, seed_points
+from spkit.figures.panels import Look, evenly, panel_grid, score_axis, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
-    METRIC_LABELS,
     columns,
     main_scores,
     method_label,
@@ -23,7 +20,7 @@ from spkit.figures.results import (
     seeds_text,
     with_means,
 )
-from spkit.figures.style import FAINT, TASK_COLOURS, WIDE, bold_searched, new_figure, quiet_axes, wrapped
+from spkit.figures.style import TASK_COLOURS, WIDE, bold_searched, new_figure, row_lines, wrapped
 
 #: Pipeline -> name, look, and the shift of its line from the method's row.
 _PIPELINES = {
@@ -48,24 +45,20 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         method: place + (0.3 if last and method != _LAST else 0.0) for place, method in enumerate([*last, *merges])
     }
 
-    down = math.ceil(len(tasks) / _PANELS_A_ROW)
-    across = math.ceil(len(tasks) / down)
+    down, across = evenly(len(tasks), _PANELS_A_ROW)
     bottom = max(heights.values())
     drawing = new_figure(WIDE, down * (0.28 * (bottom + 1) + 0.6) + 0.2)
-    grid = drawing.subplots(down, across, sharey=True, squeeze=False)
-    for place, panel in enumerate(grid.flat):
-        if place < len(tasks):
-            _panel(panel, rows(drawn, drawn["task"] == tasks[place]), heights)
-            panel.set_title(wrapped(tasks[place], 62 // across), fontsize=8 if across < _PANELS_A_ROW else 7)
-        else:
-            panel.set_visible(False)
-    grid[0, 0].set_ylim(bottom + 0.6, -0.6)
-    grid[0, 0].set_yticks(
+    panels = panel_grid(drawing, len(tasks), across)
+    for panel, task in zip(panels, tasks, strict=True):
+        _panel(panel, rows(drawn, drawn["task"] == task), heights)
+        panel.set_title(wrapped(task, 62 // across), fontsize=8 if across < _PANELS_A_ROW else 7)
+    panels[0].set_ylim(bottom + 0.6, -0.6)
+    panels[0].set_yticks(
         list(heights.values()), ["last model, no merge" if name == _LAST else method_label(name) for name in heights]
     )
-    for panel in grid[:, 0]:
+    for panel in panels[::across]:
         bold_searched(panel, list(heights))
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    handles, labels = panels[0].get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     drawing.legend(list(named.values()), list(named), loc="outside lower center", ncols=2)
 
@@ -79,9 +72,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    panel.hlines(
-        list(heights.values()), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0
-    )
+    row_lines(panel, list(heights.values()))
     for pipeline, (name, how, shift) in _PIPELINES.items():
         part = rows(drawn, drawn["pipeline"] == pipeline)
         part = part.assign(height=[heights[method] + shift for method in part["method"]])
@@ -100,11 +91,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
             zorder=3,
         )
         seed_points(panel, seeds.assign(height=seeds["height"] + 0.16), "score", "height", how)
-    metric = str(drawn["metric"].iloc[0])
-    panel.set_xlabel(METRIC_LABELS.get(metric, metric.replace("_", " ")))
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
-    panel.margins(x=0.08)
-    quiet_axes(panel)
+    score_axis(panel, str(drawn["metric"].iloc[0]))
     for row in records(rows(drawn, (drawn["task"] == "mean") & (drawn["seed"] == "mean"))):
         _, how, shift = _PIPELINES[row["pipeline"]]
         panel.annotate(

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.figures.registry import Rule
@@ -26,6 +27,11 @@ def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
 
     with style():
         drawing, drawn, caption = rule.draw(read_results(results, rule.inputs))
-        buffer = io.BytesIO()
-        drawing.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue(), drawn, caption
+        return png(drawing), drawn, caption
+
+
+def png(drawing: Figure) -> bytes:
+    """A figure as PNG, in the style that is in force; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -11,11 +11,11 @@ from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.resampling import GROUPS
 from spkit.figures.results import (
-    METRIC_LABELS,
     columns,
     distinct,
     extent,
     main_scores,
+    metric_label,
     ordered_tasks,
     records,
     rows,
@@ -23,7 +23,7 @@ from spkit.figures.results import (
     seeds_text,
     with_means,
 )
-from spkit.figures.style import FAINT, WIDE, new_figure, quiet_axes, rows_with_gaps
+from spkit.figures.style import WIDE, new_figure, quiet_axes, row_lines, rows_with_gaps
 
 _SEEDS = Look("#333333", "o", "none")
 
@@ -98,9 +98,7 @@ def _cost(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
 
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    panel.hlines(
-        list(heights.values()), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0
-    )
+    row_lines(panel, list(heights.values()))
     for row in records(rows(drawn, drawn["seed"] == "mean")):
         _, colour, marker = GROUPS[row["group"]]
         searched = row["group"] == "self_position"
@@ -122,7 +120,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
         own = rows(drawn, (drawn["seed"] != "mean") & (drawn["method"] == row["method"]))
         seed_points(panel, own.assign(height=height + 0.3), "score", "height", Look(colour, "o", "none"))
     metric = str(drawn["metric"].iloc[0])
-    panel.set_xlabel(METRIC_LABELS.get(metric, metric.replace("_", " ")))
+    panel.set_xlabel(metric_label(metric))
     panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     panel.margins(x=0.08)
     quiet_axes(panel)

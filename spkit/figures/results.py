@@ -11,6 +11,7 @@ from pandas import DataFrame
 from spkit.errors import SpkitError, quoted
 
 _COSINES = ("corrected", "low", "high", "verdict")
+_BATCHES = ("batches", "batch_size")
 
 #: File -> (the columns that tell its rows apart, the columns that are measured).
 COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -18,17 +19,17 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "comparisons.csv": (("method", "against", "task", "seed"), ("difference", "low", "high")),
     "conflict.csv": (
         ("a", "b", "seed"),
-        ("cosine", "corrected", "low", "high", "ceiling_a", "ceiling_b", "batches", "batch_size"),
+        ("cosine", "corrected", "low", "high", "ceiling_a", "ceiling_b", *_BATCHES),
     ),
     "geometry.csv": (("a", "b", "seed"), ("cosine", "norm_a", "norm_b")),
     "history.csv": (("method", "step", "task", "seed"), ("loss", "task_loss", "coefficient")),
     "coefficients.csv": (("method", "module", "task", "seed"), ("coefficient",)),
     "conflict_by_module.csv": (("module", "a", "b", "seed"), _COSINES),
-    "conflict_along_training.csv": (("step", "a", "b", "seed"), _COSINES),
-    "conflict_along_training_by_module.csv": (("step", "module", "a", "b", "seed"), _COSINES),
+    "conflict_along_training.csv": (("step", "a", "b", "seed"), (*_COSINES, *_BATCHES)),
+    "conflict_along_training_by_module.csv": (("step", "module", "a", "b", "seed"), (*_COSINES, *_BATCHES)),
     "pipelines.csv": (("pipeline", "method", "task", "metric", "seed"), ("score", "low", "high")),
-    "affinity.csv": (("from", "onto", "seed"), ("affinity", "error", "verdict")),
-    "pairs.csv": (("a", "b", "seed"), ("corrected", "low", "high", "change", "change_low", "change_high")),
+    "affinity.csv": (("from", "onto", "seed"), ("affinity", "error", "verdict", "learning_rate", *_BATCHES)),
+    "pairs.csv": (("a", "b", "seed"), (*_COSINES, "change", "change_low", "change_high", "steps", *_BATCHES)),
     "pairs_fit.csv": (("statistic", "seed"), ("r", "low", "high", "pairs", "undetermined", "tasks", "note")),
     "imbalance.csv": (("task", "seed"), ("examples", "example_share", "step_share")),
     "effective_weights.csv": (("task", "seed"), ("weight", "cosine", "explained")),
@@ -53,6 +54,17 @@ METRIC_LABELS = {
     "accuracy": "accuracy",
     "mean": "mean of tasks",
 }
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name as it stands beside an axis.
+
+    Example:
+        >>> metric_label("ndcg_at_10"), metric_label("recall_at_5")
+        ('nDCG@10', 'recall at 5')
+    """
+    return METRIC_LABELS.get(metric, metric.replace("_", " "))
+
 
 #: Merges whose names stand in the order in which a reader meets them; others follow as they come.
 _MERGES = ("average", "task_arithmetic", "task_arithmetic_tuned", "slerp", "ties", "ties_tuned")

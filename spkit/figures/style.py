@@ -149,6 +149,11 @@ def quiet_axes(axes: Axes, *, left: bool = False) -> None:
     axes.tick_params(axis="y", length=0)
 
 
+def row_lines(axes: Axes, heights: Sequence[int | float]) -> None:
+    """A faint line along each row of a panel."""
+    axes.hlines(heights, 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
+
+
 def bold_searched(axes: Axes, methods: Sequence[str]) -> None:
     """Set the names of searched methods, among the rows' labels, in bold."""
     for label, method in zip(axes.get_yticklabels(), methods, strict=True):

@@ -11,10 +11,10 @@ from pandas import DataFrame
 from spkit.figures.panels import apart, curve, look, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
-    METRIC_LABELS,
     columns,
     distinct,
     main_scores,
+    metric_label,
     ordered_tasks,
     records,
     rows,
@@ -106,7 +106,7 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
         mark_found(panel, star, y)
         metric = str(here["metric"].iloc[0])
         panel.set_title("λ found" if length else wrapped(task, 62 // across))
-        panel.set_ylabel("" if length else METRIC_LABELS.get(metric, metric.replace("_", " ")))
+        panel.set_ylabel("" if length else metric_label(metric))
         panel.set_xlabel(name)
         panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
         _scale(panel, over, sorted({float(value) for value in points["value"]}), 72 * (WIDE / across - 0.5))

@@ -11,6 +11,7 @@ import pandas as pd
 from spkit.errors import SpkitError, quoted
 from spkit.figures.registry import NothingToDrawError, chosen_rules
 from spkit.study.profile_file import load_profile
+from spkit.study.report import SUMMARY
 from spkit.study.run import train_experts
 from spkit.vectors import TaskVectors
 
@@ -117,7 +118,7 @@ class Results:
 
     def words(self) -> str:
         """What the study found, as sentences in Markdown; the verdict last."""
-        path = self.folder_of("summary.md") / "summary.md"
+        path = self.folder_of(SUMMARY) / SUMMARY
         lines = path.read_text(encoding="utf-8").splitlines()
         return "\n".join(line for line in lines if line.startswith("- "))
 
@@ -132,7 +133,7 @@ class Results:
             `runs/demo`, where `make demo` finds them.
         """
         for folder in self.folders:
-            if (folder / f"seed{seed}" / "vectors" / "vectors").is_dir():
+            if vectors_folder(folder, seed).is_dir():
                 return folder
         root = _project() / "runs" / "demo"
         print("No run has left task vectors: the demo's four experts are trained now, about four minutes on two cores.")
@@ -142,7 +143,12 @@ class Results:
 
     def vectors(self, seed: int = 0) -> TaskVectors:
         """The task vectors of a seed, memory-mapped; see `run` for where they come from."""
-        return TaskVectors.load(self.run(seed) / f"seed{seed}" / "vectors" / "vectors")
+        return TaskVectors.load(vectors_folder(self.run(seed), seed))
+
+
+def vectors_folder(run: str | Path, seed: int) -> Path:
+    """Where a seed of a study leaves its task vectors."""
+    return Path(run) / f"seed{seed}" / "vectors" / "vectors"
 
 
 def open_results(*folders: str | Path) -> Results:

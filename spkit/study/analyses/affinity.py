@@ -12,11 +12,11 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
 
 _STAGE = "affinity"
-_KEYS = frozenset({"learning_rate", "batches", "batch_size"})
+_DEFAULTS = {"learning_rate": 1e-4, "batches": 4, "batch_size": 32}
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    given = {key: settings[key] for key in sorted(_KEYS) if key in settings}
+    given = _given(settings)
 
     def work(folder: Path) -> Mapping[str, Any]:
         task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
@@ -25,8 +25,12 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.affinity"], work)
 
 
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
+
+
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    return {"affinity.csv": joined(records, _STAGE, "affinity.csv")}
+    return {"affinity.csv": joined(records, _STAGE, "affinity.csv").assign(**_given(settings))}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -38,4 +42,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return [f"A step on one task, measured on each other task ({len(others)} directions): {told}."]
 
 
-AFFINITY = Analysis(_STAGE, _KEYS, _run, _results, words=_words)
+AFFINITY = Analysis(_STAGE, frozenset(_DEFAULTS), _run, _results, words=_words)

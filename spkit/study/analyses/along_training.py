@@ -15,26 +15,30 @@ from spkit.study.tables import SeedRecords, joined
 from spkit.training import train
 
 _STAGE = "along_training"
+_DEFAULTS = {"batches": 16, "batch_size": 32}
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     training = joint_settings(run, len(run.tasks))
-    measuring = {key: settings[key] for key in ("every", "batches", "batch_size") if key in settings}
+    measuring = _measuring(settings)
 
     def work(folder: Path) -> Mapping[str, Any]:
-        watching = ConflictCallback(run.tasks, folder=folder, seed=run.seed, **measuring)
+        every = settings["every"]
+        watching = ConflictCallback(run.tasks, every=every, folder=folder, seed=run.seed, **measuring)
         train(run.base, run.tasks, seed=run.seed, callbacks=[watching], **training)
         return {"examples": trained_examples(list(run.tasks.values()), training)}
 
-    config = {"training": training, "measuring": measuring}
+    config = {"training": training, "measuring": {"every": settings["every"], **measuring}}
     run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training", "spkit.conflict"], work)
 
 
+def _measuring(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
+
+
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    return {
-        "conflict_along_training.csv": joined(records, _STAGE, "conflict.csv"),
-        "conflict_along_training_by_module.csv": joined(records, _STAGE, "by_module.csv"),
-    }
+    files = {"conflict_along_training.csv": "conflict.csv", "conflict_along_training_by_module.csv": "by_module.csv"}
+    return {name: joined(records, _STAGE, file).assign(**_measuring(settings)) for name, file in files.items()}
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
@@ -58,6 +62,4 @@ def _ends(table: pd.DataFrame) -> dict[str, int]:
     return {"first": int(table["step"].min()), "last": int(table["step"].max())}
 
 
-ALONG_TRAINING = Analysis(
-    _STAGE, frozenset({"every", "batches", "batch_size"}), _run, _results, check=_check, words=_words
-)
+ALONG_TRAINING = Analysis(_STAGE, frozenset({"every", *_DEFAULTS}), _run, _results, check=_check, words=_words)

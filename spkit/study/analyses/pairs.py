@@ -20,13 +20,14 @@ from spkit.training import train
 
 #: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
 _FEWEST = 4
+_DEFAULTS = {"batches": 8, "batch_size": 32}
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     source = run.profile.tasks
     tasks = load_tasks(source if isinstance(source, str) else "bundled", settings["tasks"], run.profile.data)
     run.fingerprints.update({name: task.fingerprint() for name, task in tasks.items()})
-    measuring = {"batches": settings.get("batches", 8), "batch_size": settings.get("batch_size", 32)}
+    measuring = _measuring(settings)
 
     def conflict(folder: Path) -> Mapping[str, Any]:
         report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
@@ -39,6 +40,10 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
     for a, b in _chosen(list(tasks), settings, run.seed):
         _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings["steps"])
+
+
+def _measuring(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
 
 
 def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tuple[str, str]]:
@@ -71,7 +76,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
             for row in conflict.to_dict("records")
             if f"pairs/{row['a']}+{row['b']}" in of_seed
         ]
-        table = pd.DataFrame(rows).assign(seed=seed)
+        table = pd.DataFrame(rows).assign(**_measuring(settings), steps=settings["steps"], seed=seed)
         tables.append(table)
         fits.append(correlation(table).assign(seed=seed))
     return {"pairs.csv": pd.concat(tables, ignore_index=True), "pairs_fit.csv": pd.concat(fits, ignore_index=True)}
@@ -165,6 +170,4 @@ def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
         )
 
 
-PAIRS = Analysis(
-    "pairs", frozenset({"tasks", "steps", "limit", "batches", "batch_size"}), _run, _results, _check, _words
-)
+PAIRS = Analysis("pairs", frozenset({"tasks", "steps", "limit", *_DEFAULTS}), _run, _results, _check, _words)
