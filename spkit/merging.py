@@ -11,8 +11,8 @@ from sentence_transformers import SentenceTransformer
 from spkit.data_rules import fisher, loss_weighted, regmean
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models import check_fits, load_model
-from spkit.provenance import Provenance, source_of
+from spkit.models import check_fits, load_model, source_of
+from spkit.provenance import Provenance
 from spkit.recipe import attach, pass_through_recipe, position_recipe
 from spkit.rules import Point, average, dare, slerp, task_arithmetic, ties
 from spkit.tasks.named import named_tasks

@@ -22,6 +22,7 @@ BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
 _BASE_MARK = "_spkit_base"
+_SOURCE = "_spkit_source"
 
 
 @contextmanager
@@ -78,15 +79,40 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
-    if source in BUNDLED_BASES:
-        return _load_bundled(BUNDLED_BASES[os.fspath(source)], device)
+    name = os.fspath(source)
+    if name in BUNDLED_BASES:
+        model = _load_bundled(BUNDLED_BASES[name], device)
+    else:
+        _check_folder(name)
+        model = _load_saved(name, device)
+    mark_source(model, name)
+    return model
+
+
+def _check_folder(name: str) -> None:
+    """Refuse a path to nothing at once: as a hub id it would be asked for again and again before it is refused."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return
+    # A hub id is one name, or two with a slash between; the first of the two is a folder only where a path is meant.
+    meant_as_path = path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.parent.is_dir()
+    if meant_as_path and "/" in name:
+        near = sorted(one.name for one in path.parent.iterdir() if one.is_dir()) if path.parent.is_dir() else []
+        raise SpkitError(
+            "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
+            f"Found {name!r}, and there is no such folder.",
+            f"Folders beside it: {quoted(near[:8])}." if near else f"Bundled are {quoted(BUNDLED_BASES)}.",
+        )
+
+
+def _load_saved(name: str, device: str | None) -> SentenceTransformer:
     with quiet_libraries():
         try:
-            return SentenceTransformer(os.fspath(source), device=device)
+            return SentenceTransformer(name, device=device)
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-                f"Found {os.fspath(source)!r}, which could not be loaded: {_first_line(error)}.",
+                f"Found {name!r}, which could not be loaded: {_first_line(error)}.",
                 f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json.",
             ) from error
 
@@ -129,6 +155,24 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
     transformer = transformer_of(model)
     if transformer is not None:
         setattr(transformer.config, _BASE_MARK, base_hash)
+
+
+def mark_source(model: SentenceTransformer, source: str) -> None:
+    """Let a model remember where it was loaded from, until its weights change."""
+    setattr(model, _SOURCE, (source, _identity(model)))
+
+
+def source_of(model: SentenceTransformer | str | Path) -> str | None:
+    """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
+    if not isinstance(model, SentenceTransformer):
+        return os.fspath(model)
+    source, identity = getattr(model, _SOURCE, (None, None))
+    return source if identity == _identity(model) else None
+
+
+def _identity(model: SentenceTransformer) -> tuple[tuple[int, int], ...]:
+    """Changes with every copy of a model and every change in place, such as an optimiser's step."""
+    return tuple((parameter.data_ptr(), parameter._version) for parameter in model.parameters())
 
 
 def check_fits(base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str) -> None:

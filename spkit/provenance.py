@@ -1,12 +1,8 @@
 """Where task vectors come from: the models they were made of, and what was done to their entries since."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
-
-from sentence_transformers import SentenceTransformer
 
 
 @dataclass(frozen=True)
@@ -14,7 +10,8 @@ class Provenance:
     """What a recipe must say of task vectors so that others can make them again.
 
     Attributes:
-        base: folder or hub id of the base, or the name of a bundled one; None where it was given as a model in memory.
+        base: folder or hub id of the base, or the name of a bundled one; None for a model that was made or changed in
+            memory.
         experts: the same for each expert, by name.
         operations: what was done to the vectors, in order, each as its name and parameters.
 
@@ -30,8 +27,3 @@ class Provenance:
     def then(self, operation: str, **parameters: Any) -> "Provenance":
         """The same, after one more operation."""
         return replace(self, operations=(*self.operations, {"operation": operation, **parameters}))
-
-
-def source_of(model: SentenceTransformer | str | Path) -> str | None:
-    """The folder, hub id or name that a model was given as; None for a model in memory."""
-    return None if isinstance(model, SentenceTransformer) else os.fspath(model)

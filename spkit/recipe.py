@@ -18,6 +18,11 @@ from spkit.provenance import Provenance
 from spkit.storage import check_replaceable, write_folder
 from spkit.vectors import TaskVectors
 
+_MERGEKIT_NOTE = """\
+# mergekit-yaml makes the same transformer of this. `override_architecture` is not the models' architecture: it names
+# one that mergekit reads by the weights' own names, which it does not do for BERT by itself (seen with mergekit 0.1.5).
+"""
+
 
 def position_recipe(
     vectors: TaskVectors, rows: Float[Tensor, "M N"], method: str, settings: Mapping[str, Any]
@@ -103,16 +108,22 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
     save_with_recipe(model, Path(folder), recipe, {})
 
 
+def check_new_model(folder: Path) -> None:
+    """Raise now what a save to this folder would raise; see `save_model`."""
+    check_replaceable(folder, "modules.json", "A model")
+
+
 def save_with_recipe(
     model: SentenceTransformer, folder: Path, recipe: Mapping[str, Any] | None, files: Mapping[str, str]
 ) -> None:
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
-    check_replaceable(folder, "modules.json", "A model")
+    check_new_model(folder)
     texts = dict(files)
     if recipe is not None:
+        recipe = {**recipe, "sha256": weights_hash(model)}
         texts |= {"README.md": model_card(recipe), "recipe.json": json.dumps(recipe, indent=2) + "\n"}
         if isinstance(recipe["mergekit"], Mapping):
-            texts["mergekit.yml"] = yaml.safe_dump(recipe["mergekit"], sort_keys=False)
+            texts["mergekit.yml"] = _MERGEKIT_NOTE + yaml.safe_dump(recipe["mergekit"], sort_keys=False)
 
     def fill(unfinished: Path) -> None:
         with quiet_libraries():

@@ -57,6 +57,11 @@ def check_replaceable(folder: Path, mark: str, kind: str) -> None:
         )
 
 
+def check_new_vectors(folder: Path) -> None:
+    """Raise now what a save of task vectors to this folder would raise."""
+    check_replaceable(folder, _MATRIX, "Task vectors")
+
+
 def save(
     folder: Path,
     base: SentenceTransformer,
@@ -67,7 +72,7 @@ def save(
     provenance: Provenance,
 ) -> None:
     """Write a folder of task vectors; see `TaskVectors.save`."""
-    check_replaceable(folder, _MATRIX, "Task vectors")
+    check_new_vectors(folder)
 
     def fill(unfinished: Path) -> None:
         with quiet_libraries():

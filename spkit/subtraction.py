@@ -19,7 +19,7 @@ def subtract(
     base: SentenceTransformer,
     base_hash: str,
     models: Mapping[str, SentenceTransformer | str | Path],
-) -> None:
+) -> list[int | None]:
     """Fill the rows of a matrix with θ_i − θ0; what is given as a folder is loaded and let go in turn.
 
     Args:
@@ -28,13 +28,18 @@ def subtract(
         base_hash: `weights_hash(base)`.
         models: name to θ_i, a model, a folder, a hub id, or the folder of an adapter over the base.
 
+    Returns:
+        The tokens at which each expert cuts texts.
+
     Raises:
         SpkitError: a model that is no fine-tune of the base, or that equals it.
     """
     layout, ours = Layout.of(base), dict(base.named_parameters())
+    lengths = []
     for row, (name, source) in zip(matrix, models.items(), strict=True):
         expert = load_expert(source, base, name)
         check_fits(base, expert, name, base_hash)
+        lengths.append(expert.max_seq_length)
         differs = False
         for key, theirs in expert.named_parameters():
             change = theirs.detach().to("cpu", torch.float32) - ours[key].detach().to("cpu", torch.float32)
@@ -46,3 +51,4 @@ def subtract(
                 f"Found {name!r} equal to the base in every weight.",
                 "Train it, or leave it out.",
             )
+    return lengths

@@ -18,8 +18,8 @@ from spkit.coefficients import Coefficients, ModuleCoefficients, coefficient_row
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
-from spkit.models import copy_model, load_model
-from spkit.provenance import Provenance, source_of
+from spkit.models import copy_model, load_model, source_of
+from spkit.provenance import Provenance
 from spkit.subtraction import subtract
 
 #: How the numbers of the vectors are kept.
@@ -94,7 +94,8 @@ class TaskVectors:
         """Subtract the base from each model.
 
         Args:
-            base: the model that all of them were trained from, or its folder or id.
+            base: the model that all of them were trained from, or its folder or id; given so, it cuts texts where the
+                experts do, if they all agree.
             models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
                 base; the order is kept. Adapters are added into the weights first.
             folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
@@ -122,18 +123,22 @@ class TaskVectors:
         if dtype not in get_args(Storage):
             raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
         provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
-        base = load_model(base)
+        named, base = not isinstance(base, SentenceTransformer), load_model(base)
         base_hash, kept = weights_hash(base), getattr(torch, dtype)
         shape = (len(models), Layout.of(base).size)
         if folder is None:
             matrix = torch.empty(shape, dtype=kept)
-            subtract(matrix, base, base_hash, models)
+            lengths = subtract(matrix, base, base_hash, models)
+            if named:
+                _cut_like(base, lengths)
             return cls(base, list(models), matrix, base_hash, provenance)
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
             name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
             matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
-            subtract(matrix, base, base_hash, models)
+            lengths = subtract(matrix, base, base_hash, models)
+            if named:
+                _cut_like(base, lengths)
             cls(base, list(models), matrix, base_hash, provenance).save(folder)
         return cls.load(folder)
 
@@ -357,3 +362,9 @@ class TaskVectors:
             SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
         """
         return cls(*storage.load(Path(folder)))
+
+
+def _cut_like(base: SentenceTransformer, lengths: Sequence[int | None]) -> None:
+    """Let the base cut texts where its experts do: they were trained on these tokens."""
+    if len(set(lengths)) == 1 and lengths[0] is not None:
+        base.max_seq_length = lengths[0]

@@ -13,7 +13,7 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.mergekit_yaml import InexpressibleError, position_config
-from spkit.models import copy_model, load_base
+from spkit.models import copy_model, load_base, source_of
 from spkit.position_result import PositionResult
 from spkit.recipe import save_model
 from spkit.vectors import TaskVectors
@@ -52,7 +52,9 @@ def run_mergekit(config, folder):
 
 def assert_same_as_mergekit(folder, tmp_path):
     """`mergekit.yml` of a merged folder gives the weights that stand in it."""
-    config = yaml.safe_load((folder / "mergekit.yml").read_text())
+    text = (folder / "mergekit.yml").read_text()
+    assert text.startswith("# ")  # why the architecture that it names is another
+    config = yaml.safe_load(text)
     theirs, ours = run_mergekit(config, tmp_path / "by-mergekit"), load_file(folder / "model.safetensors")
     assert set(theirs) == set(ours)
     base = load_file(f"{config['base_model']['model']['path']}/model.safetensors")
@@ -174,6 +176,27 @@ def test_models_in_memory_have_no_mergekit_configuration(tmp_path):
     assert recipe["mergekit"] == "The model of the base was given in memory: save it, and pass its folder."
     assert not (tmp_path / "merged" / "mergekit.yml").exists()
     assert recipe["mergekit"] in (tmp_path / "merged" / "README.md").read_text()
+
+
+def test_a_model_remembers_its_source_until_its_weights_change(folders, tmp_path):
+    base = load_base(folders / "base", max_seq_length=8)
+    merged = spkit.merge(base, {"a": folders / "a", "b": load_base(folders / "b")}, "average")
+    save_model(merged, tmp_path / "merged")
+    recipe = json.loads((tmp_path / "merged" / "recipe.json").read_text())
+    assert recipe["base"] == str(folders / "base")
+    assert recipe["experts"] == {name: str(folders / name) for name in "ab"}
+    assert_same_as_mergekit(tmp_path / "merged", tmp_path)
+    assert source_of(copy_model(base)) is None
+    with torch.no_grad():
+        next(base.parameters()).mul_(1.0)
+    assert source_of(base) is None
+
+
+def test_every_recipe_has_the_hash_of_its_weights(vectors, tmp_path):
+    rows = torch.full((1, 3), 0.3, dtype=torch.float64)
+    PositionResult(vectors, rows, ["model"], torch_history(), {"granularity": "model"}).save(tmp_path / "found")
+    recipe = json.loads((tmp_path / "found" / "recipe.json").read_text())
+    assert recipe["sha256"] == weights_hash(SentenceTransformer(str(tmp_path / "found")))
 
 
 def test_a_head_of_its_own_is_out_of_mergekits_reach(tmp_path):

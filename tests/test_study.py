@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -595,7 +596,9 @@ def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
         (["study", "demo", "--seeds", "one"], "numbers separated by commas"),
         (["train", "--task", "nonsense", "--steps", "1", "-o", "x"], "'nonsense'"),
         (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
+        (["train", "--task", "my-own", "--steps", "1", "-o", "x"], "--tasks my_tasks.toml"),
         (["evaluate", "no/such-model-here"], "could not be loaded"),
+        (["evaluate", "./no-such-folder"], "there is no such folder"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_1(arguments, message, tmp_path, monkeypatch, capsys) -> None:
@@ -610,6 +613,36 @@ def test_errors_are_one_line_and_exit_status_1(arguments, message, tmp_path, mon
     assert said.err.startswith("Error: ")
     assert message in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--steps", "1"],
+        ["vectors", "--expert", "faq=faq"],
+        ["merge", "--expert", "faq=faq"],
+        ["position", "--vectors", "vectors"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_of_something_else_is_refused_before_the_work(arguments, tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    monkeypatch.chdir(tmp_path)
+    # None of the models that the arguments name is there: the work cannot begin.
+    monkeypatch.setattr(sys, "argv", ["spkit", *arguments, "--output", "notes"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "notes, which holds something else" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(cli, "app", lambda: warnings.warn("Some\nthing.", UserWarning, stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        cli.main()
+    assert capsys.readouterr().err == "Warning: Some thing.\n"
 
 
 def test_the_command_itself_ends_without_a_traceback(tmp_path) -> None:

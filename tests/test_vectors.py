@@ -507,7 +507,24 @@ def test_a_model_equal_to_the_base_is_refused(base):
 
 
 def test_a_model_that_cannot_be_loaded_is_refused(base, tmp_path):
-    refused(base, tmp_path / "nowhere", "which could not be loaded")
+    refused(base, tmp_path / "nowhere", "there is no such folder")
+
+
+def test_a_named_base_cuts_texts_where_its_experts_do(base, tmp_path):
+    for name, length in (("a", 16), ("b", 16), ("c", 12)):
+        model = noisy(base, len(name))
+        model.max_seq_length = length
+        save_model(model, tmp_path / name)
+    save_model(base, tmp_path / "base")
+
+    def length_over(given, names, **more):
+        experts = {name: tmp_path / name for name in names}
+        return TaskVectors.from_models(given, experts, **more).base.max_seq_length
+
+    assert length_over(tmp_path / "base", "ab") == 16
+    assert length_over(tmp_path / "base", "ab", folder=tmp_path / "vectors") == 16
+    assert length_over(tmp_path / "base", "abc") == base.max_seq_length  # they disagree
+    assert length_over(copy_model(base), "ab") == base.max_seq_length  # a model given keeps its own
 
 
 def test_a_difference_in_the_cut_length_is_no_difference(base):
@@ -643,7 +660,7 @@ def test_a_missing_file_is_refused(saved, tmp_path):
         TaskVectors.load(tmp_path / "nowhere")
     (saved / "base" / "modules.json").rename(saved / "modules.json")
     (saved / "base").rename(saved / "gone")
-    with pytest.raises(SpkitError, match="could not be loaded"):
+    with pytest.raises(SpkitError, match="there is no such folder"):
         TaskVectors.load(saved)
 
 

@@ -14,6 +14,7 @@ from spkit.cli.options import (
     Seed,
     TaskNames,
     TaskSource,
+    base_of,
     json_of,
     named,
     pair,
@@ -42,12 +43,13 @@ def train(
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
     from spkit.models import load_base
-    from spkit.recipe import save_model
+    from spkit.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
     from spkit.training import train as run_training
 
-    chosen = load_tasks(tasks, task)
     output = output.resolve()
+    check_new_model(output)
+    chosen = load_tasks(tasks, task)
     checkpoints = output.with_name(f"{output.name}.checkpoints")
     model = run_training(
         load_base(base, max_seq_length=max_length),
@@ -74,10 +76,11 @@ def vectors(
     max_length: MaxLength = None,
 ) -> None:
     """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
-    from spkit.models import load_base
+    from spkit.storage import check_new_vectors
     from spkit.vectors import TaskVectors
 
-    found = TaskVectors.from_models(load_base(base, max_seq_length=max_length), named(expert))
+    check_new_vectors(output)
+    found = TaskVectors.from_models(base_of(base, max_length), named(expert))
     found.save(output)
     typer.echo(found.norms().round(4).to_string())
     typer.echo(found.cosines().round(4).to_string())
@@ -107,14 +110,14 @@ def merge(
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
     from spkit.merging import DATA_METHODS
     from spkit.merging import merge as run_merge
-    from spkit.models import load_base
-    from spkit.recipe import save_model
+    from spkit.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
 
+    check_new_model(output)
     given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
     if method in DATA_METHODS:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
-    merged = run_merge(load_base(base, max_seq_length=max_length), named(expert), method, **given)
+    merged = run_merge(base_of(base, max_length), named(expert), method, **given)
     save_model(merged, output)
     typer.echo(f"Merged with {method}: {output}")
 
@@ -141,11 +144,15 @@ def position(
     """Search the best position between experts on a probe, and save the merged model with its recipe."""
     from spkit.positioning import self_position
     from spkit.probe import Probe
+    from spkit.recipe import check_new_model
     from spkit.tasks import load_tasks
     from spkit.vectors import TaskVectors
 
+    check_new_model(output)
     found = TaskVectors.load(vectors)
     probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
+    shares = ", ".join(f"{name} {len(rows)}" for name, rows in probe.examples.items())
+    typer.echo(f"Probe: {shares} examples of the training splits.")
     result = self_position(
         found,
         probe,

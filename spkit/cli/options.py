@@ -56,6 +56,13 @@ def sampling_of(text: str) -> str | float:
     return float(text) if text.replace(".", "", 1).isdigit() else text
 
 
+def base_of(name: str, max_length: int | None) -> Any:
+    """A base by its name, which then cuts texts where its experts do; or loaded, with a length of its own."""
+    from spkit.models import load_base
+
+    return name if max_length is None else load_base(name, max_seq_length=max_length)
+
+
 def json_of(text: str) -> Any:
     """A value as JSON; what is none is a text."""
     try:

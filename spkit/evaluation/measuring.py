@@ -13,6 +13,7 @@ from spkit.evaluation.intervals import bootstrap, interval
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import text_hash, weights_hash
+from spkit.models import load_model
 from spkit.tasks import Task
 
 #: What can be evaluated: one Task, several by name, or a list of Tasks, mteb task objects and mteb task names.
@@ -20,7 +21,7 @@ Tasks: TypeAlias = Task | Mapping[str, Task] | Sequence[Any]
 
 
 def measure(
-    model: SentenceTransformer,
+    model: SentenceTransformer | str | Path,
     tasks: Tasks | Any,
     split: str = "test",
     batch_size: int = 64,
@@ -36,7 +37,8 @@ def measure(
     of its texts; without them the model's own prompts are used as mteb uses them.
 
     Args:
-        model: it is left as it was, in training mode too.
+        model: a SentenceTransformer, which is left as it was, in training mode too; or a bundled base, a folder, a hub
+            id.
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
         split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
         batch_size: texts embedded at once.
@@ -55,6 +57,7 @@ def measure(
     given = _listed(tasks)
     if batch_size < 1:
         raise SpkitError("`batch_size` must be positive.", f"Found {batch_size}.", "Pass `batch_size=64`.")
+    model = load_model(model)
     revision = weights_hash(model)
     with quietly(), _mode_kept(model):
         from spkit.evaluation.encoder import Encoder
@@ -76,7 +79,7 @@ def measure(
 
 
 def evaluate(
-    model: SentenceTransformer,
+    model: SentenceTransformer | str | Path,
     tasks: Tasks | Any,
     *,
     split: str = "test",
@@ -91,7 +94,8 @@ def evaluate(
     An sts task with a column `subset` has a row for all its pairs together and one for each subset.
 
     Args:
-        model: any SentenceTransformer, also one that was merged in memory and never saved.
+        model: any SentenceTransformer, also one that was merged in memory and never saved; or a bundled base, a folder,
+            a hub id.
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
         split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
         batch_size: texts embedded at once.

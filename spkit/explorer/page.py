@@ -1,6 +1,7 @@
 """The explorer as a page of its own, served by voila: for people who want sliders and no notebook."""
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,11 +65,27 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> 
         # Errors are shown on the page: an empty one would help nobody.
         command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--show_tracebacks=True"]
         command += [] if browser else ["--no-browser"]
-        try:
-            done = subprocess.run(command, check=False)
-        except KeyboardInterrupt:
-            return
-    if done.returncode:
-        raise SpkitError(
-            "The page must be served.", f"voila ended with status {done.returncode}.", "See its lines above."
-        )
+        status = _run_until_stopped(command)
+    if status:
+        raise SpkitError("The page must be served.", f"voila ended with status {status}.", "See its lines above.")
+
+
+def _run_until_stopped(command: list[str]) -> int:
+    """Run a server until it ends or this process is told to; it is then ended too, with its kernels."""
+    server = subprocess.Popen(command)
+    before = signal.signal(signal.SIGTERM, lambda *_: _stop(server))
+    try:
+        return max(0, server.wait())  # below 0: ended by a signal, as it was told to
+    except KeyboardInterrupt:  # the terminal sent it to the server as well
+        _stop(server)
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()

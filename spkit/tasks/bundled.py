@@ -148,17 +148,23 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
         SpkitError: a name is unknown, or a package that holds the data is not installed.
     """
     chosen = list(DEFAULT if names is None else names)
-    check_names(chosen, list(BUNDLED), "bundled tasks")
+    check_names(
+        chosen,
+        list(BUNDLED),
+        "bundled tasks",
+        "Tasks of your own come from a TOML file: `load_tasks('my_tasks.toml')`, or `--tasks my_tasks.toml`.",
+    )
     return {name: BUNDLED[name]() for name in chosen}
 
 
-def check_names(wanted: Sequence[str], known: Sequence[str], what: str) -> None:
+def check_names(wanted: Sequence[str], known: Sequence[str], what: str, fix: str = "") -> None:
     """Raises where a wanted name is not known, with those there are and the closest one.
 
     Args:
         wanted: names asked for.
         known: names there are.
         what: what they name, for the error, e.g. "bundled tasks".
+        fix: what to do where no name is close.
     """
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -166,7 +172,7 @@ def check_names(wanted: Sequence[str], known: Sequence[str], what: str) -> None:
         raise SpkitError(
             f"Names must be among the {what}: {quoted(known)}.",
             f"Found {quoted(unknown)}.",
-            f"Did you mean {quoted(dict.fromkeys(close))}?" if close else "",
+            f"Did you mean {quoted(dict.fromkeys(close))}?" if close else fix,
         )
 
 

@@ -83,7 +83,9 @@ def load_task_file(
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpkitError("A task file must be readable.", f"Could not read '{path}': {error}.") from error
+        raise SpkitError(
+            "A task file must be readable.", f"Could not read '{path}': {error}.", "Pass the path of a TOML file."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
     tables = content.pop("tasks", None)
@@ -150,6 +152,15 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
             )
         return load_bundled([name])[name]
     _check_table(table, where)
+    try:
+        return _build_from_data(name, table, where, home)
+    except SpkitError as error:
+        if where in str(error):
+            raise
+        raise SpkitError(str(error), f"(In {where}.)") from error
+
+
+def _build_from_data(name: str, table: Mapping[str, Any], where: str, home: Path) -> Task:
     kind, renames = table["kind"], table.get("columns", {})
     read = _hub_reader(table, where) if "hub" in table else _file_reader(home)
     given = {split: read(kind, renames, table[split]) for split in ("train", "dev", "test") if split in table}

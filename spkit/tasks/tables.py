@@ -46,8 +46,16 @@ def read_table(path: str | Path) -> tuple[Columns, bool]:
     except SpkitError:
         raise
     # pyarrow's errors are ValueErrors or OSErrors; so are wrong encodings and broken gzip files (EOFError apart).
+    except FileNotFoundError as error:
+        raise SpkitError(
+            "A data file must be there.",
+            f"Found no '{path}'.",
+            "Paths in a task file start at the task file's own folder, or at the one given as data folder.",
+        ) from error
     except (OSError, ValueError, EOFError) as error:
-        raise SpkitError("A data file must be readable.", f"Could not read '{path}': {error}.") from error
+        raise SpkitError(
+            "A data file must be readable.", f"Could not read '{path}': {error}.", "Mend or convert it."
+        ) from error
 
 
 def _read_csv(handle: Iterable[str], path: Path) -> Columns:
