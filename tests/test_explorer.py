@@ -16,6 +16,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 
 import spkit
 from spkit.errors import SpkitError
+from spkit.explorer.charts import _sides
 from spkit.explorer.exploration import MEAN, Exploration
 from spkit.explorer.plane import Plane
 from spkit.explorer.points import FREE, LENGTHS, Points, spread
@@ -451,6 +452,13 @@ def test_the_map_follows(explorer) -> None:
     expected = explorer.exploration.surface(positions, "score").reshape(len(y), len(x))
     np.testing.assert_allclose(explorer._map.figure.data[0].z, expected)
     settle(explorer)
+
+
+def test_names_of_models_close_together_stand_on_two_sides() -> None:
+    x, y = np.array([0.0, 1.0, 0.52, 0.50, 0.1]), np.array([0.0, 0.0, 0.40, 0.42, 0.4])
+    assert _sides(x, y) == ["top", "top", "top", "bottom", "top"]
+    assert _sides(x[:0], y[:0]) == []
+    assert _sides(x[:1], y[:1]) == ["top"]
 
 
 def test_saved_model_is_the_position(explorer, tmp_path) -> None:

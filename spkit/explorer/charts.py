@@ -91,6 +91,7 @@ class Map:
             contour.reversescale = quantity == "loss"
             marks = self.marks()
             models.x, models.y, models.text = marks["x"], marks["y"], marks["name"]
+            models.textposition = [f"{side} center" for side in marks["side"]]
             if (way := self.search_way()) is not None:
                 search.x, search.y = way[:, 0], way[:, 1]
             names = self._exploration.vectors.names
@@ -98,7 +99,7 @@ class Map:
             self.figure.update_yaxes(title=f"towards {names[plane.second]}")
 
     def marks(self) -> pd.DataFrame:
-        """Name and place of the models that lie in this plane."""
+        """Name and place of the models in this plane, and on which side of the place the name stands: top or bottom."""
         rows = []
         chosen = {self.plane.first, self.plane.second}
         for name, coefficients in self._exploration.presets.items():
@@ -106,11 +107,27 @@ class Map:
             if inside or name in self._exploration.found:
                 x, y = self.plane.at(np.array([coefficients]))[0]
                 rows.append((name.removeprefix("expert: "), x, y))
-        return pd.DataFrame(rows, columns=["name", "x", "y"])
+        marks = pd.DataFrame(rows, columns=["name", "x", "y"])
+        return marks.assign(side=_sides(marks["x"].to_numpy(), marks["y"].to_numpy()))
 
     def search_way(self) -> Float[np.ndarray, "S 2"] | None:
         """The search's way in this plane."""
         return None if self._search is None else self.plane.at(self._search)
+
+
+def _sides(x: np.ndarray, y: np.ndarray) -> list[str]:
+    """Where names stand at their marks: below where one above would cover that of a mark before."""
+    reach = max(np.ptp(x), np.ptp(y), 1e-12) if len(x) else 1.0
+    sides: list[str] = []
+    for here in range(len(x)):
+        # A name takes about a third of the map's width and a twelfth of its height.
+        close = [
+            sides[there]
+            for there in range(here)
+            if abs(x[there] - x[here]) < reach / 3 and abs(y[there] - y[here]) < reach / 12
+        ]
+        sides.append("bottom" if "top" in close else "top")
+    return sides
 
 
 def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
@@ -138,8 +155,9 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
             right.plot(way[:, 0], way[:, 1], color=COLOURS["search"], label="search")
         for mark in map_.marks().itertuples():
             right.plot(mark.x, mark.y, "o", color=COLOURS["expert"], markeredgecolor="white")
-            right.annotate(str(mark.name), (mark.x, mark.y), (0, 5), textcoords="offset points", fontsize=6,
-                           ha="center", color="white")  # fmt: skip
+            above = mark.side == "top"
+            right.annotate(str(mark.name), (mark.x, mark.y), (0, 5 if above else -5), textcoords="offset points",
+                           fontsize=6, ha="center", va="bottom" if above else "top", color="white")  # fmt: skip
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")
@@ -190,4 +208,4 @@ def _marks(symbol: str, colour: str, size: int) -> dict[str, Any]:
 
 
 def _named(symbol: str, colour: str) -> dict[str, Any]:
-    return {**_marks(symbol, colour, 9), "textposition": "top center", "textfont": {"size": 11, "color": "white"}}
+    return {**_marks(symbol, colour, 9), "textfont": {"size": 11, "color": "white"}}

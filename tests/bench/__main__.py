@@ -1,8 +1,9 @@
 """Speed and memory beside what else there is: ratios of medians within one run, since absolute seconds mean little.
 
 `python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, conflict, merges,
-memory, large, explorer, searches. The rows of a part replace its former ones in data/results/bench.csv (searches:
-searches.csv) as soon as it is finished, with a description of the machine.
+memory, large, explorer, and searches-2, searches-4, searches-8 (between so many vectors). The rows of a part replace
+its former ones in data/results/bench.csv (searches: searches.csv) as soon as it is finished, with a description of the
+machine.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tests.bench.large import large
 from tests.bench.measuring import Row
 from tests.bench.memory import memory
 from tests.bench.merges import merges
-from tests.bench.searches import searches
+from tests.bench.searches import TASKS, searches
 from tests.bench.steps import steps
 
 RESULTS = Path("data/results")
@@ -33,6 +34,8 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "large": large,
     "explorer": explorer,
 }
+#: Parts with a table of their own, by the number of vectors.
+SEARCHES = {f"searches-{count}": count for count in TASKS}
 PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mergekit", "peft", "optuna", "cma")
 
 
@@ -61,10 +64,23 @@ def write_part(part: str, rows: list[Row], target: Path) -> None:
     new.insert(0, "part", part)
     new.insert(5, "ratio", new["value"] / new["other"])
     print(new.drop(columns="part").round(3).to_string(index=False), flush=True)
-    old = pd.read_csv(target) if target.is_file() else pd.DataFrame()
+    old = _written(target)
     old = old.reindex(columns=[*new, "made_with"])
     parts = {name: old[old["part"] == name] for name in PARTS} | {part: new.assign(made_with=made_with())}
     _write(pd.concat([table for table in parts.values() if len(table)]), target)
+
+
+def write_searches(count: int, target: Path) -> None:
+    """Put the searches between so many vectors in place of the former ones."""
+    new = pd.DataFrame(searches(count))
+    print(new.round(3).to_string(index=False), flush=True)
+    old = _written(target)
+    others = [old[old["vectors"] != count]] if len(old) else []
+    _write(pd.concat([*others, new.assign(made_with=made_with())]).sort_values("vectors", kind="stable"), target)
+
+
+def _written(target: Path) -> pd.DataFrame:
+    return pd.read_csv(target) if target.is_file() else pd.DataFrame()
 
 
 def _write(table: pd.DataFrame, target: Path) -> None:
@@ -78,19 +94,17 @@ def _write(table: pd.DataFrame, target: Path) -> None:
 def main() -> None:
     """Measure the parts asked for, one after the other, each written when it is done."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join((*PARTS, "searches")))
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join((*PARTS, *SEARCHES)))
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the tables")
     given = parser.parse_args()
-    wanted = given.parts or [*PARTS, "searches"]
-    if unknown := set(wanted) - {*PARTS, "searches"}:
-        parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, 'searches'))}")
+    wanted = given.parts or [*PARTS, *SEARCHES]
+    if unknown := set(wanted) - {*PARTS, *SEARCHES}:
+        parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, *SEARCHES))}")
     for part in wanted:
         if part in PARTS:
             write_part(part, PARTS[part](), given.output / "bench.csv")
-            continue
-        table = pd.DataFrame(searches())
-        print(table.round(3).to_string(index=False), flush=True)
-        _write(table.assign(made_with=made_with()), given.output / "searches.csv")
+        else:
+            write_searches(SEARCHES[part], given.output / "searches.csv")
 
 
 if __name__ == "__main__":
