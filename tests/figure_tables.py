@@ -168,9 +168,9 @@ def write_analyses(
             lean = {first: np.log2(ratio), second: -np.log2(ratio)}.get(task, 0)
             row = {"first": first, "second": second, "ratio": ratio, "on_front": ratio != 1.0, "task": task}
             loss = float(np.exp(-0.15 * lean) + 0.01 * place + 0.02 * random.normal())
-            tables["trade_off"].append(
-                {**row, "loss": loss, "score": 65 + 3 * lean - 0.2 * lean**2, "coefficient": 0.5, "seed": seed}
-            )
+            middle = 65 + 3 * lean - 0.2 * lean**2
+            bounds = {"score": middle, "low": middle - 1.5 - place, "high": middle + 2}
+            tables["trade_off"].append({**row, "loss": loss, **bounds, "coefficient": 0.5, "seed": seed})
     made = {name: pd.DataFrame(found) for name, found in tables.items()}
     made["norms_fit"] = lines_through(made["norms"])
     made["pairs_fit"] = correlations(made["pairs"])

@@ -156,6 +156,8 @@ def test_the_trade_off_scores_each_ratio(root):
     assert set(table["ratio"]) == {0.5, 2.0}
     assert set(table["task"]) == set(NAMES)
     assert table["on_front"].any()
+    assert ((table["low"] <= table["score"]) & (table["score"] <= table["high"])).all()
+    assert (table["low"] < table["high"]).any()
 
 
 def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):

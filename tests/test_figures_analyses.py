@@ -303,6 +303,11 @@ def test_the_trade_off_is_drawn_with_its_front_and_beside_the_experts(results, d
         wide = source.pivot(index=["ratio", "seed"], columns="task", values=value).reset_index()
         part = shown[(shown["measure"] == value) & shown["ratio"].notna()]
         assert_mean_and_seeds(part, wide, ["ratio"], [FIRST, SECOND])
+    for end in ("low", "high"):
+        wide = source.pivot(index=["ratio", "seed"], columns="task", values=end).reset_index()
+        bounds = {FIRST: f"{FIRST}_{end}", SECOND: f"{SECOND}_{end}"}
+        part = shown[(shown["measure"] == "score") & shown["ratio"].notna()]
+        assert_mean_and_seeds(part, wide.rename(columns=bounds), ["ratio"], list(bounds.values()))
     mean = shown[(shown["seed"] == "mean") & shown["ratio"].notna()]
     assert (mean.set_index("ratio")["on_front"] == (mean["ratio"] != 1.0).to_numpy()).all()
     others = shown[shown["method"].notna() & (shown["seed"] == "mean")].set_index("method")

@@ -42,7 +42,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     # Only a sweep over probe sizes has the column that would tell several of its rows apart.
     "sweeps.csv": ((), ("over", "pair", "value", "marked", "task", "metric", "score", "low", "high", "length", "seed")),
-    "trade_off.csv": (("task", "ratio", "seed"), ("first", "second", "on_front", "loss", "score")),
+    "trade_off.csv": (("task", "ratio", "seed"), ("first", "second", "on_front", "loss", "score", "low", "high")),
 }
 
 #: The metric that speaks for a task, where a file holds several.

@@ -27,6 +27,8 @@ from spkit.figures.results import (
 )
 from spkit.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE, new_figure
 
+_ENDS = ("", "_low", "_high")
+_BOUNDS = ["x_low", "x_high", "y_low", "y_high"]
 _COLOUR = TASK_COLOURS[0]
 #: About the width and height of a panel in points.
 _SIZE = (205, 150)
@@ -40,7 +42,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         raise NothingToDrawError("trade_off.csv holds no position.")
     first, second = str(table["first"].iloc[0]), str(table["second"].iloc[0])
     positions = pd.concat([_wide(table, value, first, second) for value in ("loss", "score")], ignore_index=True)
-    means = with_means(positions, ["measure", "ratio"], ["x", "y", "on_front"])
+    means = with_means(positions, ["measure", "ratio"], ["x", "y", "on_front", *_BOUNDS])
     others = _others(results["scores.csv"], seeds_of(table), first, second)
 
     drawing = new_figure(WIDE, 2.95)
@@ -64,28 +66,33 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     drawn = columns(
         pd.concat([means, others.assign(measure="score")], ignore_index=True),
-        ["measure", "ratio", "method", "seed", "x", "y", "on_front"],
-    ).rename(columns={"x": first, "y": second})
+        ["measure", "ratio", "method", "seed", "x", "y", *_BOUNDS, "on_front"],
+    )
+    axes = {"x": first, "y": second}
+    drawn = drawn.rename(columns={f"{axis}{end}": f"{task}{end}" for axis, task in axes.items() for end in _ENDS})
     several = several_seeds(table)
     caption = (
         f"Positions found with each ratio of the weights of {first} and {second} in the objective (the numbers at "
         f"points, {first} : {second}); {seeds_text(table)}, n = {len(distinct(table, 'ratio'))} ratios"
         f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front, no "
         f"other position being as good in both losses and better in one{' (in every seed)' if several else ''}; open: "
-        "not. Scores are of the test parts and have no interval here."
+        "not. Scores are of the test parts, with 95 % intervals over their examples"
+        f"{', bounds averaged over seeds' if several else ''}."
     )
     return drawing, drawn, caption
 
 
 def _wide(table: DataFrame, value: str, first: str, second: str) -> DataFrame:
-    """A row a ratio and seed: the value of the one task and of the other."""
+    """A row a ratio and seed: the value of the one task and of the other; scores with their bounds."""
     keys = ["ratio", "on_front", "seed"]
-    part = rows(table, (table["task"] == first) | (table["task"] == second))
-    wide = part.pivot(index=keys, columns="task", values=value).reset_index()
-    return columns(
-        wide.assign(x=wide[first], y=wide[second], measure=value, on_front=wide["on_front"].astype(float)),
-        [*keys, "measure", "x", "y"],
-    )
+    bounds = {"_low": "low", "_high": "high"} if value == "score" else {}
+    wide = rows(table, table["task"] == first)[keys]
+    for axis, task in (("x", first), ("y", second)):
+        part = rows(table, table["task"] == task)
+        names = {value: axis} | {column: f"{axis}{end}" for end, column in bounds.items()}
+        wide = wide.merge(columns(part, [*keys, *names]).rename(columns=names), on=keys)
+    wide = wide.assign(measure=value, on_front=wide["on_front"].astype(float))
+    return wide.reindex(columns=[*keys, "measure", "x", "y", *_BOUNDS])
 
 
 def _others(scores: DataFrame, seeds: list[int], first: str, second: str) -> DataFrame:
@@ -103,6 +110,9 @@ def _front(panel: Axes, means: DataFrame) -> None:
         line = rows(means, means["seed"] == seed).sort_values("ratio")
         panel.plot(line["x"], line["y"], color=_COLOUR, alpha=0.35, linewidth=0.6, marker="o", markersize=1.8, zorder=2)
     mean = rows(means, means["seed"] == "mean").sort_values("ratio")
+    faint = {"color": _COLOUR, "alpha": 0.3, "linewidth": 0.7, "zorder": 1}
+    panel.hlines(mean["y"], mean["x_low"], mean["x_high"], **faint)
+    panel.vlines(mean["x"], mean["y_low"], mean["y_high"], **faint)
     panel.plot(mean["x"], mean["y"], color=_COLOUR, linewidth=1.0, zorder=3)
     for row in records(mean):
         full = row["on_front"] == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
@@ -27,8 +28,10 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         )
         if len(found.results) < len(ratios) or found.results[-1].settings["interrupted"]:
             raise KeyboardInterrupt
-        scores = found.scores(dict(run.tasks), split="test").drop(columns="ratio").add_prefix("score:")
-        pd.concat([found.table, scores], axis=1).to_csv(folder / "trade_off.csv", index=False)
+        found.table.to_csv(folder / "trade_off.csv", index=False)
+        for ratio, result in zip(found.table["ratio"], found.results, strict=True):
+            measured = measure(result.model(), run.tasks, name=f"{_STAGE}/{ratio:g}")
+            save_measurements(measured, folder / _measurements(ratio))
         return {"examples": len(ratios) * steps * search.get("batch_size", 32) * len(run.tasks)}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe, **search}
@@ -37,25 +40,30 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
     first, second = settings["between"]
-    wide = joined(records, _STAGE, "trade_off.csv")
-    names = [column.removeprefix("score:") for column in wide.columns if column.startswith("score:")]
-    parts = [
-        pd.DataFrame(
-            {
-                "first": first,
-                "second": second,
-                "ratio": wide["ratio"],
-                "on_front": wide["on_front"],
-                "task": name,
-                "loss": wide[f"loss:{name}"],
-                "score": wide[f"score:{name}"],
-                "coefficient": wide[f"coefficient:{name}"],
-                "seed": wide["seed"],
-            }
-        )
-        for name in names
-    ]
-    return {"trade_off.csv": pd.concat(parts, ignore_index=True)}
+    rows = []
+    for row in joined(records, _STAGE, "trade_off.csv").to_dict("records"):
+        for one in load_measurements(records[row["seed"]][_STAGE].folder / _measurements(row["ratio"])):
+            low, high = interval(bootstrap(one, resamples))
+            rows.append(
+                {
+                    "first": first,
+                    "second": second,
+                    "ratio": row["ratio"],
+                    "on_front": row["on_front"],
+                    "task": one.task,
+                    "loss": row[f"loss:{one.task}"],
+                    "score": one.score,
+                    "low": low,
+                    "high": high,
+                    "coefficient": row[f"coefficient:{one.task}"],
+                    "seed": row["seed"],
+                }
+            )
+    return {"trade_off.csv": pd.DataFrame(rows)}
+
+
+def _measurements(ratio: float) -> str:
+    return f"measurements-{ratio:g}.npz"
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
