@@ -269,6 +269,12 @@ def test_both_pipelines_are_drawn_with_their_main_metrics(results, drawn):
 def test_a_sweep_has_each_task_and_the_searched_position(results, drawn, over):
     shown = data(drawn, f"sweep_{over}")
     source = pd.read_csv(results / "sweeps.csv").query("over == @over and metric != 'cosine_spearman:words'")
+    assert shown.query("task == 'mean'")[["low", "high"]].isna().all(axis=None)
+    means = source.groupby(["value", "marked", "seed"])["score"].mean().reset_index()
+    got = shown.query("task == 'mean' and seed == 'mean' and not marked").set_index("value")["score"]
+    expected = means[~means["marked"]].groupby("value")["score"].mean()
+    pd.testing.assert_series_equal(got.sort_index(), expected.sort_index())
+    shown = shown[shown["task"] != "mean"]
     curves, stars = shown[~shown["marked"]], shown[shown["marked"]]
     assert_mean_and_seeds(curves, source[~source["marked"]], ["task", "value"], ["score", "low", "high", "length"])
     found = source[source["marked"]]

@@ -1,14 +1,16 @@
 """What a merge scores while one thing changes: its length, the weight μ of the length, the size of the probe."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.panels import apart, curve, look, panel_grid, ticks_at
+from spkit.figures.panels import apart, curve, evenly, look, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
     columns,
@@ -70,6 +72,13 @@ def sweep_rows(table: DataFrame, over: str) -> DataFrame:
     return main_scores(part)
 
 
+def _with_task_means(part: DataFrame) -> DataFrame:
+    """The same and a row `mean` for each point of each seed: the mean of the tasks, for which no bounds are known."""
+    keys = ["value", "marked", "seed"]
+    means = cast(DataFrame, part.groupby(keys, sort=False)[["score", "length"]].mean()).reset_index()
+    return pd.concat([part, means.assign(task="mean", metric="mean")], ignore_index=True)
+
+
 def mark_found(axes: Axes, found: DataFrame, y: str) -> None:
     """Mark the searched position: a star at the mean over seeds, a small one for each seed."""
     for row in records(found):
@@ -88,7 +97,7 @@ def mark_found(axes: Axes, found: DataFrame, y: str) -> None:
 
 
 def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple[Figure, DataFrame, str]:
-    part = sweep_rows(table, over)
+    part = _with_task_means(sweep_rows(table, over))
     points, found = rows(part, ~part["marked"].astype(bool)), rows(part, part["marked"].astype(bool))
     curves = with_means(points, ["task", "metric", "value"], ["score", "low", "high", "length"])
     # The seeds' searches end at places of their own: the mean is over both coordinates.
@@ -96,17 +105,18 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
     tasks = ordered_tasks(points["task"])
     shown = [*tasks, *(["λ"] if with_length else [])]
 
-    across = min(_ACROSS, len(shown))
-    drawing = new_figure(WIDE, 1.75 * -(-len(shown) // across) + 0.15)
+    down, across = evenly(len(shown), _ACROSS)
+    drawing = new_figure(WIDE, 1.75 * down + 0.15)
     for panel, task in zip(panel_grid(drawing, len(shown), across, sharey=False), shown, strict=True):
         length = task == "λ"
         here, star = (rows(each, each["task"] == (tasks[0] if length else task)) for each in (curves, stars))
         y = "length" if length else "score"
-        curve(panel, here.drop(columns=["low", "high"]) if length else here, "value", y, look(0))
+        curve(panel, here.drop(columns=["low", "high"]) if task in ("λ", "mean") else here, "value", y, look(0))
         mark_found(panel, star, y)
         metric = str(here["metric"].iloc[0])
-        panel.set_title("λ found" if length else wrapped(task, 62 // across))
-        panel.set_ylabel("" if length else metric_label(metric))
+        names = {"λ": "λ found", "mean": "mean of tasks"}
+        panel.set_title(names.get(task) or wrapped(task, 62 // across))
+        panel.set_ylabel("" if length else "points" if task == "mean" else metric_label(metric))
         panel.set_xlabel(name)
         panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
         _scale(panel, over, sorted({float(value) for value in points["value"]}), 72 * (WIDE / across - 0.5))
@@ -117,7 +127,7 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
     about = (
         f"Bands: 95 % bootstrap interval over test examples (bounds averaged over seeds); {seeds_text(part)}, "
         f"n = {len(distinct(points, 'value'))} values.{seeds_shown(part)} Star: the position that the study's search "
-        "found. Each panel has its own scale."
+        "found. Each panel has its own scale; the mean of the tasks has no interval here."
     )
     return drawing, drawn, about
 
