@@ -16,7 +16,7 @@
 #
 # **One question:** before you train jointly, can you see whether tasks will fight?
 #
-# A task's gradient says where it wants the weights to go. If the gradients of two tasks point in opposite directions, a step that
+# Minus a task's gradient is the direction in which its loss falls fastest. If the gradients of two tasks point in opposite directions, a step that
 # helps one hurts the other. That is what the **cosine** of two gradients measures: 1 is agreement, 0 is indifference, below 0 is
 # conflict.
 
@@ -29,9 +29,9 @@ results
 # %% [markdown]
 # ## The cosine is biased, and can be corrected
 #
-# A gradient comes from a batch, and batches are noisy. Noise makes every cosine look nearer to 0 than it is: even a task compared
-# with itself does not reach 1. spkit estimates how high a cosine could get (the *ceiling*) and divides by it. Where the noise is
-# larger than the gradient, it says **undetermined** instead of a number.
+# A gradient comes from a batch, and batches are noisy. Noise makes every cosine look nearer to 0 than it is: even one task,
+# measured twice on different batches, does not reach 1. How near it comes is the task's *ceiling*; spkit divides the cosine of two tasks
+# by the geometric mean of both ceilings. Where the noise is larger than the gradient, it says **undetermined** instead of a number.
 
 # %%
 results.figure("conflict")
@@ -52,7 +52,8 @@ report.pairs
 #
 # ## Which layers fight?
 #
-# Conflict is seldom everywhere. Each row is a module of the encoder.
+# Each row is a pair of tasks, each column a part of the encoder, from the embeddings on the left to the last layer on the right
+# (`attention`, and `mlp`, the feed-forward part). Is a conflict in one place, or everywhere?
 
 # %%
 results.figure("conflict_by_module")
@@ -73,8 +74,8 @@ results.figure("conflict_along_training")
 # %% [markdown]
 # ## Does conflict predict what joint training loses?
 #
-# The useful question. Each point is a pair of tasks: across, the corrected cosine at the base; up, what joint training on the pair
-# gained or lost against training on each task alone.
+# The useful question. Each point is a pair of tasks: horizontally, the corrected cosine at the base; vertically, what joint training
+# on the pair gained or lost against training on each task alone.
 
 # %%
 results.figure("pairs")
@@ -86,8 +87,14 @@ results.figure("pairs")
 results.figure("affinity")
 
 # %% [markdown]
+# **Answer.** See the correlation above the scatter. If its interval contains 0, these data do not show that the cosine foretells what
+# joint training does; a negative cosine is then a reason to look closer, no forecast.
+#
 # ## What to try
 #
-# - Raise `batches` in the cell above: the intervals shrink, the corrected cosine stays, the raw one grows.
-# - Put two halves of one task in: the corrected cosine should be near 1.
-# - Compare models: the cosine at an expert is another one than at the base.
+# - Raise `batches` to 16 in the cell that measures: the intervals shrink, the corrected cosine stays about the same, the raw one moves
+#   away from 0.
+# - Put two halves of one task in, `from dataclasses import replace; chat = tasks["chat"]; n = len(chat.train) // 2` and
+#   `[replace(chat, name="first", train=chat.train.select(range(n))), replace(chat, name="second", train=chat.train.select(range(n, 2 * n)))]`:
+#   the corrected cosine should be near 1.
+# - Measure at an expert instead of the base: `results.vectors().at({"headline": 0, "topic": 0, "similarity": 0, "chat": 1})`.

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Data imbalance: does the big set drown the small one?
 #
-# **One question:** when one task has ten times the examples of another, whose model do you get?
+# **One question:** when one task has several times the examples of another, whose model do you get?
 
 # %%
 import spkit
@@ -25,23 +25,29 @@ results
 # %% [markdown]
 # ## Who is large?
 #
-# Size has several meanings: examples, tokens, steps of joint training, and how hard the gradient pulls. They need not agree.
+# Size has several meanings: examples, tokens, steps of joint training, and how hard the gradient pulls. They need not agree. The table
+# (some twenty seconds) is for a joint training that takes each task in proportion to its examples; the figure below it is for the
+# study's own, which may take all tasks equally often.
 
 # %%
 tasks = spkit.load_tasks("bundled")
-spkit.imbalance(tasks, model=spkit.load_base("minilm-l3", max_seq_length=32))
+spkit.imbalance(tasks, model=spkit.load_base("minilm-l3", max_seq_length=32), batches=8)
 
 # %%
 results.figure("imbalance")
 
 # %% [markdown]
-# ## More examples, longer task vector
+# ## Do more examples make a longer task vector?
 #
-# Train on 64, 128, 256 … examples and measure how far the weights move. At fixed *epochs* more examples also mean more steps; at
+# A *task vector* is expert minus base: what training changed. Train on more and more examples, and measure its length. At fixed *epochs* more examples also mean more steps; at
 # fixed *steps* they do not. Only both together tell whether it is the data or the number of updates.
 
 # %%
 results.figure("norms")
+
+# %% [markdown]
+# Lines through these points. On the scale `log` the slope is an exponent: 0.5 means that four times the examples move the weights twice
+# as far. R² is the share of the variation that the line explains.
 
 # %%
 results["norms_fit"]
@@ -50,7 +56,7 @@ results["norms_fit"]
 # ## Joint training leans to the larger set
 #
 # Two tasks, one total number of examples, several mixture ratios. The slider moves the ratio; the bars say how far the joint
-# model's vector stands from that of each task alone. Equal angles mean a fair compromise.
+# model's vector stands from that of each task alone. Equal angles: the joint model leans to neither.
 
 # %%
 from spkit.explorer.lessons import mixture_lesson
@@ -63,14 +69,20 @@ results.figure("angles")
 # %% [markdown]
 # ## What each task weighs in the joint model
 #
-# The joint model's task vector, written as a weighted sum of the experts' vectors as well as that goes.
+# The joint model's task vector, written as a weighted sum of the experts' vectors as well as that goes. This is the study's joint
+# training again, with its own sampling.
 
 # %%
 results.figure("effective_weights")
 
 # %% [markdown]
+# **Answer.** Look at the angles again: if the line of each task falls as its share grows, the joint model turns to whichever task has
+# more examples. At fixed epochs the larger set also gets more steps, so that this is examples and updates together.
+#
 # ## What to try
 #
 # - `spkit.imbalance(tasks, ...)` on your own tasks: [notebook 10](10_your_own_models_and_data.ipynb) shows how to name them.
-# - Train with `sampling="uniform"` or a temperature, and measure the angle again: `spkit.angle_ladder`.
+# - Sample evenly and measure the angles again, about a minute:
+#   `base = spkit.load_base("minilm-l3", max_seq_length=32)`, then
+#   `spkit.angle_ladder(base, tasks["headline"], tasks["similarity"], [(3, 1), (1, 3)], total=384, epochs=1, sampling="uniform")`.
 # - Does merging suffer from imbalance too? A long vector weighs more in an average: `results.vectors().norms()`.

@@ -14,12 +14,13 @@
 # %% [markdown]
 # # Exploring the space between your models
 #
-# **One question:** what is between the experts?
+# **One question:** what lies between the experts?
 #
-# Each slider is a task vector. While you drag, the scores are **interpolated** between positions that were measured once, with their
-# cross-validated error. When you stop, the position itself is **measured**, on at most 48 short examples a task.
+# Each slider is a *task vector*: expert minus base. While you drag, the scores are **interpolated** between positions that were measured once, with their
+# cross-validated error. When you stop, the position itself is **measured**, on at most 48 short examples per task.
 #
-# The first time, the next cell measures these positions: about a minute and a half on two cores, with a progress bar. They are kept.
+# The first time, the cell that opens the explorer measures these positions: about a minute and a half on two cores, with a progress
+# bar; they are kept. (If no study has left task vectors yet, it trains the experts before: about four minutes.)
 
 # %%
 import spkit
@@ -32,15 +33,19 @@ explorer = spkit.explore_study(results.run())
 explorer
 
 # %% [markdown]
-# - **Weights and length** is the paper's path: only ratios of the weights matter; λ is how far you go. **Free** moves the
+# - **Weights and length** is the path of the paper (arXiv 2410.15035): only ratios of the weights matter; λ is how far you go. **Free** moves the
 #   coefficients themselves, below zero if you like.
-# - The **map** is the plane of two task vectors with true angles and lengths. Contours are cut where you are: move a third slider
-#   and they change.
+# - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
+#   with the other coefficients kept as they are; move a third slider and they change.
 # - The bars' marks are the base, each task's own expert, and joint training.
+#
+# **Answer.** If some place between two experts has a better mean than both, merging them pays; if the score only falls from one to the
+# other, it is a trade.
 #
 # ## What to try
 #
 # - Start at an expert, and bring in a second one: who loses first?
-# - Find a place with a better mean than the search's. Is it better by more than the interpolation's error? Measured on these few
-#   examples, is it also better on the test set? `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"))`
+# - Find a place with a better mean than the search's. The measured value rests on at most 48 examples per task, and you looked at many
+#   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
+#   split="dev")`, and look at `split="test"` once, at the end.
 # - *Save model* writes a folder; *copy as code* gives the lines that rebuild the place.

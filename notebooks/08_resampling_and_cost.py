@@ -15,7 +15,7 @@
 # # Resampling and cost: what does a better balance cost?
 #
 # **One question:** instead of merging, one can resample the data until the joint model is balanced. Which is cheaper, which is
-# better?
+# better? (A *balance* is one choice of how much each task counts.)
 
 # %%
 import spkit
@@ -37,11 +37,13 @@ results.figure("resampling_scores")
 # %% [markdown]
 # ## The price of each stage
 #
-# Examples, tokens, FLOPs (by a stated formula) and seconds, for every stage of the study.
+# Examples, tokens, FLOPs (floating point operations of linear layers and attention; `help(spkit.count_costs)` has the formula) and
+# seconds, for the stages of the headline comparison.
 
 # %%
 costs = results["costs"]
-costs.groupby("seed")[["examples", "flops", "seconds"]].sum(numeric_only=True)
+headline = costs[costs["stage"].str.match(r"(train|merge|tune|search)/")]
+headline.groupby("stage", sort=False)[["examples", "tokens", "flops", "seconds"]].mean()
 
 # %% [markdown]
 # ## A slider for your own prices
@@ -56,6 +58,8 @@ cost_lesson(costs)
 
 # %% [markdown]
 # ## Count it in your own code
+#
+# Some seconds.
 
 # %%
 tasks = spkit.load_tasks("bundled", names=["chat"])
@@ -65,8 +69,12 @@ with spkit.count_costs() as cost:
 cost
 
 # %% [markdown]
+# **Answer.** In the first figure: higher is better, further left is cheaper. The slider speaks of cost only.
+#
 # ## What to try
 #
-# - `spkit.resample(tasks, [1, 3])` gives resampled tasks for `spkit.train`.
-# - `spkit.train_with_surgery(...)` keeps the mixture and mends the gradients instead: what does it cost a step?
-# - Is the verdict the same if you pay for the experts?
+# - `two = spkit.load_tasks("bundled", names=["headline", "similarity"])`, then `spkit.resample(two, [1, 3])` gives resampled tasks for
+#   `spkit.train`.
+# - `spkit.train_with_surgery(base, two, steps=8)` takes a batch of every task at each step and changes the gradients instead; put it
+#   inside `count_costs`.
+# - From how many balances on is merging cheaper if you also pay for the experts?

@@ -25,8 +25,9 @@ results
 # %% [markdown]
 # ## Two pipelines
 #
-# *Separate*: every expert starts at the base. *Iterative*: each starts where the last one ended, so that the last model has seen all
-# tasks, and has forgotten some. Both leave task vectors over the base, and both can be merged by every method.
+# *Separate*: every expert starts at the base. *Sequential* (the paper says iterative): each starts where the last one ended, so that the
+# last model has seen all tasks, and may have forgotten the first ones. Both leave task vectors (model minus base), and both can be merged
+# by every method.
 
 # %%
 results.figure("pipelines")
@@ -47,7 +48,14 @@ base = spkit.load_base("minilm-l3", max_seq_length=32)
 print("Two short trainings, about half a minute on two cores.")
 first = spkit.train(base, tasks["similarity"], steps=16)
 second = spkit.train(first, tasks["chat"], steps=16)
-spkit.TaskVectors.from_models(base, {"similarity": first, "then chat": second}).cosines()
+vectors = spkit.TaskVectors.from_models(base, {"similarity": first, "then chat": second})
+vectors.cosines()
+
+# %% [markdown]
+# Did the second training cost the first task anything? Scores after the first training, then after the second (some fifteen seconds).
+
+# %%
+display(spkit.evaluate(first, tasks), spkit.evaluate(second, tasks))
 
 # %% [markdown]
 # ## A slider between the two
@@ -57,11 +65,15 @@ spkit.TaskVectors.from_models(base, {"similarity": first, "then chat": second}).
 # %%
 from spkit.explorer.lessons import arc_lesson
 
-arc_lesson(spkit.TaskVectors.from_models(base, {"similarity": first, "then chat": second}))
+arc_lesson(vectors)
 
 # %% [markdown]
+# **Answer.** Compare the two columns of the table above row by row; `last` is the sequence without a merge. The bars of the figure say how
+# large chance over test examples is.
+#
 # ## What to try
 #
 # - Swap the order of the tasks: which one is forgotten?
-# - `spkit.train(base, list(tasks.values()), order="sequential", after_each=...)` does the sequence in one call.
+# - The sequence in one call: `models = {}`, then
+#   `spkit.train(base, list(tasks.values()), order="sequential", steps=16, after_each=models.__setitem__)`.
 # - Search on these vectors: `spkit.self_position`.

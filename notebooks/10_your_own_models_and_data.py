@@ -21,11 +21,12 @@ from pathlib import Path
 
 import spkit
 
+# Beside the other runs, wherever this is started.
 folder = Path("../runs/own") if Path("10_your_own_models_and_data.ipynb").exists() else Path("runs/own")
 folder.mkdir(parents=True, exist_ok=True)
 
 # %% [markdown]
-# ## Data: a table a split
+# ## Data: a table per split
 #
 # CSV, TSV, JSONL or Parquet, with the columns of sentence-transformers. Here two small files stand in for yours.
 
@@ -53,7 +54,7 @@ pd.DataFrame(pairs[90:]).to_csv(folder / "sts-test.csv", index=False)
 # %% [markdown]
 # ## The task file
 #
-# `columns` renames what your files call otherwise.
+# `columns` maps your files' column names to these.
 
 # %%
 (folder / "tasks.toml").write_text("""
@@ -84,22 +85,26 @@ vectors.save(folder / "vectors")
 vectors.norms()
 
 # %% [markdown]
-# ## Ask
+# ## Search and score
+#
+# About half a minute.
 
 # %%
 result = spkit.self_position(vectors, spkit.Probe.sample(tasks, size=96), optimizer="adam", steps=10, batch_size=16)
 result.coefficients
 
 # %%
-spkit.evaluate(result.model(), tasks)
+display(spkit.evaluate(result.model(), tasks), spkit.evaluate(base, tasks))
 
 # %% [markdown]
+# Better than the base on both?
+#
 # ## Look around
 #
 # A small explorer on your own vectors; its points take some seconds.
 
 # %%
-explorer = spkit.explore(vectors, tasks, result=result, points=24, examples=24)
+explorer = spkit.explore(vectors, tasks, result=result, points=24, examples=24, source=folder / "vectors")
 explorer
 
 # %% [markdown]
@@ -116,4 +121,5 @@ sorted(path.name for path in (folder / "best").iterdir())
 #
 # - Put your own files into `tasks.toml`, and your experts into `TaskVectors.from_models(base, {"faq": "path/to/faq", ...})`.
 # - LoRA adapters over the base may stand for experts.
-# - `spkit study my_study.toml` does everything in resumable stages, with the verdict at the end.
+# - `spkit study my_study.toml`, in a terminal, does everything in resumable stages, with the verdict at the end;
+#   `spkit/study/profiles/demo.toml` is an example of a profile.

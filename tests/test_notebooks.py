@@ -29,7 +29,7 @@ def substitutions(name: str, home: Path) -> dict[str, str]:
             _bundled("chat", "similarity"): _tasks(home, "faq", "likeness"),
             "batches=8, batch_size=16": "batches=4, batch_size=8",
         },
-        "03_data_imbalance": {BUNDLED: _tasks(home), BASE: f"{base}, batches=4, batch_size=8"},
+        "03_data_imbalance": {BUNDLED: _tasks(home), BASE: base, "batches=8": "batches=4, batch_size=8"},
         "06_self_positioning": {
             'spkit.load_tasks("bundled", names=list(vectors.names))': _tasks(home),
             "size=256": "size=64",

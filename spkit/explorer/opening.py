@@ -33,6 +33,7 @@ def explore(
     joint: SentenceTransformer | str | Path | None = None,
     verdict: str = "",
     source: str | Path | None = None,
+    target: str | Path = "runs/explored",
     folder: str | Path | None = None,
     points: int | None = None,
     examples: int = 48,
@@ -55,6 +56,7 @@ def explore(
         joint: a jointly trained model to compare with, or its folder.
         verdict: what a study found, in words.
         source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`.
+        target: the folder that "save model" proposes.
         folder: where measured points are kept; None forgets them.
         points: positions measured first; None is 24 for each vector and the length.
         examples: of each task, at most.
@@ -99,7 +101,8 @@ def explore(
         seed=seed,
         progress=progress,
     )
-    return Explorer(exploration, way, verdict, next(iter(marked), "average"), str(source or "runs/vectors"))
+    start = next(iter(marked), "average")
+    return Explorer(exploration, way, verdict, start, str(source or "runs/vectors"), str(target))
 
 
 def explore_study(
@@ -138,6 +141,7 @@ def explore_study(
         "joint": joint if joint.is_dir() else None,
         "verdict": _verdict(Path(run)),
         "source": folder,
+        "target": Path(run).resolve().parent / "explored",
         "folder": root / "explore",
         "seed": seed,
     }

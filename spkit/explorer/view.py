@@ -38,6 +38,7 @@ class Explorer(Pictured):
         verdict: what a study found, in words.
         start: name of the preset to begin at.
         source: the folder that `copy as code` loads the vectors from.
+        target: the folder that `save model` proposes.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Explorer(Pictured):
         verdict: str = "",
         start: str = "average",
         source: str = "runs/vectors",
+        target: str = "runs/explored",
     ) -> None:
         self.exploration = exploration
         self._source = source
@@ -56,7 +58,7 @@ class Explorer(Pictured):
         self._place = exploration.space.place(exploration.presets[self._start], mode)
         self._reading = exploration.read(exploration.presets[self._start])
         self._bars, self._map = bars(exploration), Map(exploration, search)
-        self._build(verdict)
+        self._build(verdict, target)
         self._show_place()
         self._show(self._reading)
         self._bars = live(self._bars)
@@ -119,7 +121,7 @@ class Explorer(Pictured):
 
     # Building.
 
-    def _build(self, verdict: str) -> None:
+    def _build(self, verdict: str, target: str) -> None:
         space = self.exploration.space
         modes = list(_MODES) if space.path is not None else ["free coefficients"]
         self._mode = widgets.ToggleButtons(
@@ -151,7 +153,7 @@ class Explorer(Pictured):
         self._reset = _button("reset", "go back to where you began")
         self._copy = _button("copy as code", "show the lines that rebuild this position")
         self._save = _button("save model", "write the folder that sentence-transformers loads")
-        self._folder = widgets.Text(value="runs/explored", description="folder", layout={"width": "230px"})
+        self._folder = widgets.Text(value=target, description="folder", layout={"width": "230px"})
         self._code = widgets.Textarea(disabled=True, layout={"width": "98%", "height": "92px", "display": "none"})
         self._notice = widgets.HTML()
         self._verdict = widgets.HTML(f"<b>The study's verdict.</b> {escape(verdict)}" if verdict else "")

@@ -85,9 +85,10 @@ class Results:
             if all((folder / file).is_file() for file in files):
                 return folder
         raise SpkitError(
-            "A study must have made what is shown.",
+            "What is shown must come from a study that was run.",
             f"Found no {quoted(files)} in {quoted([str(folder) for folder in self.folders])}.",
-            "Run `spkit study tour` (about an hour on two cores): it makes every table once.",
+            "Run `spkit study tour` in a terminal, in the project's folder (about an hour on two cores): it makes every"
+            " table once.",
         )
 
     def __getitem__(self, table: str) -> pd.DataFrame:
@@ -172,6 +173,6 @@ def _project() -> Path:
     """The nearest folder above that has results, or the working folder."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "data" / "results").is_dir() or (folder / "runs").is_dir():
+        if any((folder / name).is_dir() for name in _USUAL):
             return folder
     return here

@@ -1,84 +1,14 @@
-"""Small widgets of the notebooks: one slider, one picture, one sentence.
+"""Sliders over what a study measured: conflict, mixtures, rankings, lengths, searches, costs."""
 
-Every picture is drawn before the slider moves: later callbacks run beside cells, where drawing would not be safe.
-"""
-
-from collections.abc import Callable, Sequence
-from html import escape
-from typing import Any
-
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
-import torch
-from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
-from spkit.explorer.pictured import Pictured
-from spkit.explorer.plane import Plane
+from spkit.explorer.lessons.lesson import Frame, Lesson
+from spkit.figures.cosines import each_pair_once, reached, without_gradient
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, write_cell
-from spkit.figures.render import png
-from spkit.figures.style import QUIET, WIDE, new_figure, signed, style, task_colour
-from spkit.paths import SlerpPath
-from spkit.vectors import TaskVectors
-
-#: What a place of the slider shows: a picture and a sentence.
-Frame = tuple[Figure, str]
-
-
-class Lesson(Pictured):
-    """One slider over pictures.
-
-    Args:
-        name: what the slider moves.
-        places: the labels of its places.
-        draw: gives picture and sentence of the place with this number.
-        start: number of the place to begin with.
-    """
-
-    def __init__(self, name: str, places: Sequence[str], draw: Callable[[int], Frame], start: int = 0) -> None:
-        if not places:
-            raise SpkitError(f"A slider over {name} must have places.", "Found none.", "Run the study that makes them.")
-        self._frames = []
-        with style():
-            for number in tqdm(range(len(places)), desc=name, unit="picture"):
-                picture, sentence = draw(number)
-                self._frames.append((png(picture), sentence))
-        self.slider = widgets.SelectionSlider(
-            options=[(label, number) for number, label in enumerate(places)],
-            value=start,
-            description=name,
-            tooltip=f"choose the {name}",
-            continuous_update=True,
-            style={"description_width": "initial"},
-            layout={"width": "600px"},
-        )
-        self._picture = widgets.Image(format="png", layout={"max_width": "700px"})
-        self._words = widgets.HTML()
-        super().__init__([self.slider, self._picture, self._words])
-        self._picture.add_class("spkit-lesson")
-        self.slider.observe(lambda _: self._show(), names="value")
-        self._show()
-
-    @property
-    def sentence(self) -> str:
-        """What is said of the present place."""
-        return self._frames[self._number][1]
-
-    @property
-    def _number(self) -> int:
-        value: Any = self.slider.value
-        return int(value)
-
-    def _show(self) -> None:
-        picture, sentence = self._frames[self._number]
-        self._picture.value = picture
-        self._words.value = f'<div role="status" aria-live="polite">{escape(sentence)}</div>'
-
-    def picture(self) -> bytes:
-        """The present place's picture."""
-        return self._frames[self._number][0]
+from spkit.figures.results import family, main_scores, method_label
+from spkit.figures.style import FAMILY_COLOURS, QUIET, WIDE, new_figure, signed, task_colour
 
 
 def conflict_lesson(table: pd.DataFrame) -> Lesson:
@@ -87,8 +17,10 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
     Args:
         table: `conflict_along_training_by_module`: step, module, a, b, corrected, seed.
     """
-    table = table[table["a"] < table["b"]].assign(pair=lambda rows: rows["a"] + ", " + rows["b"])
-    table = table.assign(corrected=pd.to_numeric(table["corrected"], errors="coerce"))
+    table, still = reached(each_pair_once(table, ["step", "module"]))
+    table = table.assign(
+        pair=table["a"] + ", " + table["b"], corrected=pd.to_numeric(table["corrected"], errors="coerce")
+    )
     steps, modules = sorted(table["step"].unique()), list(dict.fromkeys(table["module"]))
     pairs = list(dict.fromkeys(table["pair"]))
 
@@ -107,15 +39,21 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
             write_cell(axes, row, column, [(signed(value), 7.0, "normal")], on)
         axes.xaxis.tick_top()
         axes.tick_params(axis="x", rotation=20, labelsize=7)
-        lowest = means.stack().idxmin() if means.notna().any(axis=None) else None
-        said = (
-            "no cosine can be told from noise"
-            if lowest is None
-            else f"the deepest conflict is {lowest[1]} in {lowest[0]}"
-        )
-        return figure, f"Step {steps[number]}: {said}. Hatched: undetermined, more noise than gradient."
+        return figure, f"Step {steps[number]}: {_deepest(means)}.{hatched}{without_gradient(still)}"
 
+    hatched = " Hatched: undetermined, more noise than gradient." if table["corrected"].isna().any() else ""
     return Lesson("training step", [str(step) for step in steps], draw)
+
+
+def _deepest(means: pd.DataFrame) -> str:
+    """The lowest cosine in words; rows are modules, columns pairs."""
+    values = means.to_numpy(dtype=float)
+    if np.isnan(values).all():
+        return "no cosine can be told from noise"
+    module, pair = np.unravel_index(np.nanargmin(values), values.shape)
+    if values[module, pair] >= 0:
+        return "no mean cosine is below 0"
+    return f"the deepest conflict is {means.columns[pair]} in {means.index[module]}"
 
 
 def mixture_lesson(table: pd.DataFrame) -> Lesson:
@@ -153,38 +91,76 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
     return Lesson(f"share of {a}", [f"{share:.0%}" for share in shares], draw, len(shares) // 2)
 
 
-def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)) -> Lesson:
-    """What TIES keeps of the task vectors, with a slider over the density.
+def ranking_lesson(scores: pd.DataFrame, task: str | None = None) -> Lesson:
+    """Which method is best, with a slider over how much one task counts.
 
     Args:
-        vectors: the task vectors.
-        densities: shares of the entries that stay.
+        scores: of a study: method, task, metric, score, seed.
+        task: the one whose weight moves; None is that on which the methods differ most.
     """
-    norms = vectors.norms()
+    main = main_scores(scores)
+    means = main.pivot_table(index="method", columns="task", values="score").drop(columns="mean", errors="ignore")
+    chosen = str(means.std().idxmax()) if task is None else task
+    if chosen not in means:
+        raise SpkitError("`task` must have scores.", f"Found {task!r}.", f"Pass one of {quoted(means.columns)}.")
+    weights, others = np.linspace(0, 1, 11), [name for name in means if name != chosen]
 
     def draw(number: int) -> Frame:
-        trimmed = vectors.trim(densities[number])
-        elected = trimmed.elect()
-        kept = (trimmed.norms() / norms).reindex(norms.index)
-        gram = elected.gram()
-        assert not isinstance(gram, dict)
-        merged = float(gram.sum().clamp(min=0).sqrt())
-        figure = new_figure(WIDE, 2.4)
+        weight = weights[number]
+        ranked = (weight * means[chosen] + (1 - weight) * means[others].mean(axis=1)).sort_values()
+        figure = new_figure(WIDE, 0.5 + 0.19 * len(ranked))
         axes = figure.subplots()
-        colours = [task_colour(position) for position in range(len(kept))]
-        axes.bar(list(kept.index), kept.to_numpy(), color=colours, width=0.55)
-        for position, value in enumerate(kept):
-            axes.text(position, value, f"{value:.0%}", ha="center", va="bottom")
-        axes.axhline(1.0, color=QUIET, linewidth=0.8)
-        axes.set_ylim(0, 1.12)
-        axes.set_ylabel("length that is left")
+        colours = [FAMILY_COLOURS[family(str(method))] for method in ranked.index]
+        axes.barh([method_label(str(method)) for method in ranked.index], ranked.to_numpy(), color=colours, height=0.65)
+        for place, value in enumerate(ranked):
+            axes.text(value, place, f" {value:.1f}", va="center", fontsize=7)
+        axes.set_xlim(0, 1.1 * float(means.to_numpy().max()))
+        axes.set_xlabel(f"points; {chosen} counts {weight:.0%}, the other tasks share the rest evenly")
+        axes.tick_params(axis="y", labelsize=7)
+        best = [method_label(str(method)) for method in ranked.index[::-1][:2]]
         return figure, (
-            f"Of each vector the largest {densities[number]:.0%} of the entries stay. They hold "
-            f"{kept.min():.0%} to {kept.max():.0%} of its length. The merged vector has length {merged:.2f}; "
-            f"the experts have {norms.min():.2f} to {norms.max():.2f}."
+            f"If {chosen} counts {weight:.0%}: first {best[0]} ({ranked.iloc[-1]:.1f}), then {best[1]} "
+            f"({ranked.iloc[-2]:.1f})."
         )
 
-    return Lesson("density", [f"{density:.0%}" for density in densities], draw, len(densities) // 2)
+    start = int(np.argmin(np.abs(weights - 1 / len(means.columns))))
+    return Lesson(f"weight of {chosen}", [f"{weight:.0%}" for weight in weights], draw, start)
+
+
+def length_lesson(sweeps: pd.DataFrame) -> Lesson:
+    """What each task scores, with a slider over the length λ.
+
+    Args:
+        sweeps: of a study: over, value, task, metric, score, marked, seed.
+    """
+    table = main_scores(sweeps[(sweeps["over"] == "length") & sweeps["score"].notna()])
+    found = float(table.loc[table["marked"].astype(bool), "value"].mean())
+    means = table[~table["marked"].astype(bool)].pivot_table(index="value", columns="task", values="score")
+    means = means[list(dict.fromkeys(table["task"]))].assign(mean=lambda rows: rows.mean(axis=1))
+    best = means.idxmax()
+
+    def draw(number: int) -> Frame:
+        here = means.iloc[number]
+        figure = new_figure(WIDE, 2.5)
+        left, right = figure.subplots(1, 2)
+        colours = [task_colour(position) for position in range(len(here) - 1)] + [QUIET]
+        left.bar([str(name) for name in here.index], here.to_numpy(), color=colours, width=0.6)
+        for position, value in enumerate(here):
+            left.text(position, value, f"{value:.0f}", ha="center", va="bottom", fontsize=7)
+        left.set_ylim(0, 1.1 * float(means.to_numpy().max()))
+        left.set_ylabel("score, points")
+        left.tick_params(axis="x", rotation=20)
+        for name, colour in zip(means.columns, colours, strict=True):
+            right.plot(means.index, means[name], color=colour, label=name)
+        right.axvline(means.index[number], color=QUIET, linewidth=0.8)
+        right.plot(found, np.interp(found, means.index, means["mean"]), "*", color=QUIET, markersize=9)
+        right.set(xlabel="length λ (star: found by the search)", ylabel="score, points")
+        right.legend(fontsize=6)
+        tops = ", ".join(f"{name} {best[name]:g}" for name in means.columns)
+        return figure, f"λ = {means.index[number]:g}: mean {here['mean']:.1f} points. Best λ of those tried: {tops}."
+
+    start = int(np.argmin(np.abs(means.index.to_numpy(dtype=float) - found)))
+    return Lesson("length λ", [f"{value:g}" for value in means.index], draw, start)
 
 
 def search_lesson(history: pd.DataFrame, seed: int | None = None) -> Lesson:
@@ -231,52 +207,6 @@ def search_lesson(history: pd.DataFrame, seed: int | None = None) -> Lesson:
     return Lesson("step", [str(step) for step in places], draw, len(places) - 1)
 
 
-def arc_lesson(vectors: TaskVectors, places: int = 11) -> Lesson:
-    """From the first vector to the second along the arc, and along the straight line.
-
-    Args:
-        vectors: two task vectors or more; the first two are taken.
-        places: of the slider.
-    """
-    if len(vectors) < 2:
-        raise SpkitError("An arc needs two task vectors.", f"Found {len(vectors)}.", "Pass two.")
-    pair = vectors.select(vectors.names[:2])
-    gram = pair.gram()
-    assert not isinstance(gram, dict)
-    plane, shares = Plane(gram, 0, 1), np.linspace(0.001, 0.999, places)
-    arcs = [
-        SlerpPath().fold(torch.tensor([1 - share, share], dtype=torch.float64), gram).numpy() for share in shares
-    ]  # fmt: skip
-    lines = [np.array([1 - share, share]) for share in shares]
-    ends, arc, line = (plane.at(np.array(points)) for points in (np.eye(2), arcs, lines))
-
-    def draw(number: int) -> Frame:
-        figure = new_figure(WIDE, 2.9)
-        axes = figure.subplots()
-        for position, (name, end) in enumerate(zip(pair.names, ends, strict=True)):
-            axes.annotate("", end, (0, 0), arrowprops={"arrowstyle": "->", "color": task_colour(position)})
-            axes.annotate(name, end, (4, 4), textcoords="offset points", color=task_colour(position))
-        axes.plot(*arc.T, color=QUIET, linewidth=0.8)
-        axes.plot(*line.T, color=QUIET, linewidth=0.8, linestyle="--")
-        axes.plot(*arc[number], "X", color="black", markersize=9, label="on the arc (SLERP)")
-        axes.plot(
-            *line[number], "o", color="black", markersize=6, markerfacecolor="white", label="on the line (average)"
-        )
-        axes.plot(0, 0, "s", color=QUIET)
-        axes.annotate("base", (0, 0), (4, -10), textcoords="offset points", color=QUIET)
-        axes.set_aspect("equal")
-        axes.margins(0.15)
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
-        lengths = [float(np.linalg.norm(points[number])) for points in (arc, line)]
-        first, second = arcs[number]
-        return figure, (
-            f"{shares[number]:.0%} of the way: coefficients {first:.2f} and {second:.2f} on the arc; length "
-            f"{lengths[0]:.2f} on the arc, {lengths[1]:.2f} on the line."
-        )
-
-    return Lesson(f"way to {pair.names[1]}", [f"{share:.0%}" for share in shares], draw, places // 2)
-
-
 def cost_lesson(costs: pd.DataFrame, most: int = 8) -> Lesson:
     """What it costs to try several balances, by training jointly and by searching.
 
@@ -306,6 +236,6 @@ def cost_lesson(costs: pd.DataFrame, most: int = 8) -> Lesson:
         axes.set_xlim(0, 1.12 * max(joint * most, experts + search * most))
         axes.set_xlabel("10¹² FLOPs")
         cheaper = names[int(np.argmin(values[:2]))]
-        return figure, f"{times} balance{'s' if times > 1 else ''} tried: cheaper is to {cheaper}."
+        return figure, f"{times} balance{'s' if times > 1 else ''} tried: the cheaper way is to {cheaper}."
 
     return Lesson("balances tried", [str(number + 1) for number in range(most)], draw, 2)

@@ -1,0 +1,74 @@
+"""One slider over pictures.
+
+Every picture is drawn before the slider moves: later callbacks run beside cells, where drawing would not be safe.
+"""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from spkit.errors import SpkitError
+from spkit.explorer.pictured import Pictured
+from spkit.figures.render import png
+from spkit.figures.style import style
+
+#: What a place of the slider shows: a picture and a sentence.
+Frame = tuple[Figure, str]
+
+
+class Lesson(Pictured):
+    """One slider over pictures.
+
+    Args:
+        name: what the slider moves.
+        places: the labels of its places.
+        draw: gives picture and sentence of the place with this number.
+        start: number of the place to begin with.
+    """
+
+    def __init__(self, name: str, places: Sequence[str], draw: Callable[[int], Frame], start: int = 0) -> None:
+        if not places:
+            raise SpkitError(f"A slider over {name} must have places.", "Found none.", "Run the study that makes them.")
+        self._frames = []
+        with style():
+            for number in tqdm(range(len(places)), desc=name, unit="picture"):
+                picture, sentence = draw(number)
+                self._frames.append((png(picture), sentence))
+        self.slider = widgets.SelectionSlider(
+            options=[(label, number) for number, label in enumerate(places)],
+            value=start,
+            description=name,
+            tooltip=f"choose the {name}",
+            continuous_update=True,
+            style={"description_width": "initial"},
+            layout={"width": "600px"},
+        )
+        self._picture = widgets.Image(format="png", layout={"max_width": "700px"})
+        self._words = widgets.HTML()
+        super().__init__([self.slider, self._picture, self._words])
+        self._picture.add_class("spkit-lesson")
+        self.slider.observe(lambda _: self._show(), names="value")
+        self._show()
+
+    @property
+    def sentence(self) -> str:
+        """What is said of the present place."""
+        return self._frames[self._number][1]
+
+    @property
+    def _number(self) -> int:
+        value: Any = self.slider.value
+        return int(value)
+
+    def _show(self) -> None:
+        picture, sentence = self._frames[self._number]
+        self._picture.value = picture
+        self._words.value = f'<div role="status" aria-live="polite">{escape(sentence)}</div>'
+
+    def picture(self) -> bytes:
+        """The present place's picture."""
+        return self._frames[self._number][0]

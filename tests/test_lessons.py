@@ -1,0 +1,97 @@
+"""The notebooks' sliders: what they say is what the tables hold."""
+
+from itertools import product
+
+import pandas as pd
+import pytest
+
+from spkit.errors import SpkitError
+from spkit.explorer.lessons import conflict_lesson, cost_lesson, length_lesson, mixture_lesson, ranking_lesson
+
+
+def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflict") -> pd.DataFrame:
+    """Rows of one pair whose names do not stand in the order of the alphabet, and of a module without a gradient."""
+    common = {"a": "topic", "b": "chat", "low": -1.0, "high": 1.0, "seed": 0}
+    rows = [
+        {**common, "step": step, "module": module, "corrected": value, "verdict": verdict}
+        for (step, module), value in cosines.items()
+    ]
+    still = {**common, "step": 0, "module": "pooler", "corrected": float("nan"), "verdict": "no gradient"}
+    return pd.DataFrame([*rows, still])
+
+
+def test_the_conflict_lesson_names_the_deepest_conflict_and_what_it_leaves_out() -> None:
+    lesson = conflict_lesson(conflict_rows({(0, "first"): -0.2, (0, "last"): -0.5, (8, "first"): 0.3, (8, "last"): 0}))
+    assert lesson.sentence.startswith("Step 0: the deepest conflict is topic, chat in last.")
+    assert "no task has a gradient there: pooler" in lesson.sentence
+    assert "Hatched" not in lesson.sentence
+    lesson.slider.value = 1
+    assert lesson.sentence.startswith("Step 8: no mean cosine is below 0.")
+
+
+def test_the_conflict_lesson_says_where_nothing_can_be_told() -> None:
+    table = conflict_rows({(0, "first"): float("nan"), (0, "last"): float("nan")}, verdict="undetermined")
+    assert "no cosine can be told from noise. Hatched: undetermined" in conflict_lesson(table).sentence
+
+
+def test_the_ranking_follows_the_weight() -> None:
+    scores = {("ties", "faq"): 90.0, ("ties", "sts"): 10.0, ("joint", "faq"): 20.0, ("joint", "sts"): 60.0}
+    table = pd.DataFrame(
+        [
+            {"method": method, "task": task, "metric": "accuracy", "score": score + seed, "seed": seed}
+            for (method, task), score in scores.items()
+            for seed in (-1, 1)
+        ]
+    )
+    lesson = ranking_lesson(table, "faq")
+    said = {}
+    for label, place in lesson.slider.options:
+        lesson.slider.value = place
+        said[label] = lesson.sentence
+    assert said["0%"].endswith("first joint training (60.0), then TIES (10.0).")
+    assert said["50%"].endswith("first TIES (50.0), then joint training (40.0).")
+    assert said["100%"].endswith("first TIES (90.0), then joint training (20.0).")
+    assert ranking_lesson(table).sentence.startswith("If faq counts")  # the methods differ most on it
+    with pytest.raises(SpkitError, match="Found 'chat'"):
+        ranking_lesson(table, "chat")
+
+
+def test_the_length_lesson_starts_at_the_length_found() -> None:
+    rows = [
+        {"over": "length", "task": task, "metric": "accuracy", "value": value, "score": score, "marked": False}
+        for task, scores in {"faq": (10, 50, 40), "sts": (30, 20, 10)}.items()
+        for value, score in zip((0.0, 1.0, 2.0), scores, strict=True)
+    ]
+    found = [{**rows[0], "task": task, "value": 1.2, "score": 33, "marked": True} for task in ("faq", "sts")]
+    lesson = length_lesson(pd.DataFrame(rows + found))
+    assert lesson.sentence == "λ = 1: mean 35.0 points. Best λ of those tried: faq 1, sts 0, mean 1."
+
+
+def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
+    rows = [
+        {
+            "a": "faq",
+            "b": "sts",
+            "task": task,
+            "share": share,
+            "schedule": "epochs",
+            "angle": 60 - 40 * share,
+            "seed": 0,
+        }
+        for task, share in product(("faq", "sts"), (0.25, 0.5, 0.75))
+    ]
+    lesson = mixture_lesson(pd.DataFrame(rows))
+    assert [label for label, _ in lesson.slider.options] == ["25%", "50%", "75%"]
+    lesson.slider.value = 2
+    assert lesson.sentence == "faq has 75% of the examples: the joint vector leans to faq."
+
+
+def test_the_cost_lesson_finds_where_merging_pays() -> None:
+    flops = {"train/joint": 10e12, "train/faq": 6e12, "train/sts": 6e12, "search/self_position": 4e12}
+    lesson = cost_lesson(pd.DataFrame([{"stage": name, "flops": value, "seed": 0} for name, value in flops.items()]))
+    lesson.slider.value = 0
+    assert lesson.sentence == "1 balance tried: the cheaper way is to train jointly each time."
+    lesson.slider.value = 2  # 30 against 12 + 12
+    assert lesson.sentence == "3 balances tried: the cheaper way is to train experts once, search each time."
+    with pytest.raises(SpkitError, match="must hold joint training and a search"):
+        cost_lesson(pd.DataFrame([{"stage": "train/joint", "flops": 1.0, "seed": 0}]))
