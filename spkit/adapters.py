@@ -28,8 +28,10 @@ def load_expert(source: SentenceTransformer | str | Path, base: SentenceTransfor
     References:
         Hu et al., "LoRA", arXiv 2106.09685, eq. 3: W + (α/r) B A.
     """
-    if not isinstance(source, SentenceTransformer) and (Path(os.fspath(source)) / "adapter_config.json").is_file():
-        return _folded(_over_base(Path(os.fspath(source)), base, name))
+    if not isinstance(source, SentenceTransformer):
+        folder = Path(os.path.expanduser(source))
+        if (folder / "adapter_config.json").is_file():
+            return _folded(_over_base(folder, base, name))
     return _folded(load_model(source))
 
 

@@ -88,6 +88,6 @@ def _read(path: Path, header: Mapping[str, Any], what: str) -> list[Any]:
             f"{what} can only go on with the settings it began with.",
             f"Found {path} of {what.lower()} with other {', '.join(different)} "
             f"({first}: {str(found.get(first))[:60]}, now {str(header.get(first))[:60]}).",
-            "Pass the same settings and vectors, or the name of a new file.",
+            "Pass the settings and vectors that it began with, name a new file, or remove this one.",
         )
     return answers

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.data_rules import fisher, loss_weighted, regmean
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models import check_fits, load_model, source_of
+from spkit.models import check_fits, cut_like, load_model, source_of
 from spkit.provenance import Provenance
 from spkit.recipe import attach, pass_through_recipe, position_recipe
 from spkit.rules import Point, average, dare, slerp, task_arithmetic, ties
@@ -142,6 +142,8 @@ def _merge_with_mergekit(
         for name, model in named.items():
             check_fits(theta, model, name, weights_hash(theta))
         models = list(named.values())
+        if not isinstance(base, SentenceTransformer):
+            cut_like(theta, [model.max_seq_length for model in models])
     takes_base = method_of(method).spec.contract.base != BasePolicy.IGNORED
     if method == "slerp":
         takes_base = False  # mergekit's SLERP goes from its first input to its second, which are the experts
@@ -160,6 +162,8 @@ def _merge_with_mergekit(
             f"It answered: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
             "See mergekit's documentation of the method.",
         ) from error
+    if merged.max_seq_length != theta.max_seq_length:  # mergekit's is that of its first input
+        merged.max_seq_length = theta.max_seq_length
     base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)
     name = f"{_PASS_THROUGH}{method}"
     attach(merged, pass_through_recipe(name, _in_json(parameters), provenance, base_hash, takes_base))

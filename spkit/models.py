@@ -1,9 +1,10 @@
 """Bases: where they come from, and which models are allowed to be measured against them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
+from spkit.hashing import weights_hash
 
 #: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
 BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
@@ -79,7 +81,7 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
-    name = os.fspath(source)
+    name = os.path.expanduser(source)
     if name in BUNDLED_BASES:
         model = _load_bundled(BUNDLED_BASES[name], device)
     else:
@@ -91,18 +93,35 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
 
 def _check_folder(name: str) -> None:
     """Refuse a path to nothing at once: as a hub id it would be asked for again and again before it is refused."""
-    path = Path(name).expanduser()
-    if path.is_dir():
+    if os.path.isdir(name) or "/" not in name or _is_cached(name):
         return
-    # A hub id is one name, or two with a slash between; the first of the two is a folder only where a path is meant.
-    meant_as_path = path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.parent.is_dir()
-    if meant_as_path and "/" in name:
-        near = sorted(one.name for one in path.parent.iterdir() if one.is_dir()) if path.parent.is_dir() else []
+    parent = os.path.dirname(name)
+    # A hub id is two names with a slash between, of which the first is a folder here only where a path is meant.
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or os.path.isdir(parent):
+        beside = [one for one in _folders(parent) if not one.startswith(".")]
+        near = list(dict.fromkeys([*get_close_matches(os.path.basename(name), beside), *beside]))
         raise SpkitError(
             "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-            f"Found {name!r}, and there is no such folder.",
-            f"Folders beside it: {quoted(near[:8])}." if near else f"Bundled are {quoted(BUNDLED_BASES)}.",
+            f"Found {name!r}, and there is no such folder{f'; beside it are {quoted(near[:8])}' if near else ''}.",
+            "Correct the path; if a hub id is meant, download it first (`hf download`).",
         )
+
+
+def _folders(parent: str) -> list[str]:
+    try:
+        return sorted(one.name for one in os.scandir(parent) if one.is_dir())
+    except OSError:  # none, or not for our eyes
+        return []
+
+
+def _is_cached(name: str) -> bool:
+    """Whether this is the id of a model that was downloaded from the hub before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except ValueError:  # no id at all
+        return False
 
 
 def _load_saved(name: str, device: str | None) -> SentenceTransformer:
@@ -159,20 +178,21 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
 
 def mark_source(model: SentenceTransformer, source: str) -> None:
     """Let a model remember where it was loaded from, until its weights change."""
-    setattr(model, _SOURCE, (source, _identity(model)))
+    setattr(model, _SOURCE, (source, weights_hash(model)))
 
 
 def source_of(model: SentenceTransformer | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
     if not isinstance(model, SentenceTransformer):
-        return os.fspath(model)
-    source, identity = getattr(model, _SOURCE, (None, None))
-    return source if identity == _identity(model) else None
+        return os.path.expanduser(model)
+    source, loaded = getattr(model, _SOURCE, (None, None))
+    return source if source is not None and loaded == weights_hash(model) else None
 
 
-def _identity(model: SentenceTransformer) -> tuple[tuple[int, int], ...]:
-    """Changes with every copy of a model and every change in place, such as an optimiser's step."""
-    return tuple((parameter.data_ptr(), parameter._version) for parameter in model.parameters())
+def cut_like(base: SentenceTransformer, lengths: Sequence[float | None]) -> None:
+    """Let a base cut texts where its experts do, if they agree: they were trained on these tokens."""
+    if len(set(lengths)) == 1 and lengths[0] is not None and lengths[0] != base.max_seq_length:
+        base.max_seq_length = int(lengths[0])
 
 
 def check_fits(base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str) -> None:

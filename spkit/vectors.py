@@ -18,7 +18,7 @@ from spkit.coefficients import Coefficients, ModuleCoefficients, coefficient_row
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
-from spkit.models import copy_model, load_model, source_of
+from spkit.models import copy_model, cut_like, load_model, source_of
 from spkit.provenance import Provenance
 from spkit.subtraction import subtract
 
@@ -130,7 +130,7 @@ class TaskVectors:
             matrix = torch.empty(shape, dtype=kept)
             lengths = subtract(matrix, base, base_hash, models)
             if named:
-                _cut_like(base, lengths)
+                cut_like(base, lengths)
             return cls(base, list(models), matrix, base_hash, provenance)
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
@@ -138,7 +138,7 @@ class TaskVectors:
             matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
             lengths = subtract(matrix, base, base_hash, models)
             if named:
-                _cut_like(base, lengths)
+                cut_like(base, lengths)
             cls(base, list(models), matrix, base_hash, provenance).save(folder)
         return cls.load(folder)
 
@@ -362,9 +362,3 @@ class TaskVectors:
             SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
         """
         return cls(*storage.load(Path(folder)))
-
-
-def _cut_like(base: SentenceTransformer, lengths: Sequence[int | None]) -> None:
-    """Let the base cut texts where its experts do: they were trained on these tokens."""
-    if len(set(lengths)) == 1 and lengths[0] is not None:
-        base.max_seq_length = lengths[0]

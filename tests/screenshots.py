@@ -10,26 +10,29 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import expect, sync_playwright
+
 from spkit.explorer.page import page_notebook
-from tests.test_browser import CHROMIUM, free_port, playwright, served
+from tests.browsing import CHROMIUM, free_port, served
 
 SECONDS = 600
 
 
 def shoot(run: Path, target: Path, theme: str) -> None:
     """Open the explorer as a page, wait until its position is measured, and take the picture."""
-    with tempfile.TemporaryDirectory() as scratch, playwright.sync_playwright() as started:
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as started:
         path = Path(scratch) / "page.ipynb"
         path.write_text(json.dumps(page_notebook("explore_study", {"run": str(run.resolve()), "progress": False})))
         port = free_port()
         command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--no-browser", f"--theme={theme}"]
+        command.append("--show_tracebacks=True")
         with served(command, port, Path(scratch) / "log") as url:
             opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = opened.new_page(viewport={"width": 1280, "height": 720})
             page.set_default_timeout(1000 * SECONDS)
             page.goto(url)
             status = page.locator(".spkit-explorer [role=status]").first
-            playwright.expect(status).to_contain_text(re.compile("measured:"), timeout=1000 * SECONDS)
+            expect(status).to_contain_text(re.compile("measured:"), timeout=1000 * SECONDS)
             page.wait_for_timeout(1000)  # plotly draws after the numbers have come
             page.screenshot(path=str(target))
             opened.close()
@@ -42,6 +45,8 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--theme", default="light", choices=("light", "dark"))
     given = parser.parse_args()
+    if not CHROMIUM:
+        sys.exit("Found no chromium on this machine.")
     shoot(given.run, given.target, given.theme)
 
 

@@ -3,29 +3,23 @@
 import json
 import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from tests.browsing import CHROMIUM, SECONDS, free_port, served
+
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
 if not CHROMIUM:
     pytest.skip("no chromium on this machine", allow_module_level=True)
 
-SECONDS = 120
 CODE = """
 import spkit
 
@@ -33,34 +27,6 @@ tasks = spkit.load_tasks("{home}/tasks.toml", folder="{home}/data")
 explorer = spkit.explore_study("{home}/run", tasks, seed=3, points=8, examples=16, folder="{points}")
 explorer
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def served(command: list[str], port: int, log: Path) -> Iterator[str]:
-    """A server that runs while the block does; its log is told where it does not answer."""
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-        try:
-            until = time.monotonic() + SECONDS
-            while time.monotonic() < until and process.poll() is None:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.3)
-            else:
-                pytest.fail(f"no answer from port {port}: {log.read_text()[-2000:]}")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.fixture(scope="module")

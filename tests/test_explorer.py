@@ -1,6 +1,8 @@
 """The explorer without a browser: places, points, interpolation, the measuring thread, and the widget's wiring."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -514,3 +516,35 @@ def test_one_vector_is_enough(vectors) -> None:
 def test_a_study_without_vectors_cannot_be_explored(tmp_path: Path) -> None:
     with pytest.raises(SpkitError, match="make demo"):
         spkit.explore_study(tmp_path)
+
+
+def run_until_stopped(code: str) -> subprocess.Popen[str]:
+    """A process that serves the code and prints the status it ended with."""
+    lines = (
+        "import sys; from spkit.explorer.page import _run_until_stopped\n"
+        f"print(_run_until_stopped([sys.executable, '-c', {code!r}]), flush=True)"
+    )
+    return subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_page_that_is_told_to_stop_stops_its_server() -> None:
+    process = run_until_stopped("import time; print('up', flush=True); time.sleep(60)")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    began = time.monotonic()
+    process.terminate()
+    said, _ = process.communicate(timeout=30)
+    assert said == "0\n"
+    assert time.monotonic() - began < 8  # not the ten seconds after which a server is killed
+
+
+@pytest.mark.parametrize(("code", "status"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)])
+def test_a_server_that_ends_by_itself_tells_its_status(code, status) -> None:
+    said, _ = run_until_stopped(code).communicate(timeout=30)
+    assert said == f"{status}\n"
+
+
+def test_the_folder_to_save_to_may_be_proposed(vectors) -> None:
+    opened = spkit.explore(vectors, tiny_tasks(), points=8, examples=8, target="somewhere/else", progress=False)
+    assert opened._folder.value == "somewhere/else"
+    opened.close()

@@ -20,6 +20,7 @@ from spkit import storage
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.layout import Layout, module_of
+from spkit.merging import merge
 from spkit.models import base_mark, copy_model, load_base, load_model, mark_base
 from spkit.recipe import save_model
 from spkit.vectors import TaskVectors
@@ -508,6 +509,17 @@ def test_a_model_equal_to_the_base_is_refused(base):
 
 def test_a_model_that_cannot_be_loaded_is_refused(base, tmp_path):
     refused(base, tmp_path / "nowhere", "there is no such folder")
+    (tmp_path / "faqs").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    refused(base, tmp_path / "faq", "there is no such folder; beside it are 'faqs'\\.")
+    refused(base, "~nobody-here/faq", "there is no such folder")
+
+
+def test_a_folder_at_home_is_found(base, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_model(noisy(base, 1), tmp_path / "faq")
+    vectors = TaskVectors.from_models(base, {"faq": "~/faq"})
+    assert vectors.provenance.experts == {"faq": str(tmp_path / "faq")}
 
 
 def test_a_named_base_cuts_texts_where_its_experts_do(base, tmp_path):
@@ -525,6 +537,10 @@ def test_a_named_base_cuts_texts_where_its_experts_do(base, tmp_path):
     assert length_over(tmp_path / "base", "ab", folder=tmp_path / "vectors") == 16
     assert length_over(tmp_path / "base", "abc") == base.max_seq_length  # they disagree
     assert length_over(copy_model(base), "ab") == base.max_seq_length  # a model given keeps its own
+    merged = merge(tmp_path / "base", [tmp_path / "a", tmp_path / "b"], "mergekit:linear", weight=0.5)
+    assert merged.max_seq_length == 16
+    merged = merge(copy_model(base), [tmp_path / "a", tmp_path / "b"], "mergekit:linear", weight=0.5)
+    assert merged.max_seq_length == base.max_seq_length
 
 
 def test_a_difference_in_the_cut_length_is_no_difference(base):

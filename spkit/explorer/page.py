@@ -71,21 +71,21 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> 
 
 
 def _run_until_stopped(command: list[str]) -> int:
-    """Run a server until it ends or this process is told to; it is then ended too, with its kernels."""
+    """The status of a server when it ends; 0 where this process was told to, and ended it with its kernels."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     server = subprocess.Popen(command)
-    before = signal.signal(signal.SIGTERM, lambda *_: _stop(server))
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        return max(0, server.wait())  # below 0: ended by a signal, as it was told to
-    except KeyboardInterrupt:  # the terminal sent it to the server as well
-        _stop(server)
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
         return 0
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()

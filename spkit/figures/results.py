@@ -101,7 +101,9 @@ def read_results(folder: Path, names: Iterable[str]) -> dict[str, DataFrame]:
         missing = [column for column in (*keys, *measured) if column not in table]
         if missing:
             raise SpkitError(
-                f"`{name}` must have the columns {quoted((*keys, *measured))}.", f"Missing: {quoted(missing)}."
+                f"`{name}` must have the columns {quoted((*keys, *measured))}.",
+                f"Missing: {quoted(missing)}.",
+                "Run the study again: it makes its tables anew from what it kept.",
             )
         twice = records(rows(table, table.duplicated(list(keys)))) if keys else []
         if twice:

@@ -54,7 +54,7 @@ def read_table(path: str | Path) -> tuple[Columns, bool]:
         ) from error
     except (OSError, ValueError, EOFError) as error:
         raise SpkitError(
-            "A data file must be readable.", f"Could not read '{path}': {error}.", "Mend or convert it."
+            "A data file must be readable.", f"Could not read '{path}': {error}.", "Pass a whole file that may be read."
         ) from error
 
 

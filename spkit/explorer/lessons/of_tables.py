@@ -15,7 +15,7 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
     """Conflict by module, with a slider over the steps of joint training.
 
     Args:
-        table: `conflict_along_training_by_module`: step, module, a, b, corrected, seed.
+        table: `conflict_along_training_by_module`: step, module, a, b, corrected, verdict, seed.
     """
     table, still = reached(each_pair_once(table, ["step", "module"]))
     table = table.assign(
@@ -39,9 +39,9 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
             write_cell(axes, row, column, [(signed(value), 7.0, "normal")], on)
         axes.xaxis.tick_top()
         axes.tick_params(axis="x", rotation=20, labelsize=7)
+        hatched = " Hatched: no cosine, more noise than gradient." if means.isna().any(axis=None) else ""
         return figure, f"Step {steps[number]}: {_deepest(means)}.{hatched}{without_gradient(still)}"
 
-    hatched = " Hatched: undetermined, more noise than gradient." if table["corrected"].isna().any() else ""
     return Lesson("training step", [str(step) for step in steps], draw)
 
 
@@ -50,7 +50,7 @@ def _deepest(means: pd.DataFrame) -> str:
     values = means.to_numpy(dtype=float)
     if np.isnan(values).all():
         return "no cosine can be told from noise"
-    module, pair = np.unravel_index(np.nanargmin(values), values.shape)
+    module, pair = divmod(int(np.nanargmin(values)), values.shape[1])
     if values[module, pair] >= 0:
         return "no mean cosine is below 0"
     return f"the deepest conflict is {means.columns[pair]} in {means.index[module]}"

@@ -63,7 +63,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
 
 
 def _measurements(ratio: float) -> str:
-    return f"measurements-{ratio:g}.npz"
+    return f"measurements-{float(ratio)!r}.npz"
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
