@@ -189,7 +189,7 @@ def source_of(model: SentenceTransformer | str | Path) -> str | None:
     return source if source is not None and loaded == weights_hash(model) else None
 
 
-def cut_like(base: SentenceTransformer, lengths: Sequence[float | None]) -> None:
+def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:
     """Let a base cut texts where its experts do, if they agree: they were trained on these tokens."""
     if len(set(lengths)) == 1 and lengths[0] is not None and lengths[0] != base.max_seq_length:
         base.max_seq_length = int(lengths[0])

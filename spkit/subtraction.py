@@ -19,7 +19,7 @@ def subtract(
     base: SentenceTransformer,
     base_hash: str,
     models: Mapping[str, SentenceTransformer | str | Path],
-) -> list[float | None]:
+) -> list[int | float | None]:
     """Fill the rows of a matrix with θ_i − θ0; what is given as a folder is loaded and let go in turn.
 
     Args:
