@@ -33,6 +33,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     off = rows(means, means["from"] != means["onto"])
     reach = float(off["affinity"].abs().max()) or 1.0
 
+    digits = 2 if reach >= 0.5 else 3
     few = len(tasks) <= 3
     drawing = new_figure(NARROW if few else WIDE, 0.9 + (0.42 if len(tasks) < _CROWDED else 0.3) * len(tasks))
     axes = drawing.subplots()
@@ -49,9 +50,11 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
                 [place[1] + 0.01, place[1] + 0.99], place[0] + 0.02, place[0] + 0.98, color=_OWN, linewidth=0
             )
         beyond = abs(cell["affinity"]) > 1.96 * cell["error"]
-        lines = [(signed(cell["affinity"]), 8.0 if len(tasks) < _CROWDED else 6.5, "bold" if beyond else "normal")]
+        lines = [
+            (signed(cell["affinity"], digits), 8.0 if len(tasks) < _CROWDED else 6.5, "bold" if beyond else "normal")
+        ]
         if len(tasks) < _CROWDED:
-            lines.append((f"± {cell['error']:.2f}", 6.0, "normal"))
+            lines.append((f"± {cell['error']:.{digits}f}", 6.0, "normal"))
         write_cell(axes, *place, lines, colour)
     axes.set_xticklabels([wrapped(task, 10 if len(tasks) >= _CROWDED else 14) for task in tasks], rotation=0)
     axes.tick_params(length=0, labelsize=6.5 if len(tasks) >= _CROWDED else 7)

@@ -42,6 +42,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             mean = rows(other, other["seed"] == "mean").sort_values("step")
             panel.plot(mean["step"], mean["corrected"], color=_FAINT, linewidth=0.7, zorder=0.5)
         curve(panel, lines[place], "step", "corrected", look(0))
+        # A point without neighbours has no band.
+        mean = rows(lines[place], lines[place]["seed"] == "mean")
+        panel.vlines(mean["step"], mean["low"], mean["high"], color=look(0).colour, alpha=0.3, linewidth=0.7, zorder=1)
         _undetermined(panel, lines[place])
         _frame(panel, drawn, 72 * (WIDE / min(across, len(pairs)) - 0.4))
         panel.set_title(pair_label(*pair, width=66 // min(across, len(pairs))), fontsize=8 if few else 6.5)
