@@ -87,8 +87,8 @@ class Results:
         raise SpkitError(
             "What is shown must come from a study that was run.",
             f"Found no {quoted(files)} in {quoted([str(folder) for folder in self.folders])}.",
-            "Run `spkit study tour` in a terminal, in the project's folder (one to two hours on two cores): it makes every"
-            " table once.",
+            "Run `spkit study tour` in a terminal, in the project's folder (one to two hours on two cores): it makes "
+            "every table once.",
         )
 
     def __getitem__(self, table: str) -> pd.DataFrame:
