@@ -477,7 +477,7 @@ def test_unknown_bundled_name():
         "'headline-entertainment', 'headline-politics', 'headline-sport', 'headline-tech', 'topic-business', "
         "'topic-entertainment', 'topic-politics', 'topic-sport', 'topic-tech'. Found 'topics'. Did you mean 'topic'?"
     )
-    with pytest.raises(SpkitError, match=r"Found 'zzz'\. Tasks of your own come from a TOML file.*--tasks my_tasks\.toml"):
+    with pytest.raises(SpkitError, match=r"Found 'zzz'\. Tasks of your own come from a TOML.*--tasks my_tasks\.toml"):
         load_tasks(["zzz"])
 
 
