@@ -72,6 +72,7 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
     model = load_model(name, device=device)
+    mark_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
         model.max_seq_length = max_seq_length
     return model.eval()
@@ -83,12 +84,9 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
         return source
     name = os.path.expanduser(source)
     if name in BUNDLED_BASES:
-        model = _load_bundled(BUNDLED_BASES[name], device)
-    else:
-        _check_folder(name)
-        model = _load_saved(name, device)
-    mark_source(model, name)
-    return model
+        return _load_bundled(BUNDLED_BASES[name], device)
+    _check_folder(name)
+    return _load_saved(name, device)
 
 
 def _check_folder(name: str) -> None:
@@ -176,9 +174,9 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
         setattr(transformer.config, _BASE_MARK, base_hash)
 
 
-def mark_source(model: SentenceTransformer, source: str) -> None:
-    """Let a model remember where it was loaded from, until its weights change."""
-    setattr(model, _SOURCE, (source, weights_hash(model)))
+def mark_source(model: SentenceTransformer, source: str, loaded: str) -> None:
+    """Let a model remember where it was loaded from, as long as its weights have the hash they were loaded with."""
+    setattr(model, _SOURCE, (source, loaded))
 
 
 def source_of(model: SentenceTransformer | str | Path) -> str | None:

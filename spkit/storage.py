@@ -16,7 +16,7 @@ from torch import Tensor
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
-from spkit.models import load_model, quiet_libraries
+from spkit.models import load_model, mark_source, quiet_libraries
 from spkit.provenance import Provenance
 
 _MATRIX = "vectors.safetensors"
@@ -131,6 +131,7 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found another order in {folder / _BASE}.",
             "Make the task vectors again with this version of transformers.",
         )
+    mark_source(base, str(folder / _BASE), about["base_hash"])
     provenance = Provenance(str(folder / _BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
     return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
 

@@ -18,7 +18,7 @@ from spkit.coefficients import Coefficients, ModuleCoefficients, coefficient_row
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.layout import Layout
-from spkit.models import copy_model, cut_like, load_model, source_of
+from spkit.models import copy_model, cut_like, load_model, mark_source, source_of
 from spkit.provenance import Provenance
 from spkit.subtraction import subtract
 
@@ -126,19 +126,22 @@ class TaskVectors:
         named, base = not isinstance(base, SentenceTransformer), load_model(base)
         base_hash, kept = weights_hash(base), getattr(torch, dtype)
         shape = (len(models), Layout.of(base).size)
-        if folder is None:
-            matrix = torch.empty(shape, dtype=kept)
+
+        def fill(matrix: Tensor) -> None:
             lengths = subtract(matrix, base, base_hash, models)
             if named:
                 cut_like(base, lengths)
+                mark_source(base, str(provenance.base), base_hash)
+
+        if folder is None:
+            matrix = torch.empty(shape, dtype=kept)
+            fill(matrix)
             return cls(base, list(models), matrix, base_hash, provenance)
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
             name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
             matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
-            lengths = subtract(matrix, base, base_hash, models)
-            if named:
-                cut_like(base, lengths)
+            fill(matrix)
             cls(base, list(models), matrix, base_hash, provenance).save(folder)
         return cls.load(folder)
 

@@ -31,9 +31,14 @@ def explore(
     if vectors is not None:
         folder = vectors.resolve()
         call = "explore"
-        # The page's kernel works in a folder of its own, which ends with it.
-        beside = {"folder": folder.with_name(f"{folder.name}.explore"), "target": folder.with_name("explored")}
-        arguments = {**common, "vectors": str(folder), **{name: str(path) for name, path in beside.items()}}
+        arguments = {
+            **common,
+            "vectors": str(folder),
+            "folder": str(folder.with_name(f"{folder.name}.explore")),
+            "target": str(
+                folder.with_name("explored")
+            ),  # absolute: the page's kernel works in a folder that ends with it
+        }
         opened = open_explorer(**{**arguments, "tasks": load_tasks(where)})
     else:
         call, arguments = "explore_study", {**common, "run": str(run.resolve())}

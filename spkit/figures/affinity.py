@@ -8,7 +8,7 @@ from pandas import DataFrame
 from spkit.figures.cosines import conditions
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, scale_below, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
+from spkit.figures.results import listed, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 from spkit.figures.style import NARROW, WIDE, new_figure, signed, wrapped
 
 #: From this many tasks on a cell has no room for more than its number.
@@ -75,5 +75,5 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
 
 def _step(table: DataFrame) -> str:
-    rates = ", ".join(f"{rate:g}" for rate in sorted(distinct(table, "learning_rate")))
+    rates = listed(table, "learning_rate")
     return f"plain gradient steps at learning rate {rates}; step and loss each over {conditions(table)}"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.figures.heatmap import COSINES, background, write_cell
-from spkit.figures.results import distinct, ordered_tasks, records, rows
+from spkit.figures.results import distinct, listed, ordered_tasks, records, rows
 from spkit.figures.style import signed
 
 _NO_GRADIENT = "no gradient"
@@ -88,8 +88,4 @@ def conditions(table: DataFrame) -> str:
     Args:
         table: rows with `batches` and `batch_size`.
     """
-
-    def listed(column: str) -> str:
-        return ", ".join(str(int(value)) for value in sorted(distinct(table, column)))
-
-    return f"{listed('batches')} batches of {listed('batch_size')} examples a task"
+    return f"{listed(table, 'batches')} batches of {listed(table, 'batch_size')} examples a task"

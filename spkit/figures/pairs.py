@@ -12,8 +12,8 @@ from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
     columns,
-    distinct,
     extent,
+    listed,
     numbers,
     records,
     rows,
@@ -49,8 +49,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     undetermined = len(table) - len(known)
     caption = (
         f"Each mark is a pair of tasks: the corrected cosine of their gradients at the base ({conditions(table)}), "
-        f"against what training on both together ({_steps(table)} steps a task) changes in points of their scores "
-        "against training on each alone (mean over the two tasks); "
+        f"against what training on both together ({listed(table, 'steps')} steps a task) changes in points of their "
+        "scores against training on each alone (mean over the two tasks); "
         f"lines: 95 % intervals; {seeds_text(table)}, n = {len(known.drop_duplicates(['a', 'b']))} pairs "
         f"of {len({*known['a'], *known['b']})} tasks."
         f"{seeds_shown(known)} The interval of a correlation is a jackknife that leaves out one task with all its "
@@ -61,10 +61,6 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             f" {undetermined} more have an undetermined cosine (noise larger than the gradient) and are not shown."
         )
     return drawing, columns(drawn, ["a", "b", "seed", *_VALUES]), caption
-
-
-def _steps(table: DataFrame) -> str:
-    return ", ".join(str(int(value)) for value in sorted(distinct(table, "steps")))
 
 
 def _points(axes: Axes, drawn: DataFrame) -> None:

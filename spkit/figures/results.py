@@ -138,6 +138,11 @@ def distinct(table: DataFrame, column: str) -> list[Any]:
     return list(dict.fromkeys(table[column]))
 
 
+def listed(table: DataFrame, column: str) -> str:
+    """The numbers of a column, each once, in order, for a caption."""
+    return ", ".join(f"{value:g}" for value in sorted(distinct(table, column)))
+
+
 def extent(table: DataFrame, column: str) -> tuple[float, float]:
     """The smallest and the largest number of a column."""
     values = np.asarray(table[column], dtype=float)

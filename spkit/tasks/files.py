@@ -152,17 +152,8 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
             )
         return load_bundled([name])[name]
     _check_table(table, where)
-    try:
-        return _build_from_data(name, table, where, home)
-    except SpkitError as error:
-        if where in str(error):
-            raise
-        raise SpkitError(str(error), f"(In {where}.)") from error
-
-
-def _build_from_data(name: str, table: Mapping[str, Any], where: str, home: Path) -> Task:
     kind, renames = table["kind"], table.get("columns", {})
-    read = _hub_reader(table, where) if "hub" in table else _file_reader(home)
+    read = _hub_reader(table, where) if "hub" in table else _file_reader(home, where)
     given = {split: read(kind, renames, table[split]) for split in ("train", "dev", "test") if split in table}
     if table.get("unique", False):
         given = unique_texts(given, kind)
@@ -212,11 +203,14 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
 Reader = Callable[[str, Mapping[str, str], Any], Dataset]
 
 
-def _file_reader(home: Path) -> Reader:
+def _file_reader(home: Path, where: str) -> Reader:
     def read(kind: str, renames: Mapping[str, str], given: str | Mapping[str, Any]) -> Dataset:
-        if isinstance(given, str):
-            return read_split(home / given, kind, renames)
-        return read_split(home / given["file"], kind, renames, RowChoice.of_table(given))
+        try:
+            if isinstance(given, str):
+                return read_split(home / given, kind, renames)
+            return read_split(home / given["file"], kind, renames, RowChoice.of_table(given))
+        except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
+            raise SpkitError(str(error), f"(In {where}.)") from error
 
     return read
 

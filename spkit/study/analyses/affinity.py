@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spkit.affinity import task_affinity
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
 
@@ -16,7 +16,7 @@ _DEFAULTS = {"learning_rate": 1e-4, "batches": 4, "batch_size": 32}
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    given = _given(settings)
+    given = chosen(settings, _DEFAULTS)
 
     def work(folder: Path) -> Mapping[str, Any]:
         task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
@@ -25,12 +25,8 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.affinity"], work)
 
 
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
-
-
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    return {"affinity.csv": joined(records, _STAGE, "affinity.csv").assign(**_given(settings))}
+    return {"affinity.csv": joined(records, _STAGE, "affinity.csv").assign(**chosen(settings, _DEFAULTS))}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from spkit.conflict import ConflictCallback
 from spkit.errors import SpkitError
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import joint_settings, trained_examples
 from spkit.study.tables import SeedRecords, joined
@@ -20,7 +20,7 @@ _DEFAULTS = {"batches": 16, "batch_size": 32}
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     training = joint_settings(run, len(run.tasks))
-    measuring = _measuring(settings)
+    measuring = chosen(settings, _DEFAULTS)
 
     def work(folder: Path) -> Mapping[str, Any]:
         every = settings["every"]
@@ -32,13 +32,9 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training", "spkit.conflict"], work)
 
 
-def _measuring(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
-
-
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
     files = {"conflict_along_training.csv": "conflict.csv", "conflict_along_training_by_module.csv": "by_module.csv"}
-    return {name: joined(records, _STAGE, file).assign(**_measuring(settings)) for name, file in files.items()}
+    return {name: joined(records, _STAGE, file).assign(**chosen(settings, _DEFAULTS)) for name, file in files.items()}
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:

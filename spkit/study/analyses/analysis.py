@@ -10,6 +10,11 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords
 
 
+def chosen(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a profile's table the settings that have a default, each as given or else as that."""
+    return {key: settings.get(key, default) for key, default in defaults.items()}
+
+
 @dataclass(frozen=True)
 class Analysis:
     """A part of a study that its profile turns on with a table of its own.

@@ -11,7 +11,7 @@ import pandas as pd
 from spkit.conflict import gradient_conflict
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import trained_examples
 from spkit.study.tables import SeedRecords
@@ -27,7 +27,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     source = run.profile.tasks
     tasks = load_tasks(source if isinstance(source, str) else "bundled", settings["tasks"], run.profile.data)
     run.fingerprints.update({name: task.fingerprint() for name, task in tasks.items()})
-    measuring = _measuring(settings)
+    measuring = chosen(settings, _DEFAULTS)
 
     def conflict(folder: Path) -> Mapping[str, Any]:
         report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
@@ -40,10 +40,6 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
     for a, b in _chosen(list(tasks), settings, run.seed):
         _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings["steps"])
-
-
-def _measuring(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings.get(key, default) for key, default in _DEFAULTS.items()}
 
 
 def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tuple[str, str]]:
@@ -76,7 +72,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
             for row in conflict.to_dict("records")
             if f"pairs/{row['a']}+{row['b']}" in of_seed
         ]
-        table = pd.DataFrame(rows).assign(**_measuring(settings), steps=settings["steps"], seed=seed)
+        table = pd.DataFrame(rows).assign(**chosen(settings, _DEFAULTS), steps=settings["steps"], seed=seed)
         tables.append(table)
         fits.append(correlation(table).assign(seed=seed))
     return {"pairs.csv": pd.concat(tables, ignore_index=True), "pairs_fit.csv": pd.concat(fits, ignore_index=True)}
