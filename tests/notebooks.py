@@ -88,6 +88,8 @@ def still(notebook: Any) -> Any:
                 continue  # a progress bar
             data.pop(_WIDGET, None)
             kept.append(output)
+            if words := output.get("metadata", {}).get("image/png", {}).get("alt"):
+                kept.append(nbformat.v4.new_output("display_data", {"text/markdown": words}))
         cell.outputs = kept
     return notebook
 

@@ -26,7 +26,9 @@ from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.explorer.state import Place, Space, as_code
 from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
+from spkit.losses import TaskBatches
 from spkit.paths import SlerpPath
+from spkit.probe import Probe
 from spkit.vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -214,6 +216,17 @@ def test_quick_scores_are_those_of_the_model_at_the_position(vectors) -> None:
     pd.testing.assert_frame_equal(at, quick.of(vectors.at([0.5, 0.2, 0.1])))
     pd.testing.assert_frame_equal(at, quick.at({"faq": 0.5, "topic": 0.2, "likeness": 0.1}))
     assert not at.equals(quick.at([0.0, 0.0, 0.0]))
+
+
+def test_texts_sorted_by_length_have_the_losses_of_a_plain_batch(vectors) -> None:
+    tasks = tiny_tasks()
+    quick, plain = QuickScores(vectors, tasks, examples=16), vectors.at([0.5, 0.2, 0.1])
+    plain.max_seq_length = 32
+    for name, task in tasks.items():
+        probe = Probe.sample({name: task}, size=16, split="dev", seed=0)
+        batches = TaskBatches(task, probe.examples[name], plain, 16, 0)
+        expected = float(batches.loss_of(next(batches.epoch(0))).detach())
+        assert quick.at([0.5, 0.2, 0.1])["loss"][name] == pytest.approx(expected, rel=1e-5)
     assert at["score"].between(-100, 100).all()
 
 
@@ -395,6 +408,18 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
     assert explorer.reading.measured
     assert "<b>measured" in explorer._status.value
     assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
+
+
+def test_steps_of_a_slider_are_plain_numbers(explorer) -> None:
+    settle(explorer)
+    explorer._mode.value = "free coefficients"
+    explorer._sliders[1].value = -0.5 + 72 * 0.01  # 0.21999999999999997
+    assert explorer.place.values[1] == explorer.reading.coefficients[1] == 0.22
+    settle(explorer)
+    assert explorer._boxes[1].value == 0.22
+    explorer._presets["found"].click()
+    settle(explorer)
+    assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
 
 
 def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:

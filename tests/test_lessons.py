@@ -22,16 +22,16 @@ def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflic
 
 def test_the_conflict_lesson_names_the_deepest_conflict_and_what_it_leaves_out() -> None:
     lesson = conflict_lesson(conflict_rows({(0, "first"): -0.2, (0, "last"): -0.5, (8, "first"): 0.3, (8, "last"): 0}))
-    assert lesson.sentence.startswith("Step 0: the deepest conflict is topic, chat in last.")
-    assert "no task has a gradient there: pooler" in lesson.sentence
-    assert "Hatched" not in lesson.sentence
+    assert lesson.words().startswith("Step 0: the deepest conflict is topic, chat in last.")
+    assert "no task has a gradient there: pooler" in lesson.words()
+    assert "Hatched" not in lesson.words()
     lesson.slider.value = 1
-    assert lesson.sentence.startswith("Step 8: no mean cosine is below 0.")
+    assert lesson.words().startswith("Step 8: no mean cosine is below 0.")
 
 
 def test_the_conflict_lesson_says_where_nothing_can_be_told() -> None:
     table = conflict_rows({(0, "first"): float("nan"), (0, "last"): float("nan")}, verdict="undetermined")
-    assert "no cosine can be told from noise. Hatched: no cosine" in conflict_lesson(table).sentence
+    assert "no cosine can be told from noise. Hatched: no cosine" in conflict_lesson(table).words()
 
 
 def test_the_ranking_follows_the_weight() -> None:
@@ -47,11 +47,11 @@ def test_the_ranking_follows_the_weight() -> None:
     said = {}
     for label, place in lesson.slider.options:
         lesson.slider.value = place
-        said[label] = lesson.sentence
+        said[label] = lesson.words()
     assert said["0%"].endswith("first joint training (60.0), then TIES (10.0).")
     assert said["50%"].endswith("first TIES (50.0), then joint training (40.0).")
     assert said["100%"].endswith("first TIES (90.0), then joint training (20.0).")
-    assert ranking_lesson(table).sentence.startswith("If faq counts")  # the methods differ most on it
+    assert ranking_lesson(table).words().startswith("If faq counts")  # the methods differ most on it
     with pytest.raises(SpkitError, match="Found 'chat'"):
         ranking_lesson(table, "chat")
 
@@ -64,7 +64,7 @@ def test_the_length_lesson_starts_at_the_length_found() -> None:
     ]
     found = [{**rows[0], "task": task, "value": 1.2, "score": 33, "marked": True} for task in ("faq", "sts")]
     lesson = length_lesson(pd.DataFrame(rows + found))
-    assert lesson.sentence == "λ = 1: mean 35.0 points. Best λ of those tried: faq 1, sts 0, mean 1."
+    assert lesson.words() == "λ = 1: mean 35.0 points. Best λ of those tried: faq 1, sts 0, mean 1."
 
 
 def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
@@ -83,15 +83,15 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
     lesson = mixture_lesson(pd.DataFrame(rows))
     assert [label for label, _ in lesson.slider.options] == ["25%", "50%", "75%"]
     lesson.slider.value = 2
-    assert lesson.sentence == "faq has 75% of the examples: the joint vector leans to faq."
+    assert lesson.words() == "faq has 75% of the examples: the joint vector leans to faq."
 
 
 def test_the_cost_lesson_finds_where_merging_pays() -> None:
     flops = {"train/joint": 10e12, "train/faq": 6e12, "train/sts": 6e12, "search/self_position": 4e12}
     lesson = cost_lesson(pd.DataFrame([{"stage": name, "flops": value, "seed": 0} for name, value in flops.items()]))
     lesson.slider.value = 0
-    assert lesson.sentence == "1 balance tried: the cheaper way is to train jointly each time."
+    assert lesson.words() == "1 balance tried: the cheaper way is to train jointly each time."
     lesson.slider.value = 2  # 30 against 12 + 12
-    assert lesson.sentence == "3 balances tried: the cheaper way is to train experts once, search each time."
+    assert lesson.words() == "3 balances tried: the cheaper way is to train experts once, search each time."
     with pytest.raises(SpkitError, match="must hold joint training and a search"):
         cost_lesson(pd.DataFrame([{"stage": "train/joint", "flops": 1.0, "seed": 0}]))

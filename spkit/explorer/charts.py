@@ -25,8 +25,10 @@ def bars(exploration: Exploration) -> Any:
     rows = exploration.rows
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
-        size = {"size": 11, "symbol": SYMBOLS[name][0], "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
-        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=size))
+        mark = {"size": 11, "symbol": SYMBOLS[name][0], "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
+        if name == "base":  # a line across the bar, and beyond it on both sides
+            mark |= {"size": 24, "line": {"width": 3}}
+        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=mark))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(270), yaxis_title="score, points")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
@@ -143,6 +145,8 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         for name, values in exploration.references.items():
             given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
             look = {"marker": SYMBOLS[name][1], "color": COLOURS[name], "s": 28}
+            if name == "base":
+                look |= {"color": "black", "s": 260, "linewidth": 1.6}
             left.scatter(*zip(*given, strict=True), **look, label=name, zorder=3)
         left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
         left.tick_params(axis="x", rotation=25)
@@ -161,6 +165,9 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")
+        along, towards = (exploration.vectors.names[number] for number in (map_.plane.first, map_.plane.second))
+        right.set_xlabel(f"along {along}, distance of weights")
+        right.set_ylabel(f"towards {towards}")
         return png(figure)
 
 

@@ -13,7 +13,12 @@ class Pictured(widgets.VBox):
         """The box as it is now."""
         raise NotImplementedError
 
+    def words(self) -> str:
+        """What the picture shows, in words."""
+        return ""
+
     def _repr_mimebundle_(self, **given: Any) -> Any:
         bundle = super()._repr_mimebundle_(**given)
         data, more = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), "image/png": base64.b64encode(self.picture()).decode()}, more
+        still = {"image/png": base64.b64encode(self.picture()).decode()}
+        return {**(data or {}), **still}, {**more, "image/png": {"alt": self.words()}}

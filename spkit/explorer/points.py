@@ -32,9 +32,10 @@ class Points:
     def __init__(self, path: str | Path | None, about: Mapping[str, Any]) -> None:
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
+        self._values: dict[tuple[float, ...], np.ndarray] = {}  # all are wanted at each answer: tables are slow
         while self._journal.replaying:
             line = self._journal.tell(dict)
-            self._measured[_key(line["coefficients"])] = pd.DataFrame.from_dict(line["measured"], orient="index")
+            self._keep(_key(line["coefficients"]), pd.DataFrame.from_dict(line["measured"], orient="index"))
 
     def __len__(self) -> int:
         return len(self._measured)
@@ -48,8 +49,12 @@ class Points:
         key = _key(coefficients)
         if key in self._measured:
             return
-        self._measured[key] = measured
+        self._keep(key, measured)
         self._journal.tell(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
+
+    def _keep(self, key: tuple[float, ...], measured: pd.DataFrame) -> None:
+        self._measured[key] = measured
+        self._values[key] = measured[["score", "loss"]].to_numpy(dtype=float)
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]
@@ -65,7 +70,7 @@ class Points:
 
     def values(self) -> Float[np.ndarray, "n T 2"]:
         """What was measured there: score and loss of each task."""
-        return np.array([table[["score", "loss"]].to_numpy() for table in self._measured.values()])
+        return np.array(list(self._values.values()))
 
 
 def _key(coefficients: Iterable[float]) -> tuple[float, ...]:

@@ -31,6 +31,10 @@ SCORE_NAMES = {
 }
 
 
+#: Texts that pass through the model together.
+_TOGETHER = 24
+
+
 class CancelledError(Exception):
     """The answer is not wanted any more."""
 
@@ -62,6 +66,7 @@ class QuickScores:
         self._model = copy_model(vectors.base)
         self._model.max_seq_length = min(max_tokens, self._model.max_seq_length or max_tokens)
         self._model.requires_grad_(False)
+        self._model.forward = _by_length(self._model.forward)
         self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
         texts = []
         for name, task in tasks.items():
@@ -124,6 +129,31 @@ class QuickScores:
                 labels = batch.get("label")
                 rows[name] = {"score": 100 * _score(self.kinds[name], columns, labels), "loss": loss}
         return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _by_length(forward: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The same sentence embeddings with less padding: texts of like length pass through the model together.
+
+    Short texts beside one long one are mostly padding, and an answer is waited for.
+    """
+
+    def sorted_forward(features: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        mask = features.get("attention_mask")
+        if mask is None:
+            return forward(dict(features), **options)
+        rows = mask.sum(1).argsort(descending=True, stable=True)
+        parts = []
+        for piece in rows.split(_TOGETHER):
+            read = mask[piece].any(0)
+            tensors = {key: value for key, value in features.items() if isinstance(value, Tensor)}
+            cut = {
+                key: value[piece][:, read] if value.shape == mask.shape else value[piece]
+                for key, value in tensors.items()
+            }
+            parts.append(forward({**features, **cut}, **options)["sentence_embedding"])
+        return {"sentence_embedding": torch.cat(parts)[rows.argsort()]}
+
+    return sorted_forward
 
 
 @contextmanager

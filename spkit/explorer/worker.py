@@ -24,7 +24,7 @@ class NewestWins(Generic[Asked, Answer]):
         self,
         compute: Callable[[Asked, Callable[[], bool]], Answer],
         deliver: Callable[[Asked, Answer | Exception, bool], None],
-        rest: float = 0.15,
+        rest: float = 0.1,
     ) -> None:
         self._compute, self._deliver, self._rest = compute, deliver, rest
         self._changed = threading.Condition()

@@ -55,11 +55,6 @@ class Lesson(Pictured):
         self._show()
 
     @property
-    def sentence(self) -> str:
-        """What is said of the present place."""
-        return self._frames[self._number][1]
-
-    @property
     def _number(self) -> int:
         value: Any = self.slider.value
         return int(value)
@@ -72,3 +67,7 @@ class Lesson(Pictured):
     def picture(self) -> bytes:
         """The present place's picture."""
         return self._frames[self._number][0]
+
+    def words(self) -> str:
+        """What is said of the present place."""
+        return self._frames[self._number][1]
