@@ -216,6 +216,7 @@ def test_quick_scores_are_those_of_the_model_at_the_position(vectors) -> None:
     pd.testing.assert_frame_equal(at, quick.of(vectors.at([0.5, 0.2, 0.1])))
     pd.testing.assert_frame_equal(at, quick.at({"faq": 0.5, "topic": 0.2, "likeness": 0.1}))
     assert not at.equals(quick.at([0.0, 0.0, 0.0]))
+    assert at["score"].between(-100, 100).all()
 
 
 def test_texts_sorted_by_length_have_the_losses_of_a_plain_batch(vectors) -> None:
@@ -227,7 +228,6 @@ def test_texts_sorted_by_length_have_the_losses_of_a_plain_batch(vectors) -> Non
         batches = TaskBatches(task, probe.examples[name], plain, 16, 0)
         expected = float(batches.loss_of(next(batches.epoch(0))).detach())
         assert quick.at([0.5, 0.2, 0.1])["loss"][name] == pytest.approx(expected, rel=1e-5)
-    assert at["score"].between(-100, 100).all()
 
 
 def test_a_trained_expert_scores_better_on_its_task() -> None:
