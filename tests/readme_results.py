@@ -1,33 +1,79 @@
-"""The README's section of results, written from published result files: no number in it is typed by hand."""
+"""The README's measured sections, written from published result files: no number in them is typed by hand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-_START, _END = "<!-- results -->\n", "<!-- /results -->"
+import pandas as pd
+
+from spkit.figures import to_markdown
+
+_PUBLISHED = Path("data/results")
+#: Parts of bench.csv that compare what a user waits for.
+_TIMED = ("steps", "conflict", "merges")
 
 
-def results_section(results: Path) -> str:
-    """The section as Markdown: the study's summary without its heading.
+def results_section(published: Path) -> str:
+    """The demo's summary without its heading.
 
     Args:
-        results: a folder of published results, with `summary.md`.
+        published: the folder of all published results.
 
     Returns:
-        Text that ends with a line break.
+        Markdown that ends with a line break.
     """
-    lines = (results / "summary.md").read_text(encoding="utf-8").splitlines()
+    lines = (published / "demo" / "summary.md").read_text(encoding="utf-8").splitlines()
     body = "\n".join(line for line in lines if not line.startswith("# ")).strip()
     return f"`make results` made this table; its files and records are in `data/results/demo`.\n\n{body}\n"
 
 
-def write_results(readme: Path, results: Path) -> None:
-    """Put the section between its two marks in the README."""
+def speed_section(published: Path) -> str:
+    """Ratios of medians, and what each search needs, as tables.
+
+    Args:
+        published: the folder of all published results.
+
+    Returns:
+        Markdown that ends with a line break.
+    """
+    bench = pd.read_csv(published / "bench.csv")
+    bench = bench[bench["part"].isin(_TIMED)]
+    timed = bench[["what", "ratio"]].rename(columns={"what": "time of"}).set_index("time of")
+    return (
+        "`make bench` measures ratios of medians within one run "
+        f"([bench.csv](data/results/bench.csv), {bench['made_with'].iloc[-1].partition('; python')[0]}):\n\n"
+        f"{to_markdown(timed)}\n\n"
+        "Passes over the probe until the loss is within 1 % of the lowest that any search saw, a backward pass counted "
+        "as two; the searches with gradients draw batches, `lbfgs` takes the whole probe "
+        f"([searches.csv](data/results/searches.csv), one seed):\n\n{to_markdown(_passes(published))}\n"
+    )
+
+
+def _passes(published: Path) -> pd.DataFrame:
+    searches = pd.read_csv(published / "searches.csv")
+    needed = searches["passes"].map("{:g}".format)
+    within = "not in " + searches["passes_in_all"].map("{:g}".format)
+    searches["cell"] = needed.where(searches["passes"].notna(), within)
+    searches.loc[searches["passes_in_all"].isna(), "cell"] = "too many points"
+    table = searches.pivot(index="search", columns="vectors", values="cell").loc[searches["search"].unique()]
+    return table.rename(columns=lambda count: f"{count} vectors")
+
+
+#: Names of the marks around the sections, and what stands between them.
+SECTIONS: dict[str, Callable[[Path], str]] = {"results": results_section, "speed": speed_section}
+
+
+def write_sections(readme: Path, published: Path) -> None:
+    """Put each section between its two marks in the README."""
     text = readme.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_START)
-    _, _, after = rest.partition(_END)
+    for name, section in SECTIONS.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}{section(published)}{end}{after}"
     unfinished = readme.with_suffix(".unfinished")
-    unfinished.write_text(f"{before}{_START}{results_section(results)}{_END}{after}", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(readme)
 
 
 if __name__ == "__main__":
-    write_results(Path("README.md"), Path("data/results/demo"))
+    write_sections(Path("README.md"), _PUBLISHED)
