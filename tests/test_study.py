@@ -289,6 +289,15 @@ def test_paths_of_a_profile_are_relative_to_it(home) -> None:
         profile.with_seeds((1, 1))
 
 
+def test_a_study_can_be_narrowed_to_some_of_its_analyses() -> None:
+    profile = load_profile("tour")
+    narrowed = profile.with_analyses(("sweeps", "affinity"))
+    assert narrowed.analyses == {name: profile.analyses[name] for name in ("affinity", "sweeps")}
+    assert profile.with_analyses(()).analyses == {}
+    with pytest.raises(SpkitError, match=r"analyses that its profile has\. Found 'swep'.*'sweeps'"):
+        profile.with_analyses(("swep",))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

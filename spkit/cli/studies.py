@@ -25,6 +25,10 @@ def study(
     profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default runs/PROFILE.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
+    analyses: Annotated[
+        str | None,
+        typer.Option(help="Analyses beside the comparison, separated by commas, or none; default: the profile's."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
     ] = None,
@@ -39,6 +43,8 @@ def study(
     chosen = load_profile(profile)
     if seeds is not None:
         chosen = chosen.with_seeds(seeds_of(seeds))
+    if analyses is not None:
+        chosen = chosen.with_analyses(() if analyses == "none" else tuple(analyses.split(",")))
     if data is not None:
         chosen = chosen.with_data(str(data))
     root = run_study(chosen, output or Path("runs") / chosen.name, typer.echo)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, quoted
 
 
 @dataclass(frozen=True)
@@ -58,3 +58,14 @@ class Profile:
         if not seeds or len(set(seeds)) < len(seeds):
             raise SpkitError("`seeds` must be one or more different numbers.", f"Found {seeds}.", "Pass 0,1,2.")
         return replace(self, seeds=seeds)
+
+    def with_analyses(self, names: tuple[str, ...]) -> "Profile":
+        """The same study with some of its analyses only; the comparison of the methods is always made."""
+        unknown = [name for name in names if name not in self.analyses]
+        if unknown:
+            raise SpkitError(
+                "A study can be narrowed to analyses that its profile has.",
+                f"Found {quoted(unknown)}; {self.name!r} has {quoted(self.analyses)}.",
+                "Pass some of these, separated by commas, or none.",
+            )
+        return replace(self, analyses={name: self.analyses[name] for name in self.analyses if name in names})
