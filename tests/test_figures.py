@@ -192,7 +192,7 @@ def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, caps
     assert draw_figures(folder, tmp_path / "out") == []
     told = capsys.readouterr().err
     assert told.count(" is left out: ") == len(NAMES)
-    assert told.count("Figures left out, as ") == 1
+    assert told.count("Figures of analyses that this study did not make: ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 

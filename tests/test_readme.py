@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spkit.figures import summary_table, to_markdown
+from spkit.study import load_profile
 from tests.readme_results import SECTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,14 @@ def test_the_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert "ndcg_at_10" in printed
     assert (tmp_path / "runs" / "quick-start" / "modules.json").is_file()
     assert (tmp_path / "runs" / "quick-start" / "recipe.json").is_file()
+
+
+def test_the_study_of_the_readme_is_one(tmp_path: Path):
+    (text,) = re.findall(r"```toml\n(base = .*?)```", README, re.DOTALL)
+    (tmp_path / "my_study.toml").write_text(text)
+    profile = load_profile(tmp_path / "my_study.toml")
+    assert profile.name == "my_study"
+    assert profile.search["path"] == "slerp"
 
 
 def test_the_readme_names_its_two_commands():

@@ -517,7 +517,8 @@ def test_words_say_what_was_found() -> None:
     assert "from -0.25 (a and b) to -0.25 (a and b)" in found[2]
     assert "Self Positioning (one coefficient a task) is above the best static merge" in found[3]
     assert "+20.0" in found[3]
-    assert "joint training 1,600 examples in 4 s; all experts 30 in 3 s, and the search 40 more in 3 s" in found[4]
+    assert "joint training 1,600 examples in 4 s; all experts 30 in 3 s, and the search for" in found[4]
+    assert "Self Positioning (one coefficient a task) 40 more in 3 s" in found[4]
     assert found[-2].startswith("**Verdict.** Merge")
     assert found[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
     behind = words(samples(50, 70), conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
@@ -568,10 +569,16 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
         "-o",
         tmp_path / "merged",
     )
-    command(
+    search = [
         "position", "--vectors", tmp_path / "vectors", "--tasks", home / "tasks.toml", "--path", "free", "--steps", 2,
-        "--batch-size", 8, "--probe-size", 48, "-o", tmp_path / "found",
-    )  # fmt: skip
+        "--batch-size", 8, "-o", tmp_path / "found",
+    ]  # fmt: skip
+    said = command(*search, "--probe-size", 48)
+    assert "replaced" not in said
+    assert "Probe: faq 24, likeness 24 examples of the training splits.\n" in said
+    said = command(*search, "--probe-size", 4000)
+    assert f"{tmp_path / 'found'} is there already; it will be replaced." in said
+    assert "(4000 were asked for; there are no more)" in said
     assert json.loads((tmp_path / "found" / "recipe.json").read_text())["settings"]["path"] == "free"
     assert json.loads((tmp_path / "merged" / "recipe.json").read_text())["operations"][0]["operation"] == "trim"
     said = command("evaluate", tmp_path / "merged", "--tasks", home / "tasks.toml", "-o", tmp_path / "scores")

@@ -19,6 +19,7 @@ from spkit.cli.options import (
     named,
     pair,
     sampling_of,
+    say_replaced,
     write,
 )
 from spkit.cli.root import app
@@ -49,6 +50,7 @@ def train(
 
     output = output.resolve()
     check_new_model(output)
+    say_replaced(output)
     chosen = load_tasks(tasks, task)
     checkpoints = output.with_name(f"{output.name}.checkpoints")
     model = run_training(
@@ -80,6 +82,7 @@ def vectors(
     from spkit.vectors import TaskVectors
 
     check_new_vectors(output)
+    say_replaced(output)
     found = TaskVectors.from_models(base_of(base, max_length), named(expert))
     found.save(output)
     typer.echo(found.norms().round(4).to_string())
@@ -114,6 +117,7 @@ def merge(
     from spkit.tasks import load_tasks
 
     check_new_model(output)
+    say_replaced(output)
     given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
     if method in DATA_METHODS:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
@@ -149,10 +153,13 @@ def position(
     from spkit.vectors import TaskVectors
 
     check_new_model(output)
+    say_replaced(output)
     found = TaskVectors.load(vectors)
     probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
     shares = ", ".join(f"{name} {len(rows)}" for name, rows in probe.examples.items())
-    typer.echo(f"Probe: {shares} examples of the training splits.")
+    held = sum(len(rows) for rows in probe.examples.values())
+    fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
+    typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
     result = self_position(
         found,
         probe,

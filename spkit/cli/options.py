@@ -26,6 +26,12 @@ def write(table: Any, path: Path, index: bool = False) -> None:
     unfinished.replace(path)
 
 
+def say_replaced(folder: Path) -> None:
+    """Say that a folder is there already and will be replaced as a whole, once what takes its place is finished."""
+    if folder.is_dir() and any(folder.iterdir()):
+        typer.echo(f"{folder} is there already; it will be replaced.", err=True)
+
+
 def seeds_of(text: str) -> tuple[int, ...]:
     """Seeds separated by commas."""
     try:

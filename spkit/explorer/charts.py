@@ -186,8 +186,9 @@ def html_table(exploration: Exploration, reading: Reading) -> str:
         style = ' style="font-weight:bold"' if row == MEAN else ""
         body.append(f'<tr{style}><th scope="row">{row}</th>{cells}</tr>')
     kind = "measured" if reading.measured else "interpolated; ± is the cross-validated error"
+    few = f"on up to {max(exploration.quick.examples.values())} dev examples a task"
     return (
-        f'<table class="spkit-numbers"><caption>Scores in points ({kind})</caption>'
+        f'<table class="spkit-numbers"><caption>Scores in points {few} ({kind})</caption>'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 

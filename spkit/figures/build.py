@@ -53,7 +53,7 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
         except NothingToDrawError as lack:
             _refuse(rule, lack, only)
             lacks[rule.name] = lack
-    _tell(lacks, results)
+    _tell(lacks)
     return written
 
 
@@ -86,7 +86,7 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
                 reasons = [f"{lack} Yet there is {quoted(stale)}"] if stale else []
         if reasons:
             differing.append(f"{rule.name}: {'; '.join(reasons)}")
-    _tell(lacks, results)
+    _tell(lacks)
     return differing
 
 
@@ -115,14 +115,14 @@ def _refuse(rule: Rule, lack: NothingToDrawError, only: Sequence[str] | None) ->
         )
 
 
-def _tell(lacks: Mapping[str, NothingToDrawError], results: Path) -> None:
+def _tell(lacks: Mapping[str, NothingToDrawError]) -> None:
     """Say on stderr what is left out: in one line where a study made no table, which most do not for most figures."""
     absent = [name for name, lack in lacks.items() if isinstance(lack, _NoTableError)]
     for name, lack in lacks.items():
         if name not in absent:
             print(f"The figure {name!r} is left out: {lack}", file=sys.stderr)
     if absent:
-        print(f"Figures left out, as {results} holds no table for them: {quoted(absent)}.", file=sys.stderr)
+        print(f"Figures of analyses that this study did not make: {quoted(absent)}.", file=sys.stderr)
 
 
 def _write(rule: Rule, results: Path, output: Path) -> list[Path]:

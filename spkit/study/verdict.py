@@ -167,6 +167,7 @@ def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
     joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{slug(chosen)}"]
     return (
         f"Cost: joint training {joint['examples']:,.0f} examples in {joint['seconds']:.0f} s; all experts "
-        f"{experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search {search['examples']:,.0f} more in "
-        f"{search['seconds']:.0f} s. Who has the experts already pays for the search only."
+        f"{experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search for {label(chosen)} "
+        f"{search['examples']:,.0f} more in {search['seconds']:.0f} s. "
+        "Who has the experts already pays for the search only."
     )
