@@ -28,14 +28,14 @@ def shoot(run: Path, target: Path, theme: str) -> None:
         command.append("--show_tracebacks=True")
         with served(command, port, Path(scratch) / "log") as url:
             opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = opened.new_page(viewport={"width": 1280, "height": 720})
+            page = opened.new_page(viewport={"width": 900, "height": 720})  # as wide as the explorer
             page.set_default_timeout(1000 * SECONDS)
             page.goto(url)
             status = page.locator(".spkit-explorer [role=status]").first
             expect(status).to_contain_text(re.compile("measured:"), timeout=1000 * SECONDS)
             page.locator(".spkit-explorer input[type=text]").last.fill("runs/explored")  # not a path of this machine
             page.wait_for_timeout(1000)  # plotly draws after the numbers have come
-            page.screenshot(path=str(target))
+            page.screenshot(path=str(target), full_page=True)
             opened.close()
 
 
