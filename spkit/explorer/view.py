@@ -133,8 +133,8 @@ class Explorer(Pictured):
             self._sliders.append(slider)
             self._boxes.append(box)
             rows.append(widgets.HBox([slider, box]))
-        self._length, self._length_box = _slider_and_box("length λ", "length of the step from the base", *LENGTHS)
-        self._length_row = widgets.HBox([self._length, self._length_box])
+        self._length, box = _slider_and_box("length λ", "length of the step from the base", *LENGTHS)
+        self._length_row = widgets.HBox([self._length, box])
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
@@ -241,7 +241,6 @@ class Explorer(Pictured):
             # Never a number of another position: the sliders may have moved on in the meantime.
             if newest and list(reading.coefficients) == list(self._reading.coefficients):
                 self._show(reading)
-                self._tidy()
 
     def _failed(self, error: Exception) -> None:
         with self.exploration.lock:
@@ -287,14 +286,6 @@ class Explorer(Pictured):
         finally:
             self._quiet = False
 
-    def _tidy(self) -> None:
-        """Let boxes show the number that is meant: a slider's steps end in the like of 0.21999999999999997."""
-        sliders, boxes = [*self._sliders, self._length], [*self._boxes, self._length_box]
-        meant = [*self._place.values, self._place.length]
-        for slider, box, value in zip(sliders, boxes, meant, strict=True):
-            if slider.value != value == _plain(slider.value):
-                box.value = value
-
     def _say(self, text: str) -> None:
         self._notice.value = f'<div role="status">{escape(text)}</div>'
 
@@ -314,7 +305,10 @@ class Explorer(Pictured):
 
 
 def _plain(value: float) -> float:
-    """What a slider's place is meant to be; numbers typed into its box may have more digits than its steps."""
+    """What a slider's place is meant to be: its steps end in the like of 0.21999999999999997.
+
+    Numbers typed into its box may have more digits than its steps.
+    """
     return round(float(value), 6)
 
 
