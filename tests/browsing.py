@@ -13,6 +13,8 @@ from pathlib import Path
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
 )
+#: Root may have no sandbox; containers give /dev/shm too little for a page.
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
 SECONDS = 120
 
 

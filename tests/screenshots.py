@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from spkit.explorer.page import page_notebook
-from tests.browsing import CHROMIUM, free_port, served
+from tests.browsing import ARGUMENTS, CHROMIUM, free_port, served
 
 SECONDS = 600
 
@@ -27,7 +27,7 @@ def shoot(run: Path, target: Path, theme: str) -> None:
         command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--no-browser", f"--theme={theme}"]
         command.append("--show_tracebacks=True")
         with served(command, port, Path(scratch) / "log") as url:
-            opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = opened.new_page(viewport={"width": 900, "height": 720})  # as wide as the explorer
             page.set_default_timeout(1000 * SECONDS)
             page.goto(url)

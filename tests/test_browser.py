@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from tests.browsing import CHROMIUM, SECONDS, free_port, served
+from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS, free_port, served
 
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -32,10 +32,8 @@ explorer
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
-        # No sandbox: root may not have one. Containers give /dev/shm too little for a page.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
         try:
-            opened = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         except playwright.Error as error:
             pytest.skip(f"chromium does not start on this machine: {error}")
         yield opened

@@ -31,14 +31,9 @@ def explore(
     if vectors is not None:
         folder = vectors.resolve()
         call = "explore"
-        arguments = {
-            **common,
-            "vectors": str(folder),
-            "folder": str(folder.with_name(f"{folder.name}.explore")),
-            "target": str(
-                folder.with_name("explored")
-            ),  # absolute: the page's kernel works in a folder that ends with it
-        }
+        # Absolute paths: the page's kernel works in a folder of its own, which ends with it.
+        kept, target = folder.with_name(f"{folder.name}.explore"), folder.with_name("explored")
+        arguments = {**common, "vectors": str(folder), "folder": str(kept), "target": str(target)}
         opened = open_explorer(**{**arguments, "tasks": load_tasks(where)})
     else:
         call, arguments = "explore_study", {**common, "run": str(run.resolve())}

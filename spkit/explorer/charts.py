@@ -13,8 +13,18 @@ from spkit.explorer.plane import Plane
 
 #: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to tell them apart.
 COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
-#: Of what bars are compared with: plotly's name, and matplotlib's.
-SYMBOLS = {"base": ("line-ew-open", "_"), "expert": ("diamond", "D"), "joint": ("square", "s")}
+_OUTLINED: dict[str, Any] = {"size": 11, "line": {"width": 1, "color": "white"}}
+#: Marks of what bars are compared with, by plotly and by matplotlib; the base's is a line across the bar and beyond it.
+LIVE_MARKS: dict[str, dict[str, Any]] = {
+    "base": {"symbol": "line-ew-open", "color": COLOURS["base"], "size": 24, "line": {"width": 3}},
+    "expert": {"symbol": "diamond", "color": COLOURS["expert"], **_OUTLINED},
+    "joint": {"symbol": "square", "color": COLOURS["joint"], **_OUTLINED},
+}
+STILL_MARKS: dict[str, dict[str, Any]] = {
+    "base": {"marker": "_", "color": "black", "s": 260, "linewidth": 1.6},
+    "expert": {"marker": "D", "color": COLOURS["expert"], "s": 28},
+    "joint": {"marker": "s", "color": COLOURS["joint"], "s": 28},
+}
 #: Readable on white and on JupyterLab's dark page alike.
 INK, FAINT = "#7F7F7F", "rgba(127,127,127,0.25)"
 TITLES = {"score": "mean score, points", "loss": "mean loss"}
@@ -25,10 +35,7 @@ def bars(exploration: Exploration) -> Any:
     rows = exploration.rows
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
-        mark = {"size": 11, "symbol": SYMBOLS[name][0], "color": COLOURS[name], "line": {"width": 1, "color": "white"}}
-        if name == "base":  # a line across the bar, and beyond it on both sides
-            mark |= {"size": 24, "line": {"width": 3}}
-        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=mark))
+        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=LIVE_MARKS[name]))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(270), yaxis_title="score, points")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
@@ -96,9 +103,14 @@ class Map:
             models.textposition = [f"{side} center" for side in marks["side"]]
             if (way := self.search_way()) is not None:
                 search.x, search.y = way[:, 0], way[:, 1]
-            names = self._exploration.vectors.names
-            self.figure.update_xaxes(title=f"along {names[plane.first]}, distance of weights")
-            self.figure.update_yaxes(title=f"towards {names[plane.second]}")
+            along, towards = self.titles()
+            self.figure.update_xaxes(title=along)
+            self.figure.update_yaxes(title=towards)
+
+    def titles(self) -> tuple[str, str]:
+        """What the two axes of this plane measure."""
+        names = self._exploration.vectors.names
+        return f"along {names[self.plane.first]}, distance of weights", f"towards {names[self.plane.second]}"
 
     def marks(self) -> pd.DataFrame:
         """Name and place of the models in this plane, and on which side of the place the name stands: top or bottom."""
@@ -144,10 +156,7 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
         for name, values in exploration.references.items():
             given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
-            look = {"marker": SYMBOLS[name][1], "color": COLOURS[name], "s": 28}
-            if name == "base":
-                look |= {"color": "black", "s": 260, "linewidth": 1.6}
-            left.scatter(*zip(*given, strict=True), **look, label=name, zorder=3)
+            left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
         left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
         left.tick_params(axis="x", rotation=25)
         left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -165,9 +174,9 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")
-        along, towards = (exploration.vectors.names[number] for number in (map_.plane.first, map_.plane.second))
-        right.set_xlabel(f"along {along}, distance of weights")
-        right.set_ylabel(f"towards {towards}")
+        along, towards = map_.titles()
+        right.set_xlabel(along)
+        right.set_ylabel(towards)
         return png(figure)
 
 

@@ -32,7 +32,6 @@ class Points:
     def __init__(self, path: str | Path | None, about: Mapping[str, Any]) -> None:
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
-        self._values: dict[tuple[float, ...], np.ndarray] = {}  # all are wanted at each answer: tables are slow
         while self._journal.replaying:
             line = self._journal.tell(dict)
             self._keep(_key(line["coefficients"]), pd.DataFrame.from_dict(line["measured"], orient="index"))
@@ -53,8 +52,8 @@ class Points:
         self._journal.tell(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
 
     def _keep(self, key: tuple[float, ...], measured: pd.DataFrame) -> None:
-        self._measured[key] = measured
-        self._values[key] = measured[["score", "loss"]].to_numpy(dtype=float)
+        # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.
+        self._measured[key] = measured[["score", "loss"]]
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]
@@ -70,7 +69,7 @@ class Points:
 
     def values(self) -> Float[np.ndarray, "n T 2"]:
         """What was measured there: score and loss of each task."""
-        return np.array(list(self._values.values()))
+        return np.array([table.to_numpy() for table in self._measured.values()])
 
 
 def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
