@@ -163,7 +163,9 @@ def write_analyses(
                 level = 70 - 20 * (value - 1.2) ** 2 if over == "length" else 70 - 50 * value if over == "mu" else 70
                 row = {"over": over, "pair": "", "value": value, "task": task, "metric": metric(task), **score(level)}
                 row |= {"length": value if over == "length" else 1.4, "marked": marked, "seed": seed}
-                tables["sweeps"].append({**row, **({"probe_seed": seed} if over == "probe_size" else {})})
+                for draw in (0, 1) if over == "probe_size" and not marked and value < 512 else (0,):
+                    drawn = {"probe_seed": draw, "score": row["score"] + draw} if over == "probe_size" else {}
+                    tables["sweeps"].append({**row, **drawn})
         for place, (ratio, task) in enumerate(product((0.125, 0.5, 1.0, 2.0, 8.0), tasks)):
             lean = {first: np.log2(ratio), second: -np.log2(ratio)}.get(task, 0)
             row = {"first": first, "second": second, "ratio": ratio, "on_front": ratio != 1.0, "task": task}

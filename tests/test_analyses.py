@@ -145,6 +145,8 @@ def test_sweeps_mark_the_found_position(root):
     assert set(table.loc[table["over"] == "direction", "pair"]) == {"faq+topic"}
     for kind, part in table.groupby("over"):
         assert part["marked"].any(), kind
+    draws = table[(table["over"] == "probe_size") & ~table["marked"]].groupby("value")["probe_seed"].apply(set)
+    assert set(map(frozenset, draws)) == {frozenset({0, 1})}
     scores = read(root, "scores.csv").query("seed == 3 and method == 'self_position'").set_index("task")["score"]
     at = table[(table["over"] == "length") & table["marked"]].set_index("task")["score"]
     for task in NAMES:
@@ -165,7 +167,8 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     parts = (
         "Of the two pipelines", "Along joint training", "A step on one task",
         "Does a low cosine of gradients", "The joint model holds",
-        "Norm of a task vector", "Where one of two tasks has more", "On one pair of tasks", "**Verdict.**",
+        "Norm of a task vector", "Where one of two tasks has more", "On one pair of tasks", "Along the length λ",
+        "Along the weight μ", "By the size of the probe", "**Verdict.**",
         "What would change it:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -262,6 +265,8 @@ def test_the_papers_tasks_need_their_folder(tmp_path):
         ("angle_ladder", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
         ("angle_ladder", {"pairs": [["faq", "topic"]], "total": 8}, "`epochs` or `steps`"),
         ("along_training", {}, "how often it measures"),
+        ("sweeps", {}, "one or more of 'direction', 'length', 'mu', 'probe_size' its values"),
+        ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
     ],
 )
 def test_settings_that_would_fail_hours_later_are_refused(analysis, settings, message):

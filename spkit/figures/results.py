@@ -244,11 +244,12 @@ def with_means(table: DataFrame, keys: Sequence[str], values: Sequence[str]) -> 
         values: columns to average.
 
     Returns:
-        The columns `keys`, `seed` (text; "mean" for the mean) and `values`. With one seed only the mean's rows.
+        The columns `keys`, `seed` (text; "mean" for the mean) and `values`. Only the mean's rows where nothing was
+        measured more than once.
     """
     mean = cast(DataFrame, table.groupby(list(keys), sort=False)[list(values)].mean()).reset_index()
     parts = [mean.assign(seed="mean")]
-    if several_seeds(table):
+    if table.duplicated(list(keys)).any():
         parts.append(table.assign(seed=[str(seed) for seed in table["seed"]]))
     return columns(pd.concat(parts, ignore_index=True), [*keys, "seed", *values])
 

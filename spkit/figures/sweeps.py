@@ -74,9 +74,17 @@ def sweep_rows(table: DataFrame, over: str) -> DataFrame:
 
 def _with_task_means(part: DataFrame) -> DataFrame:
     """The same and a row `mean` for each point of each seed: the mean of the tasks, for which no bounds are known."""
-    keys = ["value", "marked", "seed"]
-    means = cast(DataFrame, part.groupby(keys, sort=False)[["score", "length"]].mean()).reset_index()
+    keys = ["value", "marked", "seed", *(["probe_seed"] if "probe_seed" in part else [])]
+    means = cast(DataFrame, part.groupby(keys, sort=False, dropna=False)[["score", "length"]].mean()).reset_index()
     return pd.concat([part, means.assign(task="mean", metric="mean")], ignore_index=True)
+
+
+def _dots(points: DataFrame) -> str:
+    """What the small dots are, for the caption: seeds, or draws of the probe where there are several."""
+    draws = len(distinct(points, "probe_seed")) if "probe_seed" in points else 1
+    if draws == 1:
+        return seeds_shown(points)
+    return f" Large marks: mean over {draws} draws of each probe and the seeds; small dots: each draw and seed."
 
 
 def mark_found(axes: Axes, found: DataFrame, y: str) -> None:
@@ -126,7 +134,7 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
     )
     about = (
         f"Bands: 95 % bootstrap interval over test examples (bounds averaged over seeds); {seeds_text(part)}, "
-        f"n = {len(distinct(points, 'value'))} values.{seeds_shown(part)} Star: the position that the study's search "
+        f"n = {len(distinct(points, 'value'))} values.{_dots(points)} Star: the position that the study's search "
         "found. Each panel has its own scale; the mean of the tasks has no interval here."
     )
     return drawing, drawn, about

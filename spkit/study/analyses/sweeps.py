@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from spkit.errors import SpkitError, quoted
 from spkit.position_result import PositionResult
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
@@ -17,17 +18,19 @@ from spkit.sweeping import sweep
 from spkit.vectors import TaskVectors
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
+#: Which sweep a setting beside the values belongs to.
+_OPTIONS: dict[str, Over] = {"pairs": "direction", "probe_seeds": "probe_size"}
 _SEARCH = "search/self_position"
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     for kind in _KINDS:
         if kind in settings:
-            _sweep_stage(run, kind, list(settings[kind]), settings.get("pairs"))
+            given = {key: settings[key] for key, belongs in _OPTIONS.items() if belongs == kind and key in settings}
+            _sweep_stage(run, kind, list(settings[kind]), given)
 
 
-def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], pairs: list[list[str]] | None) -> None:
-    given: dict[str, Any] = {"pairs": pairs} if kind == "direction" else {}
+def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Mapping[str, Any]) -> None:
     searched = kind in ("mu", "probe_size")
     search = {key: value for key, value in run.profile.search.items() if key != "mu" or kind != "mu"}
     journal = run.root / f"seed{run.seed}" / "journals" / kind
@@ -40,7 +43,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], pairs: lis
             vectors, run.tasks, kind, values=values, found=found, split="test", journal=journal, seed=run.seed, **more
         )
         table.to_csv(folder / "sweep.csv", index=False)
-        return {"positions": int(table.groupby(["pair", "value", "marked"]).ngroups)}
+        return {"positions": int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)}
 
     config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
     code = ["spkit.sweeping", "spkit.probe"]
@@ -58,7 +61,60 @@ def _found(run: SeedRun, vectors: TaskVectors) -> PositionResult:
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
     made = [joined(records, f"sweeps/{kind}", "sweep.csv") for kind in _KINDS if kind in settings]
-    return {"sweeps.csv": pd.concat(made, ignore_index=True)} if made else {}
+    return {"sweeps.csv": pd.concat(made, ignore_index=True)}
 
 
-SWEEPS = Analysis("sweeps", frozenset({*_KINDS, "pairs"}), _run, _results)
+def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
+    if not any(kind in settings for kind in _KINDS):
+        raise SpkitError(
+            f"[sweeps] must give one or more of {quoted(_KINDS)} its values.",
+            f"Found {quoted(settings) or 'none'}.",
+            "Write length = [0.0, 0.5, 1.0, 1.5], for example.",
+        )
+    for key, kind in _OPTIONS.items():
+        if key in settings and kind not in settings:
+            raise SpkitError(
+                f"`{key}` of [sweeps] belongs to the sweep over {kind!r}.",
+                f"Found {key} = {settings[key]} without `{kind}`.",
+                f"Give `{kind}` its values, or leave `{key}` out.",
+            )
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    means = _task_means(tables["sweeps.csv"])
+    said = []
+    for kind, name, ended in (
+        ("length", "length λ", "the search ended at"),
+        ("mu", "weight μ of the length", "the study's search has"),
+    ):
+        part = means[means["over"] == kind]
+        if not part.empty:
+            curve = part[~part["marked"]].groupby("value")["score"].mean()
+            found = part[part["marked"]][["value", "score"]].mean()
+            said.append(
+                f"Along the {name}, the mean of the tasks is highest at {curve.idxmax():g} ({curve.max():.1f} points) "
+                f"and lowest at {curve.idxmin():g} ({curve.min():.1f}); {ended} {found['value']:.3g} "
+                f"({found['score']:.1f})."
+            )
+    sizes = means[(means["over"] == "probe_size") & ~means["marked"]]
+    if not sizes.empty:
+        draws = sizes.groupby("value")["score"].agg(["min", "max"])
+        each = "; ".join(
+            f"{size:g} examples {row['min']:.1f}" + (f" to {row['max']:.1f}" if row["max"] > row["min"] else "")
+            for size, row in draws.iterrows()
+        )
+        number = int(sizes["probe_seed"].nunique())
+        said.append(
+            f"By the size of the probe, the mean of the tasks with {number} draw{'s' * (number > 1)} of each: {each}."
+        )
+    return said
+
+
+def _task_means(table: pd.DataFrame) -> pd.DataFrame:
+    """The mean score of the tasks at each point; a task's first metric speaks for it, parts (`metric:part`) do not."""
+    point = ["over", "pair", "value", "marked", "seed", *(["probe_seed"] if "probe_seed" in table else [])]
+    whole = table[~table["metric"].str.contains(":")].drop_duplicates([*point, "task"])
+    return whole.groupby(point, dropna=False)["score"].mean().reset_index()
+
+
+SWEEPS = Analysis("sweeps", frozenset({*_KINDS, *_OPTIONS}), _run, _results, check=_check, words=_words)
