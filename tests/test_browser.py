@@ -120,6 +120,8 @@ def exercise(page, target: Path, shot: Path) -> None:
     assert said[-1].startswith("measured"), said[-3:]
     assert numbers(page) != before
     assert dragged != first
+    shown = page.locator(".spkit-explorer input[type=number]").first.input_value()
+    assert float(shown) == round(float(shown), 2), shown  # as the slider's steps are meant, not as floats end
 
     box = page.locator(".spkit-explorer input[type=number]").nth(1)
     box.focus()

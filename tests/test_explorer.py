@@ -399,7 +399,7 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
         return real(*given)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._sliders[0].value = 0.37
+    explorer._knobs[0].slider.value = 0.37
     assert not explorer.reading.measured
     assert "interpolated" in explorer._status.value
     assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
@@ -413,11 +413,24 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
 def test_steps_of_a_slider_are_plain_numbers(explorer) -> None:
     settle(explorer)
     explorer._mode.value = "free coefficients"
-    explorer._sliders[1].value = -0.5 + 72 * 0.01  # 0.21999999999999997
-    assert explorer.place.values[1] == explorer.reading.coefficients[1] == 0.22
+    explorer._knobs[1].slider.value = -0.5 + 72 * 0.01  # 0.21999999999999997
+    assert explorer.place.values[1] == explorer.reading.coefficients[1] == explorer._knobs[1].box.value == 0.22
     explorer._presets["found"].click()
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
+
+
+def test_a_typed_number_moves_the_slider_and_the_position(explorer) -> None:
+    settle(explorer)
+    knob = explorer._knobs[0]
+    moves = []
+    explorer._status.observe(lambda change: moves.append(change["new"]), names="value")
+    knob.box.value = 0.637
+    settle(explorer)
+    assert explorer.place.values[0] == knob.slider.value == 0.637
+    assert sum("interpolated" in text for text in moves) == 1  # the slider that follows is no move of its own
+    knob.box.value = 7.0  # beyond the range
+    assert knob.box.value == knob.slider.value == explorer.place.values[0] == 1.0
 
 
 def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
@@ -430,10 +443,10 @@ def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
         return real(coefficients)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._sliders[0].value = 0.9
+    explorer._knobs[0].slider.value = 0.9
     first = explorer.reading.coefficients
     assert begun.wait(30.0)
-    explorer._sliders[0].value = 0.2
+    explorer._knobs[0].slider.value = 0.2
     shown = []
     explorer._status.observe(lambda change: shown.append((explorer.reading, change["new"])), names="value")
     gate.set()
@@ -451,8 +464,8 @@ def test_presets_modes_and_reset(explorer) -> None:
     assert explorer.reading.measured
     explorer._mode.value = "free coefficients"
     assert explorer.place == Place("free", (0.0, 1.0, 0.0))
-    assert explorer._length_row.layout.display == "none"
-    explorer._sliders[2].value = -0.25
+    assert explorer._length.layout.display == "none"
+    explorer._knobs[2].slider.value = -0.25
     assert explorer.reading.coefficients == (0.0, 1.0, -0.25)
     explorer._mode.value = "path: weights and length"  # which has no negative weights
     assert explorer._mode.value == "free coefficients"
@@ -468,7 +481,7 @@ def test_the_map_follows(explorer) -> None:
     here = explorer._map.plane.at(np.array([explorer.reading.coefficients]))[0]
     assert (you.x[0], you.y[0]) == pytest.approx(tuple(here))
     before = np.array(explorer._map.figure.data[0].z)
-    explorer._sliders[2].value = 1.0  # another cut
+    explorer._knobs[2].slider.value = 1.0  # another cut
     assert not np.array_equal(before, explorer._map.figure.data[0].z)
     explorer._pair.value = (1, 2)
     assert explorer._map.plane.second == 2
@@ -507,7 +520,7 @@ def test_saved_model_is_the_position(explorer, tmp_path) -> None:
 
 def test_every_control_has_a_name_and_the_numbers_stand_in_a_table(explorer) -> None:
     settle(explorer)
-    for widget in (*explorer._sliders, *explorer._boxes, explorer._length):
+    for widget in (widget for knob in (*explorer._knobs, explorer._length) for widget in knob.children):
         assert widget.tooltip
     assert 'role="status"' in explorer._status.value
     table: Any = ElementTree.fromstring(explorer._table.value)
@@ -531,7 +544,7 @@ def test_a_picture_stands_beside_the_widget(explorer) -> None:
 
 def test_one_vector_is_enough(vectors) -> None:
     explorer = spkit.explore(vectors.select(["faq"]), tiny_tasks(), points=8, examples=16, progress=False)
-    explorer._sliders[0].value = 0.5
+    explorer._knobs[0].slider.value = 0.5
     assert explorer.exploration.wait(30.0)
     explorer.close()
 

@@ -286,7 +286,9 @@ def test_a_sweep_has_each_task_and_the_searched_position(results, drawn, over):
 
 def test_draws_of_the_probe_are_dots_of_their_own(results, drawn):
     source = pd.read_csv(results / "sweeps.csv").query("over == 'probe_size' and not marked and value == 64")
-    shown = data(drawn, "sweep_probe_size").query("not marked and value == 64 and seed != 'mean' and task == 'headline'")
+    shown = data(drawn, "sweep_probe_size").query(
+        "not marked and value == 64 and seed != 'mean' and task == 'headline'"
+    )
     assert sorted(shown["score"]) == pytest.approx(sorted(source.query("task == 'headline'")["score"]))
     assert shown["score"].nunique() == 2 * source["seed"].nunique()
     assert "mean over 2 draws of each probe" in caption(drawn, "sweep_probe_size")

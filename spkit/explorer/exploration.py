@@ -73,7 +73,7 @@ class Exploration:
         joint: SentenceTransformer | None = None,
         folder: str | Path | None = None,
         points: int | None = None,
-        examples: int = 48,
+        examples: int = 32,
         max_tokens: int = 32,
         seed: int = 0,
         progress: bool = True,

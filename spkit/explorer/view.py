@@ -1,6 +1,8 @@
 """The explorer in a notebook: sliders on the left, what they do on the right. A thin skin over `Exploration`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
+from spkit.explorer.knob import Knob
 from spkit.explorer.pictured import Pictured
 from spkit.explorer.points import FREE, LENGTHS
 from spkit.explorer.state import Place, as_code
@@ -127,14 +130,12 @@ class Explorer(Pictured):
         self._mode = widgets.ToggleButtons(
             options=modes, tooltips=["what the paper searches", "each on its own"], style={"button_width": "auto"}
         )
-        self._sliders, self._boxes, rows = [], [], []
-        for name in space.names:
-            slider, box = _slider_and_box(name, f"weight of {name}", 0.0, 1.0)
-            self._sliders.append(slider)
-            self._boxes.append(box)
-            rows.append(widgets.HBox([slider, box]))
-        self._length, box = _slider_and_box("length λ", "length of the step from the base", *LENGTHS)
-        self._length_row = widgets.HBox([self._length, box])
+        lock = self.exploration.lock
+        self._knobs = [
+            Knob(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
+            for number, name in enumerate(space.names)
+        ]
+        self._length = Knob("length λ", "length of the step from the base", *LENGTHS, lock, self._lengthened)
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
@@ -157,13 +158,9 @@ class Explorer(Pictured):
         self._code = widgets.Textarea(disabled=True, layout={"width": "98%", "height": "92px", "display": "none"})
         self._notice = widgets.HTML()
         self._verdict = widgets.HTML(f"<b>The study's verdict.</b> {escape(verdict)}" if verdict else "")
-        self._rows = rows
         self._connect()
 
     def _connect(self) -> None:
-        for number, slider in enumerate(self._sliders):
-            slider.observe(self._slid(number), names="value")
-        self._length.observe(self._lengthened, names="value")
         self._mode.observe(self._mode_changed, names="value")
         self._quantity.observe(self._map_changed, names="value")
         self._pair.observe(self._map_changed, names="value")
@@ -182,8 +179,8 @@ class Explorer(Pictured):
                 widgets.HTML(_STYLE),
                 self._mode,
                 note,
-                *self._rows,
-                self._length_row,
+                *self._knobs,
+                self._length,
                 widgets.Box(list(self._presets.values()), layout=wrap),
                 self._status,
                 self._table,
@@ -197,22 +194,15 @@ class Explorer(Pictured):
         buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])
         return [widgets.HBox([left, right]), buttons, self._code, self._notice, self._verdict]
 
-    # What happens when something moves. Callbacks of sliders come on threads of their own: each takes the lock.
+    # What happens when something moves. Callbacks of widgets come on threads of their own: each takes the lock.
 
-    def _slid(self, number: int) -> Callable[[Any], None]:
-        def slid(change: Any) -> None:
-            with self.exploration.lock:
-                if not self._quiet:
-                    self._place = self._place.with_value(number, _plain(change["new"]))
-                    self._moved()
+    def _turned(self, number: int, value: float) -> None:
+        self._place = self._place.with_value(number, value)
+        self._moved()
 
-        return slid
-
-    def _lengthened(self, change: Any) -> None:
-        with self.exploration.lock:
-            if not self._quiet:
-                self._place = Place(self._place.mode, self._place.values, _plain(change["new"]))
-                self._moved()
+    def _lengthened(self, value: float) -> None:
+        self._place = replace(self._place, length=value)
+        self._moved()
 
     def _mode_changed(self, change: Any) -> None:
         with self.exploration.lock:
@@ -276,13 +266,11 @@ class Explorer(Pictured):
         try:
             free = self._place.mode == "free"
             self._mode.value = next(text for text, mode in _MODES.items() if mode == self._place.mode)
-            self._length_row.layout.display = "none" if free else ""
+            self._length.layout.display = "none" if free else ""
             low, high = FREE if free else (0.0, 1.0)
-            for slider, box, value in zip(self._sliders, self._boxes, self._place.values, strict=True):
-                for widget in (slider, box):
-                    _set_range(widget, min(low, value), max(high, value))
-                    widget.value = value
-            self._length.value = min(max(self._place.length, LENGTHS[0]), LENGTHS[1])
+            for knob, value in zip(self._knobs, self._place.values, strict=True):
+                knob.put(value, min(low, value), max(high, value))
+            self._length.put(self._place.length, *LENGTHS)
         finally:
             self._quiet = False
 
@@ -302,33 +290,6 @@ class Explorer(Pictured):
                 self._say(f'Saved. Load it with SentenceTransformer("{self._folder.value}").')
             except (SpkitError, OSError) as error:
                 self._say(f"Not saved. {error}")
-
-
-def _plain(value: float) -> float:
-    """What a slider's place is meant to be: its steps end in the like of 0.21999999999999997.
-
-    Numbers typed into its box may have more digits than its steps.
-    """
-    return round(float(value), 6)
-
-
-def _slider_and_box(name: str, tooltip: str, low: float, high: float) -> tuple[Any, Any]:
-    """A slider for the mouse and a box for the keyboard and for screen readers, linked in the browser."""
-    common: dict[str, Any] = {"min": low, "max": high, "step": 0.01, "tooltip": tooltip}
-    slider = widgets.FloatSlider(
-        description=name, readout=False, continuous_update=True, layout={"width": "310px"}, **common
-    )
-    box = widgets.BoundedFloatText(layout={"width": "80px"}, **common)
-    # Only in the browser: through the kernel an older value could overtake a newer one and pull the slider back.
-    widgets.jslink((slider, "value"), (box, "value"))
-    return slider, box
-
-
-def _set_range(widget: Any, low: float, high: float) -> None:
-    """Widen first, then narrow: a range that excludes the value would move it."""
-    widget.min, widget.max = min(widget.min, low), max(widget.max, high)
-    widget.value = min(max(widget.value, low), high)
-    widget.min, widget.max = low, high
 
 
 def _button(name: str, tooltip: str) -> Any:

@@ -1,0 +1,68 @@
+"""A number that the mouse slides and the keyboard types: a slider and a box that show the same value."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import ipywidgets as widgets
+
+
+class Knob(widgets.HBox):
+    """A slider for the mouse, and a box for the keyboard and for screen readers.
+
+    The kernel keeps the two at the same value. A link in the browser would be quicker, but it copies what the slider's
+    steps end in (0.21999999999999997) into the box.
+
+    Args:
+        name: stands before the slider.
+        tooltip: what it changes.
+        low: the least value.
+        high: the greatest value.
+        lock: held while the value changes; it may be taken again by who holds it.
+        moved: called with the new value when a user, or a program, moves either of the two.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tooltip: str,
+        low: float,
+        high: float,
+        lock: AbstractContextManager[Any],
+        moved: Callable[[float], None],
+    ) -> None:
+        common: dict[str, Any] = {"min": low, "max": high, "step": 0.01, "tooltip": tooltip}
+        self.slider: Any = widgets.FloatSlider(
+            description=name, readout=False, continuous_update=True, layout={"width": "310px"}, **common
+        )
+        self.box: Any = widgets.BoundedFloatText(layout={"width": "80px"}, **common)
+        self._lock, self._moved, self._quiet = lock, moved, False
+        for widget, other in ((self.slider, self.box), (self.box, self.slider)):
+            widget.observe(lambda change, other=other: self._changed(change["new"], other), names="value")
+        super().__init__([self.slider, self.box])
+
+    def put(self, value: float, low: float, high: float) -> None:
+        """Show a value within a range, without taking that for a move."""
+        with self._lock:
+            self._quiet = True
+            try:
+                for widget in (self.slider, self.box):
+                    # Widen first, then narrow: a range that excludes the value would move it.
+                    widget.min, widget.max = min(widget.min, low), max(widget.max, high)
+                    widget.value = min(max(value, low), high)
+                    widget.min, widget.max = low, high
+            finally:
+                self._quiet = False
+
+    def _changed(self, new: float, other: Any) -> None:
+        with self._lock:
+            if self._quiet:
+                return
+            # What the place is meant to be; numbers typed into the box may have more digits than the slider's steps.
+            value = round(float(new), 6)
+            self._quiet = True
+            try:
+                other.value = value
+            finally:
+                self._quiet = False
+            self._moved(value)
