@@ -33,6 +33,7 @@ _OWNERS = {
     "uncertainty": "curvature",
     "Uncertainty": "curvature",
     "PositionResult": "position_result",
+    "load_position": "saved_position",
     "save_model": "recipe",
     "gradient_conflict": "conflict",
     "ConflictReport": "conflict",
@@ -85,6 +86,7 @@ __all__ = [
     "gradient_conflict",
     "imbalance",
     "load_base",
+    "load_position",
     "load_profile",
     "load_tasks",
     "merge",
@@ -124,6 +126,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.probe import Probe
     from spkit.recipe import save_model
     from spkit.resampling import resample
+    from spkit.saved_position import load_position
     from spkit.study import load_profile, open_results, run_study
     from spkit.surgery import train_with_surgery
     from spkit.sweeping import sweep

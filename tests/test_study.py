@@ -592,8 +592,13 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     shares = read(tmp_path / "shares", "imbalance.csv")
     assert shares["task"].tolist() == ["faq", "likeness"]
     assert shares["vector_norm"].tolist() == pytest.approx(TaskVectors.load(tmp_path / "vectors").norms().tolist())
-    command("sweep", *given, "--over", "length", "--value", 0, "--value", 1, "-o", tmp_path / "sweeps")
+    over = ["--over", "length", "--value", 0, "--value", 1]
+    said = command("sweep", *given, *over, "-o", tmp_path / "sweeps")
+    assert "marked" not in said
     assert set(read(tmp_path / "sweeps", "length.csv")["value"]) == {0, 1}
+    said = command("sweep", *given, *over, "--found", tmp_path / "found", "-o", tmp_path / "sweeps")
+    assert "marked" in said
+    assert read(tmp_path / "sweeps", "length.csv")["marked"].any()
 
 
 def test_study_and_figures_by_command(home, finished, tmp_path) -> None:

@@ -92,30 +92,37 @@ def sweep(
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
+    found: Annotated[
+        Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
+    ] = None,
     split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
     probe_size: Annotated[int, typer.Option(help="Examples of the probe (mu and probe_size).")] = 1024,
     seed: Seed = 0,
 ) -> None:
     """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
     from spkit.probe import Probe
+    from spkit.saved_position import load_position
     from spkit.sweeping import sweep as run_sweep
     from spkit.tasks import load_tasks
     from spkit.vectors import TaskVectors
 
-    found = TaskVectors.load(vectors)
-    chosen = load_tasks(tasks, task or list(found.names))
+    loaded = TaskVectors.load(vectors)
+    position = None if found is None else load_position(found, loaded)
+    chosen = load_tasks(tasks, task or list(loaded.names))
     probe = Probe.sample(chosen, size=probe_size, seed=seed) if over in ("mu", "probe_size") else None
     values = [int(one) for one in value] if value and over == "probe_size" else value
     table = run_sweep(
-        found,
+        loaded,
         chosen,
         over,  # pyright: ignore[reportArgumentType]
         values=values or None,
+        found=position,
         probe=probe,
         split=split,  # pyright: ignore[reportArgumentType]
         journal=output / "journal",
         seed=seed,
     )
     write(table, output / f"{over}.csv")
-    typer.echo(table.drop(columns=["low", "high"]).round(3).to_string(index=False))
+    unsaid = ["low", "high", *(["marked"] if position is None else [])]
+    typer.echo(table.drop(columns=unsaid).round(3).to_string(index=False))
     typer.echo(f"Table: {output / f'{over}.csv'}")

@@ -1,21 +1,18 @@
 """What matters for a merge: sweeps over direction, length, μ and the size of the probe."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from spkit.errors import SpkitError, quoted
-from spkit.position_result import PositionResult
+from spkit.saved_position import load_position
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
 from spkit.sweep_points import Over
 from spkit.sweeping import sweep
-from spkit.vectors import TaskVectors
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
@@ -37,7 +34,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
-        found = _found(run, vectors)
+        found = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
         table = sweep(
             vectors, run.tasks, kind, values=values, found=found, split="test", journal=journal, seed=run.seed, **more
@@ -46,17 +43,8 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         return {"positions": int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)}
 
     config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
-    code = ["spkit.sweeping", "spkit.probe"]
+    code = ["spkit.sweeping", "spkit.probe", "spkit.saved_position"]
     run.finish(f"sweeps/{kind}", config, ["vectors", _SEARCH, *run.all_tasks], code, work)
-
-
-def _found(run: SeedRun, vectors: TaskVectors) -> PositionResult:
-    """The searched position, as its stage left it."""
-    folder = run.folder(_SEARCH)
-    settings = json.loads((folder / "model" / "recipe.json").read_text(encoding="utf-8"))["settings"]
-    table = pd.read_csv(folder / "coefficients.csv").pivot(index="module", columns="task", values="coefficient")
-    rows = torch.tensor(table[list(vectors.names)].to_numpy(), dtype=torch.float64)
-    return PositionResult(vectors, rows, ["model"], pd.read_csv(folder / "history.csv"), settings)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

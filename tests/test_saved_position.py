@@ -1,0 +1,71 @@
+"""Searched positions come back from their folder as the search returned them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import spkit
+from spkit.errors import SpkitError
+from spkit.position_result import PositionResult
+from spkit.probe import Probe
+from spkit.vectors import TaskVectors
+from tests.experts import noisy
+from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+
+SEARCH = {"steps": 2, "batch_size": 8, "optimizer": "adam", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def vectors() -> TaskVectors:
+    base = tiny_encoder(0, WORDS)
+    return TaskVectors.from_models(base, {name: noisy(base, seed) for seed, name in enumerate(("faq", "likeness"))})
+
+
+@pytest.fixture(scope="module")
+def probe() -> Probe:
+    tasks = tiny_tasks((32, 16, 16))
+    return Probe.sample({name: tasks[name] for name in ("faq", "likeness")}, size=40, seed=1)
+
+
+def saved(vectors: TaskVectors, probe: Probe, folder: Path, **settings) -> PositionResult:
+    found = spkit.self_position(vectors, probe, **{**SEARCH, **settings})
+    found.save(folder)
+    return found
+
+
+@pytest.mark.parametrize("settings", [{}, {"granularity": "module", "path": "free"}])
+def test_a_saved_position_comes_back(vectors, probe, tmp_path, settings) -> None:
+    found = saved(vectors, probe, tmp_path / "best", **settings)
+    again = spkit.load_position(tmp_path / "best", vectors)
+    assert torch.equal(again.rows, found.rows)
+    assert again.modules == found.modules
+    assert again.settings["mu"] == found.settings["mu"]
+    assert again.settings["probe"] == found.settings["probe"]
+    pd.testing.assert_frame_equal(again.history, found.history, check_dtype=False)
+    left, right = again.coefficients, found.coefficients
+    assert (left == right).all(axis=None)
+
+
+def test_operations_on_the_vectors_must_be_done_again(vectors, probe, tmp_path) -> None:
+    trimmed = vectors.trim(0.5)
+    found = saved(trimmed, probe, tmp_path / "best")
+    assert torch.equal(spkit.load_position(tmp_path / "best", vectors.trim(0.5)).rows, found.rows)
+    with pytest.raises(SpkitError, match="they differ in 'operations'"):
+        spkit.load_position(tmp_path / "best", vectors)
+
+
+def test_what_is_no_position_of_these_vectors_is_refused(vectors, probe, tmp_path) -> None:
+    saved(vectors, probe, tmp_path / "best")
+    with pytest.raises(SpkitError, match="they differ in 'names'"):
+        spkit.load_position(tmp_path / "best", vectors.select(["faq"]))
+    other = tiny_encoder(9, WORDS)
+    elsewhere = TaskVectors.from_models(other, {name: noisy(other, 5) for name in vectors.names})
+    with pytest.raises(SpkitError, match="they differ in 'base_sha256'"):
+        spkit.load_position(tmp_path / "best", elsewhere)
+    spkit.save_model(spkit.merge(vectors.base, vectors, "average"), tmp_path / "average")
+    with pytest.raises(SpkitError, match=r"Found no history\.csv in .*average"):
+        spkit.load_position(tmp_path / "average", vectors)
+    with pytest.raises(SpkitError, match=r"Found no recipe\.json"):
+        spkit.load_position(tmp_path / "nowhere", vectors)
