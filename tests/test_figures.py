@@ -1,6 +1,8 @@
 """Figures: rules from result files to files, the same byte for byte, that leave matplotlib as they found it."""
 
 import json
+import re
+import shutil
 from itertools import combinations, product
 from pathlib import Path
 
@@ -104,8 +106,8 @@ def test_figures_are_listed_in_order():
     assert figure_names() == ALL_NAMES
 
 
-def test_each_figure_is_four_files_and_nothing_else(drawn):
-    expected = {f"{name}{suffix}" for name in NAMES for suffix in (".pdf", ".png", ".csv", ".json")}
+def test_each_figure_is_four_files_and_there_is_nothing_else_but_their_page(drawn):
+    expected = {"figures.md"} | {f"{name}{suffix}" for name in NAMES for suffix in (".pdf", ".png", ".csv", ".json")}
     assert {path.name for path in drawn.iterdir()} == expected
     assert all((drawn / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in NAMES)
     for name in NAMES:
@@ -120,6 +122,16 @@ def test_a_second_drawing_is_the_same_and_the_check_agrees(results, drawn):
     assert check_figures(results, drawn) == []
     draw_figures(results, drawn, only=["conflict", "methods"])
     assert {path.name: path.read_bytes() for path in drawn.iterdir()} == before
+
+
+def test_a_page_shows_every_figure_with_its_caption(results, drawn, tmp_path):
+    page = (drawn / "figures.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^!\[(\w+)\]\((\w+)\.png\)\n\n(.+)$", page, flags=re.MULTILINE)
+    assert [name for name, _, _ in shown] == [name for name in figure_names() if (drawn / f"{name}.png").is_file()]
+    assert all(name == file and text == caption(drawn, name) for name, file, text in shown)
+    copy = shutil.copytree(drawn, tmp_path / "copy")
+    (copy / "figures.md").write_text(page.replace("Scores", "Sores"), encoding="utf-8")
+    assert [line.partition(":")[0] for line in check_figures(results, copy)] == ["figures.md"]
 
 
 def test_a_users_settings_neither_change_a_figure_nor_are_changed(results, drawn):

@@ -16,6 +16,7 @@ from pandas import DataFrame
 
 from spkit import __version__
 from spkit.errors import SpkitError, quoted
+from spkit.figures.gallery import PAGE, page_fits, write_gallery
 from spkit.figures.registry import Draw, NothingToDrawError, Rule, chosen_rules
 from spkit.figures.results import read_results, seeds_of
 
@@ -29,7 +30,8 @@ _SHARED_CODE = ("heatmap.py", "results.py", "spkit.mplstyle", "style.py")
 def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | None = None) -> list[Path]:
     """Draw figures from a study's files, each as PDF, PNG, the data drawn (CSV) and its provenance (JSON).
 
-    A figure whose data a study did not produce is left out, and said so on stderr.
+    A figure whose data a study did not produce is left out, and said so on stderr. A page, `figures.md`, shows all that
+    lie in the folder, with their captions.
 
     Args:
         results: folder of a finished study.
@@ -37,7 +39,7 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
         only: names of figures (see `figure_names`); default all.
 
     Returns:
-        The files written, four for each figure.
+        The files written, four for each figure; the page is not among them.
 
     Raises:
         SpkitError: a name in `only` is not a figure's, or a figure named in `only` lacks its data.
@@ -54,11 +56,12 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
             _refuse(rule, lack, only)
             lacks[rule.name] = lack
     _tell(lacks)
+    write_gallery(output)
     return written
 
 
 def check_figures(results: Path | str, output: Path | str, only: Sequence[str] | None = None) -> list[str]:
-    """Draw the figures anew in a temporary folder and compare every byte with the files in `output`.
+    """Draw the figures anew in a temporary folder and compare every byte with the files in `output`, and their page.
 
     Args:
         results: folder of a finished study.
@@ -87,6 +90,8 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
         if reasons:
             differing.append(f"{rule.name}: {'; '.join(reasons)}")
     _tell(lacks)
+    if only is None and not page_fits(output):
+        differing.append(f"{PAGE}: it does not show the figures that lie beside it, with their captions")
     return differing
 
 

@@ -1,0 +1,36 @@
+"""A page of all figures in a folder, each with its caption: what a reader sees where there is no notebook."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from spkit.figures.registry import figure_names
+
+PAGE = "figures.md"
+
+
+def gallery(folder: Path) -> str:
+    """The page's Markdown, from the pictures and captions that lie in a folder, in the order of the registry."""
+    parts = ["# Figures"]
+    for name in figure_names():
+        about = folder / f"{name}.json"
+        if about.is_file() and (folder / f"{name}.png").is_file():
+            caption = json.loads(about.read_text(encoding="utf-8"))["caption"]
+            parts.append(f"## {name}\n\n![{name}]({name}.png)\n\n{caption}")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_gallery(folder: Path) -> Path:
+    """Write the page beside the figures, under a temporary name first."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{PAGE}-") as unfinished:
+        page = Path(unfinished) / PAGE
+        page.write_text(gallery(folder), encoding="utf-8", newline="\n")
+        os.replace(page, folder / PAGE)
+    return folder / PAGE
+
+
+def page_fits(folder: Path) -> bool:
+    """Whether the page shows what lies beside it."""
+    page = folder / PAGE
+    return page.is_file() and page.read_text(encoding="utf-8") == gallery(folder)
