@@ -50,9 +50,10 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             write_cell(panel, names.index(cell["module"]), tasks.index(cell["task"]), lines, colour)
         panel.xaxis.tick_top()
         panel.tick_params(length=0, labeltop=panel is panels[0])
+    unused = " The pooler takes no part in an embedding: it has the mean of the others." if "pooler" in modules else ""
     caption = (
         f"Coefficients that Self Positioning found, for the whole model and for each module; {seeds_text(table)}"
         f"{': mean over seeds, below it the smallest and the largest' if several else ''}. "
-        "0 leaves the base as it is, 1 adds the whole task vector."
+        f"0 leaves the base as it is, 1 adds the whole task vector.{unused}"
     )
     return drawing, drawn, caption

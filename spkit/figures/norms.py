@@ -24,6 +24,7 @@ from spkit.figures.style import WIDE, new_figure, signed
 
 _TOGETHER = "all groups"
 _TOGETHER_LOOK = Look("#222222", "", "--")
+_APART = 1.035
 
 
 @figure("norms", inputs=("norms.csv", "norms_fit.csv"))
@@ -47,7 +48,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             points = rows(part, part["group"] == group)
             if len(points):
                 how = look(place)
-                curve(panel, points, "examples", "norm", Look(how.colour, how.marker, "none"))
+                # Side by side: groups of one size and about one norm would hide each other.
+                beside = points.assign(examples=points["examples"] * _APART ** (place - (len(groups) - 1) / 2))
+                curve(panel, beside, "examples", "norm", Look(how.colour, how.marker, "none"))
                 _line(panel, points, group, rows(here, here["group"] == group), how)
         together = rows(here, here["group"] == _TOGETHER)
         if len(together):
@@ -59,8 +62,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     caption = (
         "Norm of the task vector against the number of training examples, at a fixed number of epochs (more examples "
         "mean more steps) and, as the control, of steps; both axes logarithmic; "
-        f"{seeds_text(table)}, n = {len(table)} trainings.{seeds_shown(table)} Lines: least squares of log norm on log "
-        "examples; in the legend the exponent with its 95 % interval (trainings taken as independent), R², and n of "
+        f"{seeds_text(table)}, n = {len(table)} trainings.{seeds_shown(table)} "
+        "Marks of one size stand side by side. Lines: least squares of log norm on log examples; in the legend the "
+        "exponent with its 95 % interval (trainings taken as independent), R², and n of "
         f"the line{_straight(fits)}."
     )
     return drawing, _with_fit(drawn, fits), caption

@@ -73,7 +73,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     several = several_seeds(table)
     caption = (
         f"Positions found with each ratio of the weights of {first} and {second} in the objective (the numbers at "
-        f"points, {first} : {second}); {seeds_text(table)}, n = {len(distinct(table, 'ratio'))} ratios"
+        f"points, {first} : {second}, left out where they would touch); {seeds_text(table)}, "
+        f"n = {len(distinct(table, 'ratio'))} ratios"
         f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front, no "
         f"other position being as good in both losses and better in one{' (in every seed)' if several else ''}; open: "
         "not. Scores are of the test parts, with 95 % intervals over their examples"
