@@ -599,6 +599,9 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     said = command("sweep", *given, *over, "--found", tmp_path / "found", "-o", tmp_path / "sweeps")
     assert "marked" in said
     assert read(tmp_path / "sweeps", "length.csv")["marked"].any()
+    draws = ["--probe-size", 64, "--value", 32, "--probe-seed", 0, "--probe-seed", 1]
+    command("sweep", *given, "--over", "probe_size", *draws, "-o", tmp_path / "sweeps")
+    assert set(read(tmp_path / "sweeps", "probe_size.csv")["probe_seed"]) == {0, 1}
 
 
 def test_study_and_figures_by_command(home, finished, tmp_path) -> None:

@@ -97,6 +97,9 @@ def sweep(
     ] = None,
     split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
     probe_size: Annotated[int, typer.Option(help="Examples of the probe (mu and probe_size).")] = 1024,
+    probe_seed: Annotated[
+        list[int] | None, typer.Option(help="A draw of each part of the probe (probe_size); repeat. Default: one.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
@@ -118,6 +121,7 @@ def sweep(
         values=values or None,
         found=position,
         probe=probe,
+        probe_seeds=probe_seed or None,
         split=split,  # pyright: ignore[reportArgumentType]
         journal=output / "journal",
         seed=seed,
