@@ -86,7 +86,7 @@ results.figure("differences")
 # ## Move the model yourself
 #
 # With the task vectors you can go to any position. Each call gives an ordinary sentence-transformers model. (If no run has left
-# task vectors yet, the next cell trains the experts first: about four minutes on two cores.)
+# task vectors yet, the next cell trains the experts first: about three minutes on two cores.)
 
 # %%
 vectors = results.vectors()

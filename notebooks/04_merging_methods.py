@@ -26,7 +26,7 @@ results
 # ## Task vectors
 #
 # A task vector is expert minus base. Their lengths and angles decide how merges behave. (If no study has left task vectors yet, the next
-# cell trains the experts first: about four minutes on two cores.)
+# cell trains the experts first: about three minutes on two cores.)
 
 # %%
 vectors = results.vectors()

@@ -54,7 +54,7 @@ length_lesson(results["sweeps"])
 #
 # The average of N nearly orthogonal vectors of equal length is short: 1/√N of that length. Whether going further helps is what the
 # curves above say. The Gram matrix (all inner products) gives the length and angle of any weighted sum. (If no study has left task
-# vectors yet, the next cell trains the experts first: about four minutes on two cores.)
+# vectors yet, the next cell trains the experts first: about three minutes on two cores.)
 
 # %%
 import numpy as np

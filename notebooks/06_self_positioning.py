@@ -29,7 +29,7 @@ results
 # *Self Positioning* minimises loss(*probe*) + μ·λ: the probe is a small sample of training examples, λ the length of the step from the
 # base. By the chain rule ∂L/∂cᵢ = ⟨∇L, Vᵢ⟩: a step costs one forward and backward pass for each task's batch, then N inner products.
 #
-# (If no study has left task vectors yet, the next cell trains the experts first: about four minutes on two cores.)
+# (If no study has left task vectors yet, the next cell trains the experts first: about three minutes on two cores.)
 
 # %%
 vectors = results.vectors()

@@ -20,7 +20,7 @@
 # cross-validated error. When you stop, the position itself is **measured**, on at most 32 short examples per task.
 #
 # The first time, the cell that opens the explorer measures these positions: about a minute and a half on two cores, with a progress
-# bar; they are kept. (If no study has left task vectors yet, it trains the experts before: about four minutes.)
+# bar; they are kept. (If no study has left task vectors yet, it trains the experts before: about three minutes.)
 
 # %%
 import spkit
