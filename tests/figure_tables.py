@@ -15,7 +15,11 @@ STEPS = (0, 64, 128)
 
 
 def write_analyses(
-    folder: Path, seeds: tuple[int, ...] = (0, 1, 2), tasks: tuple[str, ...] = TASKS, modules: tuple[str, ...] = MODULES
+    folder: Path,
+    seeds: tuple[int, ...] = (0, 1, 2),
+    tasks: tuple[str, ...] = TASKS,
+    modules: tuple[str, ...] = MODULES,
+    draws: tuple[int, ...] = (0, 1),
 ) -> Path:
     """Write every analysis's table, and the headline tables that figures read beside them.
 
@@ -163,7 +167,7 @@ def write_analyses(
                 level = 70 - 20 * (value - 1.2) ** 2 if over == "length" else 70 - 50 * value if over == "mu" else 70
                 row = {"over": over, "pair": "", "value": value, "task": task, "metric": metric(task), **score(level)}
                 row |= {"length": value if over == "length" else 1.4, "marked": marked, "seed": seed}
-                for draw in (0, 1) if over == "probe_size" and not marked and value < 512 else (0,):
+                for draw in draws if over == "probe_size" and not marked and value < 512 else (0,):
                     drawn = {"probe_seed": draw, "score": row["score"] + draw} if over == "probe_size" else {}
                     tables["sweeps"].append({**row, **drawn})
         for place, (ratio, task) in enumerate(product((0.125, 0.5, 1.0, 2.0, 8.0), tasks)):

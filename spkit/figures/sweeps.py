@@ -81,8 +81,8 @@ def _with_task_means(part: DataFrame) -> DataFrame:
 
 def _dots(points: DataFrame) -> str:
     """What the small dots are, for the caption: seeds, or draws of the probe where there are several."""
-    draws = len(distinct(points, "probe_seed")) if "probe_seed" in points else 1
-    if draws == 1:
+    draws = int(points["probe_seed"].nunique()) if "probe_seed" in points else 0  # other sweeps have none
+    if draws < 2:
         return seeds_shown(points)
     return f" Large marks: mean over {draws} draws of each probe and the seeds; small dots: each draw and seed."
 

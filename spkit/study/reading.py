@@ -137,7 +137,9 @@ class Results:
             if vectors_folder(folder, seed).is_dir():
                 return folder
         root = _project() / "runs" / "demo"
-        print("No run has left task vectors: the demo's four experts are trained now, about three minutes on two cores.")
+        print(
+            "No run has left task vectors: the demo's four experts are trained now, about three minutes on two cores."
+        )
         train_experts(load_profile("demo").with_seeds((seed,)), root)
         self.folders.append(root)
         return root
