@@ -1,5 +1,6 @@
 """What matters for a merge: sweeps over direction, length, μ and the size of the probe."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.hashing import text_hash
 from spkit.saved_position import load_position
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
-from spkit.sweep_points import Over
+from spkit.sweep_points import Over, whole_gram
 from spkit.sweeping import sweep
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
@@ -30,10 +32,14 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Mapping[str, Any]) -> None:
     searched = kind in ("mu", "probe_size")
     search = {key: value for key, value in run.profile.search.items() if key != "mu" or kind != "mu"}
-    journal = run.root / f"seed{run.seed}" / "journals" / kind
+    config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
+        # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
+        texts = [run.fingerprints[name] for name in run.tasks]
+        inputs = text_hash(json.dumps(config), vectors.base_hash, str(whole_gram(vectors).tolist()), *texts)
+        journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
         found = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
         table = sweep(
@@ -42,7 +48,6 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         table.to_csv(folder / "sweep.csv", index=False)
         return {"positions": int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)}
 
-    config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
     code = ["spkit.sweeping", "spkit.probe", "spkit.saved_position"]
     run.finish(f"sweeps/{kind}", config, ["vectors", _SEARCH, *run.all_tasks], code, work)
 
