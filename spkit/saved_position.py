@@ -34,21 +34,16 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
             "Name a folder that `spkit position` or `PositionResult.save` wrote.",
         )
     recipe = json.loads(path.read_text(encoding="utf-8"))
-    names, operations = list(recipe["experts"]), recipe["operations"]
-    ours: dict[str, Any] = {
-        "base_sha256": vectors.base_hash,
-        "names": list(vectors.names),
-        "operations": list(vectors.provenance.operations),
+    theirs_and_ours: dict[str, tuple[Any, Any]] = {
+        "base_sha256": (recipe["base_sha256"], vectors.base_hash),
+        "names": (list(recipe["experts"]), list(vectors.names)),
+        "operations": (recipe["operations"], list(vectors.provenance.operations)),
     }
-    other = [
-        key
-        for key, value in {"base_sha256": recipe["base_sha256"], "names": names, "operations": operations}.items()
-        if value != ours[key]
-    ]
+    other = [key for key, (theirs, ours) in theirs_and_ours.items() if theirs != ours]
     if other:
         raise SpkitError(
             "A position must be of the task vectors that it was searched in.",
-            f"Found a position of {quoted(names)} in {folder} and vectors of {quoted(vectors.names)}; "
+            f"Found a position of {quoted(recipe['experts'])} in {folder} and vectors of {quoted(vectors.names)}; "
             f"they differ in {quoted(other)}.",
             "Load the vectors that the search had.",
         )

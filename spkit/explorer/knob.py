@@ -1,7 +1,7 @@
 """A number that the mouse slides and the keyboard types: a slider and a box that show the same value."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import ipywidgets as widgets
@@ -43,16 +43,12 @@ class Knob(widgets.HBox):
 
     def put(self, value: float, low: float, high: float) -> None:
         """Show a value within a range, without taking that for a move."""
-        with self._lock:
-            self._quiet = True
-            try:
-                for widget in (self.slider, self.box):
-                    # Widen first, then narrow: a range that excludes the value would move it.
-                    widget.min, widget.max = min(widget.min, low), max(widget.max, high)
-                    widget.value = min(max(value, low), high)
-                    widget.min, widget.max = low, high
-            finally:
-                self._quiet = False
+        with self._lock, self._still():
+            for widget in (self.slider, self.box):
+                # Widen first, then narrow: a range that excludes the value would move it.
+                widget.min, widget.max = min(widget.min, low), max(widget.max, high)
+                widget.value = min(max(value, low), high)
+                widget.min, widget.max = low, high
 
     def _changed(self, new: float, other: Any) -> None:
         with self._lock:
@@ -60,9 +56,15 @@ class Knob(widgets.HBox):
                 return
             # What the place is meant to be; numbers typed into the box may have more digits than the slider's steps.
             value = round(float(new), 6)
-            self._quiet = True
-            try:
+            with self._still():
                 other.value = value
-            finally:
-                self._quiet = False
             self._moved(value)
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """What changes meanwhile is no move."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False

@@ -62,6 +62,12 @@ class SeedRun:
             code: modules it calls.
             work: fills a folder and returns metrics.
         """
+        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), code, work)
+        self.records[name] = finish(stage, self.root, self.say)
+        return self.records[name]
+
+    def inputs(self, needs: list[str]) -> dict[str, str]:
+        """What a stage reads, each with what tells it from another of the same name."""
         inputs = {}
         for need in needs:
             if need == "base":
@@ -70,9 +76,7 @@ class SeedRun:
                 inputs[need] = self.fingerprints[need.removeprefix("task:")]
             else:
                 inputs[need] = self.records[need].hash
-        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, inputs, code, work)
-        self.records[name] = finish(stage, self.root, self.say)
-        return self.records[name]
+        return inputs
 
     def folder(self, stage: str) -> Path:
         """Where a finished stage left its files."""

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.figures.results import main_scores
 from spkit.hashing import text_hash
 from spkit.saved_position import load_position
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
-from spkit.sweep_points import Over, whole_gram
+from spkit.sweep_points import Over
 from spkit.sweeping import sweep
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
@@ -33,13 +34,13 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
     searched = kind in ("mu", "probe_size")
     search = {key: value for key, value in run.profile.search.items() if key != "mu" or kind != "mu"}
     config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
+    needs = ["vectors", _SEARCH, *run.all_tasks]
+    # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
+    inputs = text_hash(json.dumps([config, run.inputs(needs)]))
+    journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
-        # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
-        texts = [run.fingerprints[name] for name in run.tasks]
-        inputs = text_hash(json.dumps(config), vectors.base_hash, str(whole_gram(vectors).tolist()), *texts)
-        journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
         found = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
         table = sweep(
@@ -49,7 +50,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         return {"positions": int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)}
 
     code = ["spkit.sweeping", "spkit.probe", "spkit.saved_position"]
-    run.finish(f"sweeps/{kind}", config, ["vectors", _SEARCH, *run.all_tasks], code, work)
+    run.finish(f"sweeps/{kind}", config, needs, code, work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
@@ -104,10 +105,9 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _task_means(table: pd.DataFrame) -> pd.DataFrame:
-    """The mean score of the tasks at each point; a task's first metric speaks for it, parts (`metric:part`) do not."""
+    """The mean of the tasks' main scores at each point."""
     point = ["over", "pair", "value", "marked", "seed", *(["probe_seed"] if "probe_seed" in table else [])]
-    whole = table[~table["metric"].str.contains(":")].drop_duplicates([*point, "task"])
-    return whole.groupby(point, dropna=False)["score"].mean().reset_index()
+    return main_scores(table).groupby(point, dropna=False)["score"].mean().reset_index()
 
 
 SWEEPS = Analysis("sweeps", frozenset({*_KINDS, *_OPTIONS}), _run, _results, check=_check, words=_words)
