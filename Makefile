@@ -27,8 +27,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install ## run the whole study on the bundled data (about nine minutes on two cores)
 	HF_HUB_OFFLINE=1 $(BIN)/spkit demo $(ARGS)
 
+# Two processes of one thread each take half the time of one process of two; a file's tests share their fixtures.
 test: install ## run the tests and the docstrings' examples
-	$(BIN)/pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: install ## lint, format and types; changes nothing
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from spkit.study.analyses.pairs import correlation
 from spkit.study.methods import SEARCHES, STATIC, TUNED
 from spkit.study.profile_file import profile_names
 from spkit.study.run import _load
-from tests.tiny_study import NAMES
+from tests.tiny_study import NAMES, PROFILE
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]
 
@@ -151,6 +152,17 @@ def test_sweeps_mark_the_found_position(root):
     at = table[(table["over"] == "length") & table["marked"]].set_index("task")["score"]
     for task in NAMES:
         assert at[task] == pytest.approx(scores[task], abs=1e-4)
+
+
+def test_other_vectors_in_the_same_folder_are_swept_anew(home, root, tmp_path):
+    changed = home / "longer.toml"
+    changed.write_text(PROFILE.replace("training = {steps = 2", "training = {steps = 3"), encoding="utf-8")
+    shutil.copytree(root, tmp_path / "reused")
+    run_study(load_profile(changed).with_analyses(("sweeps",)), tmp_path / "reused", lambda line: None)
+    reused, before = read(tmp_path / "reused", "sweeps.csv"), read(root, "sweeps.csv")
+    point = ["over", "pair", "value", "probe_seed", "marked", "task", "metric"]
+    pd.testing.assert_frame_equal(reused[~reused["marked"]][point], before[~before["marked"]][point])
+    assert not reused["score"].equals(before["score"])
 
 
 def test_the_trade_off_scores_each_ratio(root):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
+from scipy.stats import t
 
 from spkit.figures.cosines import conditions
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, scale_below, write_cell
@@ -33,6 +34,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     off = rows(means, means["from"] != means["onto"])
     reach = float(off["affinity"].abs().max()) or 1.0
 
+    errors = t.ppf(0.975, int(table["batches"].min()) - 1)  # the standard error is that of a mean over batches
     digits = 2 if reach >= 0.5 else 3
     few = len(tasks) <= 3
     drawing = new_figure(NARROW if few else WIDE, 0.9 + (0.42 if len(tasks) < _CROWDED else 0.3) * len(tasks))
@@ -49,7 +51,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             axes.fill_between(
                 [place[1] + 0.01, place[1] + 0.99], place[0] + 0.02, place[0] + 0.98, color=_OWN, linewidth=0
             )
-        beyond = abs(cell["affinity"]) > 1.96 * cell["error"]
+        beyond = abs(cell["affinity"]) > errors * cell["error"]
         lines = [
             (signed(cell["affinity"], digits), 8.0 if len(tasks) < _CROWDED else 6.5, "bold" if beyond else "normal")
         ]
@@ -67,7 +69,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "Affinity: the share of a task's loss, in per cent, that one gradient step on another task takes away "
         f"(negative: it adds to it), at the base ({_step(table)}); ± standard error over batches; {seeds_text(table)}"
         f"{', means over seeds' if several_seeds(table) else ''}, n = {directions} directions. Bold: "
-        "beyond 1.96 standard errors. The diagonal, a task's step on itself, is outside the colour scale."
+        "a 95 % interval (Student's t over the batches) leaves out zero. The diagonal, a task's step on itself, is "
+        "outside the colour scale."
     )
     if means["affinity"].isna().any():
         caption += " Hatched: the step has no gradient, or the other task no loss."

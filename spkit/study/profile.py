@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
+from spkit.study.methods import STATIC
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Profile:
         seeds: each seed is one whole run.
         training: settings of every training; jointly, `steps` holds for each task.
         joint: `sampling` of joint training.
-        merges: settings of the static merges.
+        merges: `methods`, the static merges (names that `spkit.merge` takes; by default all of spkit's own), and their
+            settings.
         probe: settings of `spkit.Probe.sample`.
         search: settings of the model-wise search.
         search_module: settings of the module-wise search.
@@ -44,6 +46,11 @@ class Profile:
     conflict: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     analyses: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def static(self) -> tuple[str, ...]:
+        """The static merges."""
+        return tuple(self.merges.get("methods", STATIC))
 
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""

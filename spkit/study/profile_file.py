@@ -14,7 +14,7 @@ from spkit.study.profile import Profile
 _TABLES = {
     "training": {"steps", "epochs", "learning_rate", "batch_size"},
     "joint": {"sampling", "mixing"},
-    "merges": {"ties_density", "task_arithmetic_weight", "evaluations", "examples"},
+    "merges": {"methods", "ties_density", "task_arithmetic_weight", "evaluations", "examples"},
     "probe": {"size", "split", "balance"},
     "search": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},
     "search_module": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from spkit.figures import draw_figures, summary_table, to_markdown
-from spkit.study import tables, verdict
+from spkit.study import paper, tables, verdict
 from spkit.study.analyses import ANALYSES
-from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
+from spkit.study.methods import SEARCHES, TUNED, merge_names, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.study.seed_run import slug
@@ -48,10 +48,9 @@ def report(
 
     def work(folder: Path) -> Mapping[str, Any]:
         resamples = profile.evaluation.get("resamples", 1000)
-        samples = tables.Samples.draw(records, method_names(tasks), resamples)
-        made = _headline(samples, records, tasks) | _analyses(profile, records, resamples)
-        for name, table in made.items():
-            tables.write_csv(table, folder / name)
+        samples = tables.Samples.draw(records, method_names(tasks, profile.static), resamples)
+        static = merge_names(profile.static)
+        made = _headline(samples, records, static) | _analyses(profile, records, resamples)
         held_back = {
             method: float(
                 np.mean([of_seed[stage].content["metrics"]["held_back_loss"] for of_seed in records.values()])
@@ -59,17 +58,20 @@ def report(
             for method, stage in _SEARCH_STAGES.items()
         }
         chosen = min(held_back, key=lambda method: held_back[method])
+        made["against_the_paper.csv"] = paper.table(samples, made, static, profile.static, chosen)
+        for name, table in made.items():
+            tables.write_csv(table, folder / name)
         more = [sentence for name in profile.analyses for sentence in ANALYSES[name].words(made)]
         conflict, costs = made["conflict.csv"], made["costs.csv"]
-        sentences = verdict.words(samples, conflict, costs, _static(tasks), list(SEARCHES), chosen, more)
-        (folder / SUMMARY).write_text(_summary(profile, made["scores.csv"], sentences), encoding="utf-8")
+        sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
+        (folder / SUMMARY).write_text(_summary(profile, made, sentences), encoding="utf-8")
         draw_figures(folder, folder / "figures")
         return {"chosen": chosen, "held_back_loss": held_back}
 
     inputs = {
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
-    config = {"evaluation": profile.evaluation, "analyses": profile.analyses}
+    config = {"evaluation": profile.evaluation, "merges": list(profile.static), "analyses": profile.analyses}
     code = ["spkit.study.report", *_figure_modules()]
     return finish(Stage("report", config, inputs, code, work), root, say)
 
@@ -77,21 +79,17 @@ def report(
 _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
 
 
-def _static(tasks: list[str]) -> list[str]:
-    return [method for method in method_names(tasks) if method in STATIC or method in TUNED]
-
-
 def _headline(
-    samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], tasks: list[str]
+    samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], static: list[str]
 ) -> dict[str, pd.DataFrame]:
     return {
         "scores.csv": tables.scores(samples),
-        "comparisons.csv": tables.comparisons(samples, _static(tasks), SEARCHES),
+        "comparisons.csv": tables.comparisons(samples, static, SEARCHES),
         "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
         "conflict.csv": tables.joined(records, "conflict", "conflict.csv"),
         "conflict_by_module.csv": tables.joined(records, "conflict", "by_module.csv"),
         "geometry.csv": tables.joined(records, "vectors", "geometry.csv"),
-        "history.csv": tables.history(records, _SEARCH_STAGES, tasks),
+        "history.csv": tables.history(records, _SEARCH_STAGES, samples.tasks),
         "costs.csv": tables.costs(records),
     }
 
@@ -112,15 +110,19 @@ def _figure_modules() -> list[str]:
     return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
 
 
-def _summary(profile: Profile, scores: pd.DataFrame, sentences: list[str]) -> str:
+def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str]) -> str:
     seeds = ", ".join(str(seed) for seed in profile.seeds)
     averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
-    table = to_markdown(summary_table(scores))
+    table = to_markdown(summary_table(made["scores.csv"]))
     findings = "\n".join(f"- {sentence}" for sentence in sentences)
+    claims = to_markdown(made["against_the_paper.csv"].set_index("claim"))
     return (
         f"# What the study `{profile.name}` found\n\n"
         f"Base `{profile.base}`, seeds {seeds}. Test scores in points (0 to 100) with 95 % bootstrap intervals over "
         f"the test examples{averaged}. Examples are resampled within each task, as if they were independent; where "
         f"they share texts, as pairs of the same few documents do, intervals are too narrow.\n\n"
-        f"{table}\n\n{findings}\n"
+        f"{table}\n\n{findings}\n\n"
+        f"## Against the paper\n\n"
+        f"What arXiv 2410.15035 says, and what this study measured. A difference decides where its 95 % interval "
+        f"leaves out zero.\n\n{claims}\n"
     )

@@ -12,7 +12,6 @@ from spkit.storage import check_replaceable, write_folder
 from spkit.study import tables
 from spkit.study.analyses import ANALYSES
 from spkit.study.checks import check_study
-from spkit.study.methods import STATIC
 from spkit.study.profile import Profile
 from spkit.study.records import Record
 from spkit.study.report import HEADLINE, SUMMARY, report
@@ -47,7 +46,7 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     for seed in profile.seeds:
         say(f"Seed {seed}")
         run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
-        headline_stages(run, STATIC)
+        headline_stages(run)
         for name, settings in profile.analyses.items():
             if seed in profile.seeds_of(name):
                 ANALYSES[name].run(run, settings)

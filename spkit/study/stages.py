@@ -201,22 +201,21 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
     return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, ["spkit.evaluation"], work)
 
 
-def merges_and_searches(run: SeedRun, vectors: str, label: str, static: Sequence[str]) -> list[str]:
+def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:
     """Every merge and search on one set of task vectors, evaluated.
 
     Args:
         run: the seed.
         vectors: the stage that saved the vectors.
         label: of the pipeline, which stands before stages and methods; empty for the main one.
-        static: names of the static merges.
 
     Returns:
         Names of the methods.
     """
     place, name = (f"{label}/", f"{label}:") if label else ("", "")
     made: list[str] = []
-    for method in static:
-        run.makers[name + method] = stage = f"{place}merge/{method}"
+    for method in run.profile.static:
+        run.makers[name + method] = stage = f"{place}merge/{slug(method)}"
         merge_stage(run, vectors, stage, method)
         made.append(name + method)
     for method, of in TUNED.items():
@@ -239,6 +238,8 @@ def merge_parameters(run: SeedRun, method: str) -> dict[str, Any]:
         return {"density": merges["ties_density"]}
     if method == "task_arithmetic" and "task_arithmetic_weight" in merges:
         return {"weight": merges["task_arithmetic_weight"]}
+    if method == "dare":
+        return {"seed": run.seed}
     if method in DATA_METHODS:
         return {"seed": run.seed} | ({"examples": merges["examples"]} if "examples" in merges else {})
     return {}
@@ -272,7 +273,7 @@ def expert_stages(run: SeedRun) -> None:
     vectors_stage(run, "vectors", experts, [f"train/{name}" for name in run.tasks])
 
 
-def headline_stages(run: SeedRun, static: Sequence[str]) -> None:
+def headline_stages(run: SeedRun) -> None:
     """The comparison every study makes: base, experts, joint training, merges and positions, all evaluated."""
     expert_stages(run)
     run.makers["joint"] = "train/joint"
@@ -280,7 +281,7 @@ def headline_stages(run: SeedRun, static: Sequence[str]) -> None:
     conflict_stage(run)
     for method in ("base", *(f"expert:{name}" for name in run.tasks), "joint"):
         evaluate_stage(run, method)
-    merges_and_searches(run, "vectors", "", static)
+    merges_and_searches(run, "vectors", "")
 
 
 def joint_settings(run: SeedRun, tasks: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from spkit.conflict.estimates import AGREE, CONFLICT, OPEN
 from spkit.study.seed_run import slug
 from spkit.study.tables import MEAN, Samples
 
@@ -61,7 +62,8 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     agree = all(one > 0 for one in by_seed) or all(one < 0 for one in by_seed)
     if not agree:
         answer = (
-            f"Undecided: the seeds disagree; on average {label(chosen)} is {value:+.1f} points from joint training."
+            f"Undecided: the seeds disagree; on average {label(chosen)} is {value:+.1f} [{low:+.1f}, {high:+.1f}] "
+            "points from joint training."
         )
     elif low > 0:
         answer = f"Merge: {label(chosen)} is ahead of joint training by {size}."
@@ -93,7 +95,7 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> st
         return f"a joint training tuned for itself, if it gains {value:.1f} points ({untuned})."
     if high < 0:
         no_worse = [task for task in samples.tasks if samples.difference(chosen, "joint", task)[2] >= 0]
-        only = f" On {', '.join(no_worse)} alone the position is not behind." if no_worse else ""
+        only = f" On {', '.join(no_worse)} alone the position is not shown to be behind." if no_worse else ""
         return (
             f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
             f"search costs {share}.{only}"
@@ -132,23 +134,34 @@ def _joint_losses(samples: Samples) -> str:
 
 
 def _gradients(conflict: pd.DataFrame) -> str:
-    pairs: dict[tuple[str, str], list[float]] = {}
-    for row in conflict.to_dict("records"):
-        if row["a"] < row["b"]:
-            pairs.setdefault((row["a"], row["b"]), []).append(float(row["corrected"]))
-    means = {pair: sum(values) / len(values) for pair, values in pairs.items()}  # NaN in one seed makes it NaN
-    known = {pair: mean for pair, mean in means.items() if mean == mean}
+    once = conflict[conflict["a"] < conflict["b"]]
     size = int(conflict["batch_size"].iloc[0])
-    if not known:
-        return f"Conflict in gradients at the base (batches of {size}): undetermined for every pair of tasks."
-    lowest, highest = (choice(known, key=lambda pair: known[pair]) for choice in (min, max))
-    unknown = len(means) - len(known)
-    more = f"; {unknown} pairs are undetermined" if unknown else ""
-    return (
-        f"Conflict in gradients at the base (batches of {size}, cosine corrected for noise): from "
-        f"{known[lowest]:+.2f} ({' and '.join(lowest)}) to {known[highest]:+.2f} ({' and '.join(highest)}){more}. "
-        "Below 0 they pull against each other."
-    )
+    where = f"Conflict in gradients at the base (batches of {size}, cosine corrected for noise)"
+    by_interval = f"by the interval of each pair{_and_seed(once)}, {counted(once)}"
+    means = {}
+    for (a, b), part in once.groupby(["a", "b"]):
+        if part["corrected"].notna().all():  # a pair that is unknown with one seed has no mean
+            value, low, high = (float(part[column].mean()) for column in ("corrected", "low", "high"))
+            means[value] = f"{value:+.2f} [{low:+.2f}, {high:+.2f}] ({a} and {b})"
+    if not means:
+        return f"{where}: {by_interval}."
+    first, last = means[min(means)], means[max(means)]
+    return f"{where}: from {first} to {last}; below 0 they pull against each other. {by_interval.capitalize()}."
+
+
+def _and_seed(table: pd.DataFrame) -> str:
+    return " and seed" if table["seed"].nunique() > 1 else ""
+
+
+def counted(pairs: pd.DataFrame) -> str:
+    """How many pairs of tasks have which verdict, in words.
+
+    Args:
+        pairs: a row a pair, with the column `verdict` of a conflict report.
+    """
+    names = {CONFLICT: "conflict", AGREE: "agreement", OPEN: "neither shown"}
+    counts = pairs["verdict"].value_counts().sort_index()
+    return ", ".join(f"{names.get(str(word), word)} in {count}" for word, count in counts.items())
 
 
 def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:

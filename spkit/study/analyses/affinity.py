@@ -30,12 +30,18 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    from scipy.stats import t
+
     table = tables["affinity.csv"]
     others = table[(table["from"] != table["onto"]) & (table["verdict"] == "measured")]
-    harms = others[others["affinity"] + 1.96 * others["error"] < 0]
+    reach = t.ppf(0.975, others["batches"] - 1) * others["error"]  # the error is that of a mean over so many batches
+    harms = others[others["affinity"] + reach < 0]
     pairs = ", ".join(f"{row['from']} on {row['onto']}" for row in harms.to_dict("records"))
-    told = f"it raises the other's loss beyond its error in {len(harms)} ({pairs})" if pairs else "it harms none"
-    return [f"A step on one task, measured on each other task ({len(others)} directions): {told}."]
+    told = f"it raises the other's loss in {len(harms)} ({pairs})" if pairs else "it is shown to harm none"
+    return [
+        f"A step on one task, measured on each other task ({len(others)} directions, each with a 95 % interval over "
+        f"batches): {told}."
+    ]
 
 
 AFFINITY = Analysis(_STAGE, frozenset(_DEFAULTS), _run, _results, words=_words)

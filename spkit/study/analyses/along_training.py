@@ -12,6 +12,7 @@ from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import joint_settings, trained_examples
 from spkit.study.tables import SeedRecords, joined
+from spkit.study.verdict import counted
 from spkit.training import train
 
 _STAGE = "along_training"
@@ -44,18 +45,17 @@ def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["conflict_along_training.csv"]
-    ends = {name: table[table["step"] == step]["corrected"] for name, step in _ends(table).items()}
-    if any(values.notna().sum() == 0 for values in ends.values()):
+    pair = ["a", "b", "seed"]
+    first, last = (table[table["step"] == step].set_index(pair) for step in (table["step"].min(), table["step"].max()))
+    both = first[["corrected"]].join(last[["corrected"]], rsuffix="_last").dropna()  # the same pairs at both ends
+    if both.empty:
         return ["Along joint training the cosines of the gradients are undetermined at its start or end."]
-    first, last = (values.mean() for values in ends.values())
     return [
-        f"Along joint training the mean corrected cosine of the tasks' gradients goes from {first:+.2f} at the base to "
-        f"{last:+.2f} at the end."
+        f"Along joint training the corrected cosine of the tasks' gradients, as a mean of the {len(both)} of "
+        f"{len(first)} pairs known at both ends, goes from {both['corrected'].mean():+.2f} at the base to "
+        f"{both['corrected_last'].mean():+.2f} at the end. By its intervals there is {counted(first)} at the base and "
+        f"{counted(last)} at the end."
     ]
-
-
-def _ends(table: pd.DataFrame) -> dict[str, int]:
-    return {"first": int(table["step"].min()), "last": int(table["step"].max())}
 
 
 ALONG_TRAINING = Analysis(_STAGE, frozenset({"every", *_DEFAULTS}), _run, _results, check=_check, words=_words)

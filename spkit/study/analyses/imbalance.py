@@ -43,7 +43,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     explained = 100 * weights["explained"].mean()
     return [
         f"The joint model holds the experts' task vectors with the weights {parts}; their span explains "
-        f"{explained:.0f} % of its own task vector, and the rest is what no merge of these experts has."
+        f"{explained:.0f} % of its own task vector; the rest no merge with one coefficient an expert can reach."
     ]
 
 

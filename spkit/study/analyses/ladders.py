@@ -124,9 +124,12 @@ def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         for row in fit.to_dict("records")
         if not isinstance(row["slope"], str) or _is_number(row["slope"])
     ]
-    return [f"Norm of a task vector against its number of examples, all ladders together: {'; '.join(parts)}."] * bool(
-        parts
-    )
+    if not parts:
+        return []
+    return [
+        f"Norm of a task vector against its number of examples, all ladders together: {'; '.join(parts)}. Rungs of one "
+        "ladder share examples, and ladders stand at levels of their own; the intervals take all rungs as independent."
+    ]
 
 
 def _is_number(text: Any) -> bool:

@@ -142,17 +142,24 @@ def _correlation(pairs: pd.DataFrame, statistic: str) -> float | None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fit = tables["pairs_fit.csv"]
-    row = fit[fit["statistic"] == "spearman"].iloc[0]
-    what = (
-        f"Does a low cosine of gradients predict what joint training loses? Over {row['pairs']} pairs of "
-        f"{row['tasks']} tasks ({row['undetermined']} more undetermined)"
-    )
-    if row["note"]:
-        return [f"{what} nothing can be said: {row['note']}."]
-    answer = "yes" if row["low"] > 0 else "the other way round" if row["high"] < 0 else "not shown"
-    numbers = f"{row['r']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
-    return [f"{what}: {answer}, rank correlation {numbers} (interval by leaving out one task at a time)."]
+    fits = tables["pairs_fit.csv"]
+    said = []
+    for row in fits[fits["statistic"] == "spearman"].to_dict("records"):
+        count = row["tasks"] * (row["tasks"] - 1) // 2
+        trained = row["pairs"] + row["undetermined"]
+        drawn = f" drawn of {count}" if trained < count else ""
+        what = (
+            f"Does a low cosine of gradients predict what joint training loses? Over {row['pairs']} pairs{drawn}, of "
+            f"{row['tasks']} tasks" + (f" ({row['undetermined']} more without a cosine)" if row["undetermined"] else "")
+        )
+        what += f" (seed {row['seed']})" if fits["seed"].nunique() > 1 else ""
+        if row["note"]:
+            said.append(f"{what} nothing can be said: {row['note']}.")
+            continue
+        answer = "yes" if row["low"] > 0 else "the other way round" if row["high"] < 0 else "not shown"
+        numbers = f"{row['r']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+        said.append(f"{what}: {answer}, rank correlation {numbers} (interval by leaving out one task at a time).")
+    return said
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:

@@ -15,7 +15,7 @@ from spkit.resampling import resample
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, save_search, train_stage
-from spkit.study.tables import Samples, SeedRecords, paid, scores
+from spkit.study.tables import MEAN, Samples, SeedRecords, paid, scores
 from spkit.surgery import train_with_surgery
 
 _LABEL = "resampling"
@@ -102,14 +102,21 @@ def _search(run: SeedRun, pair: list[str]) -> str:
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    """Scores of each method beside all that it cost: of Self Positioning the experts' trainings, too."""
+    """Scores of each method beside all that it cost: of Self Positioning the experts' trainings, too.
+
+    `ahead` is the score minus that of Self Positioning, with its paired interval.
+    """
     first = next(iter(records.values()))
     methods = [f"{_LABEL}:{name.partition('/')[2]}" for name in first if name.startswith(f"{_LABEL}/")]
-    table = scores(Samples.draw(records, methods, resamples))
+    samples = Samples.draw(records, methods, resamples)
     rows = []
-    for row in table.to_dict("records"):
+    for row in scores(samples).to_dict("records"):
         of_seed = records[row["seed"]]
         own = row["method"].removeprefix(f"{_LABEL}:")
+        paired = {}
+        if row["task"] in (MEAN, *samples.tasks):  # not of the parts of a task
+            ahead = samples.difference(row["method"], f"{_LABEL}:self_position", row["task"], row["seed"])
+            paired = dict(zip(("ahead", "ahead_low", "ahead_high"), ahead, strict=True))
         stages = [f"{_LABEL}/{own}"]
         if own == "self_position":
             stages += [f"train/{name}" for name in settings["pair"]]
@@ -119,7 +126,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
             **{key: sum(one[key] for one in costs) for key in ("tokens", "flops", "seconds")},
             "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
-        rows.append({**row, "method": own, "group": _group(own), **cost})
+        rows.append({**row, "method": own, "group": _group(own), **cost, **paired})
     return {"resampling.csv": pd.DataFrame(rows)}
 
 
@@ -131,16 +138,18 @@ def _group(method: str) -> str:
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["resampling.csv"].query("task == 'mean'")
-    means = table.groupby("method")[["score", "flops", "search_flops"]].mean()
-    found, others = means.loc["self_position"], means.drop("self_position")
-    best = others["score"].idxmax()
-    resampled = others[others.index.str.match(r"(total|max) ")]
-    whole = resampled["flops"].sum()
+    means = table.groupby("method")[["score", "flops", "search_flops", "ahead", "ahead_low", "ahead_high"]].mean()
+    numbers: dict[str, dict[str, float]] = means.to_dict("index")  # pyright: ignore[reportAssignmentType]
+    found = numbers.pop("self_position")
+    best = max(numbers, key=lambda method: numbers[method]["score"])
+    ratios = [row["flops"] for method, row in numbers.items() if method.startswith(("total ", "max "))]
+    ahead = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]".format(**numbers[best])
     return [
-        f"On one pair of tasks, the best of {len(others)} ways to mix them in a joint training ({best}, picked on the "
-        f"test scores) reaches {others['score'].max():.1f} points and Self Positioning {found['score']:.1f}. Trying "
-        f"all {len(resampled)} ratios costs {whole / found['flops']:.1f} times the FLOPs of both experts and the "
-        f"search, of which the search takes {100 * found['search_flops'] / found['flops']:.0f} %."
+        f"On one pair of tasks, the best of {len(numbers)} ways to mix them in a joint training ({best}, picked on the "
+        f"test scores) reaches {numbers[best]['score']:.1f} points and Self Positioning {found['score']:.1f}: a "
+        f"difference of {ahead}. Trying all {len(ratios)} ratios costs {sum(ratios) / found['flops']:.1f} times the "
+        f"FLOPs of both experts and the search, of which the search takes "
+        f"{100 * found['search_flops'] / found['flops']:.0f} %."
     ]
 
 

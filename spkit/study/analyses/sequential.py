@@ -9,7 +9,6 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.recipe import save_model
 from spkit.study.analyses.analysis import Analysis
-from spkit.study.methods import SEARCHES, STATIC, TUNED
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
 from spkit.study.tables import Samples, SeedRecords, scores
@@ -38,13 +37,15 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}
     vectors_stage(run, f"{_LABEL}/vectors", models, [stage])
-    merges_and_searches(run, f"{_LABEL}/vectors", _LABEL, STATIC)
+    merges_and_searches(run, f"{_LABEL}/vectors", _LABEL)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    merges = [*STATIC, *TUNED, *SEARCHES]
-    methods = [*merges, _LABEL, *(f"{_LABEL}:{method}" for method in merges)]
-    table = scores(Samples.draw(records, methods, resamples))
+    first = next(iter(records.values()))
+    evaluated = [record.content["config"]["method"] for name, record in first.items() if name.startswith("evaluate/")]
+    own = [method for method in evaluated if method.partition(":")[0] == _LABEL]
+    separate = [method.removeprefix(f"{_LABEL}:") for method in own if method != _LABEL]
+    table = scores(Samples.draw(records, [*separate, *own], resamples))
     of_this = table["method"].str.startswith(_LABEL)
     table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
     # The model after the last task is what sequential training gives without any merge.

@@ -75,8 +75,9 @@ def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    means = _task_means(tables["sweeps.csv"])
-    said = []
+    table = tables["sweeps.csv"]
+    said = [_between(str(pair), part) for pair, part in table[table["over"] == "direction"].groupby("pair", sort=False)]
+    means = _task_means(table)
     for kind, name, ended in (
         ("length", "length λ", "the search ended at"),
         ("mu", "weight μ of the length", "the study's search has"),
@@ -102,6 +103,20 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             f"By the size of the probe, the mean of the tasks with {number} draw{'s' * (number > 1)} of each: {each}."
         )
     return said
+
+
+def _between(pair: str, table: pd.DataFrame) -> str:
+    """What a sweep from one task vector to another found for these two tasks."""
+    first, second = pair.split("+")
+    means = _task_means(table[table["task"].isin([first, second])])
+    curve = means[~means["marked"]].groupby("value")["score"].mean()
+    found = means[means["marked"]]
+    ended = f"{found['value'].mean():.2f} ({found['score'].mean():.1f})" if len(found) else "no share, by its weights"
+    return (
+        f"From {first} (x = 0) to {second} (x = 1), the mean of the two is highest at x = {curve.idxmax():g} "
+        f"({curve.max():.1f} points; at the ends {curve.iloc[0]:.1f} and {curve.iloc[-1]:.1f}); the position of the "
+        f"search stands at {ended}."
+    )
 
 
 def _task_means(table: pd.DataFrame) -> pd.DataFrame:

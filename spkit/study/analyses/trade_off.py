@@ -76,4 +76,16 @@ def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
         )
 
 
-TRADE_OFF = Analysis("trade_off", frozenset({"between", "ratios", "steps"}), _run, _results, _check)
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    table = tables["trade_off.csv"]
+    first, second = table["first"].iloc[0], table["second"].iloc[0]
+    positions = table.drop_duplicates(["ratio", "seed"])
+    scores = table.groupby(["task", "ratio"])["score"].mean()
+    ends = [f"{task} from {scores[task].min():.1f} to {scores[task].max():.1f} points" for task in (first, second)]
+    return [
+        f"The trade-off between {first} and {second}: {int(positions['on_front'].sum())} of {len(positions)} searched "
+        f"positions are on the front of held-back losses; over their weights, {' and '.join(ends)}."
+    ]
+
+
+TRADE_OFF = Analysis("trade_off", frozenset({"between", "ratios", "steps"}), _run, _results, _check, _words)

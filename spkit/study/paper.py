@@ -1,0 +1,149 @@
+"""What the paper says against what a study measured, claim by claim."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from spkit.figures.results import method_label, numbers
+from spkit.study.tables import MEAN, Samples
+
+AS, AGAINST, OPEN = "as in the paper", "against the paper", "open"
+
+_Row = tuple[str, str, str]
+
+
+def table(
+    samples: Samples, made: Mapping[str, pd.DataFrame], static: Sequence[str], fixed: Sequence[str], chosen: str
+) -> pd.DataFrame:
+    """The claims of arXiv 2410.15035 that a study can judge, with what it measured and whether the two agree.
+
+    Args:
+        samples: scores and their bootstrap samples.
+        made: the study's other tables; claims about analyses that it did not make are left out.
+        static: names of the static merges, tuned ones included.
+        fixed: names of those that nothing is tuned for.
+        chosen: the searched position that the study's verdict is about.
+
+    Returns:
+        A row a claim: `claim`, `measured` (in words, with 95 % intervals), `outcome` ("as in the paper", "against the
+        paper" or "open").
+
+    References:
+        Li et al., arXiv 2410.15035.
+    """
+    rows: list[_Row] = [_conflict(samples), _merging(samples, static)]
+    if "slerp" in fixed and len(fixed) > 1:
+        rows.append(_slerp(samples, fixed))
+    rows.append(_self_positioning(samples, static, chosen))
+    for file, claim in (("norms_fit.csv", _norms), ("angles.csv", _angles), ("resampling.csv", _resampling)):
+        if file in made:
+            rows += claim(made[file])
+    return pd.DataFrame(rows, columns=["claim", "measured", "outcome"])
+
+
+def _outcome(low: float, high: float) -> str:
+    """Of a difference that the paper says is positive."""
+    return AS if low > 0 else AGAINST if high < 0 else OPEN
+
+
+def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
+    value, low, high = samples.difference(a, b, MEAN)
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean", _outcome(low, high)
+
+
+def _best(samples: Samples, methods: Sequence[str]) -> str:
+    return max(methods, key=lambda method: samples.score(method, MEAN))
+
+
+def _conflict(samples: Samples) -> _Row:
+    outcomes = {}
+    for task in samples.tasks:
+        _, low, high = samples.difference(f"expert:{task}", "joint", task)
+        outcomes[task] = _outcome(low, high)
+    parts = [
+        f"{phrase} {', '.join(names)}"
+        for wanted, phrase in ((AS, "it loses on"), (AGAINST, "it gains on"), (OPEN, "no difference is shown on"))
+        if (names := [task for task, outcome in outcomes.items() if outcome == wanted])
+    ]
+    found = set(outcomes.values())
+    outcome = found.pop() if len(found) == 1 else OPEN
+    return "Joint training loses to each expert on the expert's own task.", f"{'; '.join(parts)}.".capitalize(), outcome
+
+
+def _merging(samples: Samples, static: Sequence[str]) -> _Row:
+    best = _best(samples, static)
+    words, outcome = _difference(samples, best, "joint")
+    measured = f"The best static merge ({method_label(best)}, picked on the test scores) minus joint training: {words}."
+    return "Merging by a fixed rule is ahead of joint training.", measured, outcome
+
+
+def _slerp(samples: Samples, fixed: Sequence[str]) -> _Row:
+    best = _best(samples, [method for method in fixed if method != "slerp"])
+    words, outcome = _difference(samples, "slerp", best)
+    measured = f"SLERP minus the best other rule ({method_label(best)}, picked on the test scores): {words}."
+    return "SLERP is the best of the fixed rules.", measured, outcome
+
+
+def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> _Row:
+    best = _best(samples, ["joint", *static])
+    words, outcome = _difference(samples, chosen, best)
+    against = f"the best other way ({method_label(best)}, picked on the test scores)"
+    measured = f"{method_label(chosen)} minus {against}: {words}."
+    return "Self Positioning is ahead of joint training and of every static merge.", measured, outcome
+
+
+def _norms(fit: pd.DataFrame) -> list[_Row]:
+    """Each ladder by itself: one line through all of them would take their levels for a spread."""
+    lines = fit[(fit["scale"] == "linear") & (fit["group"] != "all groups")]
+    lines = lines.assign(low=numbers(lines, "low"), high=numbers(lines, "high")).dropna(subset=["low", "high"])
+    data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
+    if data.empty:
+        return []
+    quality = numbers(data, "r_squared")
+    rising = int((data["low"] > 0).sum())
+    outcome = AS if rising == len(data) else AGAINST if (data["high"] < 0).any() else OPEN
+    measured = (
+        f"At fixed epochs the slope is above zero in {rising} of {len(data)} ladders "
+        f"(R² {np.nanmin(quality):.2f} to {np.nanmax(quality):.2f})"
+    )
+    if not control.empty:
+        measured += (
+            f"; at fixed steps, where nothing but the data grows, in {int((control['low'] > 0).sum())} of "
+            f"{len(control)}, and below zero in {int((control['high'] < 0).sum())}"
+        )
+    return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
+
+
+def _angles(table: pd.DataFrame) -> list[_Row]:
+    known = table.assign(angle=numbers(table, "angle")).dropna(subset="angle")
+    leans = []
+    # The two rows of a mixture have the same joint model.
+    for _, pair in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
+        smaller, larger = (pair[pair["share"] < 0.5]["angle"].to_list(), pair[pair["share"] > 0.5]["angle"].to_list())
+        if smaller and larger:
+            leans.append(larger[0] < smaller[0])
+    if not leans:
+        return []
+    outcome = AS if all(leans) else AGAINST if not any(leans) else OPEN
+    measured = f"The joint vector is nearer to the larger set's in {sum(leans)} of {len(leans)} mixtures of two sizes."
+    return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
+
+
+def _resampling(table: pd.DataFrame) -> list[_Row]:
+    mean = table[(table["task"] == MEAN) & table["group"].isin(["total", "max", "self_position"])]
+    by_method = mean.groupby("method")[["score", "flops", "ahead", "ahead_low", "ahead_high"]].mean()
+    others = by_method.drop("self_position")
+    if others.empty:
+        return []
+    best = str(others["score"].idxmax())
+    ahead, ahead_low, ahead_high = (float(others[column][best]) for column in ("ahead", "ahead_low", "ahead_high"))
+    share = float(by_method["flops"]["self_position"]) / float(others["flops"].sum())
+    measured = (
+        f"Self Positioning minus the best ratio ({best}, picked on the test scores): {-ahead:+.1f} ["
+        f"{-ahead_high:+.1f}, {-ahead_low:+.1f}] points; with its experts it costs {100 * share:.0f} % of the FLOPs "
+        "of trying all ratios."
+    )
+    outcome = _outcome(-ahead_high, -ahead_low)
+    outcome = outcome if share < 1 or outcome == AGAINST else OPEN
+    return [("Self Positioning is ahead of resampling, at a lower cost.", measured, outcome)]

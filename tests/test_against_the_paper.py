@@ -1,0 +1,133 @@
+"""The paper's claims against tables of which it is known who is right."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spkit.evaluation import Measurement
+from spkit.ladders import fit_line
+from spkit.study.paper import AGAINST, AS, OPEN, table
+from spkit.study.tables import MEAN, Samples
+
+TASKS = ["faq", "topic"]
+CHOSEN = "self_position"
+
+
+def samples_of(scores, spread=0.1):
+    """Methods whose scores on two tasks are given; their resamples lie around them, all to the same side."""
+    noise = np.random.default_rng(0).normal(0, spread, 200)
+    measurements, drawn = {}, {}
+    for method, (first, second) in scores.items():
+        by_task = dict(zip(TASKS, (first, second), strict=True))
+        measurements[method] = [Measurement(task, "accuracy", float(score)) for task, score in by_task.items()]
+        scale = 1 + len(drawn) / 10  # paired differences have a spread, too
+        for task, score in (by_task | {MEAN: (first + second) / 2}).items():
+            drawn[0, method, task] = score + scale * noise
+    return Samples({0: measurements}, drawn)
+
+
+@pytest.fixture
+def scores():
+    return {
+        "expert:faq": (80, 50),
+        "expert:topic": (50, 80),
+        "joint": (70, 70),
+        "average": (60, 60),
+        "slerp": (65, 65),
+        CHOSEN: (75, 75),
+    }
+
+
+def judged(scores, made=None, spread=0.1):
+    found = table(samples_of(scores, spread), made or {}, ["average", "slerp"], ["average", "slerp"], CHOSEN)
+    return found.set_index("claim")
+
+
+def outcome(found, word):
+    (row,) = [text for claim, text in found["outcome"].items() if word in claim]
+    return row
+
+
+def test_scores_are_held_against_the_papers_order(scores):
+    found = judged(scores)
+    assert len(found) == 4
+    assert outcome(found, "loses to each expert") == AS
+    assert outcome(found, "fixed rule is ahead of joint") == AGAINST
+    assert outcome(found, "SLERP is the best") == AS
+    assert outcome(found, "ahead of joint training and of every static merge") == AS
+    assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in found["measured"].iloc[1]
+
+
+@pytest.mark.parametrize(("joint", "expected"), [((85, 85), AGAINST), ((85, 70), OPEN), ((80, 80), OPEN)])
+def test_joint_training_may_lose_to_no_expert_or_to_some(scores, joint, expected):
+    found = judged(scores | {"joint": joint}, spread=1.0)
+    assert outcome(found, "loses to each expert") == expected
+
+
+def test_a_difference_within_its_interval_decides_nothing(scores):
+    found = judged(scores | {"slerp": (60.1, 60.1)}, spread=30.0)
+    assert outcome(found, "SLERP is the best") == OPEN
+
+
+def test_a_study_without_slerp_says_nothing_of_it(scores):
+    found = table(samples_of(scores), {}, ["average"], ["average"], CHOSEN)
+    assert not any("SLERP is" in claim for claim in found["claim"])
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(0.01, AS), (-0.01, AGAINST)])
+def test_norms_are_judged_ladder_by_ladder(scores, slope, expected):
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "group": group,
+            "examples": n,
+            "schedule": schedule,
+            "norm": level + moved * n + rng.normal(0, 0.01),
+            "seed": 0,
+        }
+        for group, level in (("faq", 5.0), ("topic", 9.0))
+        for schedule, moved in (("epochs", slope), ("steps", 0.0))
+        for n in (64, 128, 256, 300)
+    ]
+    found = judged(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    assert outcome(found, "norm of a task vector") == expected
+    (words,) = [text for claim, text in found["measured"].items() if "norm of" in claim]
+    assert f"above zero in {2 if slope > 0 else 0} of 2 ladders" in words
+    assert "at fixed steps" in words
+
+
+@pytest.mark.parametrize(("larger", "smaller", "expected"), [(30.0, 60.0, AS), (60.0, 30.0, AGAINST)])
+def test_angles_are_judged_by_mixture(scores, larger, smaller, expected):
+    def row(task, share, angle, norm):
+        common = {"a": "faq", "b": "topic", "schedule": "epochs", "seed": 0}
+        return {**common, "task": task, "share": share, "angle": angle, "joint_norm": norm}
+
+    rows = [
+        row("faq", 0.75, larger, 1.0),
+        row("topic", 0.25, smaller, 1.0),
+        row("faq", 0.25, smaller, 2.0),
+        row("topic", 0.75, larger, 2.0),
+        row("faq", 0.5, 45.0, 3.0),  # of one size: no side to lean to
+        row("topic", 0.5, 46.0, 3.0),
+        row("faq", 0.75, "zero vector", 0.0),
+        row("topic", 0.25, "zero vector", 0.0),
+    ]
+    found = judged(scores, {"angles.csv": pd.DataFrame(rows)})
+    assert outcome(found, "leans to the larger") == expected
+    assert f"in {2 if expected == AS else 0} of 2 mixtures" in found["measured"].iloc[-1]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "flops", "expected"), [(-3.0, 100, AS), (3.0, 100, AGAINST), (0.0, 100, OPEN), (-3.0, 10, OPEN)]
+)
+def test_resampling_must_be_worse_and_dearer(scores, ahead, flops, expected):
+    """Better scores at a higher cost are not what the paper says, nor the opposite of it."""
+    own = {"task": MEAN, "group": "self_position", "score": 70.0, "flops": 50, "seed": 0}
+    other = {"task": MEAN, "group": "total", "score": 70.0 + ahead, "flops": flops, "seed": 0}
+    rows = [
+        {"method": "self_position", **own, "ahead": 0.0, "ahead_low": 0.0, "ahead_high": 0.0},
+        {"method": "total 3-1", **other, "ahead": ahead, "ahead_low": ahead - 1, "ahead_high": ahead + 1},
+    ]
+    found = judged(scores, {"resampling.csv": pd.DataFrame(rows)})
+    assert outcome(found, "resampling") == expected
+    assert f"{-ahead:+.1f} [{-ahead - 1:+.1f}, {-ahead + 1:+.1f}] points" in found["measured"].iloc[-1]
