@@ -183,7 +183,9 @@ def test_pairs_are_the_tables_in_rows(report) -> None:
 
 def test_modules_have_their_own_directional_and_magnitude_conflict(report, gradients, model) -> None:
     table = report.conflict_by_module.set_index("module")
-    assert list(table.index) == list(Layout.of(model).modules)
+    assert list(table.index) == [*Layout.of(model).modules, "whole model"]
+    whole = table.loc["whole model"]
+    assert (whole["tasks"], whole["directional"], whole["magnitude"]) == (3, report.directional, report.magnitude)
     assert table.loc["pooler", "verdict"] == "no gradient"
     assert table.loc["pooler", "tasks"] == 0
     for module in ("embeddings", "layer.1.attention"):

@@ -20,8 +20,9 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.explorer.charts import _sides
 from spkit.explorer.exploration import MEAN, Exploration
+from spkit.explorer.page import page_notebook
 from spkit.explorer.plane import Plane
-from spkit.explorer.points import FREE, LENGTHS, Points, spread
+from spkit.explorer.points import Points, Ranges, spread
 from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.explorer.state import Place, Space, as_code
 from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
@@ -88,12 +89,12 @@ def test_opposite_vectors_leave_free_coefficients_only() -> None:
     space = Space(("a", "b"), torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64))
     assert space.path is None
     assert "opposite" in space.why_no_path
-    assert "SLERP middle" not in space.presets()
+    assert "SLERP middle" not in space.presets
     assert space.place([0.5, 0.5], "path").mode == "free"
 
 
 def test_presets_are_what_they_are_called(gram) -> None:
-    presets = Space(NAMES, gram).presets({"found": [0.1, 0.2, 0.3]})
+    presets = Space(NAMES, gram, {"found": [0.1, 0.2, 0.3]}).presets
     assert presets["base"] == [0.0, 0.0, 0.0]
     assert presets["expert: topic"] == [0.0, 1.0, 0.0]
     assert presets["average"] == pytest.approx([1 / 3] * 3)
@@ -110,6 +111,30 @@ def test_code_rebuilds_the_position(vectors, tmp_path) -> None:
     assert isinstance(model, SentenceTransformer)
     for mine, other in zip(model.parameters(), vectors.at([0.25, 0.5, -0.125]).parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_code_says_where_vectors_are_in_memory_only_and_keeps_odd_names() -> None:
+    code = as_code(['the "best"'], [0.5], None)
+    assert "keep them first" in code
+    assert r'{"the \"best\"": 0.5}' in code
+    compile(code, "code", "exec")
+
+
+def test_sliders_reach_what_was_found(gram) -> None:
+    """A search may end far out: it is a place on the path with its length, and the sliders go beyond it."""
+    weights = torch.tensor([0.2, 0.9, 0.5], dtype=torch.float64)
+    found = (2.1 * SlerpPath().fold(weights, gram)).tolist()
+    space = Space(NAMES, gram, {"found": found})
+    place = space.place(found, "path")
+    assert place.mode == "path"
+    assert place.length == pytest.approx(2.1, abs=0.05)
+    assert space.reachable(place)
+    assert space.ranges.length == (0.0, 2.6)
+    far = Space(NAMES, gram, {"found": [1.9, 0.2, -0.7]})
+    assert far.ranges.free == (-0.9, 2.3)
+    assert far.ranges.length == (0.0, 1.5)
+    assert far.reachable(far.place([1.9, 0.2, -0.7], "free"))
+    assert Space(NAMES, gram).ranges == Ranges()
 
 
 # The plane
@@ -129,15 +154,16 @@ def test_the_plane_keeps_lengths_and_angles(gram) -> None:
 
 
 def test_points_fill_the_range_of_the_sliders(gram) -> None:
-    found = spread(64, gram, SlerpPath())
+    ranges = Ranges((0.0, 2.5), (-0.5, 1.8))
+    found = spread(64, gram, SlerpPath(), ranges)
     free, path = found[1::2], found[::2]
-    assert free.min() < FREE[0] + 0.1
-    assert free.max() > FREE[1] - 0.1
+    assert ranges.free[0] < free.min() < ranges.free[0] + 0.1
+    assert ranges.free[1] > free.max() > ranges.free[1] - 0.1
     lengths = np.sqrt(np.einsum("ni,ij,nj->n", path, gram.numpy(), path)) / float(gram.diagonal().mean()) ** 0.5
     assert (path >= 0).all()
-    assert lengths.min() < LENGTHS[0] + 0.15
-    assert lengths.max() > LENGTHS[1] - 0.3
-    np.testing.assert_array_equal(found, spread(64, gram, SlerpPath()))
+    assert lengths.min() < ranges.length[0] + 0.15
+    assert lengths.max() > ranges.length[1] - 0.5
+    np.testing.assert_array_equal(found, spread(64, gram, SlerpPath(), ranges))
 
 
 def measured(value: float) -> pd.DataFrame:
@@ -353,6 +379,16 @@ def test_points_are_kept_between_sessions(vectors, tmp_path, monkeypatch) -> Non
     pd.testing.assert_frame_equal(second.errors(), first.errors())
 
 
+def test_points_of_other_examples_are_in_nobodys_way(vectors, tmp_path) -> None:
+    numbers = []
+    for examples in (16, 12, 16):
+        made = Exploration(vectors, tiny_tasks(), points=8, examples=examples, folder=tmp_path, progress=False)
+        made.close()
+        numbers.append(made.num_points)
+    assert len(set(numbers)) == 1
+    assert len(list(tmp_path.glob("*/points.jsonl"))) == 2
+
+
 def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> None:
     told = []
     exploration.listen(lambda *given: told.append(given), lambda error: told.append(error))
@@ -477,7 +513,7 @@ def test_presets_modes_and_reset(explorer) -> None:
 
 def test_the_map_follows(explorer) -> None:
     settle(explorer)
-    you = explorer._map.figure.data[3]
+    you = explorer._map.figure.data[4]
     here = explorer._map.plane.at(np.array([explorer.reading.coefficients]))[0]
     assert (you.x[0], you.y[0]) == pytest.approx(tuple(here))
     before = np.array(explorer._map.figure.data[0].z)
@@ -490,6 +526,51 @@ def test_the_map_follows(explorer) -> None:
     expected = explorer.exploration.surface(positions, "score").reshape(len(y), len(x))
     np.testing.assert_allclose(explorer._map.figure.data[0].z, expected)
     settle(explorer)
+
+
+def test_models_beside_the_cut_are_hollow(explorer) -> None:
+    """Contours are those of positions that share the other coefficients with you; only such models are filled."""
+    explorer.go("expert: faq")
+    models = explorer._map.figure.data[3]
+    shown = dict(zip(models.text, models.marker.symbol, strict=True))
+    assert shown["faq"] == shown["base"] == "circle"
+    assert shown["found"] == "circle-open"  # it has some of the third vector
+    explorer.go("found")
+    models = explorer._map.figure.data[3]
+    shown = dict(zip(models.text, models.marker.symbol, strict=True))
+    assert shown["found"] == "circle"
+    assert shown["faq"] == shown["base"] == "circle-open"
+    settle(explorer)
+
+
+def test_a_failed_measurement_leaves_no_promise_and_no_message_stays(explorer, monkeypatch) -> None:
+    settle(explorer)
+
+    def fail(*_):
+        raise SpkitError("The disk is full.")
+
+    monkeypatch.setattr(explorer.exploration.quick, "at", fail)
+    explorer._knobs[0].slider.value = 0.77
+    settle(explorer)
+    assert "The disk is full" in explorer._notice.value
+    assert "interpolated" in explorer._status.value
+    assert "measuring" not in explorer._status.value
+    monkeypatch.undo()
+    explorer.go("average")
+    assert explorer._notice.value == ""
+    settle(explorer)
+
+
+def test_the_code_is_shown_follows_the_position_and_can_be_copied(explorer) -> None:
+    settle(explorer)
+    explorer._copy.click()
+    assert explorer._code.layout.display != "none"
+    assert not explorer._code.disabled  # a disabled text cannot be reached from the keyboard
+    assert explorer._code.value == explorer.code()
+    explorer.go("expert: topic")
+    assert '"topic": 1.0' in explorer._code.value
+    explorer._copy.click()
+    assert explorer._code.layout.display == "none"
 
 
 def test_names_of_models_close_together_stand_on_two_sides() -> None:
@@ -537,8 +618,11 @@ def test_a_picture_stands_beside_the_widget(explorer) -> None:
     import base64
 
     settle(explorer)
-    data, _ = explorer._repr_mimebundle_()
+    data, about = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
+    words = about["image/png"]["alt"]
+    assert f"mean {explorer.reading.values['score'][MEAN]:.1f}" in words
+    assert "Train <b>jointly</b>." in words
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
 
 
@@ -552,6 +636,29 @@ def test_one_vector_is_enough(vectors) -> None:
 def test_a_study_without_vectors_cannot_be_explored(tmp_path: Path) -> None:
     with pytest.raises(SpkitError, match="make demo"):
         spkit.explore_study(tmp_path)
+
+
+def test_the_pages_cell_opens_the_explorer(vectors, tmp_path) -> None:
+    """What voila runs, as it stands: in a working directory of its own, with paths as `spkit explore` passes them."""
+    vectors.save(tmp_path / "vectors")
+    lines = []
+    for name, task in tiny_tasks().items():
+        lines += [f"[tasks.{name}]", f'kind = "{task.kind}"']
+        for split, rows in task.splits.items():
+            rows.to_json(tmp_path / f"{name}-{split}.jsonl")
+            lines.append(f'{split} = "{name}-{split}.jsonl"')
+    (tmp_path / "tasks.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    arguments = {
+        "vectors": str(tmp_path / "vectors"), "tasks": str(tmp_path / "tasks.toml"), "folder": str(tmp_path / "kept"),
+        "points": 8, "examples": 8, "progress": False,
+    }  # fmt: skip
+    (cell,) = page_notebook("explore", arguments)["cells"]
+    *before, call = cell["source"].splitlines()
+    scope: dict[str, Any] = {}
+    exec("\n".join([*before, f"shown = {call}"]), scope)
+    assert scope["shown"].exploration.vectors.names == vectors.names
+    assert str(tmp_path / "vectors") in scope["shown"].code()
+    scope["shown"].close()
 
 
 def run_until_stopped(code: str) -> subprocess.Popen[str]:

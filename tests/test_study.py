@@ -35,14 +35,17 @@ from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 TASKS = ("faq", "topic", "likeness")
 METHODS = [
     "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
-    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "fisher", "regmean", "loss_weighted", "self_position",
-    "self_position:module",
+    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "dare", "fisher", "regmean", "loss_weighted",
+    "self_position", "self_position:module",
 ]  # fmt: skip
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
     "comparisons.csv": "method against task difference low high seed",
-    "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b conflicting verdict batches batch_size seed",
+    "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b repeats_a repeats_b conflicting "
+    "verdict batches batch_size seed",
+    "conflict_summary.csv": "module tasks directional alignment magnitude verdict seed",
+    "against_the_paper.csv": "claim measured outcome",
     "conflict_by_module.csv": "module a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b conflicting "
     "verdict seed",
     "geometry.csv": "a b cosine norm_a norm_b seed",
@@ -157,8 +160,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
     table = read(finished, "comparisons.csv")
     pairs = set(zip(table["method"], table["against"], strict=True))
-    static = [m for m in METHODS[5:14]]
-    searched = METHODS[14:]
+    static = [m for m in METHODS[5:15]]
+    searched = METHODS[15:]
     assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
@@ -170,7 +173,7 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
     table = read(finished, "coefficients.csv")
     vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
     tasks = load_tasks(str(home / "tasks.toml"))
-    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[14:]]
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[15:]]
     for method, rows in table.groupby("method"):
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
@@ -213,7 +216,7 @@ def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> No
     before, said = contents(finished), []
     run_study(load_profile(home / "small.toml"), finished, said.append)
     work = [line for line in said if not line.startswith("Seed")]
-    assert len(work) == 34
+    assert len(work) == 36
     assert all(line.endswith("done before") for line in work)
     assert contents(finished) == before
 
@@ -497,7 +500,10 @@ def test_verdict_of_several_seeds_shows_each() -> None:
 def conflict_table(corrected: list[float]) -> pd.DataFrame:
     rows = [("a", "a", 1.0), ("a", "b", corrected[0]), ("b", "a", corrected[0]), ("b", "b", 1.0)]
     table = pd.DataFrame(rows, columns=["a", "b", "corrected"])
-    return table.assign(cosine=0.1, batch_size=32)
+    word = "undetermined" if np.isnan(corrected[0]) else "conflict" if corrected[0] < 0 else "agree"
+    verdict = ["agree", word, word, "agree"]
+    bounds = {"low": table["corrected"] - 0.1, "high": table["corrected"] + 0.1}
+    return table.assign(cosine=0.1, batch_size=32, seed=0, verdict=verdict, **bounds)
 
 
 def test_words_say_what_was_found() -> None:
@@ -514,7 +520,8 @@ def test_words_say_what_was_found() -> None:
     found = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
     assert found[0] == "Each expert is the best expert on its own task."
     assert found[1].startswith("Conflict in outcome: joint training minus the task's own expert is a -10.0 [")
-    assert "from -0.25 (a and b) to -0.25 (a and b)" in found[2]
+    assert "from -0.25 [-0.35, -0.15] (a and b) to -0.25 [-0.35, -0.15] (a and b)" in found[2]
+    assert found[2].endswith("By the interval of each pair, conflict in 1.")
     assert "Self Positioning (one coefficient a task) is above the best static merge" in found[3]
     assert "+20.0" in found[3]
     searched = "the search for Self Positioning (one coefficient a task) 40 more in 3 s"
@@ -528,7 +535,7 @@ def test_words_say_what_was_found() -> None:
     )
     assert "times as many test examples would tell a difference of this size from zero" in open_[-1]
     unknown = words(given, conflict_table([np.nan]), costs, ["average"], ["self_position"], "self_position")
-    assert "undetermined for every pair" in unknown[2]
+    assert "corrected for noise): by the interval of each pair, undetermined in 1." in unknown[2]
 
 
 # Commands
@@ -585,8 +592,11 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     assert "ndcg_at_10" in said
     assert set(read(tmp_path / "scores", "scores.csv")["task"]) == set(TASKS)
     said = command("conflict", *chosen, "--batches", 4, "--batch-size", 8, "-o", tmp_path / "conflict")
-    assert "Corrected cosine (batches of 8" in said
-    assert {path.name for path in (tmp_path / "conflict").iterdir()} >= {"cosine.csv", "corrected.csv", "by_module.csv"}
+    assert "Corrected cosine (4 batches of 8, dropout off)" in said
+    assert "whole model" in said
+    assert "NaN" not in said
+    wanted = {"cosine.csv", "corrected.csv", "verdict.csv", "by_module.csv", "conflict_by_module.csv"}
+    assert {path.name for path in (tmp_path / "conflict").iterdir()} >= wanted
     given = ["--vectors", tmp_path / "vectors", "--tasks", home / "tasks.toml"]
     command("imbalance", *given, "-o", tmp_path / "shares")
     shares = read(tmp_path / "shares", "imbalance.csv")

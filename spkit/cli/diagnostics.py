@@ -17,6 +17,7 @@ def conflict(
     task: TaskNames = None,
     batches: Annotated[int, typer.Option(help="Micro-batches of each task, a multiple of 4.")] = 16,
     batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    dropout: Annotated[bool, typer.Option("--dropout", help="Drop activations, as a training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
@@ -31,15 +32,19 @@ def conflict(
         batches=batches,
         batch_size=batch_size,
         seed=seed,
+        dropout=dropout,
     )
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("cosine", "corrected", "low", "high"):
+    for name in ("cosine", "corrected", "low", "high", "verdict"):
         write(getattr(report, name), output / f"{name}.csv", index=True)
     for name in ("pairs", "by_module", "conflict_by_module"):
         write(getattr(report, name), output / f"{name}.csv")
     shown = report.pairs[["a", "b", "corrected", "low", "high", "conflicting", "verdict"]]
-    typer.echo(f"Corrected cosine (batches of {batch_size})\n{shown.round(3).to_string(index=False)}")
-    typer.echo(f"Ceiling of the raw cosine\n{report.ceiling.round(3).to_string()}")
+    conditions = f"{batches} batches of {batch_size}, dropout {'on' if dropout else 'off'}"
+    typer.echo(f"Corrected cosine ({conditions})\n{shown.round(3).to_string(index=False, na_rep='-')}")
+    typer.echo(f"Ceiling of the raw cosine\n{report.ceiling.round(3).to_string(na_rep='-')}")
+    by_module = report.conflict_by_module.round(3).to_string(index=False, na_rep="-")
+    typer.echo(f"Directional and magnitude conflict (raw cosines)\n{by_module}")
     typer.echo(f"Tables: {output}")
 
 

@@ -24,6 +24,7 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 def study(
     profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default runs/PROFILE.")] = None,
+    base: Annotated[str | None, typer.Option(help="Another base than the profile's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
     analyses: Annotated[
         str | None,
@@ -41,6 +42,8 @@ def study(
     from spkit.study.run import publish as publish_results
 
     chosen = load_profile(profile)
+    if base is not None:
+        chosen = chosen.with_base(base)
     if seeds is not None:
         chosen = chosen.with_seeds(seeds_of(seeds))
     if analyses is not None:

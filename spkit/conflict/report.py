@@ -9,6 +9,9 @@ from jaxtyping import Float
 
 from spkit.conflict.estimates import NO_GRADIENT, Estimate, estimate, summary
 
+#: Name of the row of `conflict_by_module` that is of all modules together.
+WHOLE = "whole model"
+
 
 @dataclass(frozen=True)
 class ConflictReport:
@@ -39,8 +42,9 @@ class ConflictReport:
         alignment: norm of the mean of their unit gradients: 1 if all point the same way, 1/√T if orthogonal, 0 if they
             cancel. Its square is 1/T + (T − 1)/T · `directional`.
         magnitude: coefficient of variation of their norms; 0 if all are equally long.
-        conflict_by_module: the three numbers for each module: `module`, `tasks` (how many have a gradient there),
-            `directional`, `alignment`, `magnitude`, `verdict` ("measured", or "no gradient" if fewer than two have).
+        conflict_by_module: the three numbers for each module, and in the last row for the "whole model": `module`,
+            `tasks` (how many have a gradient there), `directional`, `alignment`, `magnitude`, `verdict` ("measured", or
+            "no gradient" if fewer than two have, and then no numbers).
         repeats: how often each task's examples were used on average; above 1 its batches share examples and their
             noise, which raises the ceiling and leaves the corrected cosine too near to the raw one.
         batches: micro-batches of each task.
@@ -103,11 +107,8 @@ def build_report(
     for number, module in enumerate(modules):
         part = estimate(products[number], squares[number], batches)
         rows += [{"module": module, **row} for row in _pairs(names, part, conflicting[number])]
-        tasks, *numbers = summary(part.cosine, part.norms)
-        measured = tasks > 1
-        summaries.append(
-            [module, tasks, *(numbers if measured else [np.nan] * 3), "measured" if measured else NO_GRADIENT]
-        )
+        summaries.append(_summary_row(module, part))
+    summaries.append(_summary_row(WHOLE, whole))
     _, directional, alignment, magnitude = summary(whole.cosine, whole.norms)
 
     def table(values: Any) -> pd.DataFrame:
@@ -135,6 +136,12 @@ def build_report(
         batch_size=batch_size,
         dropout=dropout,
     )
+
+
+def _summary_row(module: str, part: Estimate) -> list[Any]:
+    tasks, *numbers = summary(part.cosine, part.norms)
+    measured = tasks > 1
+    return [module, tasks, *(numbers if measured else [np.nan] * 3), "measured" if measured else NO_GRADIENT]
 
 
 def _pairs(names: list[str], part: Estimate, conflicting: Float[np.ndarray, "T T"]) -> list[dict[str, Any]]:

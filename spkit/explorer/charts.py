@@ -13,19 +13,26 @@ from spkit.explorer.plane import Plane
 
 #: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to tell them apart.
 COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
-_OUTLINED: dict[str, Any] = {"size": 11, "line": {"width": 1, "color": "white"}}
-#: Marks of what bars are compared with, by plotly and by matplotlib; the base's is a line across the bar and beyond it.
-LIVE_MARKS: dict[str, dict[str, Any]] = {
-    "base": {"symbol": "line-ew-open", "color": COLOURS["base"], "size": 24, "line": {"width": 3}},
-    "expert": {"symbol": "diamond", "color": COLOURS["expert"], **_OUTLINED},
-    "joint": {"symbol": "square", "color": COLOURS["joint"], **_OUTLINED},
+#: Black around a mark tells it from a bar of any colour; on a dark page the mark's own colour is what is seen.
+_OUTLINED: dict[str, Any] = {"size": 11, "line": {"width": 1.5, "color": "black"}}
+#: Marks of what bars are compared with, by plotly and by matplotlib; the base's is a line across the bar and beyond it,
+#: black within white, so that it is seen on the bar and on pages of either theme.
+_LINE = "line-ew-open"
+LIVE_MARKS: dict[str, list[dict[str, Any]]] = {
+    "base": [
+        {"symbol": _LINE, "color": "white", "size": 27, "line": {"width": 7}},
+        {"symbol": _LINE, "color": "black", "size": 26, "line": {"width": 3}},
+    ],
+    "expert": [{"symbol": "diamond", "color": COLOURS["expert"], **_OUTLINED}],
+    "joint": [{"symbol": "square", "color": COLOURS["joint"], **_OUTLINED}],
 }
 STILL_MARKS: dict[str, dict[str, Any]] = {
     "base": {"marker": "_", "color": "black", "s": 260, "linewidth": 1.6},
-    "expert": {"marker": "D", "color": COLOURS["expert"], "s": 28},
-    "joint": {"marker": "s", "color": COLOURS["joint"], "s": 28},
+    "expert": {"marker": "D", "color": COLOURS["expert"], "s": 28, "edgecolor": "black", "linewidth": 0.8},
+    "joint": {"marker": "s", "color": COLOURS["joint"], "s": 28, "edgecolor": "black", "linewidth": 0.8},
 }
-#: Readable on white and on JupyterLab's dark page alike.
+#: One colour for both of JupyterLab's themes: its contrast is 4.0 on the white page and 4.1 on the dark one, and no
+#: colour has more on both.
 INK, FAINT = "#7F7F7F", "rgba(127,127,127,0.25)"
 TITLES = {"score": "mean score, points", "loss": "mean loss"}
 
@@ -35,9 +42,14 @@ def bars(exploration: Exploration) -> Any:
     rows = exploration.rows
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
-        traces.append(go.Scatter(x=rows, y=values, mode="markers", name=name, marker=LIVE_MARKS[name]))
+        for place, marker in enumerate(LIVE_MARKS[name]):
+            last = place == len(LIVE_MARKS[name]) - 1
+            hover = {} if last else {"hoverinfo": "skip"}
+            traces.append(
+                go.Scatter(x=rows, y=values, mode="markers", name=name, marker=marker, showlegend=last, **hover)
+            )
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
-    figure.update_layout(**_layout(270), yaxis_title="score, points")
+    figure.update_layout(**_layout(240), yaxis_title="score, points")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
     figure.update_yaxes(range=[min(0.0, *figure.data[1].y) - 2, 102], gridcolor=FAINT, zeroline=False)
     return figure
@@ -64,12 +76,13 @@ class Map:
         self.figure: Any = go.Figure(
             [
                 go.Contour(**shades, colorbar={"thickness": 10, "tickfont": {"size": 10}}),
-                go.Scatter(mode="lines", name="search", line={"color": COLOURS["search"], "width": 2}),
+                go.Scatter(mode="lines", hoverinfo="skip", line={"color": "white", "width": 5}),
+                go.Scatter(mode="lines", name="search", line={"color": COLOURS["search"], "width": 2.5}),
                 go.Scatter(mode="markers+text", name="models", **_named("circle", COLOURS["expert"])),
                 go.Scatter(mode="markers", name="you", **_marks("cross", COLOURS["you"], 14)),
             ]
         )
-        self.figure.update_layout(**_layout(330), showlegend=False)
+        self.figure.update_layout(**_layout(310), showlegend=False)
         self.figure.update_xaxes(showgrid=False, zeroline=False)
         self.figure.update_yaxes(showgrid=False, zeroline=False, scaleanchor="x")
 
@@ -88,7 +101,7 @@ class Map:
         kept = [value for number, value in enumerate(coefficients) if number not in (plane.first, plane.second)]
         others = (plane.first, plane.second, quantity, self._exploration.num_points, *kept)
         with self.figure.batch_update():
-            contour, search, models, you = self.figure.data
+            contour, casing, search, models, you = self.figure.data
             you.x, you.y = [here[0]], [here[1]]
             if others == self._others:
                 return
@@ -98,11 +111,14 @@ class Map:
             contour.z = self._exploration.surface(positions, quantity).reshape(len(y), len(x))
             contour.colorbar.title.text = TITLES[quantity]
             contour.reversescale = quantity == "loss"
-            marks = self.marks()
+            marks = self.marks(coefficients)
+            models.marker.symbol = np.where(marks["here"], "circle", "circle-open").tolist()
+            models.marker.color = np.where(marks["here"], COLOURS["expert"], "white").tolist()
             models.x, models.y, models.text = marks["x"], marks["y"], marks["name"]
             models.textposition = [f"{side} center" for side in marks["side"]]
             if (way := self.search_way()) is not None:
-                search.x, search.y = way[:, 0], way[:, 1]
+                for line in (casing, search):
+                    line.x, line.y = way[:, 0], way[:, 1]
             along, towards = self.titles()
             self.figure.update_xaxes(title=along)
             self.figure.update_yaxes(title=towards)
@@ -112,16 +128,21 @@ class Map:
         names = self._exploration.vectors.names
         return f"along {names[self.plane.first]}, distance of weights", f"towards {names[self.plane.second]}"
 
-    def marks(self) -> pd.DataFrame:
-        """Name and place of the models in this plane, and on which side of the place the name stands: top or bottom."""
+    def marks(self, coefficients: Sequence[float]) -> pd.DataFrame:
+        """Name and place of the models in this plane, and on which side of the place the name stands: top or bottom.
+
+        `here` is whether a model lies in the cut through the position, whose values the contours show; others are seen
+        from the side.
+        """
         rows = []
-        chosen = {self.plane.first, self.plane.second}
-        for name, coefficients in self._exploration.presets.items():
-            inside = all(value == 0 for number, value in enumerate(coefficients) if number not in chosen)
+        others = {*range(len(coefficients))} - {self.plane.first, self.plane.second}
+        for name, values in self._exploration.presets.items():
+            inside = all(values[number] == 0 for number in others)
             if inside or name in self._exploration.found:
-                x, y = self.plane.at(np.array([coefficients]))[0]
-                rows.append((name.removeprefix("expert: "), x, y))
-        marks = pd.DataFrame(rows, columns=["name", "x", "y"])
+                x, y = self.plane.at(np.array([values]))[0]
+                apart = max((abs(values[number] - coefficients[number]) for number in others), default=0.0)
+                rows.append((name.removeprefix("expert: "), x, y, apart < 0.01))
+        marks = pd.DataFrame(rows, columns=["name", "x", "y", "here"])
         return marks.assign(side=_sides(marks["x"].to_numpy(), marks["y"].to_numpy()))
 
     def search_way(self) -> Float[np.ndarray, "S 2"] | None:
@@ -165,12 +186,14 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         colours = "viridis_r" if quantity == "loss" else "viridis"
         figure.colorbar(right.contourf(x, y, shown, 14, cmap=colours), ax=right, label=TITLES[quantity])
         if (way := map_.search_way()) is not None:
-            right.plot(way[:, 0], way[:, 1], color=COLOURS["search"], label="search")
-        for mark in map_.marks().itertuples():
-            right.plot(mark.x, mark.y, "o", color=COLOURS["expert"], markeredgecolor="white")
+            right.plot(way[:, 0], way[:, 1], color=COLOURS["search"], path_effects=_around("white", 1.5))
+        for mark in map_.marks(reading.coefficients).itertuples():
+            filled = COLOURS["expert"] if mark.here else "none"
+            right.plot(mark.x, mark.y, "o", markerfacecolor=filled, markeredgecolor="white")
             above = mark.side == "top"
             right.annotate(str(mark.name), (mark.x, mark.y), (0, 5 if above else -5), textcoords="offset points",
-                           fontsize=6, ha="center", va="bottom" if above else "top", color="white")  # fmt: skip
+                           fontsize=6, ha="center", va="bottom" if above else "top", color="white",
+                           path_effects=_around("black", 1.2))  # fmt: skip
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")
@@ -178,6 +201,13 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         right.set_xlabel(along)
         right.set_ylabel(towards)
         return png(figure)
+
+
+def _around(colour: str, width: float) -> list[Any]:
+    """An edge around a line or a text, which is then seen on any ground."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    return [Stroke(linewidth=2 * width, foreground=colour), Normal()]
 
 
 def html_table(exploration: Exploration, reading: Reading) -> str:
@@ -225,4 +255,6 @@ def _marks(symbol: str, colour: str, size: int) -> dict[str, Any]:
 
 
 def _named(symbol: str, colour: str) -> dict[str, Any]:
-    return {**_marks(symbol, colour, 9), "textfont": {"size": 11, "color": "white"}}
+    # Names stand on contours of every colour: a shadow keeps white ones readable on yellow.
+    shadow = ", ".join(["0 0 2px black"] * 4)
+    return {**_marks(symbol, colour, 9), "textfont": {"size": 11, "color": "white", "shadow": shadow}}

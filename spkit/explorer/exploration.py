@@ -1,5 +1,6 @@
 """What the explorer knows: measured points, the interpolation between them, and a thread that measures more."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class Exploration:
         tasks: what positions are judged on; a sample of their dev splits.
         found: positions worth marking, by name, one coefficient a vector.
         joint: a jointly trained model to compare with.
-        folder: keeps measured points, so that they are measured once; None keeps nothing.
+        folder: keeps measured points, so that they are measured once: those of each set of vectors and examples apart
+            from the others; None keeps nothing.
         points: positions measured before the first answer; None is 24 for each vector and the length.
         examples: of each task, at most.
         max_tokens: at which texts are cut.
@@ -61,7 +63,7 @@ class Exploration:
         progress: whether to show a progress bar.
 
     Raises:
-        SpkitError: tasks without enough examples, fewer than 8 points, a folder with points of something else.
+        SpkitError: tasks without enough examples, fewer than 8 points.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Exploration:
         whole = vectors.gram()
         assert not isinstance(whole, dict)
         self.vectors = vectors
-        self.space = Space(vectors.names, whole)
-        self.presets = self.space.presets(found)
+        self.space = Space(vectors.names, whole, found)
+        self.presets = self.space.presets
         self.found = list(found or {})
         self.quick = QuickScores(vectors, named, examples, max_tokens, seed)
         self.rows = [*self.quick.tasks, MEAN]
@@ -99,9 +101,11 @@ class Exploration:
             "vectors": text_hash(*vectors.names, str(whole.tolist())),
             "examples": self.quick.fingerprint,
         }
-        directory = None if folder is None else Path(folder)
+        # Points of other vectors or examples stand beside these, and are there when one comes back to them.
+        directory = None if folder is None else Path(folder) / text_hash(json.dumps(about))[:12]
         self._points = Points(directory / "points.jsonl" if directory else None, about)
-        positions = np.concatenate([list(self.presets.values()), spread(wanted, whole, self.space.path, seed)])
+        around = spread(wanted, whole, self.space.path, self.space.ranges, seed)
+        positions = np.concatenate([list(self.presets.values()), around])
         # Measured at a position that is none of the sliders', and so outside of the points.
         self.joint = None if joint is None else with_mean(self.quick.of(joint))
         self._points.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)

@@ -55,7 +55,7 @@ def explore(
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.
         verdict: what a study found, in words.
-        source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`.
+        source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`, if it is one.
         target: the folder that "save model" proposes.
         folder: where measured points are kept; None forgets them.
         points: positions measured first; None is 24 for each vector and the length.
@@ -68,7 +68,7 @@ def explore(
         The widget, which a notebook shows; `place`, `reading`, `go`, `save`, `code` and `close` are for programs.
 
     Raises:
-        SpkitError: no tasks, tasks without enough dev examples, a folder with points of other vectors or examples.
+        SpkitError: no tasks, or tasks without enough dev examples.
 
     References:
         arXiv 2410.15035: the space between the models, and the searched position in it.
@@ -102,7 +102,7 @@ def explore(
         progress=progress,
     )
     start = next(iter(marked), "average")
-    return Explorer(exploration, way, verdict, start, str(source or "runs/vectors"), str(target))
+    return Explorer(exploration, way, verdict, start, None if source is None else str(source), str(target))
 
 
 def explore_study(

@@ -1,6 +1,8 @@
 """Measured positions: kept in a file as they come, so that a measurement is made once."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,27 @@ from scipy.stats import qmc
 from spkit.journal import Journal
 from spkit.paths import Path as SpanPath
 
-#: Ranges that sliders have, and in which points are spread: the length λ, and free coefficients.
-LENGTHS = (0.0, 1.5)
-FREE = (-0.5, 1.5)
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where sliders go, and in which points are spread.
+
+    Attributes:
+        length: least and greatest λ.
+        free: least and greatest free coefficient.
+    """
+
+    length: tuple[float, float] = (0.0, 1.5)
+    free: tuple[float, float] = (-0.5, 1.5)
+
+    def around(self, lengths: Iterable[float], coefficients: Iterable[float]) -> "Ranges":
+        """Wide enough that these stand inside, with a fifth to spare."""
+
+        def widened(ends: tuple[float, float], values: Iterable[float]) -> tuple[float, float]:
+            wanted = [ends[0], ends[1], *(math.copysign(math.ceil(12 * abs(one)) / 10, one) for one in values)]
+            return min(wanted), max(wanted)
+
+        return Ranges(widened(self.length, lengths), widened(self.free, coefficients))
 
 
 class Points:
@@ -78,7 +98,7 @@ def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
 
 
 def spread(
-    count: int, gram: Float[torch.Tensor, "N N"], path: SpanPath | None, seed: int = 0
+    count: int, gram: Float[torch.Tensor, "N N"], path: SpanPath | None, ranges: Ranges, seed: int = 0
 ) -> Float[np.ndarray, "m N"]:
     """Positions spread over what sliders reach, by a Sobol sequence: half on the path, half in the free coefficients.
 
@@ -88,6 +108,7 @@ def spread(
         count: how many positions.
         gram: of the task vectors.
         path: what weights and a length become coefficients by; None gives free coefficients only.
+        ranges: of the sliders.
         seed: of the sequence's scrambling.
 
     Returns:
@@ -96,12 +117,12 @@ def spread(
     n = len(gram)
     number = int(np.ceil(np.log2(max(count, 2))))
     sequence = qmc.Sobol(n + 1, rng=seed).random_base2(number)[:count]
-    free = FREE[0] + (FREE[1] - FREE[0]) * sequence[:, :n]
+    free = ranges.free[0] + np.ptp(ranges.free) * sequence[:, :n]
     if path is None:
         return free
     # Exponential variables over their sum are uniform on the simplex.
     weights = -np.log(np.clip(sequence[:, :n], 1e-6, 1 - 1e-6))
-    lengths = LENGTHS[0] + (LENGTHS[1] - LENGTHS[0]) * np.clip(sequence[:, n], 1e-3, 1.0)
+    lengths = ranges.length[0] + np.ptp(ranges.length) * np.clip(sequence[:, n], 1e-3, 1.0)
     found = []
     for place, (weight, length) in enumerate(zip(weights, lengths, strict=True)):
         if place % 2:

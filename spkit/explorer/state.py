@@ -1,5 +1,6 @@
 """Where the sliders stand, and what position that is: plain values, no widgets, no models."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Float
 
 from spkit.errors import SpkitError
-from spkit.explorer.points import FREE, LENGTHS
+from spkit.explorer.points import Ranges
 from spkit.paths import SlerpPath
 
 Mode = Literal["path", "free"]
@@ -44,15 +45,23 @@ class Space:
     Args:
         names: of the task vectors.
         gram: their inner products.
+        found: positions to mark, by name, one coefficient a vector; sliders reach them.
 
     Attributes:
         names: of the task vectors.
         gram: their inner products.
+        presets: positions worth a visit, by name: base, each expert, average, the middle of SLERP, and those found.
+        ranges: of the sliders.
         path: the paper's path, or None where it has no answer (a zero vector, two in opposite directions).
         why_no_path: in words, where there is none.
     """
 
-    def __init__(self, names: Sequence[str], gram: Float[torch.Tensor, "N N"]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        gram: Float[torch.Tensor, "N N"],
+        found: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self.names, self.gram = tuple(names), gram
         self.path: SlerpPath | None = SlerpPath()
         self.why_no_path = ""
@@ -60,6 +69,10 @@ class Space:
             self.path.coefficients(torch.zeros(len(names) + 1, dtype=torch.float64), gram)
         except SpkitError as error:
             self.path, self.why_no_path = None, str(error)
+        self.presets = self._presets(found or {})
+        places = [place for values in self.presets.values() if (place := self._on_path(values)) is not None]
+        coefficients = [value for values in self.presets.values() for value in values]
+        self.ranges = Ranges().around([place.length for place in places], coefficients)
 
     def coefficients(self, place: Place) -> list[float]:
         """The position θ0 + V·c of a place."""
@@ -75,19 +88,25 @@ class Space:
 
     def place(self, coefficients: Sequence[float], mode: Mode) -> Place:
         """The place of a position, rounded to what sliders show; in free mode where the path does not reach it."""
-        if mode == "path" and self.path is not None and min(coefficients) >= 0:
-            if not any(coefficients):
-                return Place("path", (1.0,) * len(self.names), 0.0)
-            phi = self.path.start(torch.tensor(coefficients, dtype=torch.float64), self.gram)
-            weights = (phi[:-1] - phi[:-1].max()).exp()
-            found = Place("path", tuple(round(value, 2) for value in weights.tolist()), round(float(phi[-1].exp()), 2))
-            reached = np.abs(np.subtract(self.coefficients(found), coefficients)).max() < 0.05
-            if reached and LENGTHS[0] <= found.length <= LENGTHS[1]:
-                return found
+        found = self._on_path(coefficients) if mode == "path" else None
+        if found is not None and self.reachable(found):
+            return found
         return Place("free", tuple(round(value, 2) for value in coefficients))
 
-    def presets(self, found: Mapping[str, Sequence[float]] | None = None) -> dict[str, list[float]]:
-        """Positions worth a visit, by name: base, each expert, average, the middle of SLERP, and those found."""
+    def _on_path(self, coefficients: Sequence[float]) -> Place | None:
+        """The place on the path of a position; None where the path does not come near it."""
+        if self.path is None or min(coefficients) < 0:
+            return None
+        if not any(coefficients):
+            return Place("path", (1.0,) * len(self.names), 0.0)
+        phi = self.path.start(torch.tensor(coefficients, dtype=torch.float64), self.gram)
+        weights = (phi[:-1] - phi[:-1].max()).exp()
+        found = Place("path", tuple(round(value, 2) for value in weights.tolist()), round(float(phi[-1].exp()), 2))
+        # Rounded weights end beside the position, the farther the longer the step is.
+        near = 0.05 * max(1.0, found.length)
+        return found if np.abs(np.subtract(self.coefficients(found), coefficients)).max() < near else None
+
+    def _presets(self, found: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         count = len(self.names)
         presets = {"base": [0.0] * count}
         for number, name in enumerate(self.names):
@@ -96,16 +115,22 @@ class Space:
             presets["average"] = [1 / count] * count
             if self.path is not None:
                 presets["SLERP middle"] = self.coefficients(Place("path", (1.0,) * count, 1.0))
-        return presets | {name: list(values) for name, values in (found or {}).items()}
+        return presets | {name: list(values) for name, values in found.items()}
 
     def reachable(self, place: Place) -> bool:
         """Whether every slider can stand there."""
-        low, high = (0.0, 1.0) if place.mode == "path" else FREE
-        return all(low <= value <= high for value in place.values) and LENGTHS[0] <= place.length <= LENGTHS[1]
+        low, high = (0.0, 1.0) if place.mode == "path" else self.ranges.free
+        least, most = self.ranges.length
+        return all(low <= value <= high for value in place.values) and least <= place.length <= most
 
 
-def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str = "runs/vectors") -> str:
+def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str | None) -> str:
     """Lines that rebuild a position.
+
+    Args:
+        names: of the task vectors.
+        coefficients: the position.
+        vectors: the folder that holds them; None where they were never saved, which the lines then say.
 
     Example:
         >>> print(as_code(["faq", "sts"], [0.5, 0.7071], "runs/vectors"))
@@ -114,5 +139,12 @@ def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str = 
         vectors = spkit.TaskVectors.load("runs/vectors")
         model = vectors.at({"faq": 0.5, "sts": 0.7071})
     """
-    values = ", ".join(f'"{name}": {round(value, 6)}' for name, value in zip(names, coefficients, strict=True))
-    return f'import spkit\n\nvectors = spkit.TaskVectors.load("{vectors}")\nmodel = vectors.at({{{values}}})'
+    values = ", ".join(
+        f"{json.dumps(name)}: {round(value, 6)}" for name, value in zip(names, coefficients, strict=True)
+    )
+    loaded = f"vectors = spkit.TaskVectors.load({json.dumps(str(vectors))})"
+    if vectors is None:
+        loaded = "# These vectors are in memory only: keep them first, with vectors.save(folder).\n" + (
+            'vectors = spkit.TaskVectors.load("runs/vectors")'
+        )
+    return f"import spkit\n\n{loaded}\nmodel = vectors.at({{{values}}})"

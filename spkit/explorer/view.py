@@ -18,11 +18,13 @@ from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
 from spkit.explorer.knob import Knob
 from spkit.explorer.pictured import Pictured
-from spkit.explorer.points import FREE, LENGTHS
 from spkit.explorer.state import Place, as_code
 from spkit.recipe import position_recipe, save_with_recipe
 
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
+_HOLLOW = (
+    "<small>Hollow: models at other coefficients than yours, seen from the side; the contours are not theirs.</small>"
+)
 _STYLE = """<style>
 .spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .spkit-numbers caption { text-align: left; padding-bottom: 2px; }
@@ -40,7 +42,7 @@ class Explorer(Pictured):
         search: coefficients of a search, step after step, drawn on the map.
         verdict: what a study found, in words.
         start: name of the preset to begin at.
-        source: the folder that `copy as code` loads the vectors from.
+        source: the folder that `copy as code` loads the vectors from; None where they are in memory only.
         target: the folder that `save model` proposes.
     """
 
@@ -50,7 +52,7 @@ class Explorer(Pictured):
         search: Float[np.ndarray, "S N"] | None = None,
         verdict: str = "",
         start: str = "average",
-        source: str = "runs/vectors",
+        source: str | None = None,
         target: str = "runs/explored",
     ) -> None:
         self.exploration = exploration
@@ -122,6 +124,19 @@ class Explorer(Pictured):
         with self.exploration.lock:
             return still(self.exploration, self._reading, self._map, self._quantity.value)
 
+    def words(self) -> str:
+        """The numbers of the picture and the verdict, for who does not see them."""
+        with self.exploration.lock:
+            reading = self._reading
+        kind = "measured" if reading.measured else "interpolated"
+        scores = ", ".join(f"{row} {value:.1f}" for row, value in reading.values["score"].items())
+        position = ", ".join(
+            f"{name} {value:.2f}"
+            for name, value in zip(self.exploration.vectors.names, reading.coefficients, strict=True)
+        )
+        verdict = f" The study's verdict: {self._said}" if self._said else ""
+        return f"At the coefficients {position}: scores in points ({kind}) {scores}.{verdict}"
+
     # Building.
 
     def _build(self, verdict: str, target: str) -> None:
@@ -135,7 +150,8 @@ class Explorer(Pictured):
             Knob(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
             for number, name in enumerate(space.names)
         ]
-        self._length = Knob("length λ", "length of the step from the base", *LENGTHS, lock, self._lengthened)
+        about = "length of the step: at 1 as long as the arc between the vectors is away from the base"
+        self._length = Knob("length λ", about, *space.ranges.length, lock, self._lengthened)
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
@@ -155,9 +171,13 @@ class Explorer(Pictured):
         self._copy = _button("copy as code", "show the lines that rebuild this position")
         self._save = _button("save model", "write the folder that sentence-transformers loads")
         self._folder = widgets.Text(value=target, description="folder", layout={"width": "230px"})
-        self._code = widgets.Textarea(disabled=True, layout={"width": "98%", "height": "92px", "display": "none"})
+        # Not disabled: a disabled text cannot be reached, or copied, from the keyboard.
+        self._code = widgets.Textarea(
+            tooltip="lines that rebuild this position", layout={"width": "98%", "height": "92px", "display": "none"}
+        )
         self._notice = widgets.HTML()
-        self._verdict = widgets.HTML(f"<b>The study's verdict.</b> {escape(verdict)}" if verdict else "")
+        self._verdict = widgets.HTML(_folded(verdict))
+        self._said = verdict
         self._connect()
 
     def _connect(self) -> None:
@@ -188,11 +208,11 @@ class Explorer(Pictured):
             layout={"width": "405px", "flex": "0 0 auto"},
         )
         right = widgets.VBox(
-            [self._bars, widgets.HBox([self._pair, self._quantity]), self._map.figure],
+            [self._bars, widgets.HBox([self._pair, self._quantity]), self._map.figure, widgets.HTML(_HOLLOW)],
             layout={"flex": "0 0 auto"},
         )
         buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])
-        return [widgets.HBox([left, right]), buttons, self._code, self._notice, self._verdict]
+        return [self._verdict, widgets.HBox([left, right]), buttons, self._notice, self._code]
 
     # What happens when something moves. Callbacks of widgets come on threads of their own: each takes the lock.
 
@@ -209,10 +229,10 @@ class Explorer(Pictured):
             if not self._quiet:
                 wanted = _MODES[change["new"]]
                 self._place = self.exploration.space.place(self._reading.coefficients, wanted)  # pyright: ignore[reportArgumentType]
-                if self._place.mode != wanted:
-                    self._say("The path does not reach this position: it takes weights above zero.")
                 self._show_place()
                 self._moved(self._reading.coefficients)
+                if self._place.mode != wanted:
+                    self._say("The path does not reach this position: it takes weights above zero.")
 
     def _map_changed(self, _change: Any) -> None:
         with self.exploration.lock:
@@ -223,6 +243,7 @@ class Explorer(Pictured):
         """Show what is known of the new position at once, and ask for a measurement."""
         if coefficients is None:
             coefficients = self.exploration.space.coefficients(self._place)
+        self._say("")  # it was of the position before
         self._show(self.exploration.read(coefficients))
         self.exploration.ask(coefficients)
 
@@ -234,18 +255,20 @@ class Explorer(Pictured):
 
     def _failed(self, error: Exception) -> None:
         with self.exploration.lock:
+            self._show(self._reading, ended=True)
             self._say(f"This position could not be measured: {error}")
 
     # Showing.
 
-    def _show(self, reading: Reading) -> None:
+    def _show(self, reading: Reading, ended: bool = False) -> None:
         self._reading = reading
         mean = reading.values["score"].iloc[-1]
         if reading.measured:
             label = f"<b>measured</b>: mean score {mean:.1f}"
         else:
             assert reading.errors is not None
-            label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}; measuring …"
+            label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}"
+            label += "" if ended else "; measuring …"
         numbers = ", ".join(
             f"{name} {value:.2f}"
             for name, value in zip(self.exploration.vectors.names, reading.coefficients, strict=True)
@@ -267,15 +290,16 @@ class Explorer(Pictured):
             free = self._place.mode == "free"
             self._mode.value = next(text for text, mode in _MODES.items() if mode == self._place.mode)
             self._length.layout.display = "none" if free else ""
-            low, high = FREE if free else (0.0, 1.0)
+            ranges = self.exploration.space.ranges
+            low, high = ranges.free if free else (0.0, 1.0)
             for knob, value in zip(self._knobs, self._place.values, strict=True):
                 knob.put(value, min(low, value), max(high, value))
-            self._length.put(self._place.length, *LENGTHS)
+            self._length.put(self._place.length, *ranges.length)
         finally:
             self._quiet = False
 
     def _say(self, text: str) -> None:
-        self._notice.value = f'<div role="status">{escape(text)}</div>'
+        self._notice.value = f'<div role="status">{escape(text)}</div>' if text else ""
 
     def _copied(self, _button: Any) -> None:
         with self.exploration.lock:
@@ -290,6 +314,15 @@ class Explorer(Pictured):
                 self._say(f'Saved. Load it with SentenceTransformer("{self._folder.value}").')
             except (SpkitError, OSError) as error:
                 self._say(f"Not saved. {error}")
+
+
+def _folded(verdict: str) -> str:
+    """The verdict's first sentence, which opens to the rest."""
+    if not verdict:
+        return ""
+    first, stop, rest = verdict.partition(". ")
+    head = f"<b>The study's verdict.</b> {escape(first + stop.strip())}"
+    return f"<details><summary>{head}</summary>{escape(rest)}</details>" if rest else head
 
 
 def _button(name: str, tooltip: str) -> Any:

@@ -16,6 +16,7 @@ class Profile:
         base: name, folder or hub id of the base.
         max_seq_length: tokens at which texts are cut, or None.
         tasks: names of bundled tasks, or the path of a task file.
+        names: which of the task file's tasks the study is about, where it is not about all of them.
         data: folder of the task file's data files, where these do not lie beside it.
         seeds: each seed is one whole run.
         training: settings of every training; jointly, `steps` holds for each task.
@@ -35,6 +36,7 @@ class Profile:
     base: str
     tasks: tuple[str, ...] | str
     max_seq_length: int | None = None
+    names: tuple[str, ...] | None = None
     data: str | None = None
     seeds: tuple[int, ...] = (0,)
     training: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +57,10 @@ class Profile:
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""
         return self.seeds if self.analyses[analysis].get("every_seed", False) else self.seeds[:1]
+
+    def with_base(self, base: str) -> "Profile":
+        """The same study from another base."""
+        return replace(self, base=base)
 
     def with_data(self, folder: str) -> "Profile":
         """The same study with its data files in another folder."""

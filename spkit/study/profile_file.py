@@ -64,6 +64,14 @@ def load_profile(profile: str | Path) -> Profile:
         table["tasks"] = str(_beside(path, table["tasks"]))
     elif isinstance(table["tasks"], list):
         table["tasks"] = tuple(table["tasks"])
+    if "names" in table:
+        if not isinstance(table["tasks"], str) or not isinstance(table["names"], list):
+            raise SpkitError(
+                "`names` must be a list of the tasks of a task file.",
+                f"Found names = {table['names']!r} beside tasks = {table['tasks']!r} in {path}.",
+                "Name bundled tasks in `tasks` itself.",
+            )
+        table["names"] = tuple(table["names"])
     if "data" in table:
         table["data"] = str(_beside(path, table["data"]))
     if (candidate := _beside(path, table["base"])).is_dir():

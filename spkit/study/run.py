@@ -82,7 +82,10 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
 
 def _load(profile: Profile) -> dict[str, Task]:
     given = profile.tasks
-    tasks = load_tasks(given, folder=profile.data) if isinstance(given, str) else load_tasks("bundled", given)
+    if isinstance(given, str):
+        tasks = load_tasks(given, profile.names, folder=profile.data)
+    else:
+        tasks = load_tasks("bundled", given)
     if len(tasks) < 2:
         raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
     # Names become folders, and "joint" and "mean" have a meaning of their own in the tables.

@@ -101,6 +101,10 @@ def conflict_stage(run: SeedRun) -> Record:
                 "high": report.high.loc[a, b],
                 "ceiling_a": report.ceiling[a],
                 "ceiling_b": report.ceiling[b],
+                "norm_a": report.norms[a],
+                "norm_b": report.norms[b],
+                "repeats_a": report.repeats[a],
+                "repeats_b": report.repeats[b],
                 "conflicting": report.conflicting.loc[a, b],
                 "verdict": report.verdict.loc[a, b],
                 "batches": report.batches,
@@ -111,8 +115,9 @@ def conflict_stage(run: SeedRun) -> Record:
         ]
         pd.DataFrame(rows).to_csv(folder / "conflict.csv", index=False)
         report.by_module.to_csv(folder / "by_module.csv", index=False)
+        report.conflict_by_module.to_csv(folder / "summary.csv", index=False)
         examples = report.batches * report.batch_size * len(run.tasks)
-        return {"examples": examples, "directional": report.directional, "magnitude": report.magnitude}
+        return {"examples": examples}
 
     return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.conflict"], work)
 

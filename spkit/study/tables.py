@@ -150,12 +150,12 @@ def history(records: SeedRecords, stages: Mapping[str, str], tasks: list[str]) -
 
 
 def costs(records: SeedRecords) -> pd.DataFrame:
-    """`costs.csv`: what every stage cost. Examples are known of trainings and searches."""
+    """`costs.csv`: what every stage cost. Stages that merge, evaluate or report process none."""
     rows = []
     for seed, of_seed in records.items():
         for stage, record in of_seed.items():
             numbers = paid(record)
-            examples = record.content["metrics"].get("examples")
+            examples = record.content["metrics"].get("examples", 0)
             rows.append(
                 (stage, numbers["seconds"], examples, numbers["texts"], numbers["tokens"], numbers["flops"], seed)
             )

@@ -47,13 +47,14 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["conflict_along_training.csv"]
     pair = ["a", "b", "seed"]
     first, last = (table[table["step"] == step].set_index(pair) for step in (table["step"].min(), table["step"].max()))
-    both = first[["corrected"]].join(last[["corrected"]], rsuffix="_last").dropna()  # the same pairs at both ends
+    # The same pairs at both ends.
+    both = pd.DataFrame({"first": first["corrected"], "last": last["corrected"]}).dropna()
     if both.empty:
         return ["Along joint training the cosines of the gradients are undetermined at its start or end."]
     return [
         f"Along joint training the corrected cosine of the tasks' gradients, as a mean of the {len(both)} of "
-        f"{len(first)} pairs known at both ends, goes from {both['corrected'].mean():+.2f} at the base to "
-        f"{both['corrected_last'].mean():+.2f} at the end. By its intervals there is {counted(first)} at the base and "
+        f"{len(first)} pairs known at both ends, goes from {both['first'].mean():+.2f} at the base to "
+        f"{both['last'].mean():+.2f} at the end. By its intervals there is {counted(first)} at the base and "
         f"{counted(last)} at the end."
     ]
 

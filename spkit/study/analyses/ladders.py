@@ -1,6 +1,7 @@
 """Norms of task vectors against numbers of examples, and angles of joint vectors against ratios of size."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
@@ -21,8 +22,7 @@ _ROWS = "rows.json"
 
 
 def _run_norms(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    groups = {name: [task] for name, task in run.tasks.items()} | {"all tasks": list(run.tasks.values())}
-    for group, tasks in groups.items():
+    for group, tasks in _groups(run.tasks).items():
         available = sum(len(task.train) for task in tasks)
         # One batch of a task is no data set, and of classes it may not even be filled.
         fewest = 2 * run.profile.training.get("batch_size", 32) * len(tasks)
@@ -32,12 +32,28 @@ def _run_norms(run: SeedRun, settings: Mapping[str, Any]) -> None:
                 continue
             given = {"group": group, "seed": run.seed, **schedule, **_training(run)}
             rung = partial(_norm_rows, run, tasks, size, given)
+            examples = partial(_norm_examples, run)
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
-            _rung_stage(run, name, {"size": size, **schedule}, [task.name for task in tasks], rung)
+            _rung_stage(run, name, {"size": size, **schedule}, [task.name for task in tasks], rung, examples)
+
+
+def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
+    """Each task, all tasks of one kind where several are, and all tasks."""
+    groups = {name: [task] for name, task in tasks.items()}
+    kinds = Counter(task.kind for task in tasks.values())
+    for kind, count in kinds.items():
+        if 1 < count < len(tasks):
+            groups[f"{kind} tasks"] = [task for task in tasks.values() if task.kind == kind]
+    return groups | {"all tasks": list(tasks.values())}
 
 
 def _norm_rows(run: SeedRun, tasks: list[Task], size: int, given: dict[str, Any]) -> list[dict[str, Any]]:
     return [norm_rung(run.base, tasks, size, **given)]
+
+
+def _norm_examples(run: SeedRun, rows: list[dict[str, Any]]) -> int:
+    """Examples that a rung's training processed."""
+    return sum(row["steps"] for row in rows) * run.profile.training.get("batch_size", 32)
 
 
 def _run_angles(run: SeedRun, settings: Mapping[str, Any]) -> None:
@@ -47,18 +63,32 @@ def _run_angles(run: SeedRun, settings: Mapping[str, Any]) -> None:
         for schedule in _schedules(settings):
             given = {"seed": run.seed, **schedule, **_training(run)}
             rung = partial(angle_rung, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            examples = partial(_angle_examples, run, settings["total"], schedule)
             name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
-            _rung_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rung)
+            _rung_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rung, examples)
+
+
+def _angle_examples(run: SeedRun, total: int, schedule: Mapping[str, Any], rows: list[dict[str, Any]]) -> int:
+    """Examples of a rung's three trainings: of each task alone, and of both."""
+    if "steps" in schedule:
+        return 3 * schedule["steps"] * run.profile.training.get("batch_size", 32)
+    return round(2 * total * schedule["epochs"])
 
 
 def _rung_stage(
-    run: SeedRun, name: str, config: Mapping[str, Any], tasks: list[str], rows: Callable[[], list[dict[str, Any]]]
+    run: SeedRun,
+    name: str,
+    config: Mapping[str, Any],
+    tasks: list[str],
+    rows: Callable[[], list[dict[str, Any]]],
+    examples: Callable[[list[dict[str, Any]]], int],
 ) -> None:
     """A rung as a stage of its own: a ladder that was stopped goes on at the next one."""
 
     def work(folder: Path) -> Mapping[str, Any]:
-        (folder / _ROWS).write_text(json.dumps(rows(), indent=1) + "\n", encoding="utf-8")
-        return {}
+        made = rows()
+        (folder / _ROWS).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        return {"examples": examples(made)}
 
     config = {**config, "training": _training(run)}
     run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], ["spkit.ladders"], work)

@@ -47,7 +47,10 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
             vectors, run.tasks, kind, values=values, found=found, split="test", journal=journal, seed=run.seed, **more
         )
         table.to_csv(folder / "sweep.csv", index=False)
-        return {"positions": int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)}
+        positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
+        searches = len(values) * len(given.get("probe_seeds", [0])) if searched else 0
+        passes = search.get("steps", 60) * search.get("batch_size", 32) * len(run.tasks)
+        return {"positions": positions, "examples": searches * passes}
 
     code = ["spkit.sweeping", "spkit.probe", "spkit.saved_position"]
     run.finish(f"sweeps/{kind}", config, needs, code, work)
