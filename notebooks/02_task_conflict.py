@@ -32,6 +32,7 @@ results
 # A gradient comes from a batch, and batches are noisy. Noise makes every cosine look nearer to 0 than it is: even one task,
 # measured twice on different batches, does not reach 1. How near it comes is the task's *ceiling*; spkit divides the cosine of two tasks
 # by the geometric mean of both ceilings. Where the noise is larger than the gradient, it says **undetermined** instead of a number.
+# Nothing is clipped: an estimate from few batches may pass 1 or −1, and its interval then says how little it is worth.
 
 # %%
 results.figure("conflict")

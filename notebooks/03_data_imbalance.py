@@ -53,10 +53,10 @@ results.figure("norms")
 results["norms_fit"]
 
 # %% [markdown]
-# ## Joint training leans to the larger set
+# ## Where does the joint model's vector point?
 #
 # Two tasks, one total number of examples, several mixture ratios. The slider moves the ratio; the bars say how far the joint
-# model's vector stands from that of each task alone. Equal angles: the joint model leans to neither.
+# model's vector stands from that of each task alone, and how long the three vectors are. Equal angles: the joint model leans to neither.
 
 # %%
 from spkit.explorer.lessons import mixture_lesson
@@ -76,8 +76,9 @@ results.figure("angles")
 results.figure("effective_weights")
 
 # %% [markdown]
-# **Answer.** Look at the angles again: if the line of each task falls as its share grows, the joint model turns to whichever task has
-# more examples. At fixed epochs the larger set also gets more steps, so that this is examples and updates together.
+# **Answer.** Look at the angles again: if the line of each task falls as its share grows, the joint model turns towards a task as that
+# task's share grows. Which of the two it stands nearer to is another question: a task whose own vector is longer can hold the joint one
+# with fewer examples. At fixed epochs the larger set also gets more steps, so that this is examples and updates together.
 #
 # ## What to try
 #

@@ -27,7 +27,7 @@ results
 #
 # A *task vector* is expert minus base. Averages, task arithmetic and SLERP of two experts all lie in the plane of their two task vectors,
 # at base + λ · direction. The *direction* is a share x, from 0 (the first expert) to 1 (the second); the *length* λ says how far one
-# goes. Sweeping each alone shows which of the two matters.
+# goes: at λ = 1 as far as the method itself goes, at 2 twice as far. Sweeping each alone shows which of the two matters.
 
 # %%
 results.figure("sweep_direction")
@@ -51,6 +51,8 @@ length_lesson(results["sweeps"])
 
 # %% [markdown]
 # ## Calculate it yourself
+#
+# Lengths below are distances between the models' weights, no multiples like λ.
 #
 # The average of N nearly orthogonal vectors of equal length is short: 1/√N of that length. Whether going further helps is what the
 # curves above say. The Gram matrix (all inner products) gives the length and angle of any weighted sum. (If no study has left task

@@ -26,8 +26,8 @@ results
 # ## The idea
 #
 # A *task vector* is expert minus base. Let V be the task vectors as columns: a position is base + V·c, with one coefficient per task.
-# *Self Positioning* minimises loss(*probe*) + μ·λ: the probe is a small sample of training examples, λ the length of the step from the
-# base. By the chain rule ∂L/∂cᵢ = ⟨∇L, Vᵢ⟩: a step costs one forward and backward pass for each task's batch, then N inner products.
+# *Self Positioning* minimises loss(*probe*) + μ·λ: the probe is a small sample of training examples, and λ multiplies the step from the
+# base (at 1 it is as long as SLERP between the vectors makes it). By the chain rule ∂L/∂cᵢ = ⟨∇L, Vᵢ⟩: a step costs one forward and backward pass for each task's batch, then N inner products.
 #
 # (If no study has left task vectors yet, the next cell trains the experts first: about three minutes on two cores.)
 

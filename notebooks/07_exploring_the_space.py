@@ -36,8 +36,10 @@ explorer
 # - **Weights and length** is the path of the paper (arXiv 2410.15035): only ratios of the weights matter; λ is how far you go. **Free** moves the
 #   coefficients themselves, below zero if you like.
 # - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
-#   with the other coefficients kept as they are; move a third slider and they change.
-# - The bars' marks are the base, each task's own expert, and joint training.
+#   with the other coefficients kept as they are; move a third slider and they change. A hollow mark is a model at other coefficients than
+#   yours, seen from the side: the contours around it are not its own.
+# - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training. The verdict of that study
+#   stands on top.
 #
 # **Answer.** If some place between two experts has a better mean than both, merging them pays; if the score only falls from one to the
 # other, it is a trade.

@@ -87,6 +87,8 @@ def still(notebook: Any) -> Any:
             if _WIDGET in data and not {"image/png", "text/html"} & set(data):
                 continue  # a progress bar
             data.pop(_WIDGET, None)
+            if "data:image/png" in data.get("text/html", ""):
+                data.pop("image/png", None)  # the same picture once more
             kept.append(output)
             if words := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 kept.append(nbformat.v4.new_output("display_data", {"text/markdown": words}))
@@ -94,8 +96,8 @@ def still(notebook: Any) -> Any:
     return notebook
 
 
-def render(script: Path, target: Path) -> None:
-    """Run a notebook on real results, and write it with its outputs as .ipynb and .html."""
+def render(script: Path, target: Path) -> str:
+    """Run a notebook on real results, and write it with its outputs as .ipynb and .html; what it wrote to stderr."""
     from nbconvert import HTMLExporter
 
     began = time.perf_counter()
@@ -106,6 +108,7 @@ def render(script: Path, target: Path) -> None:
     html, _ = HTMLExporter().from_notebook_node(notebook)
     (target / f"{script.stem}.html").write_text(html, encoding="utf-8")
     print(f"{script.stem}: {time.perf_counter() - began:.0f} s{'; stderr: ' + stderr if stderr else ''}", flush=True)
+    return stderr
 
 
 def pair(script: Path) -> None:
@@ -132,11 +135,13 @@ def main() -> None:
     chosen = [script for script in scripts() if not given.names or script.stem in given.names]
     if not chosen:
         sys.exit(f"No notebook is named {', '.join(given.names)}.")
-    for script in chosen:
-        if given.pair:
+    if given.pair:
+        for script in chosen:
             pair(script)
-        else:
-            render(script, given.output)
+        return
+    warned = [script.stem for script in chosen if render(script, given.output)]
+    if warned:
+        sys.exit(f"Notebooks must run without a word on stderr. These wrote there: {', '.join(warned)}.")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
+from spkit.vectors import TaskVectors
 from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS, free_port, served
 
 pytestmark = pytest.mark.slow
@@ -108,9 +110,35 @@ def drag_first_slider(page) -> list[str]:
     return page.evaluate("() => window.said")
 
 
-def exercise(page, target: Path, shot: Path) -> None:
+def stands_on_the_screen(page, within: float) -> None:
+    """What one looks at while sliding is seen at once, and nothing of it stands over something else."""
+    parts = {
+        name: page.locator(f".spkit-explorer {selector}").first
+        for name, selector in {
+            "verdict": "summary",
+            "slider": ".noUi-handle",
+            "status": "[role=status]",
+            "table": ".spkit-numbers",
+            "bars": ".js-plotly-plot >> nth=0",
+            "map": ".js-plotly-plot >> nth=1",
+        }.items()
+    }
+    boxes = {name: part.bounding_box() for name, part in parts.items()}
+    top = boxes["verdict"]["y"]
+    for name, box in boxes.items():
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= page.viewport_size["width"], name
+        assert box["y"] - top + box["height"] <= within, (name, boxes)
+    assert boxes["verdict"]["y"] + boxes["verdict"]["height"] <= boxes["slider"]["y"]
+    assert boxes["status"]["y"] + boxes["status"]["height"] <= boxes["table"]["y"] + 1
+    assert boxes["table"]["x"] + boxes["table"]["width"] <= boxes["bars"]["x"]
+    assert boxes["bars"]["y"] + boxes["bars"]["height"] <= boxes["map"]["y"]
+
+
+def exercise(page, home: Path, target: Path, shot: Path) -> None:
     """Mouse, keyboard, saving: the same in JupyterLab and on the page."""
     wait_for_status(page, "measured:")
+    stands_on_the_screen(page, within=page.viewport_size["height"])
     before, first = numbers(page), status(page)
     drag_first_slider(page)
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(first)
@@ -122,6 +150,12 @@ def exercise(page, target: Path, shot: Path) -> None:
     assert dragged != first
     shown = page.locator(".spkit-explorer input[type=number]").first.input_value()
     assert float(shown) == round(float(shown), 2), shown  # as the slider's steps are meant, not as floats end
+
+    page.locator(".spkit-explorer .noUi-handle").nth(1).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
+    dragged = wait_for_status(page, "measured:")
 
     box = page.locator(".spkit-explorer input[type=number]").nth(1)
     box.focus()
@@ -136,7 +170,21 @@ def exercise(page, target: Path, shot: Path) -> None:
     page.keyboard.press("Tab")
     page.get_by_role("button", name="save model").click()
     playwright.expect(page.get_by_text("Saved. Load it")).to_be_visible()
-    assert SentenceTransformer(str(target)).encode("a red apple").shape == (32,)
+    saved = SentenceTransformer(str(target))
+    position = json.loads((target / "recipe.json").read_text(encoding="utf-8"))["coefficients"]["model"]
+    for name, value in position.items():
+        assert f"{name} {value:.2f}" in status(page)
+    vectors = TaskVectors.load(home / "run" / "seed3" / "vectors" / "vectors")
+    for mine, other in zip(saved.parameters(), vectors.at(position).parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+    page.get_by_role("button", name="copy as code").click()
+    code = page.locator(".spkit-explorer textarea")
+    playwright.expect(code).to_have_value(re.compile("spkit.TaskVectors.load"))
+    code.focus()
+    page.keyboard.press("Control+A")
+    assert "vectors.at(" in page.evaluate("() => window.getSelection().toString() || document.activeElement.value")
+    page.get_by_role("button", name="copy as code").click()
     page.screenshot(path=str(shot))
 
 
@@ -183,18 +231,29 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         page.goto(f"{url}/lab/tree/explorer.ipynb?reset")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         run_all(page)
-        exercise(page, tmp_path / "model", Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path)) / f"lab-{comms}.png")
+        shots = Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path))
+        exercise(page, tiny_study, tmp_path / "model", shots / f"lab-{comms}.png")
 
 
-def test_the_explorer_works_as_a_page(page, tiny_study, tmp_path) -> None:
-    from spkit.explorer.page import page_notebook
-
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_explorer_works_as_a_page(page, tiny_study, tmp_path, theme) -> None:
+    """The command as a user gives it."""
     port = free_port()
-    content = page_notebook("explore_study", {})
-    content["cells"][0]["source"] = CODE.format(home=tiny_study, points=tmp_path / "points")
-    path = tmp_path / "page.ipynb"
-    path.write_text(json.dumps(content))
-    command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--no-browser", "--show_tracebacks=True"]
+    command = [sys.executable, "-m", "spkit.cli", "explore", str(tiny_study / "run"), "--seed=3", "--points=8"]
+    command += [
+        f"--tasks={tiny_study / 'tasks.toml'}",
+        f"--data={tiny_study / 'data'}",
+        f"--output={tmp_path / 'kept'}",
+    ]
+    command += [f"--port={port}", "--no-browser", f"--theme={theme}"]
     with served(command, port, tmp_path / "log") as url:
         page.goto(url)
-        exercise(page, tmp_path / "model", Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path)) / "page.png")
+        wait_for_status(page, "measured:")
+        dark = page.evaluate("() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()")
+        text = page.evaluate(
+            "() => getComputedStyle(document.querySelector('.spkit-numbers')).color.match(/[\\d.]+/g).map(Number)"
+        )
+        assert (sum(text[:3]) > 3 * 128) == (theme == "dark"), (text, dark)  # light letters on a dark page
+        shots = Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path))
+        exercise(page, tiny_study, tmp_path / "kept" / "model", shots / f"page-{theme}.png")
+    assert list((tmp_path / "kept" / "points").glob("*/points.jsonl"))

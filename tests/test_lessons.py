@@ -6,7 +6,26 @@ import pandas as pd
 import pytest
 
 from spkit.errors import SpkitError
-from spkit.explorer.lessons import conflict_lesson, cost_lesson, length_lesson, mixture_lesson, ranking_lesson
+from spkit.explorer.lessons import (
+    arc_lesson,
+    conflict_lesson,
+    cost_lesson,
+    length_lesson,
+    mixture_lesson,
+    ranking_lesson,
+    search_lesson,
+    ties_lesson,
+)
+from spkit.merging import merge
+from spkit.vectors import TaskVectors
+from tests.experts import flat, noisy
+from tests.tiny import tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def vectors() -> TaskVectors:
+    base = tiny_encoder(0)
+    return TaskVectors.from_models(base, {"faq": noisy(base, 1), "sts": noisy(base, 2)})
 
 
 def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflict") -> pd.DataFrame:
@@ -14,6 +33,7 @@ def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflic
     common = {"a": "topic", "b": "chat", "low": -1.0, "high": 1.0, "seed": 0}
     rows = [
         {**common, "step": step, "module": module, "corrected": value, "verdict": verdict}
+        | {"low": value - 0.3, "high": value + 0.3}
         for (step, module), value in cosines.items()
     ]
     still = {**common, "step": 0, "module": "pooler", "corrected": float("nan"), "verdict": "no gradient"}
@@ -22,11 +42,13 @@ def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflic
 
 def test_the_conflict_lesson_names_the_deepest_conflict_and_what_it_leaves_out() -> None:
     lesson = conflict_lesson(conflict_rows({(0, "first"): -0.2, (0, "last"): -0.5, (8, "first"): 0.3, (8, "last"): 0}))
-    assert lesson.words().startswith("Step 0: the deepest conflict is topic, chat in last.")
+    assert lesson.words().startswith(
+        "Step 0: the deepest conflict that is shown is topic, chat in last: -0.50 [-0.80, -0.20]; 1 of 2 cosines have"
+    )
     assert "no task has a gradient there: pooler" in lesson.words()
     assert "Hatched" not in lesson.words()
     lesson.slider.value = 1
-    assert lesson.words().startswith("Step 8: no mean cosine is below 0.")
+    assert lesson.words().startswith("Step 8: no cosine's 95 % interval is below 0.")
 
 
 def test_the_conflict_lesson_says_where_nothing_can_be_told() -> None:
@@ -76,6 +98,8 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
             "share": share,
             "schedule": "epochs",
             "angle": 60 - 40 * share,
+            "norm": 2 * share,
+            "joint_norm": 1.25,
             "seed": 0,
         }
         for task, share in product(("faq", "sts"), (0.25, 0.5, 0.75))
@@ -83,7 +107,48 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
     lesson = mixture_lesson(pd.DataFrame(rows))
     assert [label for label, _ in lesson.slider.options] == ["25%", "50%", "75%"]
     lesson.slider.value = 2
-    assert lesson.words() == "faq has 75% of the examples: the joint vector leans to faq."
+    assert lesson.words() == (
+        "faq has 75% of the examples: the joint vector stands 30° from that of faq and 50° from that of sts; "
+        "its length is 1.25."
+    )
+    assert lesson._picture.tooltip == lesson.words()
+
+
+def test_the_ties_lesson_says_what_trimming_leaves(vectors) -> None:
+    lesson = ties_lesson(vectors, densities=(0.1, 1.0))
+    kept = vectors.trim(0.1, scope="vector").norms() / vectors.norms()
+    lesson.slider.value = 0
+    assert f"hold {kept.min():.0%} to {kept.max():.0%} of its length" in lesson.words()
+    lesson.slider.value = 1
+    assert "hold 100% to 100% of its length" in lesson.words()
+    merged = flat(merge(vectors.base, vectors, "ties", density=1.0)) - flat(vectors.base)
+    assert f"The merged vector has length {float(merged.norm()):.2f};" in lesson.words()
+
+
+def test_the_arc_lesson_starts_and_ends_at_the_experts(vectors) -> None:
+    norms = vectors.norms()
+    lesson = arc_lesson(vectors, places=3)
+    said = {}
+    for label, place in lesson.slider.options:
+        lesson.slider.value = place
+        said[label] = lesson.words()
+    assert len(said) == 3
+    first, middle, last = said.values()
+    assert f"{norms.iloc[0]:.2f}" in first
+    assert f"{norms.iloc[1]:.2f}" in last
+    assert middle not in (first, last)
+
+
+def test_the_search_lesson_tells_each_step_and_what_moved() -> None:
+    rows = [
+        {"method": "self_position", "step": step, "task": task, "task_loss": 1.0, "seed": 0, "coefficient": value}
+        for step in range(3)
+        for task, value in (("faq", 0.5 + 0.1 * step), ("sts", 0.5 - 0.2 * step))
+    ]
+    lesson = search_lesson(pd.DataFrame(rows))
+    assert lesson.words() == "Step 2: mean loss 1.000; sts has moved most since the start."
+    with pytest.raises(SpkitError, match="Found 'grid'"):
+        search_lesson(pd.DataFrame([{**rows[0], "method": "grid"}]))
 
 
 def test_the_cost_lesson_finds_where_merging_pays() -> None:

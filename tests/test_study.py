@@ -549,8 +549,11 @@ def command(*arguments: object) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate", "figures"],
-)
+    [
+        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
+        "figures", "explore",
+    ],
+)  # fmt: skip
 def test_every_command_helps(name) -> None:
     assert "--output" in command(name, "--help")
     assert name in command("--help")

@@ -1,7 +1,7 @@
 """The command that opens the explorer as a page."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,9 +14,19 @@ def explore(
     run: Annotated[Path, typer.Argument(help="Folder of a finished study.")] = Path("runs/demo"),
     vectors: Annotated[Path | None, typer.Option(help="Folder of task vectors, instead of a study.")] = None,
     tasks: TaskSource = "bundled",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for measured points and saved models; default: beside the vectors."
+        ),
+    ] = None,
     points: Annotated[int | None, typer.Option(help="Positions measured before the page opens.")] = None,
     port: Annotated[int, typer.Option(help="Port of the page on this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours of the page.")] = "light",
     seed: Seed = 0,
 ) -> None:
     """Open the explorer as a page of its own: sliders over the space between the models."""
@@ -27,16 +37,24 @@ def explore(
 
     where = tasks if tasks == "bundled" else str(Path(tasks).resolve())
     common: dict[str, Any] = {"tasks": where, "points": points, "seed": seed}
+    if data is not None:
+        common["data"] = str(data.resolve())
+    if output is not None:
+        common |= {"folder": str(output.resolve() / "points"), "target": str(output.resolve() / "model")}
     typer.echo("Measuring the points that sliders interpolate between: once, about a minute on two cores.")
     if vectors is not None:
         folder = vectors.resolve()
         call = "explore"
         # Absolute paths: the page's kernel works in a folder of its own, which ends with it.
-        kept, target = folder.with_name(f"{folder.name}.explore"), folder.with_name("explored")
-        arguments = {**common, "vectors": str(folder), "folder": str(kept), "target": str(target)}
-        opened = open_explorer(**{**arguments, "tasks": load_tasks(where)})
+        beside = {
+            "folder": str(folder.with_name(f"{folder.name}.explore")),
+            "target": str(folder.with_name("explored")),
+        }
+        arguments = {**beside, **common, "vectors": str(folder)}
+        given = {key: value for key, value in arguments.items() if key != "data"}
+        opened = open_explorer(**{**given, "tasks": load_tasks(where, folder=data)})
     else:
         call, arguments = "explore_study", {**common, "run": str(run.resolve())}
         opened = explore_study(**arguments)
     opened.close()  # what was measured is kept: the page begins with it
-    serve(call, {**arguments, "progress": False}, port, browser)
+    serve(call, {**arguments, "progress": False}, port, browser, theme)

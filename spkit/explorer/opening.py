@@ -106,7 +106,11 @@ def explore(
 
 
 def explore_study(
-    run: str | Path, tasks: Mapping[str, Task] | Sequence[Task] | str | Path = "bundled", seed: int = 0, **options: Any
+    run: str | Path,
+    tasks: Mapping[str, Task] | Sequence[Task] | str | Path = "bundled",
+    seed: int = 0,
+    data: str | Path | None = None,
+    **options: Any,
 ) -> "Explorer":
     """The explorer on a finished study: its vectors, joint model, search, verdict.
 
@@ -114,6 +118,7 @@ def explore_study(
         run: the study's folder, such as `runs/demo`.
         tasks: the study's tasks, or the task file they came from; only those with a vector are looked at.
         seed: which of the study's seeds.
+        data: folder of the task file's data files, where they do not lie beside it.
         options: of `explore`.
 
     Returns:
@@ -133,7 +138,9 @@ def explore_study(
         )
     vectors = TaskVectors.load(folder)
     if isinstance(tasks, str | Path):
-        tasks = load_tasks(tasks, list(vectors.names) if tasks == "bundled" else None)
+        loaded = load_tasks(tasks, list(vectors.names) if tasks == "bundled" else None, data)
+        # A task file may hold more tasks than the study was about; vectors may have names that are no task's.
+        tasks = {name: task for name, task in loaded.items() if name in vectors.names} or loaded
     joint = root / "train" / "joint" / "model"
     settings: dict[str, Any] = {
         "found": _found(Path(run), seed, vectors.names),

@@ -31,7 +31,8 @@ def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if call == "explore":  # its tasks are a file here, and objects there
         code = (
             f"import spkit\n\narguments = {dict(arguments)!r}\n"
-            'tasks = spkit.load_tasks(arguments.pop("tasks"))\nspkit.explore(tasks=tasks, **arguments)'
+            'tasks = spkit.load_tasks(arguments.pop("tasks"), folder=arguments.pop("data", None))\n'
+            "spkit.explore(tasks=tasks, **arguments)"
         )
     cell = {
         "cell_type": "code",
@@ -45,7 +46,7 @@ def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> None:
+def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, theme: str = "light") -> None:
     """Serve the page until it is stopped (Ctrl-C).
 
     Args:
@@ -53,6 +54,7 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> 
         arguments: see `page_notebook`; paths must be absolute.
         port: of the page on this machine.
         browser: whether to open it in the browser.
+        theme: `"light"` or `"dark"`.
 
     Raises:
         SpkitError: voila is not installed, or ends with an error.
@@ -63,7 +65,15 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool) -> 
         path = Path(folder) / "explorer.ipynb"
         path.write_text(json.dumps(page_notebook(call, arguments)), encoding="utf-8")
         # Errors are shown on the page: an empty one would help nobody.
-        command = [sys.executable, "-m", "voila", str(path), f"--port={port}", "--show_tracebacks=True"]
+        command = [
+            sys.executable,
+            "-m",
+            "voila",
+            str(path),
+            f"--port={port}",
+            "--show_tracebacks=True",
+            f"--theme={theme}",
+        ]
         command += [] if browser else ["--no-browser"]
         status = _run_until_stopped(command)
     if status:

@@ -16,7 +16,8 @@ from spkit.study.run import train_experts
 from spkit.vectors import TaskVectors
 
 #: Where results are looked for, in a project's folder: one's own runs before what was published.
-_USUAL = ("runs/demo", "runs/tour", "runs/paper", "data/results/demo", "data/results/tour", "data/results/paper")
+#: Runs on bundled tasks only, which is what the notebooks load; others are opened by name.
+_USUAL = ("runs/demo", "runs/tour", "data/results/demo", "data/results/tour", "data/results/paper")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Results:
         raise SpkitError(
             "What is shown must come from a study that was run.",
             f"Found no {quoted(files)} in {quoted([str(folder) for folder in self.folders])}.",
-            "Run `spkit study tour` in a terminal, in the project's folder (one to two hours on two cores): it makes "
+            "Run `spkit study tour` in a terminal, in the project's folder (about an hour on two cores): it makes "
             "every table once.",
         )
 

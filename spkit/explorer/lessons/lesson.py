@@ -62,6 +62,7 @@ class Lesson(Pictured):
     def _show(self) -> None:
         picture, sentence = self._frames[self._number]
         self._picture.value = picture
+        self._picture.tooltip = sentence  # what a picture's alternative text would say
         self._words.value = f'<div role="status" aria-live="polite">{escape(sentence)}</div>'
 
     def picture(self) -> bytes:

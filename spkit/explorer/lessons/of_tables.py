@@ -1,5 +1,7 @@
 """Sliders over what a study measured: conflict, mixtures, rankings, lengths, searches, costs."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -15,18 +17,20 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
     """Conflict by module, with a slider over the steps of joint training.
 
     Args:
-        table: `conflict_along_training_by_module`: step, module, a, b, corrected, verdict, seed.
+        table: `conflict_along_training_by_module`: step, module, a, b, corrected, low, high, verdict, seed.
     """
     table, still = reached(each_pair_once(table, ["step", "module"]))
     table = table.assign(
-        pair=table["a"] + ", " + table["b"], corrected=pd.to_numeric(table["corrected"], errors="coerce")
+        pair=table["a"] + ", " + table["b"],
+        **{column: pd.to_numeric(table[column], errors="coerce") for column in ("corrected", "low", "high")},
     )
     steps, modules = sorted(table["step"].unique()), list(dict.fromkeys(table["module"]))
     pairs = list(dict.fromkeys(table["pair"]))
 
     def draw(number: int) -> Frame:
         here = table[table["step"] == steps[number]]
-        means = here.groupby(["module", "pair"])["corrected"].mean().unstack("pair").reindex(modules)[pairs]
+        numbers = here.groupby(["module", "pair"])[["corrected", "low", "high"]].mean()
+        means = numbers["corrected"].unstack("pair").reindex(modules)[pairs]
         figure = new_figure(WIDE, 0.6 + 0.27 * len(modules))
         axes = figure.subplots()
         draw_cells(axes, means, low=-1.0, high=1.0, colours=COSINES)
@@ -40,27 +44,31 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
         axes.xaxis.tick_top()
         axes.tick_params(axis="x", rotation=20, labelsize=7)
         hatched = " Hatched: no cosine, more noise than gradient." if means.isna().any(axis=None) else ""
-        return figure, f"Step {steps[number]}: {_deepest(means)}.{hatched}{without_gradient(still)}"
+        return figure, f"Step {steps[number]}: {_deepest(numbers)}.{hatched}{without_gradient(still)}"
 
     return Lesson("training step", [str(step) for step in steps], draw)
 
 
-def _deepest(means: pd.DataFrame) -> str:
-    """The lowest cosine in words; rows are modules, columns pairs."""
-    values = means.to_numpy(dtype=float)
-    if np.isnan(values).all():
+def _deepest(numbers: pd.DataFrame) -> str:
+    """The deepest conflict that its interval shows, in words; rows are (module, pair)."""
+    if numbers["corrected"].isna().all():
         return "no cosine can be told from noise"
-    module, pair = divmod(int(np.nanargmin(values)), values.shape[1])
-    if values[module, pair] >= 0:
-        return "no mean cosine is below 0"
-    return f"the deepest conflict is {means.columns[pair]} in {means.index[module]}"
+    shown = numbers[numbers["high"] < 0]
+    if shown.empty:
+        return "no cosine's 95 % interval is below 0"
+    place: Any = shown["corrected"].idxmin()
+    row = shown.loc[place]
+    return (
+        f"the deepest conflict that is shown is {place[1]} in {place[0]}: {row['corrected']:+.2f} "
+        f"[{row['low']:+.2f}, {row['high']:+.2f}]; {len(shown)} of {len(numbers)} cosines have a 95 % interval below 0"
+    )
 
 
 def mixture_lesson(table: pd.DataFrame) -> Lesson:
     """Where the jointly trained vector points, with a slider over the mixture ratio.
 
     Args:
-        table: `angles`: a, b, task, share, schedule, examples, angle, seed.
+        table: `angles`: a, b, task, share, schedule, examples, angle, norm, joint_norm, seed.
     """
     table = table.assign(angle=pd.to_numeric(table["angle"], errors="coerce")).dropna(subset=["angle"])
     table = table[table["schedule"] == table["schedule"].iloc[0]]
@@ -68,25 +76,34 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
     table = table[(table["a"] == a) & (table["b"] == b)]
     # A row's share is that of its own task; both rows of a training are put under the share of the first.
     of_first = table["share"].where(table["task"] == a, 1 - table["share"]).round(4)
-    means = table.groupby([of_first, "task"])["angle"].mean().unstack("task").dropna()
-    shares = list(means.index)
+    grouped = table.groupby([of_first, "task"])
+    means = grouped["angle"].mean().unstack("task").dropna()
+    norms, joint = grouped["norm"].mean().unstack("task"), table.groupby(of_first)["joint_norm"].mean()
+    shares, longest = list(means.index), float(table[["norm", "joint_norm"]].to_numpy().max())
 
     def draw(number: int) -> Frame:
         share = shares[number]
         to_a, to_b = means.loc[share, [a, b]].to_numpy(dtype=float)
-        figure = new_figure(WIDE, 2.6)
-        left, right = figure.subplots(1, 2)
+        figure = new_figure(WIDE, 2.2)
+        left, right, lengths = figure.subplots(1, 3, width_ratios=(1, 1, 1))
         for position, (angle, amount) in enumerate(((to_a, share), (to_b, 1 - share))):
             left.barh(position, amount, color=task_colour(position), height=0.6)
             right.barh(position, angle, color=task_colour(position), height=0.6)
             left.text(amount, position, f" {amount:.0%}", va="center")
             right.text(angle, position, f" {angle:.0f}°", va="center")
-        for panel, label, top in ((left, "share of the examples", 1.15), (right, "angle to its own vector", 100)):
+        long = [*norms.loc[share, [a, b]].to_numpy(dtype=float), float(joint[share])]
+        for position, (norm, colour) in enumerate(zip(long, (task_colour(0), task_colour(1), QUIET), strict=True)):
+            lengths.barh(position, norm, color=colour, height=0.6)
+            lengths.text(norm, position, f" {norm:.2f}", va="center")
+        lengths.set_yticks([0, 1, 2], [a, b, "joint"])
+        lengths.set(xlabel="length of the vector", xlim=(0, 1.3 * longest))
+        for panel, label, top in ((left, "share of the examples", 1.25), (right, "angle to the joint vector", 115)):
             panel.set_yticks([0, 1], [a, b])
-            panel.set_xlabel(label)
-            panel.set_xlim(0, top)
-        nearer = a if to_a < to_b else b
-        return figure, f"{a} has {share:.0%} of the examples: the joint vector leans to {nearer}."
+            panel.set(xlabel=label, xlim=(0, top))
+        nearer, farther = (a, b) if to_a < to_b else (b, a)
+        angles = f"{min(to_a, to_b):.0f}° from that of {nearer} and {max(to_a, to_b):.0f}° from that of {farther}"
+        said = f"{a} has {share:.0%} of the examples: the joint vector stands {angles}; its length is {long[2]:.2f}."
+        return figure, said
 
     return Lesson(f"share of {a}", [f"{share:.0%}" for share in shares], draw, len(shares) // 2)
 
