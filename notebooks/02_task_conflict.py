@@ -38,6 +38,15 @@ results
 results.figure("conflict")
 
 # %% [markdown]
+# ## What did joint training lose?
+#
+# Gradients are a cause at best. This is the effect: each task's score after joint training, against that of the expert trained on this
+# task alone. Left of the line the joint model is the worse one on that task.
+
+# %%
+results.figure("conflict_outcome")
+
+# %% [markdown]
 # ## Measure it yourself
 #
 # Two tasks, a few batches, half a minute. `verdict` puts each pair in words.

@@ -1,5 +1,6 @@
 """Figures: rules from result files to files, the same byte for byte, that leave matplotlib as they found it."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -25,12 +26,15 @@ from spkit.figures.registry import forget
 from spkit.figures.results import family, method_label, ordered_methods
 
 #: Figures of every study, drawn here; those of its analyses are drawn in test_figures_analyses.py.
-NAMES = ["methods", "differences", "conflict", "conflict_by_module", "geometry", "trajectory", "coefficients"]
+NAMES = [
+    "methods", "differences", "conflict_outcome", "conflict", "conflict_by_module", "geometry", "trajectory",
+    "coefficients",
+]  # fmt: skip
 ALL_NAMES = [
-    "methods", "differences", "pipelines", "conflict", "conflict_by_module", "conflict_along_training",
-    "conflict_along_training_by_module", "affinity", "pairs", "imbalance", "effective_weights", "norms", "angles",
-    "geometry", "sweep_direction", "sweep_length", "sweep_mu", "sweep_probe_size", "trajectory", "coefficients",
-    "trade_off", "resampling", "resampling_scores",
+    "methods", "differences", "pipelines", "conflict_outcome", "conflict", "conflict_by_module",
+    "conflict_along_training", "conflict_along_training_by_module", "affinity", "pairs", "imbalance",
+    "effective_weights", "norms", "angles", "geometry", "sweep_direction", "sweep_length", "sweep_mu",
+    "sweep_probe_size", "trajectory", "coefficients", "trade_off", "resampling", "resampling_scores",
 ]  # fmt: skip
 MODULES = ("embeddings", "layer.0.attention", "pooler")
 TASKS = ("faq", "sts", "topic")
@@ -199,7 +203,8 @@ def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
 def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, capsys):
     folder = write_results(tmp_path / "results", seeds=(0,))
     for name in NAMES:
-        source = {"methods": "scores", "differences": "comparisons", "trajectory": "history"}.get(name, name)
+        source = {"methods": "scores", "trajectory": "history"}.get(name, name)
+        source = "comparisons" if name in ("differences", "conflict_outcome") else source
         pd.read_csv(folder / f"{source}.csv").iloc[:0].to_csv(folder / f"{source}.csv", index=False)
     assert draw_figures(folder, tmp_path / "out") == []
     told = capsys.readouterr().err
@@ -297,6 +302,36 @@ def test_the_search_is_compared_with_the_merge_it_beats_least(drawn):
     assert set(static["against"]) == {"average"}  # the differences were made to grow with the place in MERGES
     assert set(static["method"]) == set(SEARCHES)
     assert set(static["task"]) == {*TASKS, "mean"}
+
+
+def test_conflict_in_outcome_is_joint_training_minus_the_expert(results, tmp_path):
+    draw_figures(results, tmp_path, only=["conflict_outcome"])
+    drawn = pd.read_csv(tmp_path / "conflict_outcome.csv").query("seed == 'mean'").set_index("task")
+    table = pd.read_csv(results / "comparisons.csv").query("against == 'joint'")
+    assert list(drawn.index) == list(TASKS)
+    for task in TASKS:
+        own = table[(table["task"] == task) & (table["method"] == f"expert:{task}")]
+        assert drawn.loc[task, "difference"] == pytest.approx(-own["difference"].mean())
+        assert drawn.loc[task, "low"] == pytest.approx(-own["high"].mean())
+        assert drawn.loc[task, "high"] == pytest.approx(-own["low"].mean())
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("paper", "paper")])
+def test_committed_figures_are_of_the_committed_tables_and_code(study, folder):
+    """`make figures ARGS=--check` compares every byte; this finds what was forgotten to be drawn, in no time."""
+    root = Path(__file__).parent.parent
+    pages = sorted((root / "figures" / folder).glob("*.json"))
+    assert pages
+    for page in pages:
+        made_of = json.loads(page.read_text(encoding="utf-8"))
+        for name, value in made_of["inputs"].items():
+            assert digest(root / "data" / "results" / study / name) == value, (page.name, name)
+        for name, value in made_of["code"].items():
+            assert digest(root / "spkit" / "figures" / name) == value, (page.name, name)
 
 
 def test_one_seed_is_drawn_once(tmp_path):

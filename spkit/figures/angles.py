@@ -1,4 +1,4 @@
-"""To whom does a joint training lean? The angle between the joint vector and each single one, against their sizes."""
+"""Where does a joint training's vector point? Its angle to each single one, against their sizes."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -46,8 +46,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     zero = len(table) - len(known)
     caption = (
         "Angle between the task vector of a joint training on two data sets and that of a training on each one alone, "
-        "against the ratio of its number of examples to the other's (both together always the same number); a falling "
-        f"line leans to the larger set; {seeds_text(known)}, n = {len(table) // 2} joint trainings."
+        "against the ratio of its number of examples to the other's (both together always the same number); along a "
+        "falling line the joint vector turns towards a task as its share grows; "
+        f"{seeds_text(known)}, n = {len(table) // 2} joint trainings."
         f"{seeds_shown(known)}"
     )
     if zero:

@@ -19,6 +19,7 @@ _MODULES = (
     "methods",
     "differences",
     "pipelines",
+    "conflict_outcome",
     "conflict",
     "conflict_by_module",
     "conflict_along_training",

@@ -38,7 +38,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         for position, task in enumerate((a, b)):
             line, star = (rows(each, (each["pair"] == pair) & (each["task"] == task)) for each in (curves, stars))
             curve(panel, line, "value", "score", look(position), label=task)
-            mark_found(panel, star, "score")
+            mark_found(panel, star, "score", look(position).colour)
         panel.set_title(pair_label(a, b, 66 // min(_ACROSS, len(pairs))))
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         panel.set_xlabel("direction x")
@@ -55,7 +55,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "Scores of the two tasks on the arc between their experts, at the length of the position found: x = 0 is the "
         "direction of the first one alone, x = 1 that of the second. Bands: 95 % bootstrap interval over test examples "
         f"(bounds averaged over seeds); {seeds_text(part)}, n = {len(pairs)} pairs.{seeds_shown(part)} Stars: the "
-        "position that the study's search found over all tasks, at its own x; it may stand beside the curve."
+        "position that the study's search found over all tasks, at its own x, in the colour of the task whose score it "
+        "is; it may stand beside the curve."
     )
     return drawing, drawn, caption
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import ColorType
 from pandas import DataFrame
 
 from spkit.figures.panels import apart, curve, evenly, look, panel_grid, ticks_at
@@ -28,6 +29,8 @@ from spkit.figures.style import FAMILY_COLOURS, WIDE, new_figure, wrapped
 
 _INPUTS = ("sweeps.csv",)
 _ACROSS = 5
+#: Points that the mean's axis spans at least: with no interval beside it, chance would look like a peak on a finer one.
+_SPAN = 5.0
 
 
 @figure("sweep_length", inputs=_INPUTS)
@@ -87,7 +90,7 @@ def _dots(points: DataFrame) -> str:
     return f" Large marks: mean over {draws} draws of each probe and the seeds; small dots: each draw and seed."
 
 
-def mark_found(axes: Axes, found: DataFrame, y: str) -> None:
+def mark_found(axes: Axes, found: DataFrame, y: str, colour: ColorType = FAMILY_COLOURS["joint"]) -> None:
     """Mark the searched position: a star at the mean over seeds, a small one for each seed."""
     for row in records(found):
         mean = row["seed"] == "mean"
@@ -97,8 +100,8 @@ def mark_found(axes: Axes, found: DataFrame, y: str) -> None:
             marker="*",
             linestyle="none",
             markersize=9 if mean else 4,
-            markerfacecolor=FAMILY_COLOURS["joint"] if mean else "white",
-            markeredgecolor="white" if mean else FAMILY_COLOURS["joint"],
+            markerfacecolor=colour if mean else "white",
+            markeredgecolor="black" if mean else colour,
             markeredgewidth=0.5,
             zorder=5,
         )
@@ -126,6 +129,8 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
         panel.set_title(names.get(task) or wrapped(task, 62 // across))
         panel.set_ylabel("" if length else "points" if task == "mean" else metric_label(metric))
         panel.set_xlabel(name)
+        if task == "mean":
+            _at_least(panel, _SPAN)
         panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
         _scale(panel, over, sorted({float(value) for value in points["value"]}), 72 * (WIDE / across - 0.5))
     drawn = columns(
@@ -138,6 +143,13 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
         "found. Each panel has its own scale; the mean of the tasks has no interval here."
     )
     return drawing, drawn, about
+
+
+def _at_least(panel: Axes, span: float) -> None:
+    """Widen the vertical axis to so much."""
+    low, high = panel.get_ylim()
+    more = max(0.0, span - (high - low)) / 2
+    panel.set_ylim(low - more, high + more)
 
 
 def _scale(panel: Axes, over: str, values: list[float], width: float) -> None:

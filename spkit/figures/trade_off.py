@@ -32,6 +32,8 @@ _BOUNDS = ["x_low", "x_high", "y_low", "y_high"]
 _COLOUR = TASK_COLOURS[0]
 #: About the width and height of a panel in points.
 _SIZE = (205, 150)
+#: Where the middle of a number may stand beside its point, in points; the first that is free is taken.
+_BESIDE = ((12, 6), (12, -7), (-13, 6), (-13, -7), (0, 10), (0, -11))
 
 
 @figure("trade_off", inputs=("trade_off.csv", "scores.csv"))
@@ -123,17 +125,31 @@ def _front(panel: Axes, means: DataFrame) -> None:
 
 
 def _number(panel: Axes, means: DataFrame) -> None:
-    """Write the ratio beside each mean, ends first, where it does not touch one that is written already."""
+    """Write the ratio beside each mean, ends first, where it stands nearer to this one than to any other."""
     mean = records(rows(means, means["seed"] == "mean").sort_values("ratio"))
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     width, height = _SIZE
-    written: list[tuple[float, float]] = []
+    places = {
+        row["ratio"]: ((row["x"] - left) / (right - left) * width, (row["y"] - bottom) / (top - bottom) * height)
+        for row in mean
+    }
+    taken: list[tuple[float, float]] = []
     for row in sorted(mean, key=lambda row: -abs(math.log(row["ratio"]))):
-        x, y = (row["x"] - left) / (right - left) * width, (row["y"] - bottom) / (top - bottom) * height
-        if all(abs(x - other) > 22 or abs(y - another) > 9 for other, another in written):
-            beside = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": 6.5, "color": "#444444"}
-            panel.annotate(ratio_text(float(row["ratio"])), (row["x"], row["y"]), **beside)
-            written.append((x, y))
+        x, y = places[row["ratio"]]
+        others = [place for ratio, place in places.items() if ratio != row["ratio"]]
+        for across, up in _BESIDE:
+            middle = (x + across, y + up)
+            if all(_apart(middle, place) for place in [*others, *taken]):
+                style: dict[str, Any] = {"fontsize": 6.5, "color": "#444444", "ha": "center", "va": "center"}
+                text = ratio_text(float(row["ratio"]))
+                panel.annotate(text, (row["x"], row["y"]), (across, up), textcoords="offset points", **style)
+                taken.append(middle)
+                break
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether a number written there leaves the other place free."""
+    return abs(one[0] - other[0]) > 17 or abs(one[1] - other[1]) > 8
 
 
 def _other(panel: Axes, row: Mapping[str, Any], *, hollow: bool) -> None:

@@ -1,0 +1,61 @@
+"""Conflict in outcome: what joint training loses, on each task, to the expert of that task."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from spkit.figures.registry import NothingToDrawError, figure
+from spkit.figures.results import columns, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
+from spkit.figures.style import FAINT, NARROW, QUIET, dots, new_figure, quiet_axes, signed, wrapped
+
+
+@figure("conflict_outcome", inputs=("comparisons.csv",))
+def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
+    """A row a task: joint training minus the task's own expert."""
+    table = results["comparisons.csv"]
+    own = rows(table, (table["against"] == "joint") & (table["method"] == np.array("expert:") + table["task"]))
+    if own.empty:
+        raise NothingToDrawError("comparisons.csv holds no difference between joint training and a task's own expert.")
+    # The table has the experts against joint training; the question is the other way round.
+    turned = own.assign(method="joint", difference=-own["difference"], low=-own["high"], high=-own["low"])
+    drawn = with_means(turned, ["method", "task"], ["difference", "low", "high"])
+    tasks = ordered_tasks(drawn["task"])
+
+    drawing = new_figure(NARROW, 0.26 * len(tasks) + 0.75)
+    axes = drawing.subplots()
+    heights = range(len(tasks))
+    axes.hlines(list(heights), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
+    axes.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
+    for height, task in enumerate(tasks):
+        here = rows(drawn, drawn["task"] == task)
+        dots(axes, here, "difference", {"joint": height})
+        (mean,) = records(rows(here, here["seed"] == "mean"))
+        axes.annotate(
+            signed(mean["difference"], 1),
+            (1.0, height),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(27, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=7,
+        )
+    axes.set_yticks(list(heights), [wrapped(task, 24) for task in tasks])
+    axes.set_ylim(len(tasks) - 0.3, -0.7)
+    axes.set_xlabel("joint training minus the task's own expert, points")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.06)
+    quiet_axes(axes)
+
+    several = several_seeds(own)
+    caption = (
+        "Task conflict in outcome: the score of joint training on each task minus that of the expert trained on this "
+        f"task alone, in points; left of the line joint training loses; {seeds_text(own)}, n = {len(tasks)} tasks. "
+        + ("Large marks: mean over seeds; small dots below: each seed; bars" if several else "Bars")
+        + ": 95 % paired bootstrap interval over test examples"
+        + (" (bounds averaged over seeds)." if several else ".")
+    )
+    return drawing, columns(drawn, ["task", "seed", "difference", "low", "high"]), caption
