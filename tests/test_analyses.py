@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from spkit.errors import SpkitError
 from spkit.evaluation import load_measurements
 from spkit.study import load_profile, run_study
 from spkit.study.analyses import ANALYSES
-from spkit.study.analyses.pairs import correlation
+from spkit.study.analyses.pairs import _chosen, correlation
 from spkit.study.methods import SEARCHES, STATIC, TUNED
 from spkit.study.profile_file import profile_names
 from spkit.study.run import _load
@@ -245,6 +246,17 @@ def test_too_few_pairs_have_a_reason_and_no_number():
     assert (correlation(table)["undetermined"] == 3).all()
 
 
+def test_a_limit_takes_every_task_about_as_often():
+    names = [f"task{number}" for number in range(10)]
+    chosen = _chosen(names, {"limit": 18}, 0)
+    count = Counter(name for pair in chosen for name in pair)
+    assert len(set(chosen)) == 18
+    assert set(count) == set(names)
+    assert max(count.values()) - min(count.values()) <= 1
+    assert chosen != _chosen(names, {"limit": 18}, 1)
+    assert _chosen(names, {}, 0) == list(itertools.combinations(names, 2))
+
+
 # Profiles
 
 
@@ -276,6 +288,8 @@ def test_the_papers_tasks_need_their_folder(tmp_path):
         ("pairs", {"tasks": ["a", "b", "c", "d"]}, "Found no 'steps'"),
         ("trade_off", {"between": ["faq"]}, "must name two of the study's tasks"),
         ("resampling", {"pair": ["faq", "faq"]}, "must name two of the study's tasks"),
+        ("resampling", {"pair": ["faq", "topic"], "samplings": [{"faq": 2}]}, "must be names or temperatures"),
+        ("resampling", {"pair": ["faq", "topic"], "samplings": ["fair"]}, "fair"),
         ("norm_ladder", {"sizes": [8]}, "`epochs` or `steps`"),
         ("angle_ladder", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
         ("angle_ladder", {"pairs": [["faq", "topic"]], "total": 8}, "`epochs` or `steps`"),

@@ -121,6 +121,15 @@ def test_files_hold_every_k_steps_and_both_ends(base, tasks, run) -> None:
         assert found["module"].tolist() == report.by_module["module"].tolist()
         np.testing.assert_allclose(found["norm_a"], report.by_module["norm_a"])
     assert pairs["corrected"].nunique() == 4
+    summary = pd.read_csv(run[1] / "summary.csv")
+    assert set(summary["step"]) == {0, 2, 4, 5}
+    end = summary[(summary["step"] == 5) & (summary["module"] == "whole model")].iloc[0]
+    report = gradient_conflict(run[0], tasks, progress=False, **MEASURED)
+    assert end["directional"] == pytest.approx(report.directional)
+    assert end["magnitude"] == pytest.approx(report.magnitude)
+    for table in (pairs, modules, summary):
+        assert (table["batch_size"] == MEASURED["batch_size"]).all()
+        assert not table["dropout"].any()
 
 
 def test_files_grow_while_the_training_runs(base, tasks, tmp_path) -> None:
@@ -142,10 +151,10 @@ def test_a_training_that_goes_on_goes_on_in_its_files(base, tasks, run, tmp_path
         (tmp_path / file.name).write_bytes(file.read_bytes())
     callback = ConflictCallback(tasks, every=2, folder=tmp_path, **MEASURED)
     trained(base, tasks["faq"], run[1].parent / "training", callback, resume=True)
-    for name in ("conflict.csv", "by_module.csv"):
+    for name in ("conflict.csv", "by_module.csv", "summary.csv"):
         again, first = pd.read_csv(tmp_path / name), pd.read_csv(run[1] / name)
         pd.testing.assert_frame_equal(again, first)
-    assert {path.name for path in tmp_path.iterdir()} == {"conflict.csv", "by_module.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"conflict.csv", "by_module.csv", "summary.csv"}
 
 
 def test_a_new_training_replaces_the_files_of_an_old_one(base, tasks, run, tmp_path) -> None:

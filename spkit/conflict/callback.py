@@ -13,7 +13,7 @@ from spkit.errors import SpkitError
 from spkit.tasks import Task
 
 #: File -> attribute of the report that it is written from.
-_FILES = {"conflict.csv": "pairs", "by_module.csv": "by_module"}
+_FILES = {"conflict.csv": "pairs", "by_module.csv": "by_module", "summary.csv": "conflict_by_module"}
 
 
 class ConflictCallback(TrainerCallback):
@@ -21,14 +21,15 @@ class ConflictCallback(TrainerCallback):
 
     Tasks may agree at the base and conflict later. One callback watches one training: it measures before the first
     step, every k steps, and at the end, on a copy of the model and on the same batches each time, so that what changes
-    along the run is the model. `conflict.csv` has a row a step and pair, `by_module.csv` a row a step, module and pair;
-    both are there from the first measurement on. A training that goes on from a checkpoint goes on in its files; one
-    that starts anew replaces them.
+    along the run is the model. `conflict.csv` has a row a step and pair, `by_module.csv` a row a step, module and pair,
+    `summary.csv` a row a step and module, and one for the whole model: directional and magnitude conflict. Each row
+    says on how many batches of which size it rests, and whether with dropout. The files are there from the first
+    measurement on. A training that goes on from a checkpoint goes on in its files; one that starts anew replaces them.
 
     Args:
         tasks: what to measure between, whatever the training is on.
         every: k, in optimiser steps, 1 or more.
-        folder: where the two files go.
+        folder: where the files go.
         batches: as of `gradient_conflict`.
         batch_size: likewise.
         seed: likewise.
@@ -96,10 +97,11 @@ class ConflictCallback(TrainerCallback):
 
     def _measure(self, model: SentenceTransformer, step: int) -> None:
         report = gradient_conflict(model, self.tasks, **self._settings)
+        measured = {"batches": report.batches, "batch_size": report.batch_size, "dropout": report.dropout}
         for name, attribute in _FILES.items():
             table: pd.DataFrame = getattr(report, attribute)
             path = self.folder / name
-            table.assign(step=step)[["step", *table.columns]].to_csv(
+            table.assign(step=step, **measured)[["step", *table.columns, *measured]].to_csv(
                 path, mode="a", header=not path.exists(), index=False
             )
         self._measured = step

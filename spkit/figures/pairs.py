@@ -51,8 +51,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         f"Each mark is a pair of tasks: the corrected cosine of their gradients at the base ({conditions(table)}), "
         f"against what training on both together ({listed(table, 'steps')} steps a task) changes in points of their "
         "scores against training on each alone (mean over the two tasks); "
-        f"lines: 95 % intervals; {seeds_text(table)}, n = {len(known.drop_duplicates(['a', 'b']))} pairs "
-        f"of {len({*known['a'], *known['b']})} tasks."
+        f"lines: 95 % intervals; {seeds_text(table)}, n = {_pairs_of_tasks(known)}."
         f"{seeds_shown(known)} The interval of a correlation is a jackknife that leaves out one task with all its "
         "pairs, since pairs that share a task are no independent sample."
     )
@@ -102,3 +101,11 @@ def _told(fit: DataFrame) -> list[str]:
             interval = f"[{signed(row['low'])}, {signed(row['high'])}]"
             lines.append(f"{name}: {signed(row['r'])} {interval}, n = {row['pairs']}")
     return list(dict.fromkeys(lines))
+
+
+def _pairs_of_tasks(known: DataFrame) -> str:
+    """How many pairs of how many tasks; and of how many there are, where not all were trained."""
+    pairs, tasks = len(known.drop_duplicates(["a", "b"])), len({*known["a"], *known["b"]})
+    possible = tasks * (tasks - 1) // 2
+    drawn = f" (drawn of {possible})" if pairs < possible else ""
+    return f"{pairs} pairs{drawn} of {tasks} tasks"

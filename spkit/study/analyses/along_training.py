@@ -34,8 +34,8 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    files = {"conflict_along_training.csv": "conflict.csv", "conflict_along_training_by_module.csv": "by_module.csv"}
-    return {name: joined(records, _STAGE, file).assign(**chosen(settings, _DEFAULTS)) for name, file in files.items()}
+    files = {"": "conflict.csv", "_by_module": "by_module.csv", "_summary": "summary.csv"}
+    return {f"conflict_along_training{name}.csv": joined(records, _STAGE, file) for name, file in files.items()}
 
 
 def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:

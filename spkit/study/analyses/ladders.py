@@ -177,6 +177,8 @@ def _angle_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     angle = table["angle"].astype(float)
     larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
+    if larger != larger or smaller != smaller:  # all sets were of one size
+        return []
     return [
         f"Where one of two tasks has more examples, the joint vector stands {larger:.0f}° from the larger task's "
         f"vector and {smaller:.0f}° from the smaller one's on average."

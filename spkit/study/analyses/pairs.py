@@ -1,5 +1,6 @@
 """Does low agreement of gradients predict what joint training loses? Every pair of many tasks, trained together."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -43,11 +44,17 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
 
 def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tuple[str, str]]:
-    """The pairs to train: all of them, or as many as the limit says, drawn at random."""
+    """The pairs to train: all of them, or as many as the limit says, drawn at random and each task about as often."""
     pairs = list(combinations(names, 2))
-    limit = settings.get("limit", len(pairs))
-    drawn = np.random.default_rng(seed).permutation(len(pairs))[:limit]
-    return [pairs[number] for number in sorted(drawn)]
+    waiting = [pairs[number] for number in np.random.default_rng(seed).permutation(len(pairs))]
+    drawn: list[tuple[str, str]] = []
+    count = Counter[str]()
+    while waiting and len(drawn) < settings.get("limit", len(pairs)):
+        pair = min(waiting, key=lambda pair: (count[pair[0]] + count[pair[1]], max(count[name] for name in pair)))
+        waiting.remove(pair)
+        drawn.append(pair)
+        count.update(pair)
+    return sorted(drawn, key=pairs.index)
 
 
 def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: int) -> None:

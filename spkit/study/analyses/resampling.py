@@ -12,6 +12,7 @@ from spkit.positioning import self_position
 from spkit.probe import Probe
 from spkit.recipe import save_model
 from spkit.resampling import resample
+from spkit.sampling import shares
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, save_search, train_stage
@@ -161,6 +162,16 @@ def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
             f"Found {quoted(pair) or 'none'} for {quoted(tasks)}.",
             f"Write pair = [{', '.join(repr(name) for name in tasks[:2])}].",
         )
+    samplings = settings.get("samplings", _SAMPLINGS)
+    wrong = [one for one in samplings if not isinstance(one, str | int | float)]
+    if wrong:
+        raise SpkitError(
+            "`samplings` of [resampling] must be names or temperatures.",
+            f"Found {wrong}.",
+            "Shares of the two tasks are what `ratios` are for.",
+        )
+    for sampling in samplings:
+        shares(dict.fromkeys(pair, 1), sampling)
 
 
 RESAMPLING = Analysis(
