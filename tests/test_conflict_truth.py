@@ -57,7 +57,7 @@ def test_halves_of_one_task_agree_fully_once_noise_is_taken_out(model, sign) -> 
 
 @pytest.mark.slow
 def test_halves_of_one_task_agree_fully_on_minilm() -> None:
-    """The same on the real encoder. Over 4 seeds: raw 0.81 to 0.83, corrected 1.00 to 1.02 (on `topic` 0.60 and 1.04)."""
+    """The same on the real encoder. Over 4 seeds: raw 0.81 to 0.83, corrected 1.00 to 1.02 (`topic`: 0.60, 1.04)."""
     base, task = load_base("minilm-l3", max_seq_length=16), load_tasks("bundled", ["headline"])["headline"]
     raw, corrected = [], []
     for seed in range(3):

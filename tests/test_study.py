@@ -615,6 +615,19 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     draws = ["--probe-size", 64, "--value", 32, "--probe-seed", 0, "--probe-seed", 1]
     command("sweep", *given, "--over", "probe_size", *draws, "-o", tmp_path / "sweeps")
     assert set(read(tmp_path / "sweeps", "probe_size.csv")["probe_seed"]) == {0, 1}
+    across = ["--over", "direction", "--between", "likeness+faq", "--length", 0.5, "--value", 0]
+    command("sweep", *given, *across, "-o", tmp_path / "sweeps")
+    table = read(tmp_path / "sweeps", "direction.csv")
+    assert set(table["pair"]) == {"likeness+faq"}
+    assert table["coefficient:likeness"].tolist() == pytest.approx([0.5] * len(table))
+    mixed = [*chosen, "--task", "faq", "--task", "likeness", "--steps", 4, "--batch-size", 8, "-o", tmp_path / "joint"]
+    command("train", *mixed, "--sampling", "faq=3,likeness=1", "--conflict-every", 2)
+    assert set(read(tmp_path / "joint.conflict", "summary.csv")["step"]) == {0, 2, 4}
+    said = command("imbalance", *given, "--joint", tmp_path / "joint", "-o", tmp_path / "shares")
+    assert "Of its own vector they explain" in said
+    weights = read(tmp_path / "shares", "effective_weights.csv")
+    assert weights["task"].tolist() == ["faq", "likeness"]
+    assert weights["weight"].notna().all()
 
 
 def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
@@ -633,6 +646,9 @@ def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
         (["study", "demo", "--seeds", "one"], "numbers separated by commas"),
         (["train", "--task", "nonsense", "--steps", "1", "-o", "x"], "'nonsense'"),
         (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
+        (["train", "--sampling", "topic=much,chat=1", "--steps", "1", "-o", "x"], "Shares must be numbers"),
+        (["train", "--order", "sequential", "--conflict-every", "2", "--steps", "1", "-o", "x"], "one joint training"),
+        (["imbalance", "--joint", "x", "-o", "y"], "Pass --vectors too"),
         (["train", "--task", "my-own", "--steps", "1", "-o", "x"], "--tasks my_tasks.toml"),
         (["evaluate", "no/such-model-here"], "could not be loaded"),
         (["evaluate", "./no-such-folder"], "there is no such folder"),

@@ -1,12 +1,13 @@
 """Commands that measure conflict, imbalance, and what matters for a merge."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from spkit.cli.options import BaseName, MaxLength, Output, Seed, TaskNames, TaskSource, sampling_of, write
+from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
 from spkit.cli.root import app
+from spkit.errors import SpkitError
 
 
 @app.command()
@@ -57,9 +58,10 @@ def imbalance(
     vectors: Annotated[
         Path | None, typer.Option(help="Folder that `spkit vectors` wrote: adds the norms of the task vectors.")
     ] = None,
-    sampling: Annotated[
-        str, typer.Option(help="Joint training: proportional, uniform, or a temperature.")
-    ] = "proportional",
+    sampling: SamplingRule = "proportional",
+    joint: Annotated[
+        Path | None, typer.Option(help="A jointly trained model's folder: adds what each vector weighs in it.")
+    ] = None,
     batches: Annotated[
         int | None, typer.Option(help="Micro-batches of each task for the norms of its gradients; default: none.")
     ] = None,
@@ -68,11 +70,14 @@ def imbalance(
     seed: Seed = 0,
 ) -> None:
     """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    from spkit.data_imbalance import effective_weights
     from spkit.data_imbalance import imbalance as measure
     from spkit.models import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors import TaskVectors
 
+    if joint is not None and vectors is None:
+        raise SpkitError("A joint model is held against task vectors.", "Found none.", "Pass --vectors too.")
     found = None if vectors is None else TaskVectors.load(vectors)
     table = measure(
         load_tasks(tasks, task if task or found is None else list(found.names)),
@@ -87,6 +92,11 @@ def imbalance(
     write(table, output / "imbalance.csv", index=True)
     typer.echo(table.round(3).to_string())
     typer.echo(f"Table: {output / 'imbalance.csv'}")
+    if joint is not None and found is not None:
+        weights = effective_weights(joint, found)
+        write(weights.table.assign(explained=weights.explained), output / "effective_weights.csv", index=True)
+        typer.echo(f"Weights of the vectors in the joint model\n{weights.table.round(3).to_string()}")
+        typer.echo(f"Of its own vector they explain {weights.explained:.0%}: {output / 'effective_weights.csv'}")
 
 
 @app.command()
@@ -97,6 +107,13 @@ def sweep(
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
+    between: Annotated[
+        list[str] | None, typer.Option(help="Two vectors as faq+sts (direction); repeat. Default: every pair.")
+    ] = None,
+    length: Annotated[
+        float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --found, or 1.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Steps of each search (mu and probe_size).")] = 60,
     found: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
@@ -118,6 +135,7 @@ def sweep(
     position = None if found is None else load_position(found, loaded)
     chosen = load_tasks(tasks, task or list(loaded.names))
     probe = Probe.sample(chosen, size=probe_size, seed=seed) if over in ("mu", "probe_size") else None
+    settings: dict[str, Any] = {} if probe is None else {"steps": steps}
     values = [int(one) for one in value] if value and over == "probe_size" else value
     table = run_sweep(
         loaded,
@@ -127,6 +145,9 @@ def sweep(
         found=position,
         probe=probe,
         probe_seeds=probe_seed or None,
+        pairs=[one.split("+") for one in between] if between else None,
+        length=length,
+        **settings,
         split=split,  # pyright: ignore[reportArgumentType]
         journal=output / "journal",
         seed=seed,

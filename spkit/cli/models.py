@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from spkit.cli.options import (
     Experts,
     MaxLength,
     Output,
+    SamplingRule,
     Seed,
     TaskNames,
     TaskSource,
@@ -23,6 +24,7 @@ from spkit.cli.options import (
     write,
 )
 from spkit.cli.root import app
+from spkit.errors import SpkitError
 
 
 @app.command()
@@ -35,14 +37,20 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
     batch_size: Annotated[int, typer.Option(help="Examples in a batch.")] = 32,
-    sampling: Annotated[
-        str, typer.Option(help="Joint training: proportional, uniform, or a temperature.")
-    ] = "proportional",
+    sampling: SamplingRule = "proportional",
+    mixing: Annotated[
+        Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
+    ] = "task",
+    conflict_every: Annotated[
+        int | None,
+        typer.Option(help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never."),
+    ] = None,
     order: Annotated[str, typer.Option(help="Several tasks: joint or sequential.")] = "joint",
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
+    from spkit.conflict import ConflictCallback
     from spkit.models import load_base
     from spkit.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
@@ -53,6 +61,16 @@ def train(
     say_replaced(output)
     chosen = load_tasks(tasks, task)
     checkpoints = output.with_name(f"{output.name}.checkpoints")
+    callbacks = []
+    if conflict_every is not None:
+        if order != "joint":
+            raise SpkitError(
+                "Conflict is measured along one joint training.",
+                f"Found --conflict-every {conflict_every} with --order {order}.",
+                "Leave one of the two out.",
+            )
+        watched = output.with_name(f"{output.name}.conflict")
+        callbacks = [ConflictCallback(chosen, every=conflict_every, folder=watched, batch_size=batch_size, seed=seed)]
     model = run_training(
         load_base(base, max_seq_length=max_length),
         chosen,
@@ -61,7 +79,9 @@ def train(
         learning_rate=learning_rate,
         batch_size=batch_size,
         sampling=sampling_of(sampling),
+        mixing=mixing,
         order=order,  # pyright: ignore[reportArgumentType]
+        callbacks=callbacks,
         seed=seed,
         checkpoints=checkpoints,
     )

@@ -16,6 +16,10 @@ TaskNames = Annotated[
     list[str] | None, typer.Option("--task", help="Name of one task; repeat for several. Default: all.")
 ]
 Experts = Annotated[list[str], typer.Option("--expert", help="NAME=FOLDER of an expert; repeat, in order.")]
+SamplingRule = Annotated[
+    str,
+    typer.Option("--sampling", help="Joint training: proportional, uniform, a temperature, or shares as faq=3,sts=1."),
+]
 MaxLength = Annotated[int | None, typer.Option(help="Tokens at which texts are cut. Default: the model's own limit.")]
 
 
@@ -57,8 +61,14 @@ def named(experts: list[str]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def sampling_of(text: str) -> str | float:
-    """The name of a sampling, or a temperature."""
+def sampling_of(text: str) -> str | float | dict[str, float]:
+    """The name of a sampling, a temperature, or shares as faq=3,sts=1."""
+    if "=" in text:
+        given = dict(pair(part.strip(), "--sampling") for part in text.split(","))
+        try:
+            return {name: float(value) for name, value in given.items()}
+        except ValueError as error:
+            raise SpkitError("Shares must be numbers.", f"Found {text!r}.", "Pass faq=3,sts=1.") from error
     return float(text) if text.replace(".", "", 1).isdigit() else text
 
 
