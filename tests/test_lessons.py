@@ -106,7 +106,8 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
     ]
     lesson = mixture_lesson(pd.DataFrame(rows))
     assert [label for label, _ in lesson.slider.options] == ["25%", "50%", "75%"]
-    lesson.slider.value = 2
+    lesson.list.value = 2  # by the keyboard
+    assert lesson.slider.value == 2
     assert lesson.words() == (
         "faq has 75% of the examples: the joint vector stands 30° from that of faq and 50° from that of sts; "
         "its length is 1.25."

@@ -38,18 +38,22 @@ class Lesson(Pictured):
             for number in tqdm(range(len(places)), desc=name, unit="picture"):
                 picture, sentence = draw(number)
                 self._frames.append((png(picture), sentence))
+        common: dict[str, Any] = {
+            "options": [(label, number) for number, label in enumerate(places)],
+            "value": start,
+            "tooltip": f"choose the {name}",
+        }
         self.slider = widgets.SelectionSlider(
-            options=[(label, number) for number, label in enumerate(places)],
-            value=start,
-            description=name,
-            tooltip=f"choose the {name}",
-            continuous_update=True,
-            style={"description_width": "initial"},
-            layout={"width": "600px"},
+            continuous_update=True, readout=False, layout={"width": "400px"}, **common
         )
+        # A slider's handle has no name that is read out; a list of the same places has, and takes the keyboard.
+        self.list = widgets.Dropdown(
+            description=name, style={"description_width": "initial"}, layout={"width": "max-content"}, **common
+        )
+        widgets.link((self.slider, "value"), (self.list, "value"))
         self._picture = widgets.Image(format="png", layout={"max_width": "700px"})
         self._words = widgets.HTML()
-        super().__init__([self.slider, self._picture, self._words])
+        super().__init__([widgets.HBox([self.list, self.slider]), self._picture, self._words])
         self._picture.add_class("spkit-lesson")
         self.slider.observe(lambda _: self._show(), names="value")
         self._show()
