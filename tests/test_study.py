@@ -138,7 +138,8 @@ def contents(root: Path) -> dict[str, str]:
 def test_result_files_have_exactly_their_columns(finished) -> None:
     for name, columns in COLUMNS.items():
         assert read(finished, name).columns.tolist() == columns.split(), name
-        assert (read(finished, name)["seed"] == 3).all()
+        if name != "against_the_paper.csv":  # of all seeds together
+            assert (read(finished, name)["seed"] == 3).all()
     assert {path.name for path in finished.iterdir() if path.suffix in (".csv", ".md")} == {*COLUMNS, "summary.md"}
     assert not [path for path in finished.rglob("*") if path.name.startswith(".")]
     assert not list((finished / "seed3" / "checkpoints").iterdir())
@@ -621,7 +622,7 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     assert set(table["pair"]) == {"likeness+faq"}
     assert table["coefficient:likeness"].tolist() == pytest.approx([0.5] * len(table))
     mixed = [*chosen, "--task", "faq", "--task", "likeness", "--steps", 4, "--batch-size", 8, "-o", tmp_path / "joint"]
-    command("train", *mixed, "--sampling", "faq=3,likeness=1", "--conflict-every", 2)
+    command("train", *mixed, "--sampling", "faq=3,likeness=1", "--conflict-every", 2, "--conflict-batches", 4)
     assert set(read(tmp_path / "joint.conflict", "summary.csv")["step"]) == {0, 2, 4}
     said = command("imbalance", *given, "--joint", tmp_path / "joint", "-o", tmp_path / "shares")
     assert "Of its own vector they explain" in said

@@ -45,6 +45,7 @@ def train(
         int | None,
         typer.Option(help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never."),
     ] = None,
+    conflict_batches: Annotated[int, typer.Option(help="Micro-batches of each task in such a measurement.")] = 16,
     order: Annotated[str, typer.Option(help="Several tasks: joint or sequential.")] = "joint",
     max_length: MaxLength = None,
     seed: Seed = 0,
@@ -70,7 +71,16 @@ def train(
                 "Leave one of the two out.",
             )
         watched = output.with_name(f"{output.name}.conflict")
-        callbacks = [ConflictCallback(chosen, every=conflict_every, folder=watched, batch_size=batch_size, seed=seed)]
+        callbacks = [
+            ConflictCallback(
+                chosen,
+                every=conflict_every,
+                folder=watched,
+                batches=conflict_batches,
+                batch_size=batch_size,
+                seed=seed,
+            )
+        ]
     model = run_training(
         load_base(base, max_seq_length=max_length),
         chosen,

@@ -26,10 +26,10 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     drawing = new_figure(NARROW, 0.26 * len(tasks) + 0.75)
     axes = drawing.subplots()
-    heights = range(len(tasks))
-    axes.hlines(list(heights), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
+    heights = [float(place) for place in range(len(tasks))]
+    axes.hlines(heights, 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
     axes.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
-    for height, task in enumerate(tasks):
+    for height, task in zip(heights, tasks, strict=True):
         here = rows(drawn, drawn["task"] == task)
         dots(axes, here, "difference", {"joint": height})
         (mean,) = records(rows(here, here["seed"] == "mean"))
@@ -43,7 +43,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             va="center",
             fontsize=7,
         )
-    axes.set_yticks(list(heights), [wrapped(task, 24) for task in tasks])
+    axes.set_yticks(heights, [wrapped(task, 24) for task in tasks])
     axes.set_ylim(len(tasks) - 0.3, -0.7)
     axes.set_xlabel("joint training minus the task's own expert, points")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))

@@ -33,7 +33,7 @@ _COLOUR = TASK_COLOURS[0]
 #: About the width and height of a panel in points.
 _SIZE = (205, 150)
 #: Where the middle of a number may stand beside its point, in points; the first that is free is taken.
-_BESIDE = ((12, 6), (12, -7), (-13, 6), (-13, -7), (0, 10), (0, -11))
+_BESIDE = ((12.0, 6.0), (12.0, -7.0), (-13.0, 6.0), (-13.0, -7.0), (0.0, 10.0), (0.0, -11.0))
 
 
 @figure("trade_off", inputs=("trade_off.csv", "scores.csv"))
@@ -130,7 +130,10 @@ def _number(panel: Axes, means: DataFrame) -> None:
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     width, height = _SIZE
     places = {
-        row["ratio"]: ((row["x"] - left) / (right - left) * width, (row["y"] - bottom) / (top - bottom) * height)
+        row["ratio"]: (
+            float((row["x"] - left) / (right - left) * width),
+            float((row["y"] - bottom) / (top - bottom) * height),
+        )
         for row in mean
     }
     taken: list[tuple[float, float]] = []

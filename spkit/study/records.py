@@ -7,6 +7,7 @@ import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
         "stage": stage.name,
         "config": json.loads(json.dumps(stage.config)),
         "inputs": dict(stage.inputs),
-        "code": text_hash(code_hash(stage.code), _bare_code(textwrap.dedent(inspect.getsource(stage.run)))),
+        "code": text_hash(_hashed_once(tuple(stage.code)), _bare_code(textwrap.dedent(inspect.getsource(stage.run)))),
         "versions": versions(),
     }
     found = _read(folder)
@@ -162,6 +163,12 @@ def code_hash(modules: Sequence[str]) -> str:
     for name in sorted(sources):
         digest.update(f"{name}\n{sources[name]}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _hashed_once(modules: tuple[str, ...]) -> str:
+    """A process runs the code that it has loaded: its many stages need not read it many times."""
+    return code_hash(modules)
 
 
 def _bare_code(source: str) -> str:
