@@ -6,10 +6,10 @@ import pytest
 
 from spkit.evaluation import Measurement
 from spkit.ladders import fit_line
-from spkit.study.paper import AGAINST, AS, OPEN, table
+from spkit.study.paper import AGAINST, AS, MIXED, OPEN, table
 from spkit.study.tables import MEAN, Samples
 
-TASKS = ["faq", "topic"]
+TASKS = ["faq", "STS-B"]
 CHOSEN = "self_position"
 
 
@@ -30,7 +30,7 @@ def samples_of(scores, spread=0.1):
 def scores():
     return {
         "expert:faq": (80, 50),
-        "expert:topic": (50, 80),
+        "expert:STS-B": (50, 80),
         "joint": (70, 70),
         "average": (60, 60),
         "slerp": (65, 65),
@@ -52,13 +52,16 @@ def test_scores_are_held_against_the_papers_order(scores):
     found = judged(scores)
     assert len(found) == 4
     assert outcome(found, "loses to each expert") == AS
+    assert found["measured"].iloc[0] == "It loses on faq, STS-B."
     assert outcome(found, "fixed rule is ahead of joint") == AGAINST
     assert outcome(found, "SLERP is the best") == AS
     assert outcome(found, "ahead of joint training and of every static merge") == AS
     assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in found["measured"].iloc[1]
 
 
-@pytest.mark.parametrize(("joint", "expected"), [((85, 85), AGAINST), ((85, 70), OPEN), ((80, 80), OPEN)])
+@pytest.mark.parametrize(
+    ("joint", "expected"), [((85, 85), AGAINST), ((85, 70), MIXED), ((80, 80), OPEN), ((70, 80), OPEN)]
+)
 def test_joint_training_may_lose_to_no_expert_or_to_some(scores, joint, expected):
     found = judged(scores | {"joint": joint}, spread=1.0)
     assert outcome(found, "loses to each expert") == expected

@@ -31,6 +31,13 @@ explorer
 """
 
 
+#: Both pictures are there; until plotly has drawn them, their places have another size.
+DRAWN = """() => {
+    const drawn = document.querySelectorAll('.spkit-explorer .js-plotly-plot .main-svg');
+    return new Set([...drawn].map(one => one.closest('.js-plotly-plot'))).size === 2;
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
@@ -123,6 +130,7 @@ def stands_on_the_screen(page, within: float) -> None:
             "map": ".js-plotly-plot >> nth=1",
         }.items()
     }
+    page.wait_for_function(DRAWN)
     boxes = {name: part.bounding_box() for name, part in parts.items()}
     top = boxes["verdict"]["y"]
     for name, box in boxes.items():

@@ -46,7 +46,16 @@ def bars(exploration: Exploration) -> Any:
             last = place == len(LIVE_MARKS[name]) - 1
             hover = {} if last else {"hoverinfo": "skip"}
             traces.append(
-                go.Scatter(x=rows, y=values, mode="markers", name=name, marker=marker, showlegend=last, **hover)
+                go.Scatter(
+                    x=rows,
+                    y=values,
+                    mode="markers",
+                    name=name,
+                    marker=marker,
+                    showlegend=last,
+                    cliponaxis=False,  # a mark at 100 points is seen whole
+                    **hover,
+                )
             )
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(240), yaxis_title="score, points")

@@ -208,7 +208,12 @@ class Explorer(Pictured):
             layout={"width": "405px", "flex": "0 0 auto"},
         )
         right = widgets.VBox(
-            [self._bars, widgets.HBox([self._pair, self._quantity]), self._map.figure, widgets.HTML(_HOLLOW)],
+            [
+                self._bars,
+                widgets.HBox([self._pair, self._quantity]),
+                self._map.figure,
+                widgets.HTML(_HOLLOW, layout={"width": "430px"}),
+            ],
             layout={"flex": "0 0 auto"},
         )
         buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])

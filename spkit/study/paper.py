@@ -8,7 +8,7 @@ import pandas as pd
 from spkit.figures.results import method_label, numbers
 from spkit.study.tables import MEAN, Samples
 
-AS, AGAINST, OPEN = "as in the paper", "against the paper", "open"
+AS, AGAINST, OPEN, MIXED = "as in the paper", "against the paper", "open", "differs by task"
 
 _Row = tuple[str, str, str]
 
@@ -27,7 +27,7 @@ def table(
 
     Returns:
         A row a claim: `claim`, `measured` (in words, with 95 % intervals), `outcome` ("as in the paper", "against the
-        paper" or "open").
+        paper", "open", or for several tasks "differs by task").
 
     References:
         Li et al., arXiv 2410.15035.
@@ -67,8 +67,9 @@ def _conflict(samples: Samples) -> _Row:
         if (names := [task for task, outcome in outcomes.items() if outcome == wanted])
     ]
     found = set(outcomes.values())
-    outcome = found.pop() if len(found) == 1 else OPEN
-    return "Joint training loses to each expert on the expert's own task.", f"{'; '.join(parts)}.".capitalize(), outcome
+    outcome = found.pop() if len(found) == 1 else MIXED if {AS, AGAINST} <= found else OPEN
+    said = "; ".join(parts)
+    return "Joint training loses to each expert on the expert's own task.", f"{said[0].upper()}{said[1:]}.", outcome
 
 
 def _merging(samples: Samples, static: Sequence[str]) -> _Row:

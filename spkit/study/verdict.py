@@ -146,7 +146,7 @@ def _gradients(conflict: pd.DataFrame) -> str:
     if not means:
         return f"{where}: {by_interval}."
     first, last = means[min(means)], means[max(means)]
-    return f"{where}: from {first} to {last}; below 0 they pull against each other. {by_interval.capitalize()}."
+    return f"{where}: from {first} to {last}; below 0 they pull against each other. B{by_interval[1:]}."
 
 
 def _and_seed(table: pd.DataFrame) -> str:
