@@ -17,7 +17,7 @@
 # **One question:** what lies between the experts?
 #
 # Each slider is a *task vector*: expert minus base. While you drag, the scores are **interpolated** between positions that were measured once, with their
-# cross-validated error. When you stop, the position itself is **measured**, on at most 32 short examples per task.
+# cross-validated error. When you stop, the position itself is **measured**, on at most 24 short examples per task.
 #
 # The first time, the cell that opens the explorer measures these positions: about a minute and a half on two cores, with a progress
 # bar; they are kept. (If no study has left task vectors yet, it trains the experts before: about three minutes.)
@@ -47,7 +47,7 @@ explorer
 # ## What to try
 #
 # - Start at an expert, and bring in a second one: who loses first?
-# - Find a place with a better mean than the search's. The measured value rests on at most 32 examples per task, and you looked at many
+# - Find a place with a better mean than the search's. The measured value rests on at most 24 examples per task, and you looked at many
 #   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
 #   split="dev")`, and look at `split="test"` once, at the end.
 # - *Save model* writes a folder; *copy as code* gives the lines that rebuild the place.

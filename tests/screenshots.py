@@ -28,7 +28,7 @@ def shoot(run: Path, target: Path, theme: str) -> None:
         command.append("--show_tracebacks=True")
         with served(command, port, Path(scratch) / "log") as url:
             opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            page = opened.new_page(viewport={"width": 900, "height": 720})  # as wide as the explorer
+            page = opened.new_page(viewport={"width": 900, "height": 790})  # as wide as the explorer
             page.set_default_timeout(1000 * SECONDS)
             page.goto(url)
             status = page.locator(".spkit-explorer [role=status]").first

@@ -43,7 +43,7 @@ def bars(exploration: Exploration) -> Any:
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
         for place, marker in enumerate(LIVE_MARKS[name]):
-            last = place == len(LIVE_MARKS[name]) - 1
+            last = place == len(LIVE_MARKS[name]) - 1 and name != "base"
             hover = {} if last else {"hoverinfo": "skip"}
             traces.append(
                 go.Scatter(
@@ -57,6 +57,9 @@ def bars(exploration: Exploration) -> Any:
                     **hover,
                 )
             )
+    # In the legend there is no bar behind the base's line, and the page may be dark.
+    seen = {"symbol": _LINE, "color": INK, "size": 20, "line": {"width": 3}}
+    traces.append(go.Scatter(x=[None], y=[None], mode="markers", name="base", marker=seen))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(240), yaxis_title="score, points")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)

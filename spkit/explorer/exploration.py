@@ -75,7 +75,7 @@ class Exploration:
         joint: SentenceTransformer | None = None,
         folder: str | Path | None = None,
         points: int | None = None,
-        examples: int = 32,
+        examples: int = 24,
         max_tokens: int = 32,
         seed: int = 0,
         progress: bool = True,

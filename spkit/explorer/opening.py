@@ -36,7 +36,7 @@ def explore(
     target: str | Path = "runs/explored",
     folder: str | Path | None = None,
     points: int | None = None,
-    examples: int = 32,
+    examples: int = 24,
     max_tokens: int = 32,
     seed: int = 0,
     progress: bool = True,

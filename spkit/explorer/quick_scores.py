@@ -57,7 +57,7 @@ class QuickScores:
     """
 
     def __init__(
-        self, vectors: TaskVectors, tasks: Mapping[str, Task], examples: int = 32, max_tokens: int = 32, seed: int = 0
+        self, vectors: TaskVectors, tasks: Mapping[str, Task], examples: int = 24, max_tokens: int = 32, seed: int = 0
     ) -> None:
         if max_tokens < 4:
             raise SpkitError("`max_tokens` must be at least 4.", f"Found {max_tokens}.", "Pass 32, for example.")
