@@ -205,7 +205,7 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
             above = mark.side == "top"
             right.annotate(str(mark.name), (mark.x, mark.y), (0, 5 if above else -5), textcoords="offset points",
                            fontsize=6, ha="center", va="bottom" if above else "top", color="white",
-                           path_effects=_around("black", 1.2))  # fmt: skip
+                           path_effects=_around("black", 0.8))  # fmt: skip
         here = map_.plane.at(np.array([reading.coefficients]))[0]
         right.plot(*here, "X", color=COLOURS["you"], markersize=9, markeredgecolor="white")
         right.set_aspect("equal")

@@ -100,6 +100,8 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
         for panel, label, top in ((left, "share of the examples", 1.25), (right, "angle to the joint vector", 115)):
             panel.set_yticks([0, 1], [a, b])
             panel.set(xlabel=label, xlim=(0, top))
+        left.set_xticks([0, 0.5, 1])
+        right.set_xticks([0, 45, 90])
         nearer, farther = (a, b) if to_a < to_b else (b, a)
         angles = f"{min(to_a, to_b):.0f}° from that of {nearer} and {max(to_a, to_b):.0f}° from that of {farther}"
         said = f"{a} has {share:.0%} of the examples: the joint vector stands {angles}; its length is {long[2]:.2f}."
