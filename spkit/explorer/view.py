@@ -130,10 +130,7 @@ class Explorer(Pictured):
             reading = self._reading
         kind = "measured" if reading.measured else "interpolated"
         scores = ", ".join(f"{row} {value:.1f}" for row, value in reading.values["score"].items())
-        position = ", ".join(
-            f"{name} {value:.2f}"
-            for name, value in zip(self.exploration.vectors.names, reading.coefficients, strict=True)
-        )
+        position = self._coefficients(reading)
         verdict = f" The study's verdict: {self._said}" if self._said else ""
         return f"At the coefficients {position}: scores in points ({kind}) {scores}.{verdict}"
 
@@ -274,11 +271,7 @@ class Explorer(Pictured):
             assert reading.errors is not None
             label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}"
             label += "" if ended else "; measuring …"
-        numbers = ", ".join(
-            f"{name} {value:.2f}"
-            for name, value in zip(self.exploration.vectors.names, reading.coefficients, strict=True)
-        )
-        about = f"coefficients: {numbers}. {self.exploration.num_points} positions measured."
+        about = f"coefficients: {self._coefficients(reading)}. {self.exploration.num_points} positions measured."
         self._status.value = f'<div role="status" aria-live="polite">{label}<br><small>{about}</small></div>'
         self._table.value = html_table(self.exploration, reading)
         with self._bars.batch_update():
@@ -287,6 +280,10 @@ class Explorer(Pictured):
         self._map.show(reading.coefficients, self._quantity.value)
         if self._code.layout.display != "none":
             self._code.value = self.code()
+
+    def _coefficients(self, reading: Reading) -> str:
+        named = zip(self.exploration.vectors.names, reading.coefficients, strict=True)
+        return ", ".join(f"{name} {value:.2f}" for name, value in named)
 
     def _show_place(self) -> None:
         """Put the sliders where the place is, without taking that for a move."""
