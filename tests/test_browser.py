@@ -53,6 +53,7 @@ def browser() -> Iterator[Any]:
 def page(browser) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(1000 * SECONDS)
+    playwright.expect.set_options(timeout=1000 * SECONDS)
     yield context.new_page()
     context.close()
 
@@ -85,6 +86,18 @@ def wait_for_status(page, pattern: str) -> str:
     found = page.locator(".spkit-explorer [role=status]").first
     playwright.expect(found).to_contain_text(re.compile(pattern), timeout=1000 * SECONDS)
     return found.inner_text()
+
+
+def wait_for_knob(page, number: int) -> float:
+    """A slider and its box show one value: the kernel has got the last move; later ones would overtake the next step."""
+    page.wait_for_function(
+        """number => {
+            const one = selector => document.querySelectorAll(`.spkit-explorer ${selector}`)[number];
+            return Number(one('.noUi-handle').ariaValueText) === Number(one('input[type=number]').value);
+        }""",
+        arg=number,
+    )
+    return float(page.locator(".spkit-explorer input[type=number]").nth(number).input_value())
 
 
 def numbers(page) -> str:
@@ -150,6 +163,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     before, first = numbers(page), status(page)
     drag_first_slider(page)
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(first)
+    wait_for_knob(page, 0)
     dragged = wait_for_status(page, "measured:")
     said = page.evaluate("() => window.said")
     assert any(line.startswith("interpolated") for line in said), said
@@ -163,6 +177,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
+    stepped = wait_for_knob(page, 1)
     dragged = wait_for_status(page, "measured:")
 
     box = page.locator(".spkit-explorer input[type=number]").nth(1)
@@ -171,6 +186,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     page.keyboard.type("0.9")
     page.keyboard.press("Enter")
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
+    assert wait_for_knob(page, 1) == 0.9 != stepped
     wait_for_status(page, "measured:")
 
     folder = page.locator(".spkit-explorer input[type=text]").last
