@@ -89,7 +89,7 @@ def wait_for_status(page, pattern: str) -> str:
 
 
 def wait_for_knob(page, number: int) -> float:
-    """A slider and its box show one value: the kernel has got the last move; later ones would overtake the next step."""
+    """A slider and its box show one value: the kernel has the last move, which else would overtake the next step."""
     page.wait_for_function(
         """number => {
             const one = selector => document.querySelectorAll(`.spkit-explorer ${selector}`)[number];
