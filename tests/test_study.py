@@ -442,8 +442,10 @@ def test_code_hash_sees_code_and_not_words_about_it(tmp_path, monkeypatch) -> No
 # The verdict, on scores made up for it
 
 
-def samples(merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, ...] = (0,)) -> Samples:
-    """Two tasks; every method but the merge and joint training at 50 points, experts at 60 on their own task."""
+def samples(
+    merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, ...] = (0,), more: float = 0.0
+) -> Samples:
+    """Two tasks; every method but the merge (with `more` on b) and joint training at 50 points, experts at their own 60."""
     rng = np.random.default_rng(0)
     methods = {
         "base": 50.0,
@@ -460,6 +462,7 @@ def samples(merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, 
             found = []
             for task in ("a", "b"):
                 value = 60.0 if method == f"expert:{task}" else float(score + seed)
+                value += more if (method, task) == ("self_position", "b") else 0.0
                 found.append(Measurement(task=task, metric="accuracy", score=value))
                 drawn[seed, method, task] = value + spread * rng.normal(size=500)
             measurements[seed][method] = found
@@ -530,7 +533,21 @@ def test_words_say_what_was_found() -> None:
     assert found[-2].startswith("**Verdict.** Merge")
     assert found[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
     behind = words(samples(50, 70), conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
-    assert "from them the search costs 25 % of the FLOPs of joint training." in behind[-1]
+    assert behind[-1].endswith("from them the search costs 25 % of the FLOPs of joint training.")
+    assert "tuned ones included (average, picked" in behind[3]
+    for more, said in (
+        (12.0, " On b alone the position is ahead."),
+        (10.0, " On b alone it is not shown to be behind."),
+    ):
+        mixed = words(
+            samples(50, 60, 0.2, more=more),
+            conflict_table([-0.25]),
+            costs,
+            ["average"],
+            ["self_position"],
+            "self_position",
+        )
+        assert mixed[-1].endswith(f"FLOPs of joint training.{said}")
     open_ = words(
         samples(60.5, 60, spread=3.0), conflict_table([0.1]), costs, ["average"], ["self_position"], "self_position"
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from spkit.conflict.estimates import AGREE, CONFLICT, OPEN
+from spkit.figures.results import method_label
 from spkit.study.seed_run import slug
 from spkit.study.tables import MEAN, Samples
 
@@ -16,7 +17,7 @@ _LABELS = {
 
 def label(method: str) -> str:
     """A method's name in a sentence."""
-    return _LABELS.get(method, method)
+    return _LABELS.get(method, method_label(method))
 
 
 def words(
@@ -53,10 +54,7 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     """Merge or train jointly, by how much, how sure."""
     value, low, high = samples.difference(chosen, "joint", MEAN)
     better = float((samples.paired(chosen, "joint", MEAN) > 0).mean())
-    by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
-    ahead = [task for task, (_, task_low, _) in by_task.items() if task_low > 0]
-    behind = [task for task, (_, _, task_high) in by_task.items() if task_high < 0]
-    open_tasks = [task for task in samples.tasks if task not in ahead and task not in behind]
+    ahead, behind, open_tasks = _by_task(samples, chosen)
     size = f"{abs(value):.1f} points on the mean (95 % interval of the difference {low:+.1f} to {high:+.1f})"
     by_seed = [samples.difference(chosen, "joint", MEAN, seed)[0] for seed in samples.seeds]
     agree = all(one > 0 for one in by_seed) or all(one < 0 for one in by_seed)
@@ -94,8 +92,9 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> st
     if low > 0:
         return f"a joint training tuned for itself, if it gains {value:.1f} points ({untuned})."
     if high < 0:
-        no_worse = [task for task in samples.tasks if samples.difference(chosen, "joint", task)[2] >= 0]
-        only = f" On {', '.join(no_worse)} alone the position is not shown to be behind." if no_worse else ""
+        ahead, _, open_tasks = _by_task(samples, chosen)
+        only = f" On {', '.join(ahead)} alone the position is ahead." if ahead else ""
+        only += f" On {', '.join(open_tasks)} alone it is not shown to be behind." if open_tasks else ""
         return (
             f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
             f"search costs {share}.{only}"
@@ -106,6 +105,14 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> st
         f"{more} would tell a difference of this size from zero; until then the costs decide (the search: {share}), "
         f"and {untuned}."
     )
+
+
+def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[str]]:
+    """The tasks on which a method is ahead of joint training, behind it, and neither by its interval."""
+    bounds = {task: samples.difference(chosen, "joint", task)[1:] for task in samples.tasks}
+    ahead = [task for task, (low, _) in bounds.items() if low > 0]
+    behind = [task for task, (_, high) in bounds.items() if high < 0]
+    return ahead, behind, [task for task in samples.tasks if task not in {*ahead, *behind}]
 
 
 def _by_seed(samples: Samples, chosen: str) -> str:
@@ -119,7 +126,7 @@ def _own_tasks(samples: Samples) -> str:
     for task in samples.tasks:
         best = max(experts, key=lambda method: samples.score(method, task))
         if best != f"expert:{task}":
-            lost.append(f"{task} (best: {best})")
+            lost.append(f"{task} (best: {label(best)})")
     if not lost:
         return "Each expert is the best expert on its own task."
     return f"Each expert should be the best expert on its own task; it is not on {', '.join(lost)}."
@@ -169,8 +176,8 @@ def _against_static(samples: Samples, static: Sequence[str], method: str) -> str
     value, low, high = samples.difference(method, best, MEAN)
     side = "above" if low > 0 else "below" if high < 0 else "not told apart from"
     return (
-        f"{label(method)} is {side} the best static merge, tuned ones included ({best}, picked on the test scores "
-        f"themselves, in its favour): {value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean."
+        f"{label(method)} is {side} the best static merge, tuned ones included ({label(best)}, picked on the test "
+        f"scores themselves, in its favour): {value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean."
     )
 
 
