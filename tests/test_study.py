@@ -445,7 +445,7 @@ def test_code_hash_sees_code_and_not_words_about_it(tmp_path, monkeypatch) -> No
 def samples(
     merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, ...] = (0,), more: float = 0.0
 ) -> Samples:
-    """Two tasks; every method but the merge (with `more` on b) and joint training at 50 points, experts at their own 60."""
+    """Two tasks: the merge (`more` on b), joint training, experts at 60 on their own task, the others at 50 points."""
     rng = np.random.default_rng(0)
     methods = {
         "base": 50.0,
