@@ -25,7 +25,7 @@ from spkit.study import load_profile, records, report, run_study, stages
 from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, code_hash, finish
 from spkit.study.run import publish
-from spkit.study.tables import MEAN, Samples, costs
+from spkit.study.tables import MEAN, Samples, comparisons, costs, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
 from spkit.training import train
@@ -42,6 +42,7 @@ COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
     "comparisons.csv": "method against task difference low high seed",
+    "comparisons_mean.csv": "method against task difference low high",
     "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b repeats_a repeats_b conflicting "
     "verdict batches batch_size seed",
     "conflict_summary.csv": "module tasks directional alignment magnitude verdict seed",
@@ -138,7 +139,7 @@ def contents(root: Path) -> dict[str, str]:
 def test_result_files_have_exactly_their_columns(finished) -> None:
     for name, columns in COLUMNS.items():
         assert read(finished, name).columns.tolist() == columns.split(), name
-        if name != "against_the_paper.csv":  # of all seeds together
+        if "seed" in columns.split():  # the others are of all seeds together
             assert (read(finished, name)["seed"] == 3).all()
     assert {path.name for path in finished.iterdir() if path.suffix in (".csv", ".md")} == {*COLUMNS, "summary.md"}
     assert not [path for path in finished.rglob("*") if path.name.startswith(".")]
@@ -167,6 +168,21 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
         assert row["difference"] == pytest.approx(expected, abs=1e-4)
+    of_one_seed = read(finished, "comparisons_mean.csv")
+    pd.testing.assert_frame_equal(of_one_seed, table.drop(columns="seed"))
+
+
+def test_the_mean_over_seeds_has_an_interval_of_its_own() -> None:
+    given = samples(70, 60, seeds=(0, 1, 2, 3))
+    table = mean_comparisons(given, ["average"], ["self_position"]).set_index(["method", "against", "task"])
+    by_seed = comparisons(given, ["average"], ["self_position"])
+    row = table.loc[("self_position", "joint", "a")]
+    assert row["difference"] == pytest.approx(10.0)
+    assert (row["low"], row["high"]) == given.difference("self_position", "joint", "a")[1:]
+    one = by_seed.query("method == 'self_position' and against == 'joint' and task == 'a'")
+    assert len(one) == 4
+    # Independent noise of four seeds: half as wide as that of each.
+    assert row["high"] - row["low"] == pytest.approx((one["high"] - one["low"]).mean() / 2, rel=0.15)
 
 
 def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> None:

@@ -9,19 +9,18 @@ from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import columns, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
-from spkit.figures.style import FAINT, NARROW, QUIET, dots, new_figure, quiet_axes, signed, wrapped
+from spkit.figures.style import FAINT, NARROW, QUIET, beside_row, dots, new_figure, quiet_axes, signed, wrapped
+
+_VALUES = ["difference", "low", "high"]
 
 
-@figure("conflict_outcome", inputs=("comparisons.csv",))
+@figure("conflict_outcome", inputs=("comparisons.csv", "comparisons_mean.csv"))
 def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     """A row a task: joint training minus the task's own expert."""
-    table = results["comparisons.csv"]
-    own = rows(table, (table["against"] == "joint") & (table["method"] == np.array("expert:") + table["task"]))
+    own, means = _turned(results["comparisons.csv"]), _turned(results["comparisons_mean.csv"])
     if own.empty:
         raise NothingToDrawError("comparisons.csv holds no difference between joint training and a task's own expert.")
-    # The table has the experts against joint training; the question is the other way round.
-    turned = own.assign(method="joint", difference=-own["difference"], low=-own["high"], high=-own["low"])
-    drawn = with_means(turned, ["method", "task"], ["difference", "low", "high"])
+    drawn = with_means(own, ["method", "task"], _VALUES, means)
     tasks = ordered_tasks(drawn["task"])
 
     drawing = new_figure(NARROW, 0.26 * len(tasks) + 0.75)
@@ -33,16 +32,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         here = rows(drawn, drawn["task"] == task)
         dots(axes, here, "difference", {"joint": height})
         (mean,) = records(rows(here, here["seed"] == "mean"))
-        axes.annotate(
-            signed(mean["difference"], 1),
-            (1.0, height),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(27, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=7,
-        )
+        beside_row(axes, signed(mean["difference"], 1), height)
     axes.set_yticks(heights, [wrapped(task, 24) for task in tasks])
     axes.set_ylim(len(tasks) - 0.3, -0.7)
     axes.set_xlabel("joint training minus the task's own expert, points")
@@ -55,7 +45,12 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "Task conflict in outcome: the score of joint training on each task minus that of the expert trained on this "
         f"task alone, in points; left of the line joint training loses; {seeds_text(own)}, n = {len(tasks)} tasks. "
         + ("Large marks: mean over seeds; small dots below: each seed; bars" if several else "Bars")
-        + ": 95 % paired bootstrap interval over test examples"
-        + (" (bounds averaged over seeds)." if several else ".")
+        + f": 95 % paired bootstrap interval {'of that mean ' if several else ''}over test examples."
     )
-    return drawing, columns(drawn, ["task", "seed", "difference", "low", "high"]), caption
+    return drawing, columns(drawn, ["task", "seed", *_VALUES]), caption
+
+
+def _turned(table: DataFrame) -> DataFrame:
+    """The tables have each expert against joint training; the question is the other way round."""
+    own = rows(table, (table["against"] == "joint") & (table["method"] == np.array("expert:") + table["task"]))
+    return own.assign(method="joint", difference=-own["difference"], low=-own["high"], high=-own["low"])

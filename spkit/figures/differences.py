@@ -27,6 +27,7 @@ from spkit.figures.style import (
     FAMILY_COLOURS,
     QUIET,
     WIDE,
+    beside_row,
     bold_searched,
     dots,
     new_figure,
@@ -35,19 +36,23 @@ from spkit.figures.style import (
     signed,
 )
 
-_VALUES = ["difference", "low", "high"]
+_KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
 
 
-@figure("differences", inputs=("comparisons.csv",))
+@figure("differences", inputs=("comparisons.csv", "comparisons_mean.csv"))
 def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     """Left: every method against joint training, mean over tasks. Right: the search against the best merge, by task."""
-    table = results["comparisons.csv"]
-    joint = with_means(
-        rows(table, (table["against"] == "joint") & (table["task"] == "mean")), ["method", "against", "task"], _VALUES
-    )
-    rival = best_static(table)
-    searched = rows(table, (families(table, "method") == "searched") & (table["against"] == rival))
-    static = with_means(searched, ["method", "against", "task"], _VALUES)
+    table, means = results["comparisons.csv"], results["comparisons_mean.csv"]
+    rival = best_static(means)
+
+    def to_joint(one: DataFrame) -> DataFrame:
+        return rows(one, (one["against"] == "joint") & (one["task"] == "mean"))
+
+    def to_static(one: DataFrame) -> DataFrame:
+        return rows(one, (families(one, "method") == "searched") & (one["against"] == rival))
+
+    joint = with_means(to_joint(table), _KEYS, _VALUES, to_joint(means))
+    static = with_means(to_static(table), _KEYS, _VALUES, to_static(means))
     panels = [name for name, part in (("joint", joint), ("static", static)) if len(part)]
     if not panels:
         raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
@@ -72,7 +77,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     caption = (
         "Paired differences in points; right of the line the method named on the left is better; "
         f"{seeds_text(table)}. Large marks: mean over seeds; small dots below: each seed, where there are several; "
-        "bars: 95 % paired bootstrap interval over test examples (bounds averaged over seeds). "
+        "bars: 95 % paired bootstrap interval of that mean over test examples. "
     )
     if "joint" in panels:
         caption += "Against joint training: mean over tasks. "
@@ -88,7 +93,7 @@ def best_static(table: DataFrame) -> str | None:
     """The merge without search that leaves the searched ones the smallest gain in the mean over tasks.
 
     Args:
-        table: comparisons.csv.
+        table: comparisons_mean.csv, or comparisons.csv.
 
     Returns:
         Its name, or None where no search was compared with a merge.
@@ -152,16 +157,11 @@ def _frame(panel: Axes, heights: list[float], title: str) -> None:
 def _numbers(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
     for row in records(drawn):
         if row["seed"] == "mean":
-            kind = family(row["method"])
-            panel.annotate(
+            searched = family(row["method"]) == "searched"
+            beside_row(
+                panel,
                 signed(row["difference"], 1),
-                (1.0, heights[row["method"]]),
-                xycoords=panel.get_yaxis_transform(),
-                xytext=(27, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                fontsize=7,
-                color=FAMILY_COLOURS["searched"] if kind == "searched" else "#444444",
-                fontweight="bold" if kind == "searched" else "normal",
+                heights[row["method"]],
+                color=FAMILY_COLOURS["searched"] if searched else "#444444",
+                fontweight="bold" if searched else "normal",
             )

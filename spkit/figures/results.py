@@ -17,6 +17,7 @@ _BATCHES = ("batches", "batch_size")
 COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scores.csv": (("method", "task", "metric", "seed"), ("score", "low", "high")),
     "comparisons.csv": (("method", "against", "task", "seed"), ("difference", "low", "high")),
+    "comparisons_mean.csv": (("method", "against", "task"), ("difference", "low", "high")),
     "conflict.csv": (
         ("a", "b", "seed"),
         ("cosine", "corrected", "low", "high", "ceiling_a", "ceiling_b", *_BATCHES),
@@ -232,22 +233,27 @@ def main_scores(scores: DataFrame) -> DataFrame:
     return rows(whole, speaks).reset_index(drop=True)
 
 
-def with_means(table: DataFrame, keys: Sequence[str], values: Sequence[str]) -> DataFrame:
+def with_means(
+    table: DataFrame, keys: Sequence[str], values: Sequence[str], means: DataFrame | None = None
+) -> DataFrame:
     """Each seed's row and the mean over seeds, as a figure draws them.
 
-    The mean of the bounds stands for the interval: the seeds share the test examples, so that an interval over examples
-    does not shrink with more seeds.
+    The mean of the bounds stands for the interval where none of the mean itself is given: the seeds share the test
+    examples, so that an interval over examples hardly shrinks with more seeds.
 
     Args:
         table: rows with the column `seed`.
         keys: columns that tell apart what is measured.
         values: columns to average.
+        means: the rows of the mean over seeds, where its own interval was computed.
 
     Returns:
         The columns `keys`, `seed` (text; "mean" for the mean) and `values`. Only the mean's rows where nothing was
         measured more than once.
     """
-    mean = cast(DataFrame, table.groupby(list(keys), sort=False)[list(values)].mean()).reset_index()
+    mean = means
+    if mean is None:
+        mean = cast(DataFrame, table.groupby(list(keys), sort=False)[list(values)].mean()).reset_index()
     parts = [mean.assign(seed="mean")]
     if table.duplicated(list(keys)).any():
         parts.append(table.assign(seed=[str(seed) for seed in table["seed"]]))

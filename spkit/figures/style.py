@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
@@ -197,6 +198,28 @@ def dots(axes: Axes, drawn: DataFrame, value: str, heights: Mapping[str, float])
                 linestyle="none",
                 zorder=3,
             )
+
+
+def beside_row(axes: Axes, text: str, height: float, **look: Any) -> None:
+    """A number at the right edge of a panel, beside its row.
+
+    Args:
+        axes: the panel.
+        text: the number as it is to be read.
+        height: the row's.
+        look: properties of the text.
+    """
+    axes.annotate(
+        text,
+        (1.0, height),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(27, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize=7,
+        **look,
+    )
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[str, float, Color]], height: float) -> None:

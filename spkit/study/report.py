@@ -19,6 +19,7 @@ from spkit.study.seed_run import slug
 HEADLINE = (
     "scores.csv",
     "comparisons.csv",
+    "comparisons_mean.csv",
     "coefficients.csv",
     "conflict.csv",
     "conflict_by_module.csv",
@@ -86,6 +87,7 @@ def _headline(
     return {
         "scores.csv": tables.scores(samples),
         "comparisons.csv": tables.comparisons(samples, static, SEARCHES),
+        "comparisons_mean.csv": tables.mean_comparisons(samples, static, SEARCHES),
         "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
         "conflict.csv": tables.joined(records, "conflict", "conflict.csv"),
         "conflict_by_module.csv": tables.joined(records, "conflict", "by_module.csv"),

@@ -100,15 +100,24 @@ def scores(samples: Samples) -> pd.DataFrame:
 
 def comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
     """`comparisons.csv`: every method against joint training, the searched ones against every static merge."""
-    pairs = [(method, "joint") for method in samples.methods if method != "joint"]
-    pairs += [(method, against) for method in searched for against in static]
     rows = [
         (a, b, task, *samples.difference(a, b, task, seed), seed)
         for seed in samples.seeds
-        for a, b in pairs
-        for task in [*samples.tasks, MEAN]
+        for a, b, task in _compared(samples, static, searched)
     ]
     return pd.DataFrame(rows, columns=["method", "against", "task", "difference", "low", "high", "seed"])
+
+
+def mean_comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
+    """`comparisons_mean.csv`: the same differences of the mean over seeds, each with the interval of that mean."""
+    rows = [(a, b, task, *samples.difference(a, b, task)) for a, b, task in _compared(samples, static, searched)]
+    return pd.DataFrame(rows, columns=["method", "against", "task", "difference", "low", "high"])
+
+
+def _compared(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> list[tuple[str, str, str]]:
+    pairs = [(method, "joint") for method in samples.methods if method != "joint"]
+    pairs += [(method, against) for method in searched for against in static]
+    return [(a, b, task) for a, b in pairs for task in [*samples.tasks, MEAN]]
 
 
 def joined(records: SeedRecords, stage: str, file: str) -> pd.DataFrame:
