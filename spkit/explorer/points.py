@@ -100,7 +100,7 @@ def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
 def spread(
     count: int, gram: Float[torch.Tensor, "N N"], path: SpanPath | None, ranges: Ranges, seed: int = 0
 ) -> Float[np.ndarray, "m N"]:
-    """Positions spread over what sliders reach, by a Sobol sequence: half on the path, half in the free coefficients.
+    """Positions spread over what sliders reach, by Sobol sequences: half on the path, half in the free coefficients.
 
     A grid of ten values dies at four vectors and a length; a Sobol sequence covers any number of dimensions evenly.
 
@@ -109,25 +109,29 @@ def spread(
         gram: of the task vectors.
         path: what weights and a length become coefficients by; None gives free coefficients only.
         ranges: of the sliders.
-        seed: of the sequence's scrambling.
+        seed: of the sequences' scrambling.
 
     Returns:
         Coefficients.
     """
     n = len(gram)
-    number = int(np.ceil(np.log2(max(count, 2))))
-    sequence = qmc.Sobol(n + 1, rng=seed).random_base2(number)[:count]
-    free = ranges.free[0] + np.ptp(ranges.free) * sequence[:, :n]
+    on_path = 0 if path is None else (count + 1) // 2
+    # A sequence for each half: every other value of one sequence covers only half of the range in some dimensions.
+    free = ranges.free[0] + np.ptp(ranges.free) * _sobol(count - on_path, n, seed)
     if path is None:
         return free
+    drawn = _sobol(on_path, n + 1, seed + 1)
     # Exponential variables over their sum are uniform on the simplex.
-    weights = -np.log(np.clip(sequence[:, :n], 1e-6, 1 - 1e-6))
-    lengths = ranges.length[0] + np.ptp(ranges.length) * np.clip(sequence[:, n], 1e-3, 1.0)
+    weights = -np.log(np.clip(drawn[:, :n], 1e-6, 1 - 1e-6))
+    lengths = ranges.length[0] + np.ptp(ranges.length) * np.clip(drawn[:, n], 1e-3, 1.0)
     found = []
-    for place, (weight, length) in enumerate(zip(weights, lengths, strict=True)):
-        if place % 2:
-            found.append(free[place])
-            continue
+    for weight, length in zip(weights, lengths, strict=True):
         phi = torch.tensor([*np.log(weight / weight.mean()), np.log(length)], dtype=torch.float64)
         found.append(path.coefficients(phi, gram).numpy())
-    return np.array(found)
+    return np.concatenate([np.array(found), free])
+
+
+def _sobol(count: int, dimensions: int, seed: int) -> Float[np.ndarray, "m D"]:
+    """Values between 0 and 1, the first of a scrambled sequence whose length is a power of two, as it has to be."""
+    number = int(np.ceil(np.log2(max(count, 2))))
+    return qmc.Sobol(dimensions, rng=seed).random_base2(number)[:count]
