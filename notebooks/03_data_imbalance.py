@@ -77,8 +77,8 @@ results.figure("effective_weights")
 
 # %% [markdown]
 # **Answer.** Look at the angles again: if the line of each task falls as its share grows, the joint model turns towards a task as that
-# task's share grows. Which of the two it stands nearer to is another question: a task whose own vector is longer can hold the joint one
-# with fewer examples. At fixed epochs the larger set also gets more steps, so that this is examples and updates together.
+# task's share grows. Which of the two it stands nearer to is another question: the bars at each ratio answer it. At fixed epochs the
+# larger set also gets more steps, so that this is examples and updates together.
 #
 # ## What to try
 #

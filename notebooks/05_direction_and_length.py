@@ -26,8 +26,9 @@ results
 # ## Two numbers instead of a method's name
 #
 # A *task vector* is expert minus base. Averages, task arithmetic and SLERP of two experts all lie in the plane of their two task vectors,
-# at base + λ · direction. The *direction* is a share x, from 0 (the first expert) to 1 (the second); the *length* λ says how far one
-# goes: at λ = 1 as far as the method itself goes, at 2 twice as far. Sweeping each alone shows which of the two matters.
+# at base + λ · direction. The *direction* is a share x, from 0 (towards the first expert) to 1 (towards the second); the *length* λ says
+# how far one goes: at λ = 1 as far as the method itself goes, at 2 twice as far. Sweeping each alone shows which of the two matters. The
+# sweep over x stays at the length that the search found, so that its ends are the experts themselves only where that length is 1.
 
 # %%
 results.figure("sweep_direction")

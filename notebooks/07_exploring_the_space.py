@@ -16,7 +16,7 @@
 #
 # **One question:** what lies between the experts?
 #
-# Each slider is a *task vector*: expert minus base. While you drag, the scores are **interpolated** between positions that were measured once, with their
+# Each slider is a *task vector*, expert minus base, and one is the length λ. While you drag, the scores are **interpolated** between positions that were measured once, with their
 # cross-validated error. When you stop, the position itself is **measured**, on at most 24 short examples per task.
 #
 # The first time, the cell that opens the explorer measures these positions: about a minute and a half on two cores, with a progress
@@ -41,8 +41,8 @@ explorer
 # - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training. The verdict of that study
 #   stands on top.
 #
-# **Answer.** If some place between two experts has a better mean than both, merging them pays; if the score only falls from one to the
-# other, it is a trade.
+# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; whether it pays, the mark of
+# joint training says. If the score only falls from one to the other, it is a trade.
 #
 # ## What to try
 #

@@ -6,7 +6,7 @@ import pytest
 
 from spkit.evaluation import Measurement
 from spkit.ladders import fit_line
-from spkit.study.paper import AGAINST, AS, MIXED, OPEN, table
+from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
 from spkit.study.tables import MEAN, Samples
 
 TASKS = ["faq", "STS-B"]
@@ -50,17 +50,21 @@ def outcome(found, word):
 
 def test_scores_are_held_against_the_papers_order(scores):
     found = judged(scores)
-    assert len(found) == 4
+    assert len(found) == 5
     assert outcome(found, "loses to each expert") == AS
     assert found["measured"].iloc[0] == "It loses on faq, STS-B."
     assert outcome(found, "fixed rule is ahead of joint") == AGAINST
     assert outcome(found, "SLERP is the best") == AS
-    assert outcome(found, "ahead of joint training and of every static merge") == AS
+    assert outcome(found, "Self Positioning is ahead of joint training") == AS
+    assert outcome(found, "Self Positioning is ahead of every static merge") == AS
+    behind = judged(scores | {"joint": (77, 77)})
+    assert outcome(behind, "Self Positioning is ahead of joint training") == AGAINST
+    assert outcome(behind, "Self Positioning is ahead of every static merge") == AS
     assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in found["measured"].iloc[1]
 
 
 @pytest.mark.parametrize(
-    ("joint", "expected"), [((85, 85), AGAINST), ((85, 70), MIXED), ((80, 80), OPEN), ((70, 80), OPEN)]
+    ("joint", "expected"), [((85, 85), AGAINST), ((85, 70), MIXED), ((80, 80), OPEN), ((70, 80), PART)]
 )
 def test_joint_training_may_lose_to_no_expert_or_to_some(scores, joint, expected):
     found = judged(scores | {"joint": joint}, spread=1.0)

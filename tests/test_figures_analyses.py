@@ -291,7 +291,7 @@ def test_draws_of_the_probe_are_dots_of_their_own(results, drawn):
     )
     assert sorted(shown["score"]) == pytest.approx(sorted(source.query("task == 'headline'")["score"]))
     assert shown["score"].nunique() == 2 * source["seed"].nunique()
-    assert "mean over 2 draws of each probe" in caption(drawn, "sweep_probe_size")
+    assert "mean over 2 draws of each size" in caption(drawn, "sweep_probe_size")
 
 
 def test_the_sweep_over_direction_has_every_pair_and_its_own_two_tasks(results, drawn):

@@ -13,13 +13,16 @@ from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
     columns,
     distinct,
+    families_text,
     family,
     method_label,
     ordered_methods,
     ordered_tasks,
     records,
     rows,
+    seeds_shown,
     seeds_text,
+    several_seeds,
     with_means,
 )
 from spkit.figures.style import (
@@ -76,8 +79,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     drawn = with_panel(joint, static)
     caption = (
         "Paired differences in points; right of the line the method named on the left is better; "
-        f"{seeds_text(table)}. Large marks: mean over seeds; small dots below: each seed, where there are several; "
-        "bars: 95 % paired bootstrap interval of that mean over test examples. "
+        f"{seeds_text(table)}.{seeds_shown(table)} Bars: 95 % paired bootstrap interval over test examples"
+        f"{', of the mean over seeds' if several_seeds(table) else ''}. Colours: {families_text(methods)}. "
     )
     if "joint" in panels:
         caption += "Against joint training: mean over tasks. "

@@ -55,8 +55,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     explained = extent(table, "explained")
     share = " to ".join(dict.fromkeys(f"{100 * value:.0f}" for value in explained))
     caption = (
-        "Weight of each expert's task vector in the merge that is nearest to the jointly trained model (equal weights "
-        f"say that the training was balanced), and the cosine of the two vectors; {seeds_text(table)}, "
+        "Weight of each expert's task vector in the merge that is nearest to the jointly trained model (at equal "
+        "weights it holds every expert's change alike; taking the tasks equally often in training need not bring that "
+        f"about), and the cosine of the two vectors; {seeds_text(table)}, "
         f"n = {len(tasks)} tasks.{seeds_shown(table)} The experts' vectors explain {share} % of the squared length of "
         "the joint one."
     )

@@ -9,6 +9,7 @@ from pandas import DataFrame
 from spkit.figures.panels import evenly, panel_grid, score_axis
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
+    families_text,
     family,
     main_scores,
     method_label,
@@ -16,7 +17,9 @@ from spkit.figures.results import (
     ordered_tasks,
     records,
     rows,
+    seeds_shown,
     seeds_text,
+    several_seeds,
     with_means,
 )
 from spkit.figures.style import (
@@ -58,8 +61,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     caption = (
         "Scores of every method in points (0 to 100) on the test part of each task, and their mean over the tasks; "
-        f"{seeds_text(scores)}. Large marks: mean over seeds; small dots below: each seed, where there are several; "
-        "bars: 95 % bootstrap interval over test examples (bounds averaged over seeds); vertical line: joint training. "
+        f"{seeds_text(scores)}.{seeds_shown(scores)} Bars: 95 % bootstrap interval over test examples"
+        f"{' (bounds averaged over seeds)' if several_seeds(scores) else ''}; vertical line: joint training. "
+        f"Colours: {families_text(methods)}. "
         "Each panel has its own scale."
     )
     return drawing, drawn, caption

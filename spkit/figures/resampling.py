@@ -54,8 +54,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         f"Mean test score of {' and '.join(tasks)} against what each way to mix them in one training costs, and Self "
         f"Positioning between their two experts, whose trainings are part of its cost; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Intervals stand in the figure of "
-        "their scores. Open star: what the search costs where both experts are there "
-        "already. Seconds were measured on one machine."
+        "their scores. Open star, among the FLOPs: what the search costs where both experts are there already. Total "
+        "kept: both sets together stay as large as they were; largest kept: the larger set stays whole, the other is "
+        "drawn to the ratio. Seconds were measured on one machine."
     )
     return drawing, drawn, caption
 

@@ -55,8 +55,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         f"Test scores in points of every way to mix {' and '.join(pair)} in one training, and of Self Positioning "
         f"between their experts; ratios are {' : '.join(pair)}; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Bars: 95 % bootstrap interval over test "
-        "examples (bounds averaged over seeds); vertical line: Self Positioning. Right: what each costs, for Self "
-        "Positioning both experts and the search. Each panel has its own scale."
+        "examples; vertical line: Self Positioning. Total kept: both sets together stay as large as they were; largest "
+        "kept: the larger set stays whole, the other is drawn to the ratio. Right: cost, for Self Positioning that of "
+        "both experts and the search. Each panel has its own scale."
     )
     return (
         drawing,

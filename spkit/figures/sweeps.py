@@ -87,7 +87,11 @@ def _dots(points: DataFrame) -> str:
     draws = int(points["probe_seed"].nunique()) if "probe_seed" in points else 0  # other sweeps have none
     if draws < 2:
         return seeds_shown(points)
-    return f" Large marks: mean over {draws} draws of each probe and the seeds; small dots: each draw and seed."
+    return (
+        f" Large marks: mean over {draws} draws of each size and the seeds; small dots: each draw and seed. The draws "
+        "are parts of one probe, of which there is one at its own size: how much the choice of the examples matters "
+        "there is not shown."
+    )
 
 
 def mark_found(axes: Axes, found: DataFrame, y: str, colour: ColorType = FAMILY_COLOURS["joint"]) -> None:

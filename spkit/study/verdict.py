@@ -182,7 +182,8 @@ def _against_static(samples: Samples, static: Sequence[str], method: str) -> str
 
 
 def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
-    by_stage = costs.groupby("stage")[["examples", "seconds"]].mean()
+    # The median over seeds: whatever else the machine had to do shows in the seconds of some.
+    by_stage = costs.groupby("stage")[["examples", "seconds"]].median()
     experts = by_stage.loc[[f"train/{task}" for task in samples.tasks]].sum()
     joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{slug(chosen)}"]
     return (

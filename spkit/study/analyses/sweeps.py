@@ -102,8 +102,10 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             for size, row in draws.iterrows()
         )
         number = int(sizes["probe_seed"].nunique())
+        whole = " Draws are parts of one probe: at its own size there is one." if number > 1 else ""
         said.append(
             f"By the size of the probe, the mean of the tasks with {number} draw{'s' * (number > 1)} of each: {each}."
+            f"{whole}"
         )
     return said
 
