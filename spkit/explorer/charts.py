@@ -43,8 +43,8 @@ def bars(exploration: Exploration) -> Any:
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
         for place, marker in enumerate(LIVE_MARKS[name]):
-            told = place == len(LIVE_MARKS[name]) - 1 and name != "base"
-            hover = {} if place == len(LIVE_MARKS[name]) - 1 else {"hoverinfo": "skip"}
+            last = place == len(LIVE_MARKS[name]) - 1
+            hover = {} if last else {"hoverinfo": "skip"}
             traces.append(
                 go.Scatter(
                     x=rows,
@@ -52,7 +52,7 @@ def bars(exploration: Exploration) -> Any:
                     mode="markers",
                     name=name,
                     marker=marker,
-                    showlegend=told,
+                    showlegend=last and name != "base",
                     cliponaxis=False,  # a mark at 100 points is seen whole
                     **hover,
                 )
