@@ -50,8 +50,8 @@ def write_sum(
     """
     if token_rows is not None:
         part = torch.stack([vector[place].view(base.shape)[token_rows].float().flatten() for vector in matrix])
-        values = torch.addmv(base[token_rows].flatten().float(), part.T, row)
-        out[token_rows] = values.view(len(token_rows), -1).to(out)
+        start = base[token_rows].to(matrix.device, torch.float32).flatten()
+        out[token_rows] = torch.addmv(start, part.T, row).view(len(token_rows), -1).to(out)
         return
     if not row.any():  # θ0 bit for bit: -0.0 + 0.0 would lose its sign, and the model another hash
         out.copy_(base)

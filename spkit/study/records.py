@@ -15,6 +15,7 @@ from typing import Any
 from spkit.costs import count_costs
 from spkit.errors import SpkitError
 from spkit.hashing import file_hash, text_hash
+from spkit.machine import machine
 from spkit.model_card import versions
 from spkit.storage import write_folder
 
@@ -101,6 +102,7 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
         content.update(
             wanted,
             metrics=dict(metrics),
+            machine=machine(),
             seconds=round(cost.seconds, 3),
             cost={key: value for key, value in vars(cost).items() if key != "seconds"},
             outputs=_outputs(unfinished),

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from spkit.machine import processor
 from tests.bench.conflict import conflict
 from tests.bench.explorer import explorer
 from tests.bench.large import large
@@ -42,20 +43,13 @@ PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mergekit
 def made_with() -> str:
     """The machine and the versions that were measured."""
     about = {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
     return "; ".join(f"{name} {value}" for name, value in about.items())
-
-
-def _processor() -> str:
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.is_file() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def write_part(part: str, rows: list[Row], target: Path) -> None:
