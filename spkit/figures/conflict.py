@@ -36,9 +36,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         raw = (f"raw {signed(cell['cosine'])}", 6.0, "normal")
         if not cell["determined"]:
             hatch_cell(axes, *place)
-            write_cell(
-                axes, *place, [("undetermined", 6.5, "normal"), raw][: 1 if len(tasks) >= _CROWDED else 2], "#F2F2F2"
-            )
+            lines = [("undetermined", 6.5, "normal"), raw][: 1 if len(tasks) >= _CROWDED else 2]
+            write_cell(axes, *place, lines, "#F2F2F2", boxed=True)
             continue
         lines = [(signed(cell["corrected"]), 8.5, "bold")]
         if len(tasks) < _CROWDED:

@@ -8,7 +8,16 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import columns, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
+from spkit.figures.results import (
+    columns,
+    ordered_tasks,
+    records,
+    rows,
+    seeds_shown,
+    seeds_text,
+    several_seeds,
+    with_means,
+)
 from spkit.figures.style import FAINT, NARROW, QUIET, beside_row, dots, new_figure, quiet_axes, signed, wrapped
 
 _VALUES = ["difference", "low", "high"]
@@ -40,12 +49,11 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     axes.margins(x=0.06)
     quiet_axes(axes)
 
-    several = several_seeds(own)
+    of_mean = "of that mean " if several_seeds(own) else ""
     caption = (
         "Task conflict in outcome: the score of joint training on each task minus that of the expert trained on this "
-        f"task alone, in points; left of the line joint training loses; {seeds_text(own)}, n = {len(tasks)} tasks. "
-        + ("Large marks: mean over seeds; small dots below: each seed; bars" if several else "Bars")
-        + f": 95 % paired bootstrap interval {'of that mean ' if several else ''}over test examples."
+        f"task alone, in points; left of the line joint training loses; {seeds_text(own)}, n = {len(tasks)} tasks."
+        f"{seeds_shown(own)} Bars: 95 % paired bootstrap interval {of_mean}over test examples."
     )
     return drawing, columns(drawn, ["task", "seed", *_VALUES]), caption
 

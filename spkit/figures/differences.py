@@ -13,7 +13,6 @@ from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
     columns,
     distinct,
-    families_text,
     family,
     method_label,
     ordered_methods,
@@ -33,6 +32,7 @@ from spkit.figures.style import (
     beside_row,
     bold_searched,
     dots,
+    families_text,
     new_figure,
     quiet_axes,
     rows_with_gaps,

@@ -55,6 +55,8 @@ def write_cell(
     column: int,
     lines: Sequence[tuple[str, float, str]],
     on: Color = "white",
+    *,
+    boxed: bool = False,
 ) -> None:
     """Write lines of text into a cell, one under the other, centred.
 
@@ -64,6 +66,7 @@ def write_cell(
         column: from the left.
         lines: text, size in points, weight.
         on: the cell's colour; the text is black or white, whichever can be read.
+        boxed: whether the text needs ground of that colour under it, as in a hatched cell.
     """
     # Offsets in points keep the lines apart by their own size, whatever the size of the cell.
     total = sum(1.35 * size for _, size, _ in lines)
@@ -80,7 +83,7 @@ def write_cell(
             fontsize=size,
             fontweight=weight,
             color=ink(on),
-            bbox={"facecolor": on, "edgecolor": "none", "pad": 0.8},
+            bbox={"facecolor": on, "edgecolor": "none", "pad": 0.8} if boxed else None,
         )
         offset -= 1.35 * size / 2
 

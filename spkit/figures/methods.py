@@ -9,7 +9,6 @@ from pandas import DataFrame
 from spkit.figures.panels import evenly, panel_grid, score_axis
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.results import (
-    families_text,
     family,
     main_scores,
     method_label,
@@ -27,6 +26,7 @@ from spkit.figures.style import (
     WIDE,
     bold_searched,
     dots,
+    families_text,
     new_figure,
     row_lines,
     rows_with_gaps,

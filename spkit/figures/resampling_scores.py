@@ -21,6 +21,7 @@ from spkit.figures.results import (
     rows,
     seeds_shown,
     seeds_text,
+    several_seeds,
     with_means,
 )
 from spkit.figures.style import WIDE, new_figure, quiet_axes, row_lines, rows_with_gaps
@@ -51,13 +52,14 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         panel.set_title(task)
     panels[0].set_ylim(bottom + 0.7, -0.7)
     panels[0].set_yticks(list(heights.values()), [way_label(method, pair) for method in heights])
+    averaged = " (bounds averaged over seeds)" if several_seeds(table) else ""
     caption = (
         f"Test scores in points of every way to mix {' and '.join(pair)} in one training, and of Self Positioning "
         f"between their experts; ratios are {' : '.join(pair)}; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Bars: 95 % bootstrap interval over test "
-        "examples; vertical line: Self Positioning. Total kept: both sets together stay as large as they were; largest "
-        "kept: the larger set stays whole, the other is drawn to the ratio. Right: cost, for Self Positioning that of "
-        "both experts and the search. Each panel has its own scale."
+        f"examples{averaged}; vertical line: Self Positioning. Total kept: both sets together stay as large as they "
+        "were; largest kept: the larger set stays whole, the other is drawn to the ratio. Right: cost, for Self "
+        "Positioning that of both experts and the search. Each panel has its own scale."
     )
     return (
         drawing,

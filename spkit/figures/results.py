@@ -172,28 +172,6 @@ def family(method: str) -> str:
     return "tuned" if method.endswith("_tuned") else "merge"
 
 
-#: How a caption calls the families, in their order, and what colours they have.
-_FAMILIES = {
-    "base": "black, the base",
-    "expert": "light blue, experts",
-    "joint": "red, joint training",
-    "merge": "orange, merges by a fixed rule",
-    "tuned": "green, those whose length is tuned on the probe",
-    "searched": "dark blue, Self Positioning",
-}
-
-
-def families_text(methods: Iterable[str]) -> str:
-    """What the colours of these methods stand for, for a caption.
-
-    Example:
-        >>> families_text(["base", "ties", "ties_tuned"])
-        'black, the base; orange, merges by a fixed rule; green, those whose length is tuned on the probe'
-    """
-    found = {family(method) for method in methods}
-    return "; ".join(text for kind, text in _FAMILIES.items() if kind in found)
-
-
 def method_label(method: str) -> str:
     """A method's name as it stands in a figure.
 

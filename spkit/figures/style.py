@@ -1,7 +1,7 @@
 """The look: widths, colours, and the small pieces of drawing that several figures share."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,15 @@ FAMILY_COLOURS = {
     "tuned": _GREEN,
     "searched": _BLUE,
 }
+#: How a caption calls the families, with their colours.
+_FAMILY_NAMES = {
+    "base": "black, the base",
+    "expert": "light blue, experts",
+    "joint": "red, joint training",
+    "merge": "orange, merges by a fixed rule",
+    "tuned": "green, those whose length is tuned on the probe",
+    "searched": "dark blue, Self Positioning",
+}
 FAMILY_MARKERS = {"base": "X", "expert": "s", "joint": "D", "merge": "o", "tuned": "o", "searched": "*"}
 _MARKER_SIZES = {"base": 5, "expert": 4, "joint": 4.2, "merge": 4.5, "tuned": 4.5, "searched": 7.5}
 
@@ -52,6 +61,17 @@ def style() -> Iterator[None]:
     """The package's style over matplotlib's defaults, so that a user's own settings do not change a figure."""
     with matplotlib.style.context(str(Path(__file__).with_name("spkit.mplstyle")), after_reset=True):
         yield
+
+
+def families_text(methods: Iterable[str]) -> str:
+    """What the colours of these methods stand for, for a caption.
+
+    Example:
+        >>> families_text(["base", "ties", "ties_tuned"])
+        'black, the base; orange, merges by a fixed rule; green, those whose length is tuned on the probe'
+    """
+    found = {family(method) for method in methods}
+    return "; ".join(text for kind, text in _FAMILY_NAMES.items() if kind in found)
 
 
 def new_figure(width: float, height: float) -> Figure:

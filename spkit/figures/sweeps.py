@@ -107,6 +107,7 @@ def mark_found(axes: Axes, found: DataFrame, y: str, colour: ColorType = FAMILY_
             markerfacecolor=colour if mean else "white",
             markeredgecolor="black" if mean else colour,
             markeredgewidth=0.5,
+            clip_on=False,
             zorder=5,
         )
 
@@ -133,10 +134,10 @@ def _draw(table: DataFrame, over: str, name: str, *, with_length: bool) -> tuple
         panel.set_title(names.get(task) or wrapped(task, 62 // across))
         panel.set_ylabel("" if length else "points" if task == "mean" else metric_label(metric))
         panel.set_xlabel(name)
-        if task == "mean":
-            _at_least(panel, _SPAN)
         panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
         _scale(panel, over, sorted({float(value) for value in points["value"]}), 72 * (WIDE / across - 0.5))
+        if task == "mean":
+            _at_least(panel, _SPAN)  # last: to read the limits of one axis fixes those of both, by the scales of then
     drawn = columns(
         DataFrame(records(curves.assign(marked=False)) + records(stars.assign(marked=True))),
         ["task", "metric", "value", "seed", "score", "low", "high", "length", "marked"],

@@ -111,13 +111,14 @@ def _norms(fit: pd.DataFrame) -> list[_Row]:
     rising = int((data["low"] > 0).sum())
     outcome = AS if rising == len(data) else AGAINST if (data["high"] < 0).any() else OPEN
     measured = (
-        f"At fixed epochs the slope is above zero in {rising} of {len(data)} ladders "
+        f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} ladders "
         f"(R² {np.nanmin(quality):.2f} to {np.nanmax(quality):.2f})"
     )
     if not control.empty:
+        above, below = int((control["low"] > 0).sum()), int((control["high"] < 0).sum())
         measured += (
-            f"; at fixed steps, where nothing but the data grows, in {int((control['low'] > 0).sum())} of "
-            f"{len(control)}, and below zero in {int((control['high'] < 0).sum())}"
+            f"; at fixed steps, where nothing but the data grows, it is above zero in {above} and below in {below} of "
+            f"{len(control)}"
         )
     return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 

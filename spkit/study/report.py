@@ -66,7 +66,7 @@ def report(
         more = [sentence for name in profile.analyses for sentence in ANALYSES[name].words(made)]
         conflict, costs = made["conflict.csv"], made["costs.csv"]
         sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
-        (folder / SUMMARY).write_text(_summary(profile, made, sentences), encoding="utf-8")
+        (folder / SUMMARY).write_text(_summary(profile, made, sentences, _ran_on(records)), encoding="utf-8")
         draw_figures(folder, folder / "figures")
         return {"chosen": chosen, "held_back_loss": held_back}
 
@@ -114,7 +114,17 @@ def _figure_modules() -> list[str]:
     return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
 
 
-def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str]) -> str:
+def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
+    """The devices that the stages ran on, for the seconds that the summary names."""
+    known = {
+        str(record.content.get("machine", "an unknown machine"))
+        for of_seed in records.values()
+        for record in of_seed.values()
+    }
+    return f" Ran on {' and '.join(sorted(known))}."
+
+
+def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str], ran_on: str) -> str:
     seeds = ", ".join(str(seed) for seed in profile.seeds)
     averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
     table = to_markdown(summary_table(made["scores.csv"]))
@@ -124,7 +134,7 @@ def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list
         f"# What the study `{profile.name}` found\n\n"
         f"Base `{profile.base}`, seeds {seeds}. Test scores in points (0 to 100) with 95 % bootstrap intervals over "
         f"the test examples{averaged}. Examples are resampled within each task, as if they were independent; where "
-        f"they share texts, as pairs of the same few documents do, intervals are too narrow.\n\n"
+        f"they share texts, as pairs of the same few documents do, intervals are too narrow.{ran_on}\n\n"
         f"{table}\n\n{findings}\n\n"
         f"## Against the paper\n\n"
         f"What arXiv 2410.15035 says, and what this study measured. A difference decides where its 95 % interval "

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
+from spkit.figures.results import method_label
 from spkit.recipe import save_model
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
@@ -56,7 +57,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     means = tables["pipelines.csv"].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
     best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
-    parts = [f"{best[pipeline]} {means[pipeline].max():.1f}" for pipeline in best]
+    parts = [f"{method_label(str(best[pipeline]))} {means[pipeline].max():.1f}" for pipeline in best]
     last = means[_LABEL, "last"]
     return [
         f"Of the two pipelines, merging models trained apart reaches {parts[0]} points on the mean, merging those "
