@@ -40,11 +40,13 @@ def speed_section(published: Path) -> str:
     columns = {"what": "spkit / the other", "value": "spkit, s", "other": "the other, s", "ratio": "ratio"}
     timed = bench[list(columns)].rename(columns=columns).set_index("spkit / the other")
     return (
-        "`make bench` measures medians within one run; a ratio below 1 means that spkit takes less time "
+        "`make bench` measures medians within one run; a ratio below 1 means that spkit takes less time. "
+        "Autograd through the merge is the direct way, which builds the merged weights as a part of the graph; "
+        "`at()` builds the model at given coefficients "
         f"([bench.csv](data/results/bench.csv), {bench['made_with'].iloc[-1].partition('; python')[0]}):\n\n"
         f"{to_markdown(timed)}\n\n"
         "Passes over the probe until the loss is within 1 % of the lowest that any search saw, a backward pass counted "
-        "as two; the searches with gradients draw batches, `lbfgs` takes the whole probe "
+        "as two; `sgd` and `adam` draw batches, all others take the whole probe at each point "
         f"([searches.csv](data/results/searches.csv), one seed):\n\n{to_markdown(_passes(published))}\n"
     )
 

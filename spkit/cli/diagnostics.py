@@ -1,7 +1,7 @@
 """Commands that measure conflict, imbalance, and what matters for a merge."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -103,7 +103,7 @@ def imbalance(
 def sweep(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
-    over: Annotated[str, typer.Option(help="direction, length, mu or probe_size.")],
+    over: Annotated[Literal["direction", "length", "mu", "probe_size"], typer.Option(help="What changes.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
@@ -117,7 +117,7 @@ def sweep(
     found: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
-    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+    split: Annotated[Literal["dev", "test"], typer.Option(help="Which examples.")] = "dev",
     probe_size: Annotated[int, typer.Option(help="Examples of the probe (mu and probe_size).")] = 1024,
     probe_seed: Annotated[
         list[int] | None, typer.Option(help="A draw of each part of the probe (probe_size); repeat. Default: one.")
@@ -140,7 +140,7 @@ def sweep(
     table = run_sweep(
         loaded,
         chosen,
-        over,  # pyright: ignore[reportArgumentType]
+        over,
         values=values or None,
         found=position,
         probe=probe,
@@ -148,7 +148,7 @@ def sweep(
         pairs=[one.split("+") for one in between] if between else None,
         length=length,
         **settings,
-        split=split,  # pyright: ignore[reportArgumentType]
+        split=split,
         journal=output / "journal",
         seed=seed,
     )

@@ -41,7 +41,8 @@ def explore(
         common["data"] = str(data.resolve())
     if output is not None:
         common |= {"folder": str(output.resolve() / "points"), "target": str(output.resolve() / "model")}
-    typer.echo("Measuring the points that sliders interpolate between: once, about a minute on two cores.")
+    if (run if vectors is None else vectors).is_dir():  # otherwise an error follows at once
+        typer.echo("Measuring the points that sliders interpolate between: once, about a minute on two cores.")
     if vectors is not None:
         folder = vectors.resolve()
         call = "explore"

@@ -46,7 +46,9 @@ def train(
         typer.Option(help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never."),
     ] = None,
     conflict_batches: Annotated[int, typer.Option(help="Micro-batches of each task in such a measurement.")] = 16,
-    order: Annotated[str, typer.Option(help="Several tasks: joint or sequential.")] = "joint",
+    order: Annotated[
+        Literal["joint", "sequential"], typer.Option(help="Several tasks: together, or one after the other.")
+    ] = "joint",
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
@@ -90,7 +92,7 @@ def train(
         batch_size=batch_size,
         sampling=sampling_of(sampling),
         mixing=mixing,
-        order=order,  # pyright: ignore[reportArgumentType]
+        order=order,
         callbacks=callbacks,
         seed=seed,
         checkpoints=checkpoints,
@@ -162,14 +164,18 @@ def position(
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[str, typer.Option(help="slerp, simplex or free.")] = "slerp",
-    granularity: Annotated[str, typer.Option(help="model or module.")] = "model",
+    path: Annotated[Literal["slerp", "simplex", "free"], typer.Option(help="Parameters of the search.")] = "slerp",
+    granularity: Annotated[
+        Literal["model", "module"], typer.Option(help="One coefficient a task, or one a task in every module.")
+    ] = "model",
     mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[str, typer.Option(help="sgd, adam or lbfgs.")] = "sgd",
+    optimizer: Annotated[Literal["sgd", "adam", "lbfgs"], typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
-    scale: Annotated[str, typer.Option(help="How losses are put on one scale: sum, gap or gradient.")] = "sum",
+    scale: Annotated[
+        Literal["sum", "gap", "gradient"], typer.Option(help="How the tasks' losses are put on one scale.")
+    ] = "sum",
     pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
@@ -194,13 +200,13 @@ def position(
         found,
         probe,
         path=path,
-        granularity=granularity,  # pyright: ignore[reportArgumentType]
+        granularity=granularity,
         mu=mu,
-        optimizer=optimizer,  # pyright: ignore[reportArgumentType]
+        optimizer=optimizer,
         learning_rate=learning_rate,
         steps=steps,
         batch_size=batch_size,
-        scale=scale,  # pyright: ignore[reportArgumentType]
+        scale=scale,
         pull=pull,
         journal=journal,
         seed=seed,
@@ -215,7 +221,7 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    split: Annotated[str, typer.Option(help="test or dev.")] = "test",
+    split: Annotated[Literal["test", "dev"], typer.Option(help="Which examples.")] = "test",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for scores.csv; default: print only.")
     ] = None,
