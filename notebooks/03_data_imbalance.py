@@ -40,7 +40,8 @@ results.figure("imbalance")
 # ## Do more examples make a longer task vector?
 #
 # A *task vector* is expert minus base: what training changed. Train on more and more examples, and measure its length. At fixed *epochs* more examples also mean more steps; at
-# fixed *steps* they do not. Only both together tell whether it is the data or the number of updates.
+# fixed *steps* they do not. Only both together tell whether it is the data or the number of updates. (At fixed epochs a classification
+# task takes up to two steps fewer than others of its size: its last batches are left out where they hold no two examples of a label.)
 
 # %%
 results.figure("norms")

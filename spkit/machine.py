@@ -17,7 +17,8 @@ def machine() -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
-        return f"{processor()}, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"{processor()}, {threads} thread{'s' if threads > 1 else ''}"
     return device.type
 
 

@@ -17,5 +17,5 @@ def noisy(base: SentenceTransformer, seed: int, size: float = 0.02) -> SentenceT
 
 
 def flat(model: SentenceTransformer) -> torch.Tensor:
-    """All parameters one behind the other, in float64."""
-    return torch.cat([parameter.detach().flatten().double() for parameter in model.parameters()])
+    """All parameters one behind the other, in float64 on the CPU."""
+    return torch.cat([parameter.detach().flatten().double().cpu() for parameter in model.parameters()])

@@ -40,13 +40,14 @@ def speed_section(published: Path) -> str:
     columns = {"what": "spkit / the other", "value": "spkit, s", "other": "the other, s", "ratio": "ratio"}
     timed = bench[list(columns)].rename(columns=columns).set_index("spkit / the other")
     return (
-        "`make bench` measures medians within one run; a ratio below 1 means that spkit takes less time. "
-        "Autograd through the merge is the direct way, which builds the merged weights as a part of the graph; "
-        "`at()` builds the model at given coefficients "
-        f"([bench.csv](data/results/bench.csv), {bench['made_with'].iloc[-1].partition('; python')[0]}):\n\n"
+        "`make bench` measures medians within one run; a ratio below 1 means that spkit takes less time "
+        f"([bench.csv](data/results/bench.csv), {bench['made_with'].iloc[-1].partition('; python')[0]}). Autograd "
+        "through the merge is the direct way, which builds the merged weights as a part of the graph; `at()` builds "
+        "the model at given coefficients.\n\n"
         f"{to_markdown(timed)}\n\n"
         "Passes over the probe until the loss is within 1 % of the lowest that any search saw, a backward pass counted "
-        "as two; `sgd` and `adam` draw batches, all others take the whole probe at each point "
+        "as two; `sgd` and `adam` draw batches, all others take the whole probe at each point; `not in 60`: not "
+        "within a budget of 60 passes "
         f"([searches.csv](data/results/searches.csv), one seed):\n\n{to_markdown(_passes(published))}\n"
     )
 

@@ -224,7 +224,7 @@ def test_other_tables_speak_of_all_tasks(finished) -> None:
 def test_summary_has_table_findings_and_verdict(finished) -> None:
     text = (finished / "summary.md").read_text(encoding="utf-8")
     assert text.startswith("# What the study `small` found\n")
-    for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples merging is ahead", "Cost:"):
+    for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples the position is ahead", "Cost:"):
         assert part in text
     assert sorted(path.suffix for path in (finished / "figures").iterdir())
 
@@ -489,8 +489,8 @@ def samples(
 def test_verdict_merge() -> None:
     text = verdict(samples(70, 60), ["self_position"], "self_position")
     assert text.startswith("Merge: Self Positioning (one coefficient a task) is ahead of joint training by 10.0 points")
-    assert "In 100 % of the resamples merging is ahead." in text
-    assert "Merging gains on a, b." in text
+    assert "In 100 % of the resamples the position is ahead." in text
+    assert "The position gains on a, b." in text
     assert "This is one seed" in text
 
 

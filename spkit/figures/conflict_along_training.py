@@ -56,7 +56,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     caption = (
         "Cosine of the tasks' gradients along a joint training, corrected for mini-batch noise "
         f"({conditions(table)}), one pair of tasks a "
-        f"panel{' (the other pairs faint behind it)' if few else ''}; band: 95 % interval{_averaged(table)}; "
+        f"panel{' (the other pairs faint behind it)' if few else ''}; band: 95 % interval{_averaged(table)}, cut "
+        "where it leaves the panel, as the correction, being without bias, may pass ±1 where the noise is large; "
         f"{seeds_text(table)}, "
         f"n = {len(pairs)} pairs, {len(distinct(table, 'step'))} points of the training.{seeds_shown(table)}"
     )

@@ -71,7 +71,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "Cosine of the tasks' gradients along a joint training in each module, corrected for mini-batch noise "
         f"({conditions(table)})"
         f"{'; bold where its 95 % interval leaves out 0' if numbered else ''}; {seeds_text(table)}"
-        f"{', means over seeds' if several_seeds(table) else ''}, n = {len(pairs)} pairs of tasks."
+        f"{', means over seeds' if several_seeds(table) else ''}, n = {len(pairs)} pairs of tasks. "
+        "Without bias, the correction may pass ±1 where the noise is large; by chance alone some 5 % would be bold."
         f"{hatched(drawn)}{without_gradient(still)}"
     )
     return drawing, drawn, caption

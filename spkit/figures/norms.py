@@ -61,7 +61,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
 
     caption = (
         "Norm of the task vector against the number of training examples, at a fixed number of epochs (more examples "
-        "mean more steps) and, as the control, of steps; both axes logarithmic; "
+        "mean more steps) and, as the control, of steps; both axes logarithmic. A classification "
+        "task takes some steps fewer than others of its size, as its last batches are left out where they hold no two "
+        "examples of a label; "
         f"{seeds_text(table)}, n = {len(table)} trainings.{seeds_shown(table)} "
         "Marks of one size stand side by side. Lines: least squares of log norm on log examples; in the legend the "
         "exponent with its 95 % interval (trainings taken as independent), R², and n of "

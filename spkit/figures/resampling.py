@@ -56,7 +56,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Intervals stand in the figure of "
         "their scores. Open star, among the FLOPs: what the search costs where both experts are there already. Total "
         "kept: both sets together stay as large as they were; largest kept: the larger set stays whole, the other is "
-        "drawn to the ratio. Seconds were measured on one machine."
+        "drawn to the ratio. Seconds were measured on one machine, "
+        "with whatever else it did: FLOPs compare better."
     )
     return drawing, drawn, caption
 

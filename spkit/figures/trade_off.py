@@ -75,11 +75,12 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     several = several_seeds(table)
     caption = (
         f"Positions found with each ratio of the weights of {first} and {second} in the objective (the numbers at "
-        f"points, {first} : {second}, left out where they would touch); {seeds_text(table)}, "
+        f"points, {first} : {second}, left out where they would touch), each search begun where the last one ended, "
+        f"all other tasks with their weight as ever; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'ratio'))} ratios"
-        f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front, no "
-        f"other position being as good in both losses and better in one{' (in every seed)' if several else ''}; open: "
-        "not. Scores are of the test parts, with 95 % intervals over their examples"
+        f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front of these "
+        f"positions, no other being as good in both losses and better in one{' (in every seed)' if several else ''}; "
+        "open: not. Scores are of the test parts, with 95 % intervals over their examples"
         f"{', bounds averaged over seeds' if several else ''}."
     )
     return drawing, drawn, caption

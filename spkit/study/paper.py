@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from spkit.figures.resampling_scores import way_label
 from spkit.figures.results import method_label, numbers
+from spkit.study.analyses.ladders import leanings
 from spkit.study.tables import MEAN, Samples
 
 AS, AGAINST, OPEN, MIXED, PART = "as in the paper", "against the paper", "open", "differs by task", "in part"
@@ -102,14 +104,20 @@ def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> l
 
 def _norms(fit: pd.DataFrame) -> list[_Row]:
     """Each ladder by itself: one line through all of them would take their levels for a spread."""
-    lines = fit[(fit["scale"] == "linear") & (fit["group"] != "all groups")]
-    lines = lines.assign(low=numbers(lines, "low"), high=numbers(lines, "high")).dropna(subset=["low", "high"])
+    single = fit[fit["group"] != "all groups"]
+    values = {column: numbers(single, column) for column in ("slope", "low", "high", "r_squared")}
+    single = single.assign(**values).dropna(subset=["low", "high"])
+    lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
     if data.empty:
         return []
-    quality = numbers(data, "r_squared")
+    quality = data["r_squared"]
     rising = int((data["low"] > 0).sum())
     outcome = AS if rising == len(data) else AGAINST if (data["high"] < 0).any() else OPEN
+    powers = powers[powers["schedule"] == "epochs"].set_index("group")
+    below_one = powers[powers["high"] < 1]
+    better = below_one[below_one["r_squared"] > data.set_index("group")["r_squared"].reindex(below_one.index)]
+    outcome = PART if outcome == AS and len(better) == len(data) else outcome
     measured = (
         f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} ladders "
         f"(R² {np.nanmin(quality):.2f} to {np.nanmax(quality):.2f})"
@@ -120,21 +128,25 @@ def _norms(fit: pd.DataFrame) -> list[_Row]:
             f"; at fixed steps, where nothing but the data grows, it is above zero in {above} and below in {below} of "
             f"{len(control)}"
         )
+    if len(better):
+        measured += (
+            f". In {len(better)} a power of the number below 1 fits better than a line "
+            f"({better['slope'].min():.2f} to {better['slope'].max():.2f}; R² {better['r_squared'].min():.2f} to "
+            f"{better['r_squared'].max():.2f})"
+        )
     return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 
 
 def _angles(table: pd.DataFrame) -> list[_Row]:
-    known = table.assign(angle=numbers(table, "angle")).dropna(subset="angle")
-    leans = []
-    # The two rows of a mixture have the same joint model.
-    for _, pair in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
-        smaller, larger = (pair[pair["share"] < 0.5]["angle"].to_list(), pair[pair["share"] > 0.5]["angle"].to_list())
-        if smaller and larger:
-            leans.append(larger[0] < smaller[0])
+    found = leanings(table)
+    leans, turns = found.nearer_to_larger, found.turning
     if not leans:
         return []
-    outcome = AS if all(leans) else AGAINST if not any(leans) else OPEN
-    measured = f"The joint vector is nearer to the larger set's in {sum(leans)} of {len(leans)} mixtures of two sizes."
+    outcome = AS if all(leans) else AGAINST if not any(leans) else PART if all(turns) else OPEN
+    measured = f"The joint vector is nearer to the larger set's in {sum(leans)} of {len(leans)} mixtures of two sizes"
+    if turns:
+        measured += f"; towards a task whose share grows it turns in {sum(turns)} of {len(turns)} cases"
+    measured += "."
     return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
 
 
@@ -147,10 +159,11 @@ def _resampling(table: pd.DataFrame) -> list[_Row]:
     best = str(others["score"].idxmax())
     ahead, ahead_low, ahead_high = (float(others[column][best]) for column in ("ahead", "ahead_low", "ahead_high"))
     share = float(by_method["flops"]["self_position"]) / float(others["flops"].sum())
+    single = float(by_method["flops"]["self_position"]) / float(others["flops"][best])
     measured = (
-        f"Self Positioning minus the best ratio ({best}, picked on the test scores): {-ahead:+.1f} ["
+        f"Self Positioning minus the best ratio ({way_label(best, [])}, picked on the test scores): {-ahead:+.1f} ["
         f"{-ahead_high:+.1f}, {-ahead_low:+.1f}] points; with its experts it costs {100 * share:.0f} % of the FLOPs "
-        "of trying all ratios."
+        f"of trying all ratios, and {single:.1f} times those of the best one alone."
     )
     outcome = _outcome(-ahead_high, -ahead_low)
     outcome = outcome if share < 1 or outcome == AGAINST else OPEN

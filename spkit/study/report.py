@@ -115,13 +115,10 @@ def _figure_modules() -> list[str]:
 
 
 def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
-    """The devices that the stages ran on, for the seconds that the summary names."""
-    known = {
-        str(record.content.get("machine", "an unknown machine"))
-        for of_seed in records.values()
-        for record in of_seed.values()
-    }
-    return f" Ran on {' and '.join(sorted(known))}."
+    """The devices that the stages ran on, for the seconds that the summary names; nothing where no record says so."""
+    ran = [record.content for of_seed in records.values() for record in of_seed.values()]
+    known = sorted({content["machine"] for content in ran if "machine" in content})
+    return f" Ran on {' and '.join(known)}." if known else ""
 
 
 def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str], ran_on: str) -> str:

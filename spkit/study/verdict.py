@@ -47,7 +47,8 @@ def words(
     found += [_against_static(samples, static, method) for method in searched]
     found += [_costs(samples, costs, chosen), *more]
     answer = verdict(samples, searched, chosen)
-    return [*found, f"**Verdict.** {answer}", f"What would change it: {_what_would_change(samples, costs, chosen)}"]
+    change = _what_would_change(samples, costs, static, chosen)
+    return [*found, f"**Verdict.** {answer}", f"What would change it: {change}"]
 
 
 def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
@@ -70,8 +71,8 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     else:
         side = "ahead of" if value >= 0 else "behind"
         answer = f"Undecided: {label(chosen)} is {side} joint training by {size}, which does not exclude zero."
-    parts = [answer, f"In {100 * better:.0f} % of the resamples merging is ahead."]
-    for names, phrase in ((ahead, "Merging gains on"), (behind, "it loses on"), (open_tasks, "it is open on")):
+    parts = [answer, f"In {100 * better:.0f} % of the resamples the position is ahead."]
+    for names, phrase in ((ahead, "The position gains on"), (behind, "it loses on"), (open_tasks, "it is open on")):
         if names:
             parts.append(f"{phrase[0].upper()}{phrase[1:]} {', '.join(names)}.")
     runs = (
@@ -82,7 +83,7 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     return " ".join([*parts, runs])
 
 
-def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
+def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[str], chosen: str) -> str:
     """Under which circumstances the other answer would be right, from what was measured."""
     value, low, high = samples.difference(chosen, "joint", MEAN)
     flops = costs.groupby("stage")["flops"].mean()
@@ -95,6 +96,9 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, chosen: str) -> st
         ahead, _, open_tasks = _by_task(samples, chosen)
         only = f" On {', '.join(ahead)} alone the position is ahead." if ahead else ""
         only += f" On {', '.join(open_tasks)} alone it is not shown to be behind." if open_tasks else ""
+        best = max(static, key=lambda name: samples.score(name, MEAN))
+        if (beaten := samples.difference(chosen, best, MEAN))[2] < 0:
+            only += f" But there {label(best)}, which needs no search, is ahead of it by {-beaten[0]:.1f} points."
         return (
             f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
             f"search costs {share}.{only}"

@@ -47,10 +47,15 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["conflict_along_training.csv"]
     pair = ["a", "b", "seed"]
     first, last = (table[table["step"] == step].set_index(pair) for step in (table["step"].min(), table["step"].max()))
-    # The same pairs at both ends.
-    both = pd.DataFrame({"first": first["corrected"], "last": last["corrected"]}).dropna()
+    # The same pairs at both ends, where something is known of them: an interval as wide as all cosines says nothing.
+    known = [table["corrected"].where(table["high"] - table["low"] < 2) for table in (first, last)]
+    both = pd.DataFrame(dict(zip(("first", "last"), known, strict=True))).dropna()
     if both.empty:
-        return ["Along joint training the cosines of the gradients are undetermined at its start or end."]
+        return [
+            "Along joint training the noise hides where the cosines of the gradients go: for no pair of tasks is one "
+            "known at both ends (an interval narrower than from -1 to 1). By their intervals there is "
+            f"{counted(first)} at the base and {counted(last)} at the end."
+        ]
     return [
         f"Along joint training the corrected cosine of the tasks' gradients, as a mean of the {len(both)} of "
         f"{len(first)} pairs known at both ends, goes from {both['first'].mean():+.2f} at the base to "

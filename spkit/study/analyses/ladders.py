@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.figures.results import numbers
 from spkit.ladders import angle_rung, fit_line, norm_rung
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
@@ -158,7 +160,9 @@ def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     return [
         f"Norm of a task vector against its number of examples, all ladders together: {'; '.join(parts)}. Rungs of one "
-        "ladder share examples, and ladders stand at levels of their own; the intervals take all rungs as independent."
+        "ladder share examples, and ladders stand at levels of their own; the intervals take all rungs as independent. "
+        "At fixed epochs more examples are more steps too, and a classification task takes some steps fewer than the "
+        "others (norms.csv), which makes its rise steeper."
     ]
 
 
@@ -170,18 +174,50 @@ def _is_number(text: Any) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Leanings:
+    """Which way joint vectors lean, mixture by mixture and task by task.
+
+    Attributes:
+        nearer_to_larger: for each mixture of two sizes, whether its vector is nearer to that of the larger set.
+        turning: for each task of each pair, whether its angle falls from each share of the examples to the next larger.
+    """
+
+    nearer_to_larger: list[bool]
+    turning: list[bool]
+
+
+def leanings(table: pd.DataFrame) -> Leanings:
+    """What `angles.csv` says of leaning; vectors of length zero have no angle and are left out."""
+    known = table.assign(angle=numbers(table, "angle")).dropna(subset="angle")
+    nearer, turning = [], []
+    # The two rows of a mixture have the same joint model.
+    for _, mixture in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
+        smaller, larger = (
+            mixture[mixture["share"] < 0.5]["angle"].to_list(),
+            mixture[mixture["share"] > 0.5]["angle"].to_list(),
+        )
+        if smaller and larger:
+            nearer.append(larger[0] < smaller[0])
+    for _, curve in known.groupby(["a", "b", "schedule", "seed", "task"]):
+        if curve["share"].nunique() > 1:
+            turning.append(bool((curve.sort_values("share")["angle"].diff().dropna() < 0).all()))
+    return Leanings(nearer, turning)
+
+
 def _angle_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["angles.csv"]
-    table = table[table["angle"] != "zero vector"]
-    if table.empty:
+    found = leanings(table)
+    if not found.nearer_to_larger:  # all sets were of one size
         return []
-    angle = table["angle"].astype(float)
+    angle = numbers(table, "angle")
     larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
-    if larger != larger or smaller != smaller:  # all sets were of one size
-        return []
     return [
-        f"Where one of two tasks has more examples, the joint vector stands {larger:.0f}° from the larger task's "
-        f"vector and {smaller:.0f}° from the smaller one's on average."
+        f"Joint training on two tasks: as a task's share of the examples grows, the joint vector turns towards that "
+        f"task's in {sum(found.turning)} of {len(found.turning)} cases (two for each pair of tasks). It is nearer to "
+        f"the larger set's in {sum(found.nearer_to_larger)} of {len(found.nearer_to_larger)} mixtures of two sizes, on "
+        f"average {larger:.0f}° from it and {smaller:.0f}° from the smaller one's; a task may be the nearer one at any "
+        "share."
     ]
 
 

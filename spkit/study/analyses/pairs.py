@@ -156,8 +156,9 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         trained = row["pairs"] + row["undetermined"]
         drawn = f" drawn of {count}" if trained < count else ""
         what = (
-            f"Does a low cosine of gradients predict what joint training loses? Over {row['pairs']} pairs{drawn}, of "
-            f"{row['tasks']} tasks" + (f" ({row['undetermined']} more without a cosine)" if row["undetermined"] else "")
+            f"Does the cosine of gradients predict what training together changes? Over {row['pairs']} pairs{drawn}, "
+            f"of {row['tasks']} tasks"
+            + (f" ({row['undetermined']} more without a cosine)" if row["undetermined"] else "")
         )
         what += f" (seed {row['seed']})" if fits["seed"].nunique() > 1 else ""
         if row["note"]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.figures.resampling_scores import way_label
 from spkit.positioning import self_position
 from spkit.probe import Probe
 from spkit.recipe import save_model
@@ -137,20 +138,29 @@ def _group(method: str) -> str:
     return word if word in ("total", "max", "mixed", "surgery", "self_position") else "sampling"
 
 
+_AHEAD = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]"
+
+
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables["resampling.csv"].query("task == 'mean'")
     means = table.groupby("method")[["score", "flops", "search_flops", "ahead", "ahead_low", "ahead_high"]].mean()
     numbers: dict[str, dict[str, float]] = means.to_dict("index")  # pyright: ignore[reportAssignmentType]
     found = numbers.pop("self_position")
     best = max(numbers, key=lambda method: numbers[method]["score"])
+    plain = next((method for method in ("uniform", "proportional") if method in numbers), None)
     ratios = [row["flops"] for method, row in numbers.items() if method.startswith(("total ", "max "))]
-    ahead = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]".format(**numbers[best])
+    ahead = _AHEAD.format(**numbers[best])
+    without = ""
+    if plain is not None:
+        without = " One training with {} sampling costs {:.1f} times as much; its score is {} points from Self Positioning's.".format(
+            plain, numbers[plain]["flops"] / found["flops"], _AHEAD.format(**numbers[plain])
+        )
     return [
-        f"On one pair of tasks, the best of {len(numbers)} ways to mix them in a joint training ({best}, picked on the "
-        f"test scores) reaches {numbers[best]['score']:.1f} points and Self Positioning {found['score']:.1f}: a "
+        f"On one pair of tasks, the best of {len(numbers)} ways to mix them in a joint training "
+        f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points and Self Positioning {found['score']:.1f}: a "
         f"difference of {ahead}. Trying all {len(ratios)} ratios costs {sum(ratios) / found['flops']:.1f} times the "
         f"FLOPs of both experts and the search, of which the search takes "
-        f"{100 * found['search_flops'] / found['flops']:.0f} %."
+        f"{100 * found['search_flops'] / found['flops']:.0f} %.{without}"
     ]
 
 

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.figures.results import method_label
 from spkit.recipe import save_model
 from spkit.study.analyses.analysis import Analysis
+from spkit.study.methods import SEARCHES
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
 from spkit.study.tables import Samples, SeedRecords, scores
@@ -59,10 +60,13 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
     parts = [f"{method_label(str(best[pipeline]))} {means[pipeline].max():.1f}" for pipeline in best]
     last = means[_LABEL, "last"]
+    own = "; ".join(
+        f"{method_label(method)} {means['separate', method]:.1f} and {means[_LABEL, method]:.1f}" for method in SEARCHES
+    )
     return [
         f"Of the two pipelines, merging models trained apart reaches {parts[0]} points on the mean, merging those "
-        f"after each task of a sequential training {parts[1]}, and the last of these without a merge {last:.1f} (best "
-        "methods picked on the test scores)."
+        f"saved after each task of a sequential training {parts[1]}, and the last of these without a merge {last:.1f} "
+        f"(best methods picked on the test scores). In the two pipelines, {own}."
     ]
 
 

@@ -21,6 +21,8 @@ _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
 _OPTIONS: dict[str, Over] = {"pairs": "direction", "probe_seeds": "probe_size"}
 _SEARCH = "search/self_position"
+#: Points below which a curve's highest and lowest value are not worth telling apart.
+_NOTHING = 0.5
 
 
 def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
@@ -89,6 +91,12 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         if not part.empty:
             curve = part[~part["marked"]].groupby("value")["score"].mean()
             found = part[part["marked"]][["value", "score"]].mean()
+            if (moved := curve.max() - curve.min()) < _NOTHING:
+                said.append(
+                    f"From {curve.index.min():g} to {curve.index.max():g} the {name} moves the mean of the tasks by "
+                    f"{moved:.1f} points; {ended} {found['value']:.3g} ({found['score']:.1f})."
+                )
+                continue
             said.append(
                 f"Along the {name}, the mean of the tasks is highest at {curve.idxmax():g} ({curve.max():.1f} points) "
                 f"and lowest at {curve.idxmin():g} ({curve.min():.1f}); {ended} {found['value']:.3g} "
@@ -116,11 +124,15 @@ def _between(pair: str, table: pd.DataFrame) -> str:
     means = _task_means(table[table["task"].isin([first, second])])
     curve = means[~means["marked"]].groupby("value")["score"].mean()
     found = means[means["marked"]]
-    ended = f"{found['value'].mean():.2f} ({found['score'].mean():.1f})" if len(found) else "no share, by its weights"
+    ended = (
+        f"has the share {found['value'].mean():.2f} of the two ({found['score'].mean():.1f} points, off this arc)"
+        if len(found)
+        else "has no share of them, by its weights"
+    )
     return (
         f"From {first} (x = 0) to {second} (x = 1), the mean of the two is highest at x = {curve.idxmax():g} "
         f"({curve.max():.1f} points; at the ends {curve.iloc[0]:.1f} and {curve.iloc[-1]:.1f}); the position of the "
-        f"search stands at {ended}."
+        f"search, which holds all tasks, {ended}."
     )
 
 

@@ -84,7 +84,8 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ends = [f"{task} from {scores[task].min():.1f} to {scores[task].max():.1f} points" for task in (first, second)]
     return [
         f"The trade-off between {first} and {second}: {int(positions['on_front'].sum())} of {len(positions)} searched "
-        f"positions are on the front of held-back losses; over their weights, {' and '.join(ends)}."
+        f"positions are beaten by no other of them in both held-back losses; over their weights, "
+        f"{' and '.join(ends)}."
     ]
 
 
