@@ -152,14 +152,16 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ahead = _AHEAD.format(**numbers[best])
     without = ""
     if plain is not None:
-        without = " One training with {} sampling costs {:.1f} times as much; its score is {} points from Self Positioning's.".format(
-            plain, numbers[plain]["flops"] / found["flops"], _AHEAD.format(**numbers[plain])
+        times, points = numbers[plain]["flops"] / found["flops"], _AHEAD.format(**numbers[plain])
+        without = (
+            f" One training with {plain} sampling costs {times:.1f} times as much; its score minus that of Self "
+            f"Positioning is {points} points."
         )
     return [
         f"On one pair of tasks, the best of {len(numbers)} ways to mix them in a joint training "
-        f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points and Self Positioning {found['score']:.1f}: a "
-        f"difference of {ahead}. Trying all {len(ratios)} ratios costs {sum(ratios) / found['flops']:.1f} times the "
-        f"FLOPs of both experts and the search, of which the search takes "
+        f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points and Self "
+        f"Positioning {found['score']:.1f}: a difference of {ahead}. Trying all {len(ratios)} ratios costs "
+        f"{sum(ratios) / found['flops']:.1f} times the FLOPs of both experts and the search, of which the search takes "
         f"{100 * found['search_flops'] / found['flops']:.0f} %.{without}"
     ]
 
