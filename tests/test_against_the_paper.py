@@ -6,6 +6,7 @@ import pytest
 
 from spkit.evaluation import Measurement
 from spkit.ladders import fit_line
+from spkit.study.analyses.ladders import leanings
 from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
 from spkit.study.tables import MEAN, Samples
 
@@ -101,6 +102,40 @@ def test_norms_are_judged_ladder_by_ladder(scores, slope, expected):
     (words,) = [text for claim, text in found["measured"].items() if "norm of" in claim]
     assert f"above zero in {2 if slope > 0 else 0} of 2 ladders" in words
     assert "at fixed steps" in words
+
+
+def test_a_power_that_fits_better_than_a_line_is_in_part(scores):
+    rows = [
+        {"group": group, "examples": n, "schedule": "epochs", "norm": level * n**0.5, "seed": 0}
+        for group, level in (("faq", 0.1), ("topic", 0.2))
+        for n in (64, 128, 256, 512)
+    ]
+    found = judged(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    assert outcome(found, "norm of a task vector") == PART
+    assert "In 2 a power of the number below 1 fits better than a line (0.50 to 0.50;" in found["measured"].iloc[-1]
+
+
+def test_a_vector_that_only_turns_leans_in_part(scores):
+    """The joint vector is always nearer to one task, whatever the sizes, but turns with them."""
+    rows = [
+        {
+            "a": "faq",
+            "b": "topic",
+            "schedule": "epochs",
+            "seed": 0,
+            "task": task,
+            "share": share,
+            "angle": angle,
+            "joint_norm": norm,
+        }
+        for norm, share_of_faq, of_faq, of_topic in ((1.0, 0.75, 60.0, 40.0), (2.0, 0.25, 80.0, 20.0))
+        for task, share, angle in (("faq", share_of_faq, of_faq), ("topic", 1 - share_of_faq, of_topic))
+    ]
+    table = pd.DataFrame(rows)
+    assert (leanings(table).nearer_to_larger, leanings(table).turning) == ([False, True], [True, True])
+    assert outcome(judged(scores, {"angles.csv": table}), "leans to the larger") == PART
+    away = leanings(table.assign(angle=90 - table["angle"]))
+    assert away.turning == [False, False]
 
 
 @pytest.mark.parametrize(("larger", "smaller", "expected"), [(30.0, 60.0, AS), (60.0, 30.0, AGAINST)])

@@ -179,9 +179,9 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     parts = (
         "Of the two pipelines", "Along joint training", "A step on one task",
-        "Does a low cosine of gradients", "The joint model holds",
-        "Norm of a task vector", "Where one of two tasks has more", "On one pair of tasks", "Along the length λ",
-        "Along the weight μ", "By the size of the probe", "**Verdict.**",
+        "Does the cosine of gradients", "The joint model holds",
+        "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
+        "the weight μ of the length", "By the size of the probe", "**Verdict.**",
         "What would change it:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -206,6 +206,27 @@ def pairs_of(names, value, noise=0.0):
         corrected = generator.uniform(-1, 1)
         rows.append({"a": a, "b": b, "corrected": corrected, "change": value(corrected) + noise * generator.normal()})
     return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("width", "told"), [(0.5, "goes from +0.50 at the base to +0.10 at the end"), (2.5, "noise hides")]
+)
+def test_along_training_a_trend_is_told_only_where_something_is_known(width, told):
+    rows = [
+        {
+            "a": "faq",
+            "b": "topic",
+            "seed": 0,
+            "step": step,
+            "corrected": value,
+            "low": value - half,
+            "high": value + half,
+            "verdict": "agree",
+        }
+        for step, value, half in ((0, 0.5, 0.1), (90, 0.1, width / 2))
+    ]
+    (sentence,) = ANALYSES["along_training"].words({"conflict_along_training.csv": pd.DataFrame(rows)})
+    assert told in sentence
 
 
 @pytest.mark.parametrize(("slope", "sign"), [(2.0, 1), (-2.0, -1)])

@@ -14,11 +14,12 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from spkit import cli
+from spkit import __version__, cli
 from spkit.cli import app
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, evaluate
 from spkit.hashing import file_hash, weights_hash
+from spkit.machine import machine
 from spkit.merging import point
 from spkit.models import load_base
 from spkit.study import load_profile, records, report, run_study, stages
@@ -227,6 +228,13 @@ def test_summary_has_table_findings_and_verdict(finished) -> None:
     for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples the position is ahead", "Cost:"):
         assert part in text
     assert sorted(path.suffix for path in (finished / "figures").iterdir())
+
+
+def test_records_and_summary_say_what_it_ran_on(finished) -> None:
+    stages_of = [json.loads(path.read_text(encoding="utf-8")) for path in finished.glob("seed0/**/record.json")]
+    assert len(stages_of) > 10
+    assert {one["machine"] for one in stages_of} == {machine()}
+    assert f"Ran on {machine()}." in (finished / "summary.md").read_text(encoding="utf-8")
 
 
 def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> None:
@@ -573,6 +581,23 @@ def test_words_say_what_was_found() -> None:
 
 
 # Commands
+
+
+def test_the_version_is_told() -> None:
+    assert command("--version").strip() == f"spkit {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (["position", "--vectors", "v", "--path", "straight", "-o", "x"], "'slerp', 'simplex', 'free'"),
+        (["sweep", "--vectors", "v", "--over", "lenght", "-o", "x"], "'direction', 'length', 'mu', 'probe_size'"),
+    ],
+)
+def test_a_misspelt_choice_is_answered_with_the_choices(arguments, known) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert known in " ".join(result.output.replace("│", " ").split())
 
 
 def command(*arguments: object) -> str:

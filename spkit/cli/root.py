@@ -14,10 +14,11 @@ app = typer.Typer(
 )
 
 
-def _say_version(asked: bool) -> None:
+def _say_version(asked: bool) -> bool:
     if asked:
         typer.echo(f"spkit {spkit.__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
