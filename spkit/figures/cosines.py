@@ -58,7 +58,7 @@ def reached(table: DataFrame) -> tuple[DataFrame, list[str]]:
 def write_cosine(axes: Axes, place: tuple[int, int], cell: Mapping[str, Any], *, roomy: bool) -> None:
     """A cosine in its cell, bold where its interval leaves out zero."""
     apart = cell["low"] > 0 or cell["high"] < 0
-    size = 8.0 if roomy else 6.5
+    size = 8.0 if roomy else 6.0
     lines = [(signed(cell["corrected"]), size, "bold" if apart else "normal")]
     if roomy and cell["low"] == cell["low"]:
         lines.append((f"[{signed(cell['low'])}, {signed(cell['high'])}]", 6.0, "normal"))
