@@ -32,8 +32,9 @@ _BOUNDS = ["x_low", "x_high", "y_low", "y_high"]
 _COLOUR = TASK_COLOURS[0]
 #: About the width and height of a panel in points.
 _SIZE = (205, 150)
-#: Where the middle of a number may stand beside its point, in points; the first that is free is taken.
-_BESIDE = ((12.0, 6.0), (12.0, -7.0), (-13.0, 6.0), (-13.0, -7.0), (0.0, 10.0), (0.0, -11.0))
+#: Where the middle of a number may stand beside its point, in points; the first that is free is taken. None to the left
+#: or below: there it would seem to belong to the neighbour on the front.
+_BESIDE = ((12.0, 6.0), (0.0, 10.0), (12.0, -7.0))
 
 
 @figure("trade_off", inputs=("trade_off.csv", "scores.csv"))
