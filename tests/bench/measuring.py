@@ -50,7 +50,7 @@ def noisy_experts(base: SentenceTransformer, count: int) -> dict[str, SentenceTr
         expert = copy_model(base)
         with torch.no_grad():
             for parameter in expert.parameters():
-                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=1e-3)
+                parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter), alpha=1e-3)
         experts[f"expert{number}"] = expert
     return experts
 
