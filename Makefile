@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip check
 	@touch $@
 
-demo: install ## run the whole study on the bundled data (about ten minutes on two cores)
+demo: install ## run the whole study on the bundled data (six to ten minutes on two cores)
 	HF_HUB_OFFLINE=1 $(BIN)/spkit demo $(ARGS)
 
 # Two processes of one thread each take half the time of one process of two; a file's tests share their fixtures.
