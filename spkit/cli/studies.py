@@ -11,7 +11,7 @@ from spkit.cli.root import app
 
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
-    """Run the whole study on the bundled data: about ten minutes on two CPU cores, nothing is downloaded."""
+    """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
     from spkit.study import load_profile, run_study
 
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
