@@ -231,7 +231,7 @@ def test_summary_has_table_findings_and_verdict(finished) -> None:
 
 
 def test_records_and_summary_say_what_it_ran_on(finished) -> None:
-    stages_of = [json.loads(path.read_text(encoding="utf-8")) for path in finished.glob("seed0/**/record.json")]
+    stages_of = [json.loads(path.read_text(encoding="utf-8")) for path in finished.rglob("record.json")]
     assert len(stages_of) > 10
     assert {one["machine"] for one in stages_of} == {machine()}
     assert f"Ran on {machine()}." in (finished / "summary.md").read_text(encoding="utf-8")
