@@ -54,10 +54,6 @@ def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
     return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean", _outcome(low, high)
 
 
-def _best(samples: Samples, methods: Sequence[str]) -> str:
-    return max(methods, key=lambda method: samples.score(method, MEAN))
-
-
 def _conflict(samples: Samples) -> _Row:
     outcomes = {}
     for task in samples.tasks:
@@ -75,21 +71,21 @@ def _conflict(samples: Samples) -> _Row:
 
 
 def _merging(samples: Samples, static: Sequence[str]) -> _Row:
-    best = _best(samples, static)
+    best = samples.best(static)
     words, outcome = _difference(samples, best, "joint")
     measured = f"The best static merge ({method_label(best)}, picked on the test scores) minus joint training: {words}."
     return "Merging by a fixed rule is ahead of joint training.", measured, outcome
 
 
 def _slerp(samples: Samples, fixed: Sequence[str]) -> _Row:
-    best = _best(samples, [method for method in fixed if method != "slerp"])
+    best = samples.best([method for method in fixed if method != "slerp"])
     words, outcome = _difference(samples, "slerp", best)
     measured = f"SLERP minus the best other rule ({method_label(best)}, picked on the test scores): {words}."
     return "SLERP is the best of the fixed rules.", measured, outcome
 
 
 def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> list[_Row]:
-    best = _best(samples, static)
+    best = samples.best(static)
     rivals = (
         ("joint", "joint training", "joint training"),
         (best, "every static merge", f"the best static merge ({method_label(best)}, picked on the test scores)"),

@@ -1,6 +1,6 @@
 """The result files of a study, made from its records: scores, paired differences, coefficients, costs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,10 @@ class Samples:
             scores = {m.task: m.score for m in self.measurements[one][method]}
             per_seed.append(float(np.mean(list(scores.values()))) if task == MEAN else scores[task])
         return float(np.mean(per_seed))
+
+    def best(self, methods: Sequence[str]) -> str:
+        """The method with the highest mean over tasks and seeds."""
+        return max(methods, key=lambda method: self.score(method, MEAN))
 
     def difference(self, a: str, b: str, task: str, seed: int | None = None) -> tuple[float, float, float]:
         """Score of a minus score of b with its 95 % interval, of one seed or as the mean over seeds."""

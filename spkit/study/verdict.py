@@ -96,7 +96,7 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
         ahead, _, open_tasks = _by_task(samples, chosen)
         only = f" On {', '.join(ahead)} alone the position is ahead." if ahead else ""
         only += f" On {', '.join(open_tasks)} alone it is not shown to be behind." if open_tasks else ""
-        best = max(static, key=lambda name: samples.score(name, MEAN))
+        best = samples.best(static)
         if (beaten := samples.difference(chosen, best, MEAN))[2] < 0:
             only += f" But there {label(best)}, which needs no search, is ahead of it by {-beaten[0]:.1f} points."
         return (
@@ -176,7 +176,7 @@ def counted(pairs: pd.DataFrame) -> str:
 
 
 def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:
-    best = max(static, key=lambda name: samples.score(name, MEAN))
+    best = samples.best(static)
     value, low, high = samples.difference(method, best, MEAN)
     side = "above" if low > 0 else "below" if high < 0 else "not told apart from"
     return (

@@ -150,11 +150,11 @@ def _check_angles(settings: Mapping[str, Any], tasks: list[str]) -> None:
 
 def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     fit = tables["norms_fit.csv"].query("group == 'all groups' and scale == 'log'")
+    values = {column: numbers(fit, column) for column in ("slope", "low", "high", "r_squared")}
     parts = [
-        f"‖V‖ ~ n^{float(row['slope']):.2f} [{float(row['low']):.2f}, {float(row['high']):.2f}] "
-        f"(R² {float(row['r_squared']):.2f}, n = {row['n']}) at fixed {row['schedule']}"
-        for row in fit.to_dict("records")
-        if not isinstance(row["slope"], str) or _is_number(row["slope"])
+        f"‖V‖ ~ n^{row['slope']:.2f} [{row['low']:.2f}, {row['high']:.2f}] "
+        f"(R² {row['r_squared']:.2f}, n = {row['n']}) at fixed {row['schedule']}"
+        for row in fit.assign(**values).dropna(subset="slope").to_dict("records")
     ]
     if not parts:
         return []
@@ -164,14 +164,6 @@ def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         "At fixed epochs more examples are more steps too, and a classification task takes some steps fewer than the "
         "others (norms.csv), which makes its rise steeper."
     ]
-
-
-def _is_number(text: Any) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
