@@ -58,7 +58,7 @@ results.figure("methods")
 # The mean gives every task the same weight; you may not. Move the slider: does another method come first?
 
 # %%
-from spkit.explorer.lessons import ranking_lesson
+from spkit.widgets import ranking_lesson
 
 ranking_lesson(results["scores"])
 

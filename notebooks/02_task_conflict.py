@@ -74,7 +74,7 @@ results.figure("conflict_by_module")
 # `spkit.ConflictCallback` measures along a training. Move the slider through the steps.
 
 # %%
-from spkit.explorer.lessons import conflict_lesson
+from spkit.widgets import conflict_lesson
 
 conflict_lesson(results["conflict_along_training_by_module"])
 

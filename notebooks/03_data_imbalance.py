@@ -60,7 +60,7 @@ results["norms_fit"]
 # model's vector stands from that of each task alone, and how long the three vectors are. Equal angles: the joint model leans to neither.
 
 # %%
-from spkit.explorer.lessons import mixture_lesson
+from spkit.widgets import mixture_lesson
 
 mixture_lesson(results["angles"])
 

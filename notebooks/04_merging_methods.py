@@ -60,7 +60,7 @@ spkit.merge_methods()
 # seconds.)
 
 # %%
-from spkit.explorer.lessons import ties_lesson
+from spkit.widgets import ties_lesson
 
 ties_lesson(vectors)
 

@@ -46,7 +46,7 @@ results.figure("sweep_length")
 # Move the slider through the lengths: which task wants to go how far?
 
 # %%
-from spkit.explorer.lessons import length_lesson
+from spkit.widgets import length_lesson
 
 length_lesson(results["sweeps"])
 
@@ -75,7 +75,7 @@ print(f"length of the average: {average:.2f}; mean length of the experts: {np.sq
 # the length hardly changes, while that of the straight line between the two sags in the middle.
 
 # %%
-from spkit.explorer.lessons import arc_lesson
+from spkit.widgets import arc_lesson
 
 arc_lesson(vectors)
 

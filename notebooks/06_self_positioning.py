@@ -62,7 +62,7 @@ spkit.uncertainty(result, probe).coefficients
 # Move through its steps: left the coefficients, right the losses of the tasks.
 
 # %%
-from spkit.explorer.lessons import search_lesson
+from spkit.widgets import search_lesson
 
 search_lesson(results["history"])
 

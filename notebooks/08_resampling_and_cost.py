@@ -52,7 +52,7 @@ headline.groupby("stage", sort=False)[["examples", "tokens", "flops", "seconds"]
 # The slider is the number of balances tried.
 
 # %%
-from spkit.explorer.lessons import cost_lesson
+from spkit.widgets import cost_lesson
 
 cost_lesson(costs)
 

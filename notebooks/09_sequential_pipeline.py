@@ -63,7 +63,7 @@ display(spkit.evaluate(first, tasks), spkit.evaluate(second, tasks))
 # How far from the first model to the last? The slider goes along the arc between their vectors.
 
 # %%
-from spkit.explorer.lessons import arc_lesson
+from spkit.widgets import arc_lesson
 
 arc_lesson(vectors)
 

@@ -4,8 +4,9 @@ Public names are loaded on first use (PEP 562), so that `import spkit` costs mil
 evaluation bring torch, transformers and mteb.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from spkit._lazy import loaded_on_use
 
 __version__ = "0.1.0"
 
@@ -15,41 +16,41 @@ _OWNERS = {
     "NotFiniteError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
-    "load_base": "models",
-    "train": "training",
-    "TaskVectors": "vectors",
-    "Path": "paths",
-    "SlerpPath": "paths",
-    "SimplexPath": "paths",
-    "FreePath": "paths",
-    "merge": "merging",
-    "merge_methods": "merging",
-    "Probe": "probe",
-    "self_position": "positioning",
-    "choose_mu": "choosing",
-    "trade_off": "trading",
-    "TradeOff": "trading",
-    "search": "baselines",
-    "uncertainty": "curvature",
-    "Uncertainty": "curvature",
-    "PositionResult": "position_result",
-    "load_position": "saved_position",
-    "save_model": "recipe",
-    "gradient_conflict": "conflict",
-    "ConflictReport": "conflict",
+    "load_base": "models.bases",
+    "train": "training.trainer",
+    "TaskVectors": "vectors.task_vectors",
+    "Path": "searching.paths",
+    "SlerpPath": "searching.paths",
+    "SimplexPath": "searching.paths",
+    "FreePath": "searching.paths",
+    "merge": "merging.methods",
+    "merge_methods": "merging.methods",
+    "Probe": "searching.probe",
+    "self_position": "searching.self_position",
+    "choose_mu": "searching.choose_mu",
+    "trade_off": "searching.trade_off",
+    "TradeOff": "searching.trade_off",
+    "search": "searching.black_box",
+    "uncertainty": "searching.uncertainty",
+    "Uncertainty": "searching.uncertainty",
+    "PositionResult": "searching.result",
+    "load_position": "searching.saved_result",
+    "save_model": "saving.recipe",
+    "gradient_conflict": "diagnostics.conflict",
+    "ConflictReport": "diagnostics.conflict",
     "count_costs": "costs",
     "Cost": "costs",
-    "imbalance": "data_imbalance",
-    "effective_weights": "data_imbalance",
-    "EffectiveWeights": "data_imbalance",
-    "norm_ladder": "ladders",
-    "angle_ladder": "ladders",
-    "fit_line": "ladders",
-    "sweep": "sweeping",
-    "resample": "resampling",
-    "train_with_surgery": "surgery",
-    "ConflictCallback": "conflict",
-    "task_affinity": "affinity",
+    "imbalance": "diagnostics.imbalance",
+    "effective_weights": "diagnostics.imbalance",
+    "EffectiveWeights": "diagnostics.imbalance",
+    "norm_ladder": "diagnostics.data_scaling",
+    "angle_ladder": "diagnostics.data_scaling",
+    "fit_line": "diagnostics.data_scaling",
+    "sweep": "searching.sweep",
+    "resample": "training.resampling",
+    "train_with_surgery": "training.surgery",
+    "ConflictCallback": "diagnostics.conflict",
+    "task_affinity": "diagnostics.affinity",
     "run_study": "study",
     "load_profile": "study",
     "open_results": "study",
@@ -107,42 +108,36 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
-    from spkit.affinity import task_affinity
-    from spkit.baselines import search
-    from spkit.choosing import choose_mu
-    from spkit.conflict import ConflictCallback, ConflictReport, gradient_conflict
     from spkit.costs import Cost, count_costs
-    from spkit.curvature import Uncertainty, uncertainty
-    from spkit.data_imbalance import EffectiveWeights, effective_weights, imbalance
+    from spkit.diagnostics.affinity import task_affinity
+    from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
+    from spkit.diagnostics.data_scaling import angle_ladder, fit_line, norm_ladder
+    from spkit.diagnostics.imbalance import EffectiveWeights, effective_weights, imbalance
     from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
     from spkit.explorer import explore, explore_study
-    from spkit.ladders import angle_ladder, fit_line, norm_ladder
-    from spkit.merging import merge, merge_methods
-    from spkit.models import load_base
-    from spkit.paths import FreePath, Path, SimplexPath, SlerpPath
-    from spkit.position_result import PositionResult
-    from spkit.positioning import self_position
-    from spkit.probe import Probe
-    from spkit.recipe import save_model
-    from spkit.resampling import resample
-    from spkit.saved_position import load_position
+    from spkit.merging.methods import merge, merge_methods
+    from spkit.models.bases import load_base
+    from spkit.saving.recipe import save_model
+    from spkit.searching.black_box import search
+    from spkit.searching.choose_mu import choose_mu
+    from spkit.searching.paths import FreePath, Path, SimplexPath, SlerpPath
+    from spkit.searching.probe import Probe
+    from spkit.searching.result import PositionResult
+    from spkit.searching.saved_result import load_position
+    from spkit.searching.self_position import self_position
+    from spkit.searching.sweep import sweep
+    from spkit.searching.trade_off import TradeOff, trade_off
+    from spkit.searching.uncertainty import Uncertainty, uncertainty
     from spkit.study import load_profile, open_results, run_study
-    from spkit.surgery import train_with_surgery
-    from spkit.sweeping import sweep
     from spkit.tasks import Task, load_tasks
-    from spkit.trading import TradeOff, trade_off
-    from spkit.training import train
-    from spkit.vectors import TaskVectors
+    from spkit.training.resampling import resample
+    from spkit.training.surgery import train_with_surgery
+    from spkit.training.trainer import train
+    from spkit.vectors.task_vectors import TaskVectors
 
 
-def __getattr__(name: str) -> Any:
-    owner = _OWNERS.get(name)
-    if owner is None:
-        raise AttributeError(f"module 'spkit' has no attribute {name!r}. It has {', '.join(__all__)}.")
-    value = getattr(import_module(f"spkit.{owner}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loaded_on_use(__name__, _OWNERS)
 
 
 def __dir__() -> list[str]:

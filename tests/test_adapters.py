@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from spkit import SpkitError, TaskVectors
-from spkit.adapters import load_expert
 from spkit.hashing import weights_hash
+from spkit.models.adapters import load_expert
 from tests.experts import flat
 from tests.tiny import WORDS, tiny_encoder
 

@@ -9,12 +9,12 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.affinity import task_affinity
+from spkit.diagnostics.affinity import task_affinity
 from spkit.errors import NotFiniteError, SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import TaskBatches, task_loss
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
+from spkit.training.losses import TaskBatches, task_loss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 3, "batch_size": 8, "seed": 2, "progress": False}

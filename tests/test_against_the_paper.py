@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spkit.diagnostics.data_scaling import fit_line
 from spkit.evaluation import Measurement
-from spkit.ladders import fit_line
 from spkit.study.analyses.ladders import leanings
 from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
 from spkit.study.tables import MEAN, Samples

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from spkit import baselines
-from spkit.baselines import search
 from spkit.errors import SpkitError
-from spkit.objective import Objective
-from spkit.positioning import self_position
-from spkit.probe import Probe
-from spkit.vectors import TaskVectors
+from spkit.searching import black_box as baselines
+from spkit.searching.black_box import search
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

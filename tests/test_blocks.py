@@ -7,8 +7,8 @@ import torch
 
 from spkit import Probe, SpkitError, TaskVectors
 from spkit.hashing import weights_hash
-from spkit.objective import Objective
-from spkit.token_rows import TokenRows
+from spkit.searching.objective import Objective
+from spkit.searching.token_rows import TokenRows
 from tests.experts import flat, noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
@@ -40,7 +40,7 @@ def test_block_size_changes_nothing(base, vectors, monkeypatch, size):
     exact = flat(base) + vectors.matrix.double().T @ torch.tensor(C, dtype=torch.float64)
     gradients = gradients_of(base)
     inner = vectors.matrix.double() @ torch.cat([one.flatten().double() for one in gradients.values()])
-    monkeypatch.setattr("spkit.blocks.BLOCK_BYTES", size)
+    monkeypatch.setattr("spkit.vectors.matrix.BLOCK_BYTES", size)
     torch.testing.assert_close(flat(vectors.at(C)), exact, atol=3e-7, rtol=0)
     torch.testing.assert_close(vectors.project(gradients), inner, atol=1e-4, rtol=1e-5)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS, free_port, served
 
 pytestmark = pytest.mark.slow

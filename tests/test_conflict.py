@@ -9,13 +9,13 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.conflict import ConflictReport, gradient_conflict, sums
+from spkit.diagnostics.conflict import ConflictReport, gradient_conflict, sums
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.layout import Layout
-from spkit.losses import TaskBatches
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
+from spkit.models.layout import Layout
 from spkit.tasks import Task
+from spkit.training.losses import TaskBatches
 from tests.test_conflict_estimates import measured
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -13,12 +13,12 @@ from sentence_transformers import (
 )
 from transformers import PrinterCallback, TrainerCallback
 
-from spkit.conflict import ConflictCallback, gradient_conflict
+from spkit.diagnostics.conflict import ConflictCallback, gradient_conflict
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import batch_sampler, task_loss, training_view
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
+from spkit.training.losses import batch_sampler, task_loss, training_view
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 MEASURED = {"batches": 4, "batch_size": 8}

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spkit.conflict.estimates import BLOCKS, Estimate, estimate, summary
+from spkit.diagnostics.conflict.estimates import BLOCKS, Estimate, estimate, summary
 
 
 def measured(gradients: np.ndarray) -> Estimate:

@@ -10,11 +10,11 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.conflict import ConflictReport, gradient_conflict
+from spkit.diagnostics.conflict import ConflictReport, gradient_conflict
 from spkit.errors import NotFiniteError, SpkitError
-from spkit.losses import TaskBatches, task_loss
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
+from spkit.training.losses import TaskBatches, task_loss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 8, "batch_size": 6, "progress": False}

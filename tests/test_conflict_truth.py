@@ -11,10 +11,10 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.conflict import gradient_conflict
-from spkit.losses import TaskBatches, task_loss
-from spkit.models import copy_model, load_base
+from spkit.diagnostics.conflict import gradient_conflict
+from spkit.models.bases import copy_model, load_base
 from spkit.tasks import Task, load_tasks
+from spkit.training.losses import TaskBatches, task_loss
 from tests.tiny import WORDS, _tiny_topic, tiny_encoder, tiny_tasks
 
 

@@ -15,14 +15,14 @@ from torch.nn.modules import module as torch_module
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.pytorch_utils import Conv1D
 
-from spkit.conflict import gradient_conflict
 from spkit.costs import Cost, count_costs
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.evaluation import evaluate
-from spkit.models import load_base
-from spkit.positioning import self_position
-from spkit.probe import Probe
-from spkit.training import train
-from spkit.vectors import TaskVectors
+from spkit.models.bases import load_base
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WIDTH, WORDS, tiny_encoder, tiny_tasks, tiny_tokenizer
 

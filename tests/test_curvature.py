@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from spkit import curvature
-from spkit.baselines import search
-from spkit.curvature import _directions, _spread, uncertainty
 from spkit.errors import NotFiniteError, SpkitError
-from spkit.objective import Objective, StepLoss
-from spkit.position_result import PositionResult
-from spkit.positioning import self_position
-from spkit.probe import Probe
+from spkit.searching import uncertainty as curvature
+from spkit.searching.black_box import search
+from spkit.searching.objective import Objective, StepLoss
+from spkit.searching.probe import Probe
+from spkit.searching.result import PositionResult
+from spkit.searching.self_position import self_position
+from spkit.searching.uncertainty import _directions, _spread, uncertainty
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -11,14 +11,14 @@ from sentence_transformers.sentence_transformer.modules import BoW, StaticEmbedd
 from torch import nn
 
 from spkit.costs import count_costs
-from spkit.data_imbalance import effective_weights, imbalance
+from spkit.diagnostics.imbalance import effective_weights, imbalance
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import TaskBatches
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.training import train
-from spkit.vectors import TaskVectors
+from spkit.training.losses import TaskBatches
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks, tiny_tokenizer
 

@@ -8,16 +8,16 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.data_rules import fisher, loss_weighted, regmean
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import TaskBatches
-from spkit.merging import merge, point
-from spkit.objective import Objective
-from spkit.positioning import self_position
-from spkit.probe import Probe
+from spkit.merging.data_rules import fisher, loss_weighted, regmean
+from spkit.merging.methods import merge, point
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.training.losses import TaskBatches
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -27,10 +27,10 @@ from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.explorer.state import Place, Space, as_code
 from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
-from spkit.losses import TaskBatches
-from spkit.paths import SlerpPath
-from spkit.probe import Probe
-from spkit.vectors import TaskVectors
+from spkit.searching.paths import SlerpPath
+from spkit.searching.probe import Probe
+from spkit.training.losses import TaskBatches
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

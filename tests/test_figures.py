@@ -23,7 +23,7 @@ from spkit.figures import (
     to_markdown,
 )
 from spkit.figures.registry import forget
-from spkit.figures.results import family, method_label, ordered_methods
+from spkit.results.frames import family, method_label, ordered_methods
 
 #: Figures of every study, drawn here; those of its analyses are drawn in test_figures_analyses.py.
 NAMES = [

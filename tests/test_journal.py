@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spkit import NotFiniteError, Probe, SpkitError, TaskVectors, search, self_position
-from spkit.objective import Objective
+from spkit.searching.objective import Objective
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

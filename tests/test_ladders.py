@@ -13,11 +13,11 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
+from spkit.diagnostics.data_scaling import angle_ladder, angle_rung, fit_line, norm_ladder, norm_rung, subset
 from spkit.errors import SpkitError
-from spkit.ladders import angle_ladder, angle_rung, fit_line, norm_ladder, norm_rung, subset
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
@@ -214,7 +214,7 @@ def test_norms_and_angles_are_those_of_task_vectors(base, tasks) -> None:
     kept = {}
 
     def training(base, chosen, **settings):
-        from spkit.training import train
+        from spkit.training.trainer import train
 
         return kept.setdefault(" ".join(task.name for task in chosen), train(base, chosen, **settings))
 

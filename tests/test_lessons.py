@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from spkit.errors import SpkitError
-from spkit.explorer.lessons import (
+from spkit.merging.methods import merge
+from spkit.vectors.task_vectors import TaskVectors
+from spkit.widgets import (
     arc_lesson,
     conflict_lesson,
     cost_lesson,
@@ -16,8 +18,6 @@ from spkit.explorer.lessons import (
     search_lesson,
     ties_lesson,
 )
-from spkit.merging import merge
-from spkit.vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import tiny_encoder
 

@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils.data import ConcatDataset
 
 from spkit.errors import SpkitError
-from spkit.losses import TEMPERATURE, TaskBatches, batch_sampler, task_loss, training_view
-from spkit.sampling import ShareBatchSampler, shares, turns
-from spkit.supervised_contrastive import SupervisedContrastiveLoss
 from spkit.tasks import Task
+from spkit.training.losses import TEMPERATURE, TaskBatches, batch_sampler, task_loss, training_view
+from spkit.training.sampling import ShareBatchSampler, shares, turns
+from spkit.training.supervised_contrastive import SupervisedContrastiveLoss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 import spkit
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.merging import merge, merge_methods, point
-from spkit.objective import Objective
-from spkit.probe import Probe
-from spkit.tuning import tune_length
-from spkit.vectors import TaskVectors
+from spkit.merging.methods import merge, merge_methods, point
+from spkit.merging.tuning import tune_length
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import spkit
 from spkit.errors import SpkitError
-from spkit.paths import PATHS, FreePath, SimplexPath, SlerpPath, path_of
+from spkit.searching.paths import PATHS, FreePath, SimplexPath, SlerpPath, path_of
 
 EYE3 = torch.eye(3, dtype=torch.float64)
 

@@ -14,12 +14,12 @@ from torch import nn
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.objective import Objective
-from spkit.positioning import self_position
-from spkit.probe import Probe
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
 from spkit.tasks import Task
-from spkit.training import train
-from spkit.vectors import TaskVectors
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 8, "progress": False}

@@ -12,11 +12,11 @@ from sentence_transformers.base.modules import Dense
 import spkit
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.mergekit_yaml import InexpressibleError, position_config
-from spkit.models import copy_model, load_base, source_of
-from spkit.position_result import PositionResult
-from spkit.recipe import save_model
-from spkit.vectors import TaskVectors
+from spkit.models.bases import copy_model, load_base, source_of
+from spkit.saving.mergekit_config import InexpressibleError, position_config
+from spkit.saving.recipe import save_model
+from spkit.searching.result import PositionResult
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import WIDTH, WORDS, tiny_encoder, tiny_tasks
 
@@ -82,7 +82,7 @@ def torch_history():
 def test_filters_tell_layers_apart_whose_numbers_begin_alike():
     base = tiny_encoder(layers=12)
     vectors = TaskVectors.from_models(base, {"a": noisy(base, 1)})
-    from spkit.mergekit_yaml import _setting, _tensor_names
+    from spkit.saving.mergekit_config import _setting, _tensor_names
 
     names = _tensor_names(vectors)
     column = [float(number) for number in range(len(vectors.modules))]

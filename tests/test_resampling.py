@@ -8,13 +8,13 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spkit import training
 from spkit.errors import SpkitError
-from spkit.losses import batch_sampler, training_view
-from spkit.resampling import _divided, resample
-from spkit.sampling import ShareBatchSampler
 from spkit.tasks import Task
-from spkit.training import train
+from spkit.training import trainer as training
+from spkit.training.losses import batch_sampler, training_view
+from spkit.training.resampling import _divided, resample
+from spkit.training.sampling import ShareBatchSampler
+from spkit.training.trainer import train
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 RATIOS = [(3, 1), (3, 2), (3, 3), (2, 3), (1, 3)]

@@ -8,9 +8,9 @@ import torch
 
 import spkit
 from spkit.errors import SpkitError
-from spkit.position_result import PositionResult
-from spkit.probe import Probe
-from spkit.vectors import TaskVectors
+from spkit.searching.probe import Probe
+from spkit.searching.result import PositionResult
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spkit.errors import SpkitError
-from spkit.sparsify import drop, elect, trim
+from spkit.vectors.sparsify import drop, elect, trim
 from tests.bench.measuring import AnonymousPeak
 
 # Whole numbers: sums are exact, and equal magnitudes, zeros and cancelling columns are frequent.
@@ -90,7 +90,7 @@ def test_how_many_columns_are_worked_on_at_a_time_changes_nothing(monkeypatch):
     matrix = wide(torch.bfloat16, (4, 3000))
     places = [slice(0, 10), slice(10, 3000)]
     expected = trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)
-    monkeypatch.setattr("spkit.sparsify._AT_A_TIME", 7)
+    monkeypatch.setattr("spkit.vectors.sparsify._AT_A_TIME", 7)
     for got, before in zip(
         (trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)), expected, strict=True
     ):

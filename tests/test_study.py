@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from spkit import __version__, cli
 from spkit.cli import app
+from spkit.environment import machine
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, evaluate
 from spkit.hashing import file_hash, weights_hash
-from spkit.machine import machine
-from spkit.merging import point
-from spkit.models import load_base
+from spkit.merging.methods import point
+from spkit.models.bases import load_base
 from spkit.study import load_profile, records, report, run_study, stages
 from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, code_hash, finish
@@ -29,8 +29,8 @@ from spkit.study.run import publish
 from spkit.study.tables import MEAN, Samples, comparisons, costs, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
-from spkit.training import train
-from spkit.vectors import TaskVectors
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 TASKS = ("faq", "topic", "likeness")

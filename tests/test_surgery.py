@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from spkit import surgery
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.models import base_mark
-from spkit.surgery import _weighting, combined, train_with_surgery
+from spkit.models.bases import base_mark
 from spkit.tasks import Task
-from spkit.training import train
+from spkit.training import surgery
+from spkit.training.surgery import _weighting, combined, train_with_surgery
+from spkit.training.trainer import train
 from tests.experts import flat
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-import spkit.sweep_points
-import spkit.sweeping
+import spkit.searching.sweep
+import spkit.searching.sweep_points
 from spkit import Probe, SlerpPath, SpkitError, TaskVectors, evaluate, self_position
-from spkit.objective import Objective
-from spkit.position_result import PositionResult
-from spkit.sweeping import sweep
+from spkit.searching.objective import Objective
+from spkit.searching.result import PositionResult
+from spkit.searching.sweep import sweep
 from tests.experts import flat, noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
@@ -68,8 +68,8 @@ def counts(monkeypatch) -> dict[str, int]:
         return counting
 
     monkeypatch.setattr(Objective, "task_losses", count("losses", Objective.task_losses))
-    monkeypatch.setattr(spkit.sweeping, "evaluate", count("evaluate", evaluate))
-    monkeypatch.setattr(spkit.sweep_points, "self_position", count("search", self_position))
+    monkeypatch.setattr(spkit.searching.sweep, "evaluate", count("evaluate", evaluate))
+    monkeypatch.setattr(spkit.searching.sweep_points, "self_position", count("search", self_position))
     return counted
 
 
@@ -245,13 +245,13 @@ def test_parts_of_the_probe_are_nested_and_keep_its_ratio(probe) -> None:
     lopsided = Probe(
         probe.tasks, {**probe.examples, "topic": probe.examples["topic"].select(range(10))}, probe.split, probe.seed
     )
-    small, large = (spkit.sweep_points._part(lopsided, size, 1) for size in (25, 40))
+    small, large = (spkit.searching.sweep_points._part(lopsided, size, 1) for size in (25, 40))
     assert len(small) == 25
     assert {name: len(rows) for name, rows in small.examples.items()} == {"faq": 10, "topic": 5, "likeness": 10}
     for name in NAMES:
         assert set(map(str, small.examples[name])) <= set(map(str, large.examples[name]))
         assert set(map(str, large.examples[name])) <= set(map(str, lopsided.examples[name]))
-    assert spkit.sweep_points._part(lopsided, 25, 2).fingerprint() != small.fingerprint()
+    assert spkit.searching.sweep_points._part(lopsided, 25, 2).fingerprint() != small.fingerprint()
 
 
 def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
@@ -269,17 +269,19 @@ def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
     whole = coefficients(table)[2:]
     assert (whole == found.rows[0].numpy()).all()
     assert not np.array_equal(coefficients(table)[0], coefficients(table)[1])
-    part = spkit.sweep_points._part(probe, 30, 7)
+    part = spkit.searching.sweep_points._part(probe, 30, 7)
     np.testing.assert_array_equal(coefficients(table)[1], self_position(vectors, part, **SEARCH).rows[0].numpy())
 
 
 def test_probe_sizes_are_cut_to_what_there_is(tasks) -> None:
-    sizes = {size: spkit.sweep_points.probe_sizes(Probe.sample(tasks, size=size), None) for size in (60, 64, 96)}
+    sizes = {
+        size: spkit.searching.sweep_points.probe_sizes(Probe.sample(tasks, size=size), None) for size in (60, 64, 96)
+    }
     assert sizes == {60: [60], 64: [63], 96: [64, 96]}  # 64 in three equal parts are 63
     few = Probe.sample(tasks, size=90, balance={"faq": 32.0, "topic": 16.0, "likeness": 32.0})
     rows = few.examples["topic"].select(range(8))
     few = Probe(tasks, {**few.examples, "topic": rows}, "train", 0)
-    assert spkit.sweep_points.probe_sizes(few, None) == [len(few)]  # 64 would leave topic without a batch
+    assert spkit.searching.sweep_points.probe_sizes(few, None) == [len(few)]  # 64 would leave topic without a batch
 
 
 # What is measured.
@@ -321,18 +323,18 @@ def test_a_stopped_sweep_goes_on_where_it_stopped(vectors, scored, tmp_path, cou
     given = {"values": [0, 0.5, 1], "pairs": [("faq", "topic"), ("faq", "likeness")], **QUIET}
     alone = sweep(vectors, scored, "direction", **given)
     assert counts["evaluate"] == 5
-    whole = spkit.sweeping.evaluate
+    whole = spkit.searching.sweep.evaluate
 
     def stopping(*args, **kwargs):
         if counts["evaluate"] == 8:
             raise KeyboardInterrupt
         return whole(*args, **kwargs)
 
-    monkeypatch.setattr(spkit.sweeping, "evaluate", stopping)
+    monkeypatch.setattr(spkit.searching.sweep, "evaluate", stopping)
     with pytest.raises(KeyboardInterrupt):
         sweep(vectors, scored, "direction", journal=tmp_path, **given)
     assert counts["evaluate"] == 5 + 3
-    monkeypatch.setattr(spkit.sweeping, "evaluate", whole)
+    monkeypatch.setattr(spkit.searching.sweep, "evaluate", whole)
     resumed = sweep(vectors, scored, "direction", journal=tmp_path, **given)
     assert counts["evaluate"] == 5 + 5
     pd.testing.assert_frame_equal(resumed, alone, check_exact=True)

@@ -6,9 +6,9 @@ import torch
 
 import spkit
 from spkit.errors import SpkitError
-from spkit.objective import Objective
-from spkit.probe import Probe
-from spkit.vectors import TaskVectors
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 16, "progress": False, "path": "free", "optimizer": "lbfgs", "steps": 8}

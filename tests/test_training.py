@@ -15,15 +15,15 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 from torch import nn
 from transformers import TrainerCallback
 
-from spkit import training
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.losses import TaskBatches, task_loss
-from spkit.models import base_mark, check_fits
-from spkit.sampling import ShareBatchSampler
+from spkit.models.bases import base_mark, check_fits
 from spkit.tasks import Task
-from spkit.training import train
-from spkit.vectors import TaskVectors
+from spkit.training import trainer as training
+from spkit.training.losses import TaskBatches, task_loss
+from spkit.training.sampling import ShareBatchSampler
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

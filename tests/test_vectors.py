@@ -16,14 +16,14 @@ from sentence_transformers.base.modules import Dense
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor, nn
 
-from spkit import storage
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.layout import Layout, module_of
-from spkit.merging import merge
-from spkit.models import base_mark, copy_model, load_base, load_model, mark_base
-from spkit.recipe import save_model
-from spkit.vectors import TaskVectors
+from spkit.merging.methods import merge
+from spkit.models.bases import base_mark, copy_model, load_base, load_model, mark_base
+from spkit.models.layout import Layout, module_of
+from spkit.saving.recipe import save_model
+from spkit.vectors import storage
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import WIDTH, tiny_encoder
 
@@ -240,7 +240,7 @@ def test_gram_is_accumulated_in_float64(base):
 
 
 def test_gram_in_blocks_is_the_same(base, experts, vectors, monkeypatch):
-    monkeypatch.setattr("spkit.blocks.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("spkit.vectors.matrix.BLOCK_BYTES", 4096)
     torch.testing.assert_close(TaskVectors.from_models(base, experts).gram(), vectors.gram(), rtol=1e-12, atol=0)
 
 

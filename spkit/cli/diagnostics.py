@@ -23,8 +23,8 @@ def conflict(
     seed: Seed = 0,
 ) -> None:
     """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
-    from spkit.conflict import gradient_conflict
-    from spkit.models import load_base
+    from spkit.diagnostics.conflict import gradient_conflict
+    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
     report = gradient_conflict(
@@ -70,11 +70,11 @@ def imbalance(
     seed: Seed = 0,
 ) -> None:
     """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
-    from spkit.data_imbalance import effective_weights
-    from spkit.data_imbalance import imbalance as measure
-    from spkit.models import load_base
+    from spkit.diagnostics.imbalance import effective_weights
+    from spkit.diagnostics.imbalance import imbalance as measure
+    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
-    from spkit.vectors import TaskVectors
+    from spkit.vectors.task_vectors import TaskVectors
 
     if joint is not None and vectors is None:
         raise SpkitError("A joint model is held against task vectors.", "Found none.", "Pass --vectors too.")
@@ -125,11 +125,11 @@ def sweep(
     seed: Seed = 0,
 ) -> None:
     """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
-    from spkit.probe import Probe
-    from spkit.saved_position import load_position
-    from spkit.sweeping import sweep as run_sweep
+    from spkit.searching.probe import Probe
+    from spkit.searching.saved_result import load_position
+    from spkit.searching.sweep import sweep as run_sweep
     from spkit.tasks import load_tasks
-    from spkit.vectors import TaskVectors
+    from spkit.vectors.task_vectors import TaskVectors
 
     loaded = TaskVectors.load(vectors)
     position = None if found is None else load_position(found, loaded)

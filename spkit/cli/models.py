@@ -53,11 +53,11 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
-    from spkit.conflict import ConflictCallback
-    from spkit.models import load_base
-    from spkit.recipe import check_new_model, save_model
+    from spkit.diagnostics.conflict import ConflictCallback
+    from spkit.models.bases import load_base
+    from spkit.saving.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
-    from spkit.training import train as run_training
+    from spkit.training.trainer import train as run_training
 
     output = output.resolve()
     check_new_model(output)
@@ -110,8 +110,8 @@ def vectors(
     max_length: MaxLength = None,
 ) -> None:
     """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
-    from spkit.storage import check_new_vectors
-    from spkit.vectors import TaskVectors
+    from spkit.vectors.storage import check_new_vectors
+    from spkit.vectors.task_vectors import TaskVectors
 
     check_new_vectors(output)
     say_replaced(output)
@@ -143,9 +143,9 @@ def merge(
     max_length: MaxLength = None,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    from spkit.merging import DATA_METHODS
-    from spkit.merging import merge as run_merge
-    from spkit.recipe import check_new_model, save_model
+    from spkit.merging.methods import DATA_METHODS
+    from spkit.merging.methods import merge as run_merge
+    from spkit.saving.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
 
     check_new_model(output)
@@ -182,11 +182,11 @@ def position(
     seed: Seed = 0,
 ) -> None:
     """Search the best position between experts on a probe, and save the merged model with its recipe."""
-    from spkit.positioning import self_position
-    from spkit.probe import Probe
-    from spkit.recipe import check_new_model
+    from spkit.saving.recipe import check_new_model
+    from spkit.searching.probe import Probe
+    from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
-    from spkit.vectors import TaskVectors
+    from spkit.vectors.task_vectors import TaskVectors
 
     check_new_model(output)
     say_replaced(output)
@@ -230,7 +230,7 @@ def evaluate(
 ) -> None:
     """Score a model with mteb's own metrics, with 95 % intervals over examples."""
     from spkit.evaluation import evaluate as run_evaluation
-    from spkit.models import load_base
+    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
     scores = run_evaluation(

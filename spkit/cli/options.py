@@ -74,7 +74,7 @@ def sampling_of(text: str) -> str | float | dict[str, float]:
 
 def base_of(name: str, max_length: int | None) -> Any:
     """A base by its name, which then cuts texts where its experts do; or loaded, with a length of its own."""
-    from spkit.models import load_base
+    from spkit.models.bases import load_base
 
     return name if max_length is None else load_base(name, max_seq_length=max_length)
 

@@ -13,7 +13,7 @@ from spkit.evaluation.intervals import bootstrap, interval
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import text_hash, weights_hash
-from spkit.models import load_model
+from spkit.models.bases import load_model
 from spkit.tasks import Task
 
 #: What can be evaluated: one Task, several by name, or a list of Tasks, mteb task objects and mteb task names.

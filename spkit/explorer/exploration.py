@@ -23,7 +23,7 @@ from spkit.explorer.worker import NewestWins
 from spkit.hashing import text_hash
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 
 MEAN = "mean"
 Quantity = Literal["score", "loss"]

@@ -11,11 +11,11 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
-from spkit.position_result import PositionResult
+from spkit.searching.result import PositionResult
 from spkit.study.reading import vectors_folder
 from spkit.study.report import SUMMARY
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 
 _SEARCHES = {"self_position": "Self Positioning", "self_position:module": "by module (mean)"}
 
@@ -74,7 +74,7 @@ def explore(
         arXiv 2410.15035: the space between the models, and the searched position in it.
     """
     from spkit.explorer.view import Explorer
-    from spkit.models import load_model
+    from spkit.models.bases import load_model
 
     if not isinstance(vectors, TaskVectors):
         source, vectors = source or vectors, TaskVectors.load(vectors)

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from scipy.stats import qmc
 
-from spkit.journal import Journal
-from spkit.paths import Path as SpanPath
+from spkit.searching.journal import Journal
+from spkit.searching.paths import Path as SpanPath
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from sentence_transformers import SentenceTransformer
 from sklearn.metrics import average_precision_score, ndcg_score
 from torch import Tensor, nn
 
-from spkit.coefficients import Coefficients, ModuleCoefficients
 from spkit.errors import SpkitError
 from spkit.evaluation.rank_statistics import spearman_rows
 from spkit.hashing import text_hash
-from spkit.losses import SMALLEST_BATCH, TaskBatches
-from spkit.models import copy_model
-from spkit.probe import Probe
+from spkit.models.bases import copy_model
+from spkit.searching.probe import Probe
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.training.losses import SMALLEST_BATCH, TaskBatches
+from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
+from spkit.vectors.task_vectors import TaskVectors
 
 #: What the score of each kind is on these few examples; not the test scores of `spkit.evaluate`.
 SCORE_NAMES = {

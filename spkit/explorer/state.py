@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError
 from spkit.explorer.points import Ranges
-from spkit.paths import SlerpPath
+from spkit.searching.paths import SlerpPath
 
 Mode = Literal["path", "free"]
 

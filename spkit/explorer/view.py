@@ -16,10 +16,10 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
-from spkit.explorer.knob import Knob
 from spkit.explorer.pictured import Pictured
+from spkit.explorer.slider import Knob
 from spkit.explorer.state import Place, as_code
-from spkit.recipe import position_recipe, save_with_recipe
+from spkit.saving.recipe import position_recipe, save_with_recipe
 
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
 _HOLLOW = (

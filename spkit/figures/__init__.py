@@ -5,7 +5,7 @@ A figure is a rule from result files to a file: register one with `@figure(name,
 
 from spkit.figures.build import check_figures, draw_figures
 from spkit.figures.registry import NothingToDrawError, figure, figure_names
-from spkit.figures.tables import summary_table, to_markdown
+from spkit.results.summary_table import summary_table, to_markdown
 
 __all__ = [
     "NothingToDrawError",

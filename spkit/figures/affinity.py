@@ -9,8 +9,8 @@ from scipy.stats import t
 from spkit.figures.cosines import conditions
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, scale_below, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import listed, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 from spkit.figures.style import NARROW, WIDE, new_figure, signed, wrapped
+from spkit.results.frames import listed, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 
 #: From this many tasks on a cell has no room for more than its number.
 _CROWDED = 8

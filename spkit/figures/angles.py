@@ -11,8 +11,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import curve, look, pair_label, panel_grid, ratio_text, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, extent, numbers, rows, seeds_shown, seeds_text, with_means
 from spkit.figures.style import WIDE, new_figure
+from spkit.results.frames import distinct, extent, numbers, rows, seeds_shown, seeds_text, with_means
 
 _ACROSS = 3
 

@@ -18,13 +18,13 @@ from spkit import __version__
 from spkit.errors import SpkitError, quoted
 from spkit.figures.gallery import PAGE, page_fits, write_gallery
 from spkit.figures.registry import Draw, NothingToDrawError, Rule, chosen_rules
-from spkit.figures.results import read_results, seeds_of
+from spkit.results.frames import read_results, seeds_of
 
 #: What a figure is written as. The provenance comes last: it speaks for the other three.
 SUFFIXES = (".pdf", ".png", ".csv", ".json")
 
 #: Files that shape every figure, beside the module that draws it.
-_SHARED_CODE = ("heatmap.py", "results.py", "spkit.mplstyle", "style.py")
+_SHARED_CODE = ("figures/heatmap.py", "results/frames.py", "figures/spkit.mplstyle", "figures/style.py")
 
 
 def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | None = None) -> list[Path]:
@@ -154,14 +154,14 @@ def _write(rule: Rule, results: Path, output: Path) -> list[Path]:
 
 
 def _provenance(rule: Rule, results: Path, tables: dict[str, DataFrame], caption: str) -> dict[str, Any]:
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     return {
         "figure": rule.name,
         "caption": caption,
         "inputs": {name: _hash((results / name).read_bytes()) for name in rule.inputs},
         "code": {
             **_source(rule.draw),
-            **{name: _hash((here / name).read_bytes()) for name in _SHARED_CODE},
+            **{Path(name).name: _hash((here / name).read_bytes()) for name in _SHARED_CODE},
         },
         "seeds": sorted({seed for table in tables.values() for seed in seeds_of(table)}),
         "versions": {"spkit": __version__, **{name: _version(name) for name in ("matplotlib", "seaborn", "pandas")}},

@@ -8,8 +8,8 @@ from pandas import DataFrame
 
 from spkit.figures.heatmap import background, draw_cells, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, extent, ordered_tasks, records, rows, seeds_text, several_seeds
 from spkit.figures.style import NARROW, WIDE, new_figure, signed
+from spkit.results.frames import distinct, extent, ordered_tasks, records, rows, seeds_text, several_seeds
 
 _WHOLE = "whole model"
 

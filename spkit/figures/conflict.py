@@ -9,8 +9,8 @@ from pandas import DataFrame
 from spkit.figures.cosines import conditions, each_pair_once, mean_cosines
 from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, legend_of_cosines, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import ordered_tasks, records, rows, seeds_text, several_seeds
 from spkit.figures.style import NARROW, WIDE, new_figure, signed
+from spkit.results.frames import ordered_tasks, records, rows, seeds_text, several_seeds
 
 #: From this many tasks on a cell has no room for more than its number.
 _CROWDED = 7

@@ -10,8 +10,8 @@ from pandas import DataFrame
 from spkit.figures.cosines import conditions, each_pair_once, mean_cosines
 from spkit.figures.panels import apart, curve, look, pair_label, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import columns, distinct, extent, records, rows, seeds_shown, seeds_text, several_seeds
 from spkit.figures.style import WIDE, new_figure
+from spkit.results.frames import columns, distinct, extent, records, rows, seeds_shown, seeds_text, several_seeds
 
 _FAINT = "#CCCCCC"
 #: Up to so many pairs stand behind each other; the lines of more would be a thicket.

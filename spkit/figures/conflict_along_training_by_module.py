@@ -18,8 +18,8 @@ from spkit.figures.cosines import (
 from spkit.figures.heatmap import COSINES, hatch_cell, scale_below
 from spkit.figures.panels import pair_label, panel_grid
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, records, rows, seeds_text, several_seeds
 from spkit.figures.style import WIDE, new_figure
+from spkit.results.frames import distinct, records, rows, seeds_text, several_seeds
 
 _ACROSS = 3
 #: Up to so many columns of cells in a row of panels there is room for their numbers.

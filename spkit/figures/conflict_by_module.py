@@ -9,8 +9,8 @@ from spkit.figures.cosines import each_pair_once, hatched, mean_cosines, reached
 from spkit.figures.heatmap import COSINES, draw_cells, hatch_cell, scale_below
 from spkit.figures.panels import module_label, pair_label
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, records, rows, seeds_text, several_seeds
 from spkit.figures.style import WIDE, new_figure
+from spkit.results.frames import distinct, records, rows, seeds_text, several_seeds
 
 #: Up to so many modules a cell has room for its interval, and up to so many for its number.
 _ROOMY, _CROWDED = 7, 15

@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import FAINT, NARROW, QUIET, beside_row, dots, new_figure, quiet_axes, signed, wrapped
+from spkit.results.frames import (
     columns,
     ordered_tasks,
     records,
@@ -18,7 +19,6 @@ from spkit.figures.results import (
     several_seeds,
     with_means,
 )
-from spkit.figures.style import FAINT, NARROW, QUIET, beside_row, dots, new_figure, quiet_axes, signed, wrapped
 
 _VALUES = ["difference", "low", "high"]
 

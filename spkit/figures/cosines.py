@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.figures.heatmap import COSINES, background, write_cell
-from spkit.figures.results import distinct, listed, ordered_tasks, records, rows
 from spkit.figures.style import signed
+from spkit.results.frames import distinct, listed, ordered_tasks, records, rows
 
 _NO_GRADIENT = "no gradient"
 

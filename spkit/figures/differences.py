@@ -10,20 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
-    columns,
-    distinct,
-    family,
-    method_label,
-    ordered_methods,
-    ordered_tasks,
-    records,
-    rows,
-    seeds_shown,
-    seeds_text,
-    several_seeds,
-    with_means,
-)
 from spkit.figures.style import (
     FAINT,
     FAMILY_COLOURS,
@@ -37,6 +23,20 @@ from spkit.figures.style import (
     quiet_axes,
     rows_with_gaps,
     signed,
+)
+from spkit.results.frames import (
+    columns,
+    distinct,
+    family,
+    method_label,
+    ordered_methods,
+    ordered_tasks,
+    records,
+    rows,
+    seeds_shown,
+    seeds_text,
+    several_seeds,
+    with_means,
 )
 
 _KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]

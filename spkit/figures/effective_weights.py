@@ -8,8 +8,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import columns, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 from spkit.figures.style import QUIET, TASK_COLOURS, WIDE, new_figure, quiet_axes, row_lines, signed
+from spkit.results.frames import columns, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 
 _PANELS = {"weight": "weight in the joint model", "cosine": "cosine with the joint vector"}
 

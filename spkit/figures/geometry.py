@@ -9,8 +9,8 @@ from pandas import DataFrame
 
 from spkit.figures.heatmap import COSINES, background, draw_cells, legend_of_cosines, write_cell
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import columns, extent, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 from spkit.figures.style import WIDE, new_figure, signed
+from spkit.results.frames import columns, extent, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
 
 
 @figure("geometry", inputs=("geometry.csv",))

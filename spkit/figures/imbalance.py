@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import extent, numbers, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 from spkit.figures.style import WIDE, new_figure, quiet_axes
+from spkit.results.frames import extent, numbers, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 
 _SHARES = {
     "example_share": "examples",

@@ -8,7 +8,18 @@ from pandas import DataFrame
 
 from spkit.figures.panels import evenly, panel_grid, score_axis
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import (
+    FAMILY_COLOURS,
+    WIDE,
+    bold_searched,
+    dots,
+    families_text,
+    new_figure,
+    row_lines,
+    rows_with_gaps,
+    wrapped,
+)
+from spkit.results.frames import (
     family,
     main_scores,
     method_label,
@@ -20,17 +31,6 @@ from spkit.figures.results import (
     seeds_text,
     several_seeds,
     with_means,
-)
-from spkit.figures.style import (
-    FAMILY_COLOURS,
-    WIDE,
-    bold_searched,
-    dots,
-    families_text,
-    new_figure,
-    row_lines,
-    rows_with_gaps,
-    wrapped,
 )
 
 #: More panels than this in one row leave no room for their axes.

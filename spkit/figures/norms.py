@@ -10,7 +10,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import Look, curve, look, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import WIDE, new_figure, signed
+from spkit.results.frames import (
     distinct,
     extent,
     numbers,
@@ -20,7 +21,6 @@ from spkit.figures.results import (
     seeds_text,
     with_means,
 )
-from spkit.figures.style import WIDE, new_figure, signed
 
 _TOGETHER = "all groups"
 _TOGETHER_LOOK = Look("#222222", "", "--")

@@ -10,7 +10,8 @@ from pandas import DataFrame
 from spkit.figures.cosines import conditions, each_pair_once
 from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import NARROW, QUIET, TASK_COLOURS, new_figure, signed
+from spkit.results.frames import (
     columns,
     extent,
     listed,
@@ -22,7 +23,6 @@ from spkit.figures.results import (
     several_seeds,
     with_means,
 )
-from spkit.figures.style import NARROW, QUIET, TASK_COLOURS, new_figure, signed
 
 _VALUES = ["corrected", "low", "high", "change", "change_low", "change_high"]
 _NAMES = {"spearman": "rank correlation", "pearson": "correlation"}

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from pandas import DataFrame
 
-from spkit.figures.results import metric_label, rows
 from spkit.figures.style import Color, quiet_axes, task_colour
+from spkit.results.frames import metric_label, rows
 
 # Nine markers and four dashes over seven colours: no two of the first dozens of lines look alike, in grey neither.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")

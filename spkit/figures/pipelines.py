@@ -8,7 +8,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import Look, evenly, panel_grid, score_axis, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import TASK_COLOURS, WIDE, bold_searched, new_figure, row_lines, wrapped
+from spkit.results.frames import (
     columns,
     main_scores,
     method_label,
@@ -20,7 +21,6 @@ from spkit.figures.results import (
     seeds_text,
     with_means,
 )
-from spkit.figures.style import TASK_COLOURS, WIDE, bold_searched, new_figure, row_lines, wrapped
 
 #: Pipeline -> name, look, and the shift of its line from the method's row.
 _PIPELINES = {

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.figures.registry import Rule
-from spkit.figures.results import read_results
+from spkit.results.frames import read_results
 
 
 def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:

@@ -8,8 +8,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import distinct, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 from spkit.figures.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color, new_figure
+from spkit.results.frames import distinct, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 
 #: Group of ways -> name, colour, marker, in the order of the legend.
 GROUPS: Mapping[str, tuple[str, Color, str]] = {

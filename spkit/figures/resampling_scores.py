@@ -10,7 +10,8 @@ from pandas import DataFrame
 from spkit.figures.panels import Look, seed_points
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.resampling import GROUPS
-from spkit.figures.results import (
+from spkit.figures.style import WIDE, new_figure, quiet_axes, row_lines, rows_with_gaps
+from spkit.results.frames import (
     columns,
     distinct,
     extent,
@@ -24,7 +25,6 @@ from spkit.figures.results import (
     several_seeds,
     with_means,
 )
-from spkit.figures.style import WIDE, new_figure, quiet_axes, row_lines, rows_with_gaps
 
 _SEEDS = Look("#333333", "o", "none")
 

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.results import family, records
+from spkit.results.frames import family, records
 
 #: Widths in inches: one column, two columns.
 NARROW, WIDE = 3.25, 6.75

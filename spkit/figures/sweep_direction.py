@@ -8,9 +8,9 @@ from pandas import DataFrame
 
 from spkit.figures.panels import curve, look, pair_label, panel_grid
 from spkit.figures.registry import figure
-from spkit.figures.results import columns, distinct, records, rows, seeds_shown, seeds_text, with_means
 from spkit.figures.style import NARROW, WIDE, new_figure
 from spkit.figures.sweeps import mark_found, sweep_rows
+from spkit.results.frames import columns, distinct, records, rows, seeds_shown, seeds_text, with_means
 
 _ACROSS = 3
 _KEYS = ["pair", "task", "metric"]

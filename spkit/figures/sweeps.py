@@ -13,7 +13,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import apart, curve, evenly, look, panel_grid, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import FAMILY_COLOURS, WIDE, new_figure, wrapped
+from spkit.results.frames import (
     columns,
     distinct,
     main_scores,
@@ -25,7 +26,6 @@ from spkit.figures.results import (
     seeds_text,
     with_means,
 )
-from spkit.figures.style import FAMILY_COLOURS, WIDE, new_figure, wrapped
 
 _INPUTS = ("sweeps.csv",)
 _ACROSS = 5

@@ -12,7 +12,8 @@ from pandas import DataFrame
 
 from spkit.figures.panels import ratio_text
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE, new_figure
+from spkit.results.frames import (
     columns,
     distinct,
     family,
@@ -25,7 +26,6 @@ from spkit.figures.results import (
     several_seeds,
     with_means,
 )
-from spkit.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE, new_figure
 
 _ENDS = ("", "_low", "_high")
 _BOUNDS = ["x_low", "x_high", "y_low", "y_high"]

@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.results import (
+from spkit.figures.style import SEARCH_COLOURS, WIDE, label_ends, new_figure, task_colour
+from spkit.results.frames import (
     columns,
     distinct,
     extent,
@@ -24,7 +25,6 @@ from spkit.figures.results import (
     seeds_text,
     several_seeds,
 )
-from spkit.figures.style import SEARCH_COLOURS, WIDE, label_ends, new_figure, task_colour
 
 _PANELS_A_ROW = 3
 _HEIGHT = 2.2

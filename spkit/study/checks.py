@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
-from spkit.conflict import check_batches
+from spkit.diagnostics.conflict import check_batches
 from spkit.errors import SpkitError, quoted
-from spkit.objective import check_scale
-from spkit.paths import path_of
-from spkit.positioning import check_settings
-from spkit.probe import Probe
-from spkit.sampling import shares
+from spkit.searching.objective import check_scale
+from spkit.searching.paths import path_of
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import check_settings
 from spkit.study.analyses import ANALYSES
 from spkit.study.methods import SEARCHES
 from spkit.study.profile import Profile
 from spkit.tasks import Task
+from spkit.training.sampling import shares
 
 
 def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from spkit.figures.resampling_scores import way_label
-from spkit.figures.results import method_label, numbers
+from spkit.results.frames import method_label, numbers
 from spkit.study.analyses.ladders import leanings
 from spkit.study.tables import MEAN, Samples
 

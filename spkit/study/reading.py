@@ -13,7 +13,7 @@ from spkit.figures.registry import NothingToDrawError, chosen_rules
 from spkit.study.profile_file import load_profile
 from spkit.study.report import SUMMARY
 from spkit.study.run import train_experts
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 
 #: Where results are looked for, in a project's folder: one's own runs before what was published.
 #: Runs on bundled tasks only, which is what the notebooks load; others are opened by name.

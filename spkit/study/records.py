@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from spkit.costs import count_costs
+from spkit.environment import machine
 from spkit.errors import SpkitError
 from spkit.hashing import file_hash, text_hash
-from spkit.machine import machine
-from spkit.model_card import versions
-from spkit.storage import write_folder
+from spkit.saving.card import versions
+from spkit.vectors.storage import write_folder
 
 _RECORD = "record.json"
 
@@ -144,7 +144,7 @@ def code_hash(modules: Sequence[str]) -> str:
     """sha256 of the code of modules of spkit and all that they import of it, without comments and docstrings.
 
     Args:
-        modules: full names, e.g. `"spkit.training"`.
+        modules: full names, e.g. `"spkit.training.trainer"`.
 
     Returns:
         64 hexadecimal digits.

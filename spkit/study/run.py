@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spkit.errors import SpkitError, quoted
-from spkit.storage import check_replaceable, write_folder
 from spkit.study import tables
 from spkit.study.analyses import ANALYSES
 from spkit.study.checks import check_study
@@ -18,7 +17,8 @@ from spkit.study.report import HEADLINE, SUMMARY, report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
-from spkit.vectors import TaskVectors
+from spkit.vectors.storage import check_replaceable, write_folder
+from spkit.vectors.task_vectors import TaskVectors
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:

@@ -9,12 +9,12 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 
 from spkit.hashing import weights_hash
-from spkit.models import load_base, load_model
-from spkit.probe import Probe
+from spkit.models.bases import load_base, load_model
+from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.tasks import Task
-from spkit.vectors import TaskVectors
+from spkit.vectors.task_vectors import TaskVectors
 
 
 @dataclass

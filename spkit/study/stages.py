@@ -9,20 +9,20 @@ from typing import Any
 import pandas as pd
 import torch
 
-from spkit.conflict import gradient_conflict
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.evaluation import measure, save_measurements
-from spkit.merging import DATA_METHODS, merge
-from spkit.objective import Objective
-from spkit.position_result import PositionResult
-from spkit.positioning import self_position
-from spkit.recipe import save_model
+from spkit.merging.methods import DATA_METHODS, merge
+from spkit.merging.tuning import tune_length
+from spkit.saving.recipe import save_model
+from spkit.searching.objective import Objective
+from spkit.searching.result import PositionResult
+from spkit.searching.self_position import self_position
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, slug
 from spkit.tasks import Task
-from spkit.training import train
-from spkit.tuning import tune_length
-from spkit.vectors import TaskVectors
+from spkit.training.trainer import train
+from spkit.vectors.task_vectors import TaskVectors
 
 
 def train_stage(
@@ -47,7 +47,7 @@ def train_stage(
         return {"examples": trained_examples(tasks, settings), "share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training"], work)
+    return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training.trainer"], work)
 
 
 def _share_done(checkpoints: Path) -> float:
@@ -83,7 +83,7 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
         pd.DataFrame(rows).to_csv(folder / "geometry.csv", index=False)
         return {"parameters": vectors.num_parameters}
 
-    return run.finish(name, {}, ["base", *needs], ["spkit.vectors"], work)
+    return run.finish(name, {}, ["base", *needs], ["spkit.vectors.task_vectors"], work)
 
 
 def conflict_stage(run: SeedRun) -> Record:
@@ -119,7 +119,7 @@ def conflict_stage(run: SeedRun) -> Record:
         examples = report.batches * report.batch_size * len(run.tasks)
         return {"examples": examples}
 
-    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.conflict"], work)
+    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.diagnostics.conflict"], work)
 
 
 def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
@@ -135,7 +135,7 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"examples": examples}
 
     needs = [vectors, *(run.all_tasks if method in DATA_METHODS else [])]
-    return run.finish(name, {"method": method, **parameters}, needs, ["spkit.merging"], work)
+    return run.finish(name, {"method": method, **parameters}, needs, ["spkit.merging.methods"], work)
 
 
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
@@ -160,7 +160,7 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"length": tuned.length, "examples": len(run.probe) * passes}
 
     config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
-    code = ["spkit.tuning", "spkit.probe", "spkit.merging"]
+    code = ["spkit.merging.tuning", "spkit.searching.probe", "spkit.merging.methods"]
     return run.finish(name, config | settings, [vectors, *run.all_tasks], code, work)
 
 
@@ -179,7 +179,9 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"held_back_loss": judge.scaled(judge.task_losses(result.rows)), "examples": examples}
 
     config = {"probe": run.profile.probe, "granularity": granularity, **settings}
-    return run.finish(name, config, [vectors, *run.all_tasks], ["spkit.positioning", "spkit.probe"], work)
+    return run.finish(
+        name, config, [vectors, *run.all_tasks], ["spkit.searching.self_position", "spkit.searching.probe"], work
+    )
 
 
 def save_search(result: PositionResult, folder: Path) -> None:

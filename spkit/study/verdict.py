@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from spkit.conflict.estimates import AGREE, CONFLICT, OPEN
-from spkit.figures.results import method_label
+from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
+from spkit.results.frames import method_label
 from spkit.study.seed_run import slug
 from spkit.study.tables import MEAN, Samples
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from spkit.machine import processor
+from spkit.environment import processor
 from tests.bench.conflict import conflict
 from tests.bench.explorer import explorer
 from tests.bench.large import large

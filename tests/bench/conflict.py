@@ -7,9 +7,9 @@ from itertools import islice
 from unittest.mock import patch
 
 import spkit
-from spkit.conflict import gradient_conflict, sums
-from spkit.losses import TaskBatches
-from spkit.models import copy_model
+from spkit.diagnostics.conflict import gradient_conflict, sums
+from spkit.models.bases import copy_model
+from spkit.training.losses import TaskBatches
 from tests.bench.measuring import Row
 
 BATCHES, BATCH_SIZE, REPEATS = 16, 32, 3

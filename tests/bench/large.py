@@ -16,8 +16,8 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import Qwen3Config, Qwen3Model
 
 import spkit
-from spkit.blocks import BLOCK_BYTES
-from spkit.models import quiet_libraries
+from spkit.models.bases import quiet_libraries
+from spkit.vectors.matrix import BLOCK_BYTES
 from tests.bench.measuring import AnonymousPeak, Row, in_own_process
 from tests.tiny import WORDS, tiny_tasks, tiny_tokenizer
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.models import copy_model
+from spkit.models.bases import copy_model
 
 REPEATS = 5
 

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 import spkit
-from spkit.recipe import save_model
+from spkit.saving.recipe import save_model
 from spkit.tasks.files import read_split
 
 RUNS, TABLE = Path("runs/scales"), Path("data/results/scales.csv")

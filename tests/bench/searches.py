@@ -13,8 +13,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 import spkit
-from spkit.baselines import Method
-from spkit.objective import Objective
+from spkit.searching.black_box import Method
+from spkit.searching.objective import Objective
 
 NEAR = 1.01
 #: A forward and backward pass counts as three forward passes.

@@ -11,9 +11,9 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 import spkit
-from spkit.losses import TaskBatches
-from spkit.models import copy_model
-from spkit.objective import Objective
+from spkit.models.bases import copy_model
+from spkit.searching.objective import Objective
+from spkit.training.losses import TaskBatches
 from tests.bench.measuring import Row, medians, noisy_experts
 
 COUNT, BATCH = 4, 32

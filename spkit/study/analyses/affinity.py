@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.affinity import task_affinity
+from spkit.diagnostics.affinity import task_affinity
 from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
@@ -23,7 +23,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         # The step, the loss before it, and the loss of each task after each step.
         return {"examples": len(run.tasks) * (2 + len(run.tasks)) * given["batches"] * given["batch_size"]}
 
-    run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.affinity"], work)
+    run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.diagnostics.affinity"], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

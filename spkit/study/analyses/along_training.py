@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.conflict import ConflictCallback
+from spkit.diagnostics.conflict import ConflictCallback
 from spkit.errors import SpkitError
 from spkit.study.analyses.analysis import Analysis, chosen
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import joint_settings, trained_examples
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
-from spkit.training import train
+from spkit.training.trainer import train
 
 _STAGE = "along_training"
 _DEFAULTS = {"batches": 16, "batch_size": 32}
@@ -30,7 +30,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": trained_examples(list(run.tasks.values()), training)}
 
     config = {"training": training, "measuring": {"every": settings["every"], **measuring}}
-    run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training", "spkit.conflict"], work)
+    run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training.trainer", "spkit.diagnostics.conflict"], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from spkit.diagnostics.data_scaling import angle_rung, fit_line, norm_rung
 from spkit.errors import SpkitError, quoted
-from spkit.figures.results import numbers
-from spkit.ladders import angle_rung, fit_line, norm_rung
+from spkit.results.frames import numbers
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords
@@ -93,7 +93,7 @@ def _rung_stage(
         return {"examples": examples(made)}
 
     config = {**config, "training": _training(run)}
-    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], ["spkit.ladders"], work)
+    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], ["spkit.diagnostics.data_scaling"], work)
 
 
 def _training(run: SeedRun) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spkit.conflict import gradient_conflict
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.study.analyses.analysis import Analysis, chosen
@@ -17,7 +17,7 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.stages import trained_examples
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task, load_tasks
-from spkit.training import train
+from spkit.training.trainer import train
 
 #: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
 _FEWEST = 4
@@ -36,7 +36,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": report.batches * report.batch_size * len(tasks)}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]
-    run.finish("pairs/conflict", measuring, needs, ["spkit.conflict"], conflict)
+    run.finish("pairs/conflict", measuring, needs, ["spkit.diagnostics.conflict"], conflict)
     for name in tasks:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
     for a, b in _chosen(list(tasks), settings, run.seed):
@@ -67,7 +67,7 @@ def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: in
         return {"examples": trained_examples(tasks, training)}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    run.finish(stage, training, needs, ["spkit.training", "spkit.evaluation"], work)
+    run.finish(stage, training, needs, ["spkit.training.trainer", "spkit.evaluation"], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -9,16 +9,16 @@ import pandas as pd
 
 from spkit.errors import SpkitError, quoted
 from spkit.figures.resampling_scores import way_label
-from spkit.positioning import self_position
-from spkit.probe import Probe
-from spkit.recipe import save_model
-from spkit.resampling import resample
-from spkit.sampling import shares
+from spkit.saving.recipe import save_model
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, save_search, train_stage
 from spkit.study.tables import MEAN, Samples, SeedRecords, paid, scores
-from spkit.surgery import train_with_surgery
+from spkit.training.resampling import resample
+from spkit.training.sampling import shares
+from spkit.training.surgery import train_with_surgery
 
 _LABEL = "resampling"
 _RATIOS = ((3, 1), (3, 2), (3, 3), (2, 3), (1, 3))
@@ -82,7 +82,7 @@ def _surgery(
     name = f"{_LABEL}:surgery {method}"
     run.makers[name] = stage = f"{_LABEL}/surgery {method}"
     needs = ["base", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {**training, "steps": steps, "method": method}, needs, ["spkit.surgery"], work)
+    run.finish(stage, {**training, "steps": steps, "method": method}, needs, ["spkit.training.surgery"], work)
     return name
 
 
@@ -99,7 +99,9 @@ def _search(run: SeedRun, pair: list[str]) -> str:
     name = f"{_LABEL}:self_position"
     run.makers[name] = stage = f"{_LABEL}/self_position"
     needs = ["vectors", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {"probe": probing, **settings}, needs, ["spkit.positioning", "spkit.probe"], work)
+    run.finish(
+        stage, {"probe": probing, **settings}, needs, ["spkit.searching.self_position", "spkit.searching.probe"], work
+    )
     return name
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
-from spkit.figures.results import method_label
-from spkit.recipe import save_model
+from spkit.results.frames import method_label
+from spkit.saving.recipe import save_model
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.methods import SEARCHES
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
 from spkit.study.tables import Samples, SeedRecords, scores
-from spkit.training import train
+from spkit.training.trainer import train
 
 _LABEL = "sequential"
 
@@ -34,7 +34,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
-    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training"], work)
+    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training.trainer"], work)
     run.makers[_LABEL] = stage
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}

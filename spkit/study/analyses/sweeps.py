@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
-from spkit.figures.results import main_scores
 from spkit.hashing import text_hash
-from spkit.saved_position import load_position
+from spkit.results.frames import main_scores
+from spkit.searching.saved_result import load_position
+from spkit.searching.sweep import sweep
+from spkit.searching.sweep_points import Over
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
-from spkit.sweep_points import Over
-from spkit.sweeping import sweep
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
@@ -54,7 +54,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         passes = search.get("steps", 60) * search.get("batch_size", 32) * len(run.tasks)
         return {"positions": positions, "examples": searches * passes}
 
-    code = ["spkit.sweeping", "spkit.probe", "spkit.saved_position"]
+    code = ["spkit.searching.sweep", "spkit.searching.probe", "spkit.searching.saved_result"]
     run.finish(f"sweeps/{kind}", config, needs, code, work)
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.searching.trade_off import trade_off
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
-from spkit.trading import trade_off
 
 _RATIOS = (0.125, 0.5, 1.0, 2.0, 8.0)
 _STAGE = "trade_off"
@@ -35,7 +35,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": len(ratios) * steps * search.get("batch_size", 32) * len(run.tasks)}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe, **search}
-    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.trading", "spkit.evaluation"], work)
+    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.searching.trade_off", "spkit.evaluation"], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

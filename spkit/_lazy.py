@@ -1,0 +1,25 @@
+"""Public names of a package that are loaded on first use (PEP 562), so that importing the package costs nothing."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def loaded_on_use(package: str, owners: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package.
+
+    Args:
+        package: its name.
+        owners: public name to the module below the package that owns it.
+    """
+
+    def load(name: str) -> Any:
+        owner = owners.get(name)
+        if owner is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}. It has {', '.join(sorted(owners))}.")
+        value = getattr(import_module(f"{package}.{owner}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return load

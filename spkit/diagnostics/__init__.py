@@ -1,0 +1,1 @@
+"""Measuring conflict between tasks and imbalance of their data."""

@@ -1,0 +1,72 @@
+"""Tables: the scores as a reader wants them, and any table as Markdown."""
+
+from pandas import DataFrame
+
+from spkit.results.frames import main_scores, method_label, ordered_methods, ordered_tasks, records, rows, with_means
+
+
+def summary_table(scores: DataFrame) -> DataFrame:
+    """Methods by tasks, each cell the score with its 95 % interval.
+
+    Args:
+        scores: the table of scores.csv (points, 0 to 100); several seeds are averaged, scores and bounds alike.
+
+    Returns:
+        Text, e.g. "62.7 [60.1, 65.0]"; without brackets where no interval is known, empty where a method has no score;
+        methods in their fixed order as the index, tasks as columns, the mean over tasks last.
+
+    Example:
+        >>> row = {"method": "ties", "task": "faq", "metric": "accuracy", "seed": 0}
+        >>> table = summary_table(DataFrame([{**row, "score": 62.71, "low": 60.1, "high": 65.04}]))
+        >>> table.loc["TIES", "faq"]
+        '62.7 [60.1, 65.0]'
+    """
+    main = main_scores(scores)
+    table = with_means(main, ["method", "task"], ["score", "low", "high"])
+    means = records(rows(table, table["seed"] == "mean"))
+    cells = {(row["method"], row["task"]): _cell(row["score"], row["low"], row["high"]) for row in means}
+    methods, tasks = ordered_methods(main["method"]), ordered_tasks(main["task"])
+    lines = [[cells.get((method, task), "") for task in tasks] for method in methods]
+    return DataFrame(lines, index=[method_label(method) for method in methods], columns=tasks).rename_axis("method")
+
+
+def to_markdown(table: DataFrame) -> str:
+    """A table as Markdown; the index is the first column, numbers stand right, text left.
+
+    Args:
+        table: any table; floats are printed with two decimals, missing values as nothing.
+
+    Returns:
+        The lines of the table, without a newline at the end.
+
+    Example:
+        >>> print(to_markdown(DataFrame({"score": [62.71]}, index=["ties"]).rename_axis("method")))
+        | method | score |
+        | :----- | ----: |
+        | ties   | 62.71 |
+    """
+    columns = [(str(table.index.name or ""), [_text(value) for value in table.index], False)]
+    for position, name in enumerate(table.columns):
+        column = table.iloc[:, position]
+        columns.append((str(name), [_text(value) for value in column], column.dtype.kind in "fiu"))
+    lines: list[list[str]] = [[] for _ in range(len(table) + 2)]
+    for name, values, right in columns:
+        name = name.replace("|", r"\|")
+        width = max(3, len(name), *map(len, values))
+        rule = "-" * (width - 1)
+        padded = [text.rjust(width) if right else text.ljust(width) for text in (name, *values)]
+        for line, cell in zip(lines, (padded[0], f"{rule}:" if right else f":{rule}", *padded[1:]), strict=True):
+            line.append(cell)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(score: float, low: float, high: float) -> str:
+    if score != score:
+        return ""
+    return f"{score:.1f}" if low != low or high != high else f"{score:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _text(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return (f"{value:.2f}" if isinstance(value, float) else str(value)).replace("|", r"\|")

@@ -1,0 +1,1 @@
+"""What a merged folder says of itself: recipe, model card, configuration of mergekit."""

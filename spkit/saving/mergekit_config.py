@@ -1,0 +1,140 @@
+"""A merge as a configuration of mergekit, where mergekit can express it: the same weights by another program."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from spkit.models.bases import BUNDLED_BASES, transformer_of
+from spkit.vectors.provenance import Provenance
+from spkit.vectors.task_vectors import TaskVectors
+
+#: A name that transformers knows as an encoder and mergekit has no table of tensors for, so that it reads them off the
+#: weights. Its table for BERT does not work in mergekit 0.1.5 (optional tensors that go by several names).
+_NOT_IN_A_TABLE = "MPNetModel"
+
+
+class InexpressibleError(Exception):
+    """Why mergekit cannot express a merge."""
+
+
+def position_config(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> dict[str, Any]:
+    """The configuration that makes θ0 + V·c: task arithmetic with c as weights, or TIES.
+
+    Args:
+        vectors: plain differences, or the TIES basis (trimmed tensor by tensor, elected) at equal coefficients.
+        rows: coefficients, one row for the model or one for each module.
+
+    Returns:
+        What `mergekit-yaml` reads, as a dictionary.
+
+    Raises:
+        InexpressibleError: other operations on the vectors, weights outside the transformer, or models without a path.
+    """
+    operations = vectors.provenance.operations
+    names = _tensor_names(vectors)
+    _check_paths(vectors.provenance)
+    if not operations:
+        config = {"merge_method": "task_arithmetic", "parameters": {"normalize": False, "lambda": 1.0}}
+        weights = [_setting(column, vectors, names) for column in rows.T.tolist()]
+        return _config(config, vectors.provenance, [{"weight": weight} for weight in weights])
+    kinds = [one["operation"] for one in operations]
+    if kinds == ["trim", "elect"] and operations[0]["scope"] == "tensor" and float(rows.max() - rows.min()) == 0:
+        # mergekit divides by the sum of the agreeing weights, as the election does for weights of one.
+        config = {"merge_method": "ties", "parameters": {"normalize": True, "lambda": float(rows[0, 0])}}
+        each = {"weight": 1.0, "density": operations[0]["density"]}
+        return _config(config, vectors.provenance, [each] * len(vectors))
+    raise InexpressibleError(
+        f"mergekit has no method for these coefficients on vectors after {', '.join(kinds)} (by its rules)."
+    )
+
+
+def pass_through_config(
+    method: str, provenance: Provenance, parameters: Mapping[str, Any], takes_base: bool
+) -> dict[str, Any]:
+    """The configuration of one of mergekit's own methods.
+
+    Args:
+        method: its name in mergekit.
+        provenance: of the models.
+        parameters: a number for all inputs, or one for each expert in order.
+        takes_base: whether the base is an input of the method.
+
+    Raises:
+        InexpressibleError: a parameter in another form, or models without a path.
+    """
+    _check_paths(provenance)
+    each: list[dict[str, Any]] = [{} for _ in provenance.experts]
+    for_all = {}
+    for name, value in parameters.items():
+        if isinstance(value, int | float | str):
+            for_all[name] = value
+        elif isinstance(value, Sequence) and len(value) == len(each):
+            for place, one in zip(each, value, strict=True):
+                place[name] = one
+        else:
+            raise InexpressibleError(f"The parameter {name!r} is neither one value nor one for each expert.")
+    config: dict[str, Any] = {"merge_method": method} | ({"parameters": for_all} if for_all else {})
+    found = _config(config, provenance, each)
+    if not takes_base:
+        found.pop("base_model")
+    if method == "slerp":  # from its base, which is its first input, to the other
+        found["base_model"] = found["models"][0]["model"]
+    return found
+
+
+def _config(config: dict[str, Any], provenance: Provenance, each: list[dict[str, Any]]) -> dict[str, Any]:
+    models = [
+        {"model": _reference(source)} | ({"parameters": own} if own else {})
+        for source, own in zip(provenance.experts.values(), each, strict=True)
+    ]
+    return config | {"base_model": _reference(provenance.base), "models": models, "dtype": "float32"}
+
+
+def _reference(source: str | None) -> dict[str, Any]:
+    return {"model": {"path": source}, "override_architecture": _NOT_IN_A_TABLE}
+
+
+def _check_paths(provenance: Provenance) -> None:
+    for name, source in {"the base": provenance.base, **provenance.experts}.items():
+        if source is None:
+            raise InexpressibleError(f"The model of {name} was given in memory: save it, and pass its folder.")
+        if source in BUNDLED_BASES:
+            raise InexpressibleError(f"The model of {name} is {source!r}, which is no folder: save it, and pass that.")
+        if (Path(source) / "adapter_config.json").is_file():
+            raise InexpressibleError(f"The model of {name} is an adapter: save the adapted model, and pass its folder.")
+
+
+def _tensor_names(vectors: TaskVectors) -> dict[str, str]:
+    """Parameter of the SentenceTransformer to its name in the transformer's own file, which is all mergekit reads."""
+    inside = transformer_of(vectors.base)
+    own = {id(parameter): name for name, parameter in inside.named_parameters()} if inside is not None else {}
+    names = {name: own.get(id(parameter), "") for name, parameter in vectors.base.named_parameters()}
+    outside = [name for name, found in names.items() if not found]
+    if outside:
+        raise InexpressibleError(f"mergekit reads the transformer only, and {outside[0]} stands outside of it.")
+    return names
+
+
+def _setting(column: list[float], vectors: TaskVectors, names: Mapping[str, str]) -> float | list[dict[str, Any]]:
+    """An expert's weight: a number, or one for each module behind filters on the names of its tensors."""
+    if len(column) == 1:
+        return column[0]
+    module_by_tensor = {names[name]: module for name, module in vectors.layout.module_by_name.items()}
+    values = dict(zip(vectors.modules, column, strict=True))
+    filters: dict[str, float] = {}
+    for tensor, module in module_by_tensor.items():
+        filters.setdefault(_filter(tensor, module_by_tensor), values[module])
+    return [{"filter": text, "value": value} for text, value in filters.items()]
+
+
+def _filter(tensor: str, module_by_tensor: Mapping[str, str]) -> str:
+    """The shortest beginning of a tensor's name that stands in no name of another module."""
+    parts = tensor.split(".")
+    for count in range(1, len(parts)):
+        beginning = ".".join(parts[:count]) + "."
+        if len({module for name, module in module_by_tensor.items() if beginning in name}) == 1:
+            return beginning
+    return tensor

@@ -1,0 +1,134 @@
+"""The recipe of a merged model: what it was made of, how, and what another program needs to make it again."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from spkit.hashing import weights_hash
+from spkit.models.bases import quiet_libraries
+from spkit.saving.card import model_card, versions
+from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
+from spkit.vectors.provenance import Provenance
+from spkit.vectors.storage import check_replaceable, write_folder
+from spkit.vectors.task_vectors import TaskVectors
+
+_MERGEKIT_NOTE = """\
+# mergekit-yaml makes the same transformer of this. `override_architecture` is not the models' architecture: it names
+# one that mergekit reads by the weights' own names, which it does not do for BERT by itself (seen with mergekit 0.1.5).
+"""
+
+
+def position_recipe(
+    vectors: TaskVectors, rows: Float[Tensor, "M N"], method: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The recipe of a position in the span of task vectors.
+
+    Args:
+        vectors: the span.
+        rows: coefficients, one row for the model or one for each module.
+        method: the name of what gave them.
+        settings: its parameters.
+
+    Returns:
+        A dictionary in JSON's types: `method`, `settings`, `base` and `experts` with where they came from,
+        `base_sha256`, `operations` on the vectors, `coefficients` by module and expert, `mergekit` (its configuration,
+        or why it has none), `versions`.
+    """
+    modules = list(vectors.modules) if len(rows) > 1 else ["model"]
+    coefficients = {
+        module: dict(zip(vectors.names, row, strict=True)) for module, row in zip(modules, rows.tolist(), strict=True)
+    }
+    try:
+        mergekit = position_config(vectors, rows)
+    except InexpressibleError as reason:
+        mergekit = str(reason)
+    return _recipe(method, settings, vectors.provenance, vectors.base_hash, coefficients, mergekit)
+
+
+def pass_through_recipe(
+    method: str, parameters: Mapping[str, Any], provenance: Provenance, base_hash: str, takes_base: bool
+) -> dict[str, Any]:
+    """The recipe of a merge that mergekit made; it has no coefficients."""
+    try:
+        mergekit = pass_through_config(method.partition(":")[2], provenance, parameters, takes_base)
+    except InexpressibleError as reason:
+        mergekit = str(reason)
+    return _recipe(method, parameters, provenance, base_hash, {}, mergekit)
+
+
+def _recipe(
+    method: str,
+    settings: Mapping[str, Any],
+    provenance: Provenance,
+    base_hash: str,
+    coefficients: Mapping[str, Mapping[str, float]],
+    mergekit: dict[str, Any] | str,
+) -> dict[str, Any]:
+    return {
+        "method": method,
+        "settings": dict(settings),
+        "base": provenance.base,
+        "base_sha256": base_hash,
+        "experts": dict(provenance.experts),
+        "operations": list(provenance.operations),
+        "coefficients": coefficients,
+        "mergekit": mergekit,
+        "versions": versions(),
+    }
+
+
+def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
+    """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
+    setattr(model, "recipe", {**recipe, "sha256": weights_hash(model)})  # noqa: B010 (no attribute a type checker knows)
+    model._model_card_text = model_card(recipe)
+
+
+def save_model(model: SentenceTransformer, folder: str | Path) -> None:
+    """Save a model as a sentence-transformers folder, whole or not at all; a merged one with its recipe.
+
+    Beside the model, a merge gets a model card that says how it was made, `recipe.json`, and `mergekit.yml` where
+    `mergekit-yaml` can make the same weights. A model that was trained on after the merge is saved without them.
+
+    Args:
+        model: any model; one of `spkit.merge` carries its recipe.
+        folder: where to; a folder that stands there and is no model is refused.
+
+    Raises:
+        SpkitError: the folder exists and holds something else than a model.
+    """
+    recipe = getattr(model, "recipe", None)
+    if recipe is not None and recipe["sha256"] != weights_hash(model):
+        recipe = None
+    save_with_recipe(model, Path(folder), recipe, {})
+
+
+def check_new_model(folder: Path) -> None:
+    """Raise now what a save to this folder would raise; see `save_model`."""
+    check_replaceable(folder, "modules.json", "A model")
+
+
+def save_with_recipe(
+    model: SentenceTransformer, folder: Path, recipe: Mapping[str, Any] | None, files: Mapping[str, str]
+) -> None:
+    """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
+    check_new_model(folder)
+    texts = dict(files)
+    if recipe is not None:
+        recipe = {**recipe, "sha256": weights_hash(model)}
+        texts |= {"README.md": model_card(recipe), "recipe.json": json.dumps(recipe, indent=2) + "\n"}
+        if isinstance(recipe["mergekit"], Mapping):
+            texts["mergekit.yml"] = _MERGEKIT_NOTE + yaml.safe_dump(recipe["mergekit"], sort_keys=False)
+
+    def fill(unfinished: Path) -> None:
+        with quiet_libraries():
+            model.save(str(unfinished))
+        for name, text in texts.items():
+            (unfinished / name).write_text(text, encoding="utf-8")
+
+    write_folder(folder, fill)

@@ -1,0 +1,62 @@
+"""A position while it is searched: a path's free parameters, for the model as a whole or for each module."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spkit.errors import SpkitError
+from spkit.searching.paths import Path
+from spkit.vectors.task_vectors import TaskVectors
+
+
+class Position:
+    """A point on a path, for the model as a whole (M = 1) or for each module with its own parameters φ.
+
+    A module in which the path has no answer (a zero vector, a straight angle) takes the coefficients of the whole
+    model, which are those of the mean φ and the whole Gram matrix.
+
+    Args:
+        vectors: gives the Gram matrices.
+        path: turns φ and a Gram matrix into coefficients.
+        modules: whether each module has its own φ.
+        start: coefficients near which φ starts, one row for all modules or one for each.
+    """
+
+    def __init__(self, vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> None:
+        self.path = path
+        whole = vectors.gram()
+        assert isinstance(whole, Tensor)
+        grams = vectors.gram(by="module") if modules else {"model": whole}
+        assert isinstance(grams, dict)
+        self.whole: Tensor = whole
+        self.grams: list[Tensor] = list(grams.values())
+        self.names = list(grams)
+        rows, self.answers = [], []
+        fallback = path.start(start.mean(0), whole)
+        for gram, first in zip(self.grams, start.expand(len(self.grams), -1), strict=True):
+            try:
+                rows.append(path.start(first, gram))
+                # Where a vector is zero, nothing would pull on its coefficient but the regulariser.
+                self.answers.append(bool(torch.isfinite(rows[-1]).all() and (gram.diagonal() > 0).all()))
+            except SpkitError:
+                rows.append(fallback)
+                self.answers.append(False)
+        if not any(self.answers):  # one vector is zero everywhere, and the path has an answer all the same
+            self.answers = [True] * len(rows)
+        self.parameters = torch.stack(
+            [row if answer else fallback for row, answer in zip(rows, self.answers, strict=True)]
+        ).requires_grad_()
+
+    def coefficients(self) -> Float[Tensor, "M N"]:
+        """Coefficients at the present φ, with their graph."""
+        own = self.parameters[torch.tensor(self.answers)]
+        mean = self.path.coefficients(own.mean(0), self.whole) if not all(self.answers) else None
+        rows = []
+        for parameters, gram, answer in zip(self.parameters, self.grams, self.answers, strict=True):
+            rows.append(self.path.coefficients(parameters, gram) if answer else mean)
+        return torch.stack(rows)  # pyright: ignore[reportArgumentType]
+
+    def length(self) -> Float[Tensor, ""]:
+        """λ, as the mean over the modules that have their own."""
+        own = self.parameters[torch.tensor(self.answers)]
+        return torch.stack([self.path.length(parameters) for parameters in own]).mean()

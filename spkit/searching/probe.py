@@ -1,0 +1,134 @@
+"""The probe: a small sample of the tasks on which a position is judged."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from datasets import Dataset
+
+from spkit.errors import SpkitError
+from spkit.hashing import text_hash
+from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
+from spkit.training.losses import SMALLEST_BATCH
+from spkit.training.sampling import shares
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Examples of each task, and the tasks that say how to read them.
+
+    Attributes:
+        tasks: the tasks, by name.
+        examples: the sampled rows of each.
+        split: which part of the tasks they were drawn from.
+        seed: of the draw.
+    """
+
+    tasks: Mapping[str, Task]
+    examples: Mapping[str, Dataset]
+    split: str
+    seed: int
+
+    @classmethod
+    def sample(
+        cls,
+        tasks: Mapping[str, Task] | Sequence[Task],
+        size: int = 1024,
+        balance: Literal["uniform", "proportional"] | Mapping[str, float] = "uniform",
+        split: Literal["train", "dev"] = "train",
+        seed: int = 0,
+    ) -> "Probe":
+        """Draw a probe from the tasks; never from their test splits.
+
+        Args:
+            tasks: the tasks to draw from, as `load_tasks` gives them or as a list.
+            size: examples in all (the paper: 32,000); a task with fewer than its share gives all it has.
+            balance: `"uniform"`, `"proportional"` to the tasks' sizes, or a share for each task.
+            split: `"train"` as in the paper, or `"dev"`, which no expert has seen.
+            seed: of the draw.
+
+        Returns:
+            The probe.
+
+        Raises:
+            SpkitError: an unknown split or balance, or a share too small for one batch of a task.
+
+        References:
+            arXiv 2410.15035, D_t.
+
+        Example:
+            >>> from spkit import load_tasks
+            >>> probe = Probe.sample(load_tasks("bundled", names=["chat", "topic"]), size=64)
+            >>> {name: len(rows) for name, rows in probe.examples.items()}
+            {'chat': 32, 'topic': 32}
+        """
+        named = named_tasks(tasks)
+        if split not in ("train", "dev"):
+            raise SpkitError(
+                "`split` must be 'train' or 'dev': test splits are never used to choose anything.",
+                f"Found {split!r}.",
+                "Pass one of the two.",
+            )
+        if not named:
+            raise SpkitError("A probe must have at least one task.", "Found none.", "Pass the tasks of your experts.")
+        parts = {name: getattr(task, split) for name, task in named.items()}
+        portion = shares({name: len(part) for name, part in parts.items()}, balance)
+        examples = {}
+        for number, (name, part) in enumerate(parts.items()):
+            count = min(len(part), round(size * portion[name]))
+            if count < 2 * SMALLEST_BATCH[named[name].kind]:
+                raise SpkitError(
+                    "Each task must have enough probe examples for a batch.",
+                    f"Found {count} for task {name!r} ({len(part)} in its {split} split, `size` {size}).",
+                    "Raise `size` or change `balance`.",
+                )
+            generator = torch.Generator().manual_seed(seed * 1009 + number)
+            rows = torch.randperm(len(part), generator=generator)[:count]
+            examples[name] = part.select(sorted(rows.tolist()))
+        return cls(named, examples, split, seed)
+
+    def hold_back(self, share: float = 0.25) -> tuple["Probe", "Probe"]:
+        """Keep a part of each task's examples aside, to stop a search by or to choose its settings.
+
+        Args:
+            share: of each task's examples that is kept aside, above 0 and below 1.
+
+        Returns:
+            The probe to search on, and the one kept aside; no row stands in both.
+
+        Raises:
+            SpkitError: a share out of range, or one that leaves a task without a batch on either side.
+
+        Example:
+            >>> from spkit import load_tasks
+            >>> probe, validation = Probe.sample(load_tasks("bundled", names=["chat"]), size=64).hold_back(0.25)
+            >>> len(probe), len(validation)
+            (48, 16)
+        """
+        if not 0 < share < 1:
+            raise SpkitError("`share` must be above 0 and below 1.", f"Found {share}.", "Pass 0.25, for example.")
+        sides: tuple[dict[str, Dataset], dict[str, Dataset]] = ({}, {})
+        for number, (name, rows) in enumerate(self.examples.items()):
+            kept = round(share * len(rows))
+            if min(kept, len(rows) - kept) < 2 * SMALLEST_BATCH[self.tasks[name].kind]:
+                raise SpkitError(
+                    "Each task must have enough examples for a batch on both sides.",
+                    f"Found {len(rows) - kept} and {kept} for task {name!r} (`share` {share}).",
+                    "Sample a larger probe, or change `share`.",
+                )
+            # Another seed than that of `sample`, which drew these rows.
+            order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed * 1009 + 503 + number))
+            for side, chosen in zip(sides, (order[kept:], order[:kept]), strict=True):
+                side[name] = rows.select(sorted(chosen.tolist()))
+        return Probe(self.tasks, sides[0], self.split, self.seed), Probe(self.tasks, sides[1], self.split, self.seed)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.examples.values())
+
+    def fingerprint(self) -> str:
+        """A hash of every example, by task: equal probes have the same on every machine."""
+        rows = ((name, json.dumps(row, sort_keys=True)) for name, part in self.examples.items() for row in part)
+        return text_hash(*(text for pair in rows for text in pair))

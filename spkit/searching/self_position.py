@@ -1,0 +1,225 @@
+"""Self Positioning: gradient descent on a path's few parameters, judged on a small probe."""
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from spkit.errors import NotFiniteError, SpkitError, quoted
+from spkit.searching.descent import Optimizer, Run, descend, quasi_newton
+from spkit.searching.journal import Journal
+from spkit.searching.objective import Objective, Scale
+from spkit.searching.paths import Path, path_of
+from spkit.searching.position import Position
+from spkit.searching.probe import Probe
+from spkit.searching.processes import is_main
+from spkit.searching.result import PositionResult
+from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
+from spkit.vectors.task_vectors import TaskVectors
+
+
+def self_position(
+    vectors: TaskVectors,
+    probe: Probe,
+    *,
+    path: str | Path = "slerp",
+    granularity: Literal["model", "module"] = "model",
+    mu: float = 0.01,
+    optimizer: Optimizer = "sgd",
+    learning_rate: float | None = None,
+    steps: int = 60,
+    batch_size: int = 32,
+    scale: Scale = "sum",
+    weights: Mapping[str, float] | None = None,
+    pull: float = 0.0,
+    start: Literal["average", "best_expert"] | Coefficients | ModuleCoefficients = "average",
+    validation: Probe | None = None,
+    validate_every: int = 10,
+    patience: int | None = None,
+    batches_per_step: int = 1,
+    journal: str | FilePath | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> PositionResult:
+    """Search the position θ0 + V·c(φ) with the lowest loss on the probe, by gradient descent on φ.
+
+    A step takes one batch of each task, one forward and backward pass, and N inner products: the exact gradient with
+    respect to the coefficients is the projection of the weights' gradient on the task vectors. Dropout is off.
+
+    Args:
+        vectors: the task vectors, or a sparsified set of them (TIES basis).
+        probe: the examples the position is judged on.
+        path: `"slerp"` (the paper's fold and length), `"simplex"` (positive weights times a length), `"free"` (the
+            coefficients themselves), or a `spkit.Path`.
+        granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
+            attention, each layer's MLP, heads).
+        mu: weight of the length λ in the objective, 0 or more; the paper finds good values below 0.05.
+        optimizer: `"sgd"` (the paper's; momentum 0.9), `"adam"`, which needs less tuning of the learning rate, or
+            `"lbfgs"`, a quasi-Newton method whose every step sees the whole probe: no noise, no learning rate, and the
+            lowest loss it saw is returned.
+        learning_rate: first step size; it decays linearly to zero. None is 0.1; `"lbfgs"` takes none.
+        steps: steps of the search; for `"lbfgs"` at most so many passes over the probe, fewer where it has converged.
+        batch_size: examples of each task in a step; they are each other's negatives.
+        scale: `"sum"` (the paper), `"gap"` or `"gradient"`; see `spkit.searching.objective.Objective`.
+        weights: how much each probe task counts, by name, where some matter more; None is the same for all.
+        pull: weight of the mean squared distance of the modules' coefficients from their mean over the modules, 0 or
+            more: keeps a search by module from running away with one of them.
+        start: `"average"` (1/N each), `"best_expert"` (the one with the lowest loss on the probe), or coefficients,
+            also those of another result, by module where the search is.
+        validation: a probe on other examples; with it the best position on it is returned, not the last.
+        validate_every: steps between two looks at the validation.
+        patience: looks without a new best after which the search stops; None goes on to the end.
+        batches_per_step: batches of each task in a step. Under `accelerate launch` (on CPUs: `torchrun`) the processes
+            share them out, and tell each other N numbers a module and a loss a task; the result is that of one process.
+        journal: a file that keeps each evaluation. A search that was stopped goes on from it, when called again with
+            the same settings, as if it had never stopped; None keeps nothing.
+        seed: of the order of the batches.
+        progress: whether to show a progress bar.
+
+    Returns:
+        Coefficients, history and model of the position. A search that is interrupted (Ctrl-C, a notebook's stop button)
+        returns what it has.
+
+    Raises:
+        SpkitError: an unknown path, granularity or optimiser, a setting out of range, vectors between which the path
+            has no answer, a journal of another search.
+        NotFiniteError: a loss or gradient that is not finite, with its step and task; `result` holds the last position
+            whose loss was finite, or the best on the validation.
+
+    References:
+        arXiv 2410.15035, "Self Positioning".
+    """
+    check_settings(granularity, mu, optimizer, learning_rate, steps, validate_every, patience, pull, batches_per_step)
+    if patience is not None and validation is None:
+        raise SpkitError("`patience` needs a `validation` probe.", "Found none.", "Pass `validation`.")
+    chosen_path = path_of(path)
+    rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
+    given = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
+    objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step)
+    judge = None
+    if validation is not None:
+        judge = Objective(vectors, validation, batch_size, scale, seed, weights)
+    settings: dict[str, Any] = {
+        "path": path if isinstance(path, str) else repr(path),
+        "granularity": granularity,
+        "mu": mu,
+        "pull": pull,
+        "optimizer": optimizer,
+        "learning_rate": rate,
+        "steps": steps,
+        "batch_size": batch_size,
+        "batches_per_step": batches_per_step,
+        "scale": scale,
+        "scales": objective.scales,
+        "weights": None if weights is None else dict(weights),
+        "probe": {name: len(rows) for name, rows in probe.examples.items()},
+        "probe_split": probe.split,
+        "probe_seed": probe.seed,
+        "start": given if isinstance(given, str) else given.tolist(),
+        "validation": None if validation is None else {name: len(rows) for name, rows in validation.examples.items()},
+        "validate_every": validate_every,
+        "patience": patience,
+        "seed": seed,
+    }
+    identity: dict[str, Any] = {}
+    if journal is not None:  # what the settings do not say; it takes reading every vector and text
+        gram = vectors.gram()
+        assert isinstance(gram, Tensor)
+        texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
+        identity = {"base": vectors.base_hash, "names": list(vectors.names), "gram": gram.tolist(), "texts": texts}
+    told = Journal(journal, settings | identity, writes=is_main())
+    first = _named_start(given, objective, told) if isinstance(given, str) else given
+    position = Position(vectors, chosen_path, granularity == "module", first)
+    run = Run(position, objective, judge, mu, pull, validate_every, patience, told)
+    failure, interrupted = None, False
+    hidden = not (progress and is_main())
+    with tqdm(total=steps, desc=f"position {granularity}", unit="step", disable=hidden) as bar:
+        run.after_step = bar.update
+        try:
+            if rate is None:
+                quasi_newton(run, steps)
+            else:
+                descend(run, optimizer, rate, steps)
+        except KeyboardInterrupt:
+            interrupted = True
+        except NotFiniteError as error:
+            failure, run.last = error, run.finite
+    settings["interrupted"] = interrupted
+    result = PositionResult(vectors, run.found(), position.names, pd.DataFrame(run.rows), settings)
+    if failure is not None:
+        found = f"{failure.found.rstrip('.')}, in step {len(run.rows)}."
+        raise NotFiniteError(failure.rule, found, failure.fix, result if run.rows else None) from failure
+    return result
+
+
+def _start_rows(
+    vectors: TaskVectors, start: Coefficients | ModuleCoefficients, granularity: str
+) -> Float[Tensor, "R N"]:
+    rows = vectors.coefficients(start)
+    if len(rows) > 1 and granularity != "module":
+        raise SpkitError(
+            "A start by module needs a search by module.",
+            f"Found coefficients for {len(rows)} modules.",
+            'Pass granularity="module", or one coefficient for each task vector.',
+        )
+    return rows
+
+
+def _named_start(name: str, objective: Objective, journal: Journal) -> Float[Tensor, "1 N"]:
+    count = len(objective.vectors)
+    if name == "average":
+        return torch.full((1, count), 1.0 / count, dtype=torch.float64)
+    if name != "best_expert":
+        raise SpkitError(
+            "`start` must be 'average', 'best_expert' or coefficients.", f"Found {name!r}.", "Pass one of these."
+        )
+    experts = torch.eye(count, dtype=torch.float64)[:, None]
+    losses = journal.tell(lambda: [objective.scaled(objective.task_losses(expert)) for expert in experts])
+    return experts[losses.index(min(losses))]
+
+
+def check_settings(
+    granularity: str = "model",
+    mu: float = 0.0,
+    optimizer: str = "sgd",
+    learning_rate: float | None = None,
+    steps: int = 1,
+    validate_every: int = 1,
+    patience: int | None = None,
+    pull: float = 0.0,
+    batches_per_step: int = 1,
+) -> None:
+    """Raise what `self_position` would raise about these settings, before anything is computed."""
+    if granularity not in ("model", "module"):
+        raise SpkitError(
+            "`granularity` must be 'model' or 'module'.", f"Found {granularity!r}.", "Pass one of the two."
+        )
+    if optimizer not in get_args(Optimizer):
+        raise SpkitError(
+            f"`optimizer` must be one of {quoted(get_args(Optimizer))}.", f"Found {optimizer!r}.", "Pass one of these."
+        )
+    if optimizer == "lbfgs" and learning_rate is not None:
+        raise SpkitError(
+            "`learning_rate` has no meaning for 'lbfgs', which finds its steps itself.",
+            f"Found {learning_rate}.",
+            "Leave it out.",
+        )
+    if not pull >= 0:
+        raise SpkitError("`pull` must be 0 or more.", f"Found {pull}.", "Pass 0.05, for example.")
+    if batches_per_step < 1:
+        raise SpkitError("`batches_per_step` must be positive.", f"Found {batches_per_step}.", "Pass 1 or more.")
+    if not mu >= 0:
+        raise SpkitError("`mu` must be 0 or more.", f"Found {mu}.", "Pass 0.01, for example.")
+    if learning_rate is not None and not learning_rate > 0:
+        raise SpkitError("`learning_rate` must be positive.", f"Found {learning_rate}.", "Pass 0.05, for example.")
+    if steps < 1 or validate_every < 1 or (patience is not None and patience < 1):
+        raise SpkitError(
+            "`steps`, `validate_every` and `patience` must be positive.",
+            f"Found {steps}, {validate_every} and {patience}.",
+            "Pass 1 or more.",
+        )

@@ -1,0 +1,246 @@
+"""Sweeps: what merged models score along one direction, length, μ or probe size, and where the search ended."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation import evaluate
+from spkit.hashing import text_hash
+from spkit.searching.choose_mu import check_folder
+from spkit.searching.journal import Journal
+from spkit.searching.objective import Objective
+from spkit.searching.probe import Probe
+from spkit.searching.processes import is_main
+from spkit.searching.result import PositionResult
+from spkit.searching.sweep_points import (
+    Over,
+    SweepPoint,
+    direction_points,
+    grid,
+    length_points,
+    mu_points,
+    probe_sizes,
+    size_points,
+    vector_pairs,
+    whole_gram,
+)
+from spkit.tasks import Task
+from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
+from spkit.vectors.task_vectors import TaskVectors
+
+#: Which sweeps an argument belongs to.
+_BELONGS: dict[str, tuple[Over, ...]] = {
+    "pairs": ("direction",),
+    "length": ("direction",),
+    "around": ("length",),
+    "probe": ("mu", "probe_size"),
+    "probe_seeds": ("probe_size",),
+    "settings": ("mu", "probe_size"),
+}
+
+
+def sweep(
+    vectors: TaskVectors,
+    tasks: Mapping[str, Task] | Sequence[Task],
+    over: Over,
+    *,
+    values: Sequence[int | float] | None = None,
+    found: PositionResult | None = None,
+    pairs: Sequence[Sequence[str]] | None = None,
+    length: float | None = None,
+    around: PositionResult | Coefficients | ModuleCoefficients | None = None,
+    probe: Probe | None = None,
+    probe_seeds: Sequence[int] | None = None,
+    split: Literal["dev", "test"] = "dev",
+    score: bool = True,
+    batch_size: int = 32,
+    journal: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    **settings: Any,
+) -> pd.DataFrame:
+    """What matters for a merge: scores and losses while one thing changes, with the searched position marked.
+
+    - `"direction"`: from one expert to another, for each pair: x = a_j / (a_i + a_j) on the paper's SLERP of the two
+      vectors alone, the others left out. x = 0 and x = 1 at length 1 are the experts themselves.
+    - `"length"`: the λ of a fixed direction. λ = 0 is the base.
+    - `"mu"`: where the search ends with each weight μ of the length.
+    - `"probe_size"`: where the search ends on parts of the probe, with the tasks in the ratio of the whole.
+
+    A sweep draws a picture and chooses nothing, so that it may be scored on the test splits too. Each position is
+    measured once, however many rows it stands in.
+
+    Args:
+        vectors: the task vectors, or a sparsified set of them.
+        tasks: what to measure on, as `load_tasks` gives them or as a list.
+        over: what changes.
+        values: where, each once. `"direction"`: 0 to 1 (default: in steps of 0.1); `"length"`: 0 or more (0 to 2 in
+            steps of 0.2); `"mu"`: 0 or more (0, 0.003, 0.01, 0.03, 0.1); `"probe_size"`: examples, up to those of the
+            probe (64, 128, 256, 512, 1024, cut to those that give each task a batch and to the whole probe).
+        found: a searched position in the span of `vectors`, which gets marked rows of its own. Its x (for each pair)
+            and λ are those of its coefficients on the paper's path, of their mean over modules where it has several;
+            its μ and probe size are those of its settings. It keeps its own coefficients: where these are of more than
+            the two vectors, or not along the direction that is swept, it stands beside the curve. Coefficients that
+            are not positive count as a_i = 0, and a pair of two such vectors has no mark.
+        pairs: of `"direction"`: pairs of names; None is every pair.
+        length: of `"direction"`: λ, positive; None is that of `found`, 1 without one.
+        around: of `"length"`: a position or coefficients that give the direction; None is that of `found`, or the
+            fold of all vectors with equal weights without one.
+        probe: of `"mu"` and `"probe_size"`: the examples to search on.
+        probe_seeds: of `"probe_size"`: each draws parts of its own (default: `seed`). With the same seed a smaller part
+            is contained in a larger one; the whole probe is the same for all.
+        split: what the scores are of.
+        score: whether to score the models; without it only the losses are measured, which is cheap.
+        batch_size: examples of each task in a batch, of the losses and of the searches.
+        journal: a folder in which each search keeps its evaluations and each position its measurement, in files of
+            their own. A sweep that was stopped goes on from them; other sweeps of the same vectors, tasks and settings
+            may share it. None keeps nothing.
+        seed: of the batches, the searches and the bootstrap.
+        progress: whether to show progress bars.
+        settings: of `"mu"` and `"probe_size"`: all else that `spkit.self_position` takes.
+
+    Returns:
+        A long table, a row for each position, task and metric: `over`, `pair` ("a+b", empty for other sweeps), `value`,
+        `probe_seed` (of `"probe_size"` alone; for the marked row that of its own probe), `task`, `metric`, `score`,
+        `low`, `high` (points, 95 % interval over examples, as `spkit.evaluate`; absent without `score`), `loss` (the
+        task's own, on its whole dev split), `coefficient:<task vector>` (mean over modules), `length` (λ of these; of
+        `"mu"` and `"probe_size"` as the searched path counts it), and `marked`.
+
+    Raises:
+        SpkitError: an unknown `over` or `split`, an argument of another sweep, a value out of range or given twice,
+            a pair that is none of two vectors, a single vector for `"direction"`, two vectors that are zero or point
+            in opposite directions, no probe where one is needed, positions that are not in the span of `vectors` or
+            have no length, a journal that is no folder or of other data, or what `self_position` raises.
+        KeyboardInterrupt: it was interrupted; with a `journal` it goes on when called again.
+
+    References:
+        Li et al., arXiv 2410.15035: the sweeps over direction and length, over μ, and over the size of the probe.
+    """
+    given = {"pairs": pairs, "length": length, "around": around, "probe": probe, "probe_seeds": probe_seeds}
+    _check_arguments(over, split, {**given, "settings": settings or None})
+    named = _named(tasks)
+    if found is not None:
+        _check_span("found", found, vectors)
+    check_folder(journal)
+    folder = None if journal is None else Path(journal)
+    held_back = Probe(named, {name: task.splits["dev"] for name, task in named.items()}, "dev", seed)
+    objective = Objective(vectors, held_back, batch_size, seed=seed)  # what it would refuse is said before any search
+    if over in ("mu", "probe_size"):
+        if probe is None:
+            raise SpkitError(
+                f"A sweep over {over!r} searches a position for each value, which takes a `probe`.",
+                "Found none.",
+                "Pass `probe=spkit.Probe.sample(tasks)`.",
+            )
+        searching = {**settings, "batch_size": batch_size, "seed": seed, "progress": progress}
+        if over == "mu":
+            points = mu_points(vectors, probe, grid(over, values), found, folder, searching)
+        else:
+            seeds = [seed] if probe_seeds is None else list(probe_seeds)
+            points = size_points(vectors, probe, probe_sizes(probe, values), seeds, found, folder, searching)
+    elif over == "direction":
+        if length is not None and not 0 < length < math.inf:
+            raise SpkitError("`length` must be positive and finite.", f"Found {length}.", "Pass 1.0, for example.")
+        points = direction_points(vectors, vector_pairs(vectors, pairs), grid(over, values), length, found)
+    else:
+        around = found if around is None else around
+        if isinstance(around, PositionResult):
+            _check_span("around", around, vectors)
+            around = around.rows
+        rows = None if around is None else vectors.coefficients(around)
+        points = length_points(vectors, rows, grid(over, values), found)
+    identity: dict[str, Any] = {"split": split, "score": score, "batch_size": batch_size, "seed": seed}
+    if folder is not None:  # what these do not say; it takes reading every vector and text
+        identity |= {"base": vectors.base_hash, "names": list(vectors.names), "gram": whole_gram(vectors).tolist()}
+        identity |= {"tasks": {name: task.fingerprint() for name, task in named.items()}}
+
+    def measure(rows: torch.Tensor) -> dict[str, Any]:
+        losses = objective.task_losses(rows)
+        if not score:
+            return {"losses": losses, "scores": [{"task": name} for name in losses]}
+        scores = evaluate(vectors.at(rows), named, split=split, seed=seed).drop(columns="seconds")
+        return {"losses": losses, "scores": scores.to_dict("records")}
+
+    measured = _measured(points, measure, folder, identity, progress)
+    return pd.DataFrame([row for pair in zip(points, measured, strict=True) for row in _rows(over, vectors, *pair)])
+
+
+def _measured(
+    points: Sequence[SweepPoint],
+    measure: Callable[[torch.Tensor], dict[str, Any]],
+    folder: Path | None,
+    identity: Mapping[str, Any],
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Each point's losses and scores: equal coefficients are measured once, and kept in a file of their own."""
+    known: dict[str, dict[str, Any]] = {}
+    keys = [text_hash(json.dumps(point.rows.tolist()))[:24] for point in points]
+    with tqdm(total=len(points), desc="sweep", unit="point", disable=not (progress and is_main())) as bar:
+        for key, point in zip(keys, points, strict=True):
+            if key not in known:
+                file = None if folder is None else folder / f"position_{key}.jsonl"
+                known[key] = Journal(file, identity, writes=is_main()).tell(partial(measure, point.rows))
+            bar.update()
+    return [known[key] for key in keys]
+
+
+def _rows(over: str, vectors: TaskVectors, point: SweepPoint, measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    place: dict[str, Any] = {"over": over, "pair": point.pair, "value": float(point.value)}
+    if point.probe_seed is not None:
+        place["probe_seed"] = point.probe_seed
+    means = zip(vectors.names, point.rows.mean(0).tolist(), strict=True)
+    position = {f"coefficient:{name}": value for name, value in means}
+    position |= {"length": point.length, "marked": point.marked}
+    losses = measured["losses"]
+    return [{**place, **score, "loss": losses[score["task"]], **position} for score in measured["scores"]]
+
+
+def _named(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
+    listed = list(tasks.values()) if isinstance(tasks, Mapping) else list(tasks)
+    named = {task.name: task for task in listed}
+    if not named or len(named) < len(listed):
+        raise SpkitError(
+            "`tasks` must hold one task or more, each with a name of its own.",
+            f"Found {quoted(task.name for task in listed) or 'none'}.",
+            'Pass `load_tasks("bundled")`, for example.',
+        )
+    return named
+
+
+def _check_arguments(over: str, split: str, given: Mapping[str, Any]) -> None:
+    """Raise for a word that is unknown and an argument that would have no effect."""
+    if over not in get_args(Over):
+        raise SpkitError(f"`over` must be one of {quoted(get_args(Over))}.", f"Found {over!r}.", "Pass one of these.")
+    if split not in ("dev", "test"):
+        raise SpkitError("`split` must be 'dev' or 'test'.", f"Found {split!r}.", "Pass one of the two.")
+    for name, value in given.items():
+        if value is not None and over not in _BELONGS[name]:
+            what = f"{quoted(value)}, which `self_position` takes" if name == "settings" else f"`{name}`"
+            raise SpkitError(
+                "An argument must belong to what is swept.",
+                f"Found {what}, in a sweep over {over!r}; it belongs to {quoted(_BELONGS[name])}.",
+                "Leave it out.",
+            )
+    if over == "mu" and "mu" in (given["settings"] or {}):
+        raise SpkitError(
+            "`mu` belongs to a single search.", f"Found {given['settings']['mu']}.", "Pass several as `values`."
+        )
+
+
+def _check_span(name: str, position: PositionResult, vectors: TaskVectors) -> None:
+    own = position.vectors
+    same = own.base_hash == vectors.base_hash and own.names == vectors.names
+    if not same or not torch.allclose(whole_gram(own), whole_gram(vectors)):
+        raise SpkitError(
+            f"`{name}` must be a position in the span of `vectors`.",
+            f"Found one of {quoted(own.names)}, which are other vectors than the given {quoted(vectors.names)}.",
+            f"Pass `{name}.vectors` as `vectors`.",
+        )

@@ -1,0 +1,249 @@
+"""Experts, joint and sequential training: SentenceTransformerTrainer with the settings of a study."""
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from datasets import DatasetDict
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from tqdm.auto import tqdm
+from transformers import PrinterCallback, TrainerCallback
+
+from spkit.errors import SpkitError
+from spkit.hashing import weights_hash
+from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
+from spkit.tasks import Task
+from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
+from spkit.training.checks import check_order, check_training
+from spkit.training.losses import batch_sampler, task_loss, training_view
+from spkit.training.sampling import Sampling, ShareBatchSampler, shares
+
+#: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
+LEARNING_RATE = 1e-4
+
+
+def train(
+    base: SentenceTransformer,
+    tasks: Task | Sequence[Task] | Mapping[str, Task],
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    learning_rate: float = LEARNING_RATE,
+    batch_size: int = 32,
+    sampling: Sampling = "proportional",
+    mixing: Literal["task", "step"] = "task",
+    order: Literal["joint", "sequential"] = "joint",
+    seed: int = 0,
+    args: SentenceTransformerTrainingArguments | None = None,
+    checkpoints: str | Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    after_each: Callable[[str, SentenceTransformer], None] | None = None,
+    progress: bool = True,
+) -> SentenceTransformer:
+    """Train a copy of the base on one task (an expert), on several jointly, or on one after the other.
+
+    One task gives the expert whose difference to the base is the task vector. Several tasks give the joint model that
+    merging has to compete with; each batch holds examples of one task. AdamW with a tenth of the steps as linear
+    warm-up, linear decay to zero, and gradients clipped to norm 1.
+
+    Args:
+        base: the model to start from; it is left as it is.
+        tasks: one task, or several as a list or as `load_tasks` gives them.
+        steps: optimiser steps in all (for `order="sequential"`: for each task), each on `batch_size` examples, or with
+            `mixing="step"` on as many from every task. Give this or `epochs`.
+        epochs: passes over the training examples instead; jointly, as many batches as all tasks together have in that
+            many passes.
+        learning_rate: peak learning rate; 1e-5 to 2e-4 are common.
+        batch_size: examples in a batch, which are each other's negatives.
+        sampling: share of each task in joint training: `"proportional"`, `"uniform"`, a temperature, or shares by name.
+        mixing: what one optimiser step of a joint training sees. `"task"`: a batch of one task, the next of another;
+            `"step"`: a batch of every task, with the mean of their gradients. A step then costs as much as one step for
+            each task, so divide `steps` by the number of tasks to process the same examples (`epochs` does), and
+            `sampling` must give equal shares.
+        order: `"joint"` mixes the tasks; `"sequential"` trains on the first, then goes on with the second, and so on.
+        seed: of the order of examples and of dropout.
+        args: replaces all settings above except `tasks`, `sampling`, `mixing` and `order`, for full control.
+        checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
+            decides the result is unchanged. What `callbacks` do is not looked at.
+        callbacks: transformers' trainer callbacks, for example to measure along the way; with `order="sequential"` the
+            same ones in the training of each task. The model stands in their keyword `model`. A task that was finished
+            from `checkpoints` calls none.
+        after_each: with `order="sequential"`, is called after each task with its name and a copy of the model as it
+            stands then, for merges of the intermediate models: `models = {}` and `after_each=models.__setitem__`.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The trained model, in evaluation mode. It carries the base's weights hash in its configuration.
+
+    Raises:
+        SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, shares that
+            do not fit `mixing`, `after_each` without an order, a loss that is not finite.
+
+    Example:
+        >>> from spkit import load_base, load_tasks
+        >>> tasks = load_tasks("bundled", names=["chat"])
+        >>> expert = train(load_base("minilm-l3", max_seq_length=16), tasks["chat"], steps=1, progress=False)
+    """
+    chosen = _as_list(tasks)
+    check_training(chosen, steps, epochs, args.train_batch_size if args is not None else batch_size, args is not None)
+    check_order(chosen, sampling, mixing, order, after_each is not None)
+    plan = [[task] for task in chosen] if order == "sequential" else [chosen]
+    mark = base_mark(base) or weights_hash(base)
+    model = copy_model(base)
+    mark_base(model, mark)
+    for part in plan:
+        with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
+            run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
+            given = copy(args) if args is not None else run(scratch)  # a copy: what a part sets stays with it
+            if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
+                given.gradient_accumulation_steps *= len(part)
+            if checkpoints is not None:
+                given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
+            _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
+        if after_each is not None:
+            after_each(part[0].name, copy_model(model))
+    return model.eval()
+
+
+def _fit(
+    model: SentenceTransformer,
+    tasks: list[Task],
+    arguments: SentenceTransformerTrainingArguments,
+    sampling: Sampling,
+    resume: bool,
+    progress: bool,
+    callbacks: Sequence[TrainerCallback],
+) -> None:
+    label = " + ".join(task.name for task in tasks)
+    last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
+    if last is not None and last.finished:  # the trainer would take one more step
+        model.load_state_dict(load_model(last.folder).state_dict())
+        return
+    views = {task.name: training_view(task, task.train) for task in tasks}
+    weights = shares({name: len(view) for name, view in views.items()}, sampling)
+    arguments.batch_sampler = batch_sampler
+    steps = arguments.max_steps
+    if len(tasks) > 1:
+        each = arguments.gradient_accumulation_steps
+        if steps <= 0:
+            size = arguments.train_batch_size
+            batches = arguments.num_train_epochs * sum(len(view) // size for view in views.values())
+            steps = max(1, round(batches / each))
+            arguments.max_steps = steps
+        arguments.multi_dataset_batch_sampler = partial(
+            ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
+        )
+    prompts = {task.name: dict(task.prompts) for task in tasks if task.prompts}
+    if prompts:
+        arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
+    losses = {task.name: task_loss(task, model) for task in tasks}
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
+        loss=losses if len(tasks) > 1 else losses[label],
+        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
+    model.zero_grad(set_to_none=True)
+
+
+def _arguments(
+    tasks: list[Task],
+    steps: int | None,
+    epochs: float | None,
+    learning_rate: float,
+    batch_size: int,
+    seed: int,
+    save: bool,
+    folder: str,
+) -> SentenceTransformerTrainingArguments:
+    return SentenceTransformerTrainingArguments(
+        output_dir=folder,
+        max_steps=steps or -1,
+        num_train_epochs=epochs or 1.0,
+        learning_rate=learning_rate,
+        per_device_train_batch_size=batch_size,
+        warmup_steps=0.1 if steps is None or steps >= 10 else 0,  # below 1: a share of all steps
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        seed=seed,
+        dataloader_drop_last=True,
+        dataloader_pin_memory=False,
+        save_strategy="steps" if save else "no",
+        save_steps=50,
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=10,
+        logging_nan_inf_filter=False,  # a loss that is not finite must be seen, not replaced
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:
+    if isinstance(tasks, Task):
+        return [tasks]
+    return list(tasks.values()) if isinstance(tasks, Mapping) else list(tasks)
+
+
+@contextmanager
+def _kept_random_state() -> Iterator[None]:
+    """The trainer seeds every global generator; the caller's are put back afterwards."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+class _ProgressBar(TrainerCallback):
+    """One bar a training, with the running loss, instead of a printed dictionary every few steps."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=f"train {self.label}", unit="step")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        if logs and "loss" in logs:
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.bar.close()
+
+
+class _FiniteLoss(TrainerCallback):
+    """Stops a training whose loss is not finite, before the model is worth nothing."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        given = logs or {}
+        loss = given.get("loss", given.get("train_loss"))  # at the end: the mean over all steps
+        if loss is not None and not np.isfinite(float(loss)):
+            raise SpkitError(
+                "The training loss must stay finite.",
+                f"Found a mean of {loss} for {self.label!r} by step {state.global_step}.",
+                "Lower `learning_rate` or look for broken examples.",
+            )

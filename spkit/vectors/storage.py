@@ -1,0 +1,150 @@
+"""The folder of task vectors on disk: the base as a model folder, the matrix as memory-mapped safetensors."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from spkit.errors import SpkitError, quoted
+from spkit.hashing import weights_hash
+from spkit.models.bases import load_model, mark_source, quiet_libraries
+from spkit.models.layout import Layout
+from spkit.vectors.provenance import Provenance
+
+_MATRIX = "vectors.safetensors"
+_BASE = "base"
+
+
+def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a temporary folder beside the target and rename it, so that a folder is there whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    replaced = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    fill(unfinished)
+    if folder.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        os.replace(folder, replaced)
+    os.replace(unfinished, folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def check_replaceable(folder: Path, mark: str, kind: str) -> None:
+    """Refuse to replace a folder that holds something else: what is replaced is gone with all its files.
+
+    Args:
+        folder: the target of a save.
+        mark: the file that a folder of this kind holds.
+        kind: what is saved, for the error.
+
+    Raises:
+        SpkitError: the folder is there, is not empty, and lacks the mark; or it is a file.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file()):
+        raise SpkitError(
+            f"{kind} must be saved to a new folder, or over a folder of the same kind.",
+            f"Found {folder}, which holds something else.",
+            "Pass another folder.",
+        )
+
+
+def check_new_vectors(folder: Path) -> None:
+    """Raise now what a save of task vectors to this folder would raise."""
+    check_replaceable(folder, _MATRIX, "Task vectors")
+
+
+def save(
+    folder: Path,
+    base: SentenceTransformer,
+    names: Sequence[str],
+    matrix: Float[Tensor, "N P"],
+    layout: Layout,
+    base_hash: str,
+    provenance: Provenance,
+) -> None:
+    """Write a folder of task vectors; see `TaskVectors.save`."""
+    check_new_vectors(folder)
+
+    def fill(unfinished: Path) -> None:
+        with quiet_libraries():
+            base.save(str(unfinished / _BASE))
+        about = {
+            "names": json.dumps(list(names)),
+            "base_hash": base_hash,
+            "parameters": json.dumps(layout.names),
+            "shapes": json.dumps(layout.shapes),
+            "experts": json.dumps(provenance.experts),
+            "operations": json.dumps(provenance.operations),
+        }
+        save_file({"vectors": matrix.contiguous()}, unfinished / _MATRIX, metadata=about)
+
+    write_folder(folder, fill)
+
+
+def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
+    """Read a folder of task vectors; see `TaskVectors.load`."""
+    path = folder / _MATRIX
+    if not path.is_file():
+        raise SpkitError(
+            "A folder of task vectors must hold vectors.safetensors and base/.",
+            f"Found no {path}.",
+            "Pass a folder that `TaskVectors.save` wrote.",
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            about, matrix = file.metadata() or {}, file.get_tensor("vectors")
+    except (SafetensorError, OSError) as error:
+        raise SpkitError(
+            "vectors.safetensors must be whole.",
+            f"Found {path}, which cannot be read: {error}.",
+            "It was cut off or damaged: copy it again, or save the task vectors again.",
+        ) from error
+    missing = [
+        key for key in ("names", "base_hash", "parameters", "shapes", "experts", "operations") if key not in about
+    ]
+    if missing:
+        raise SpkitError(
+            "vectors.safetensors must name its vectors and parameters.",
+            f"Found {path} without {quoted(missing)}.",
+            "Pass a folder that `TaskVectors.save` wrote.",
+        )
+    base = load_model(folder / _BASE)
+    _map_weights(base, folder / _BASE)
+    if weights_hash(base) != about["base_hash"]:
+        raise SpkitError(
+            "The base must be the one that the task vectors were made with.",
+            f"Found weights in {folder / _BASE} that differ from those of {quoted(json.loads(about['names']))}.",
+            "Copy the folder again, or save the task vectors again.",
+        )
+    if list(Layout.of(base).names) != json.loads(about["parameters"]):
+        raise SpkitError(
+            "Parameters must stand in the order that the task vectors were saved in.",
+            f"Found another order in {folder / _BASE}.",
+            "Make the task vectors again with this version of transformers.",
+        )
+    mark_source(base, str(folder / _BASE), about["base_hash"])
+    provenance = Provenance(str(folder / _BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
+    return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
+
+
+def _map_weights(model: SentenceTransformer, folder: Path) -> None:
+    """Put the files' own memory-mapped tensors under a model just loaded from them: what is only read needs no copy."""
+    parameters = dict(model.named_parameters())
+    for path in sorted(folder.rglob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118 (it is no mapping)
+                for name, parameter in parameters.items():
+                    if not f".{name}".endswith(f".{key}") or parameter.device.type != "cpu":
+                        continue
+                    mapped = file.get_tensor(key)
+                    if mapped.dtype == parameter.dtype and torch.equal(mapped, parameter.data):
+                        parameter.data = mapped

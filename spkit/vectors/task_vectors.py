@@ -1,0 +1,367 @@
+"""Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from spkit.errors import SpkitError, quoted
+from spkit.hashing import weights_hash
+from spkit.models.bases import copy_model, cut_like, load_model, mark_source, source_of
+from spkit.models.layout import Layout
+from spkit.vectors import sparsify, storage
+from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
+from spkit.vectors.matrix import gram_of, inner_products, write_sum
+from spkit.vectors.provenance import Provenance
+from spkit.vectors.subtraction import subtract
+
+#: How the numbers of the vectors are kept.
+Storage = Literal["float32", "bfloat16"]
+
+
+class TaskVectors:
+    """N task vectors over one base, as the rows of a matrix.
+
+    Every merge in the span is θ0 + Σ c_i V_i, so that N coefficients and the Gram matrix describe it; this class is
+    where coefficients become models and gradients become coefficients' gradients.
+
+    Args:
+        base: θ0.
+        names: one name for each vector, in order.
+        matrix: the vectors, float32 or bfloat16; may be memory-mapped, and is only read, a block at a time.
+        base_hash: `weights_hash(base)`, where it is known already.
+        provenance: where the models came from, for the recipes of what is made of the vectors.
+
+    Raises:
+        SpkitError: names and matrix do not fit each other or the base, or a value is not finite.
+
+    References:
+        Ilharco et al., "Editing Models with Task Arithmetic", arXiv 2212.04089, section 2.
+    """
+
+    def __init__(
+        self,
+        base: SentenceTransformer,
+        names: Sequence[str],
+        matrix: Float[Tensor, "N P"],
+        base_hash: str | None = None,
+        provenance: Provenance | None = None,
+    ) -> None:
+        self.base = base
+        self.names = tuple(names)
+        self.provenance = provenance or Provenance(None, dict.fromkeys(self.names))
+        self.matrix = matrix
+        self.layout = Layout.of(base)
+        self.base_hash = base_hash or weights_hash(base)
+        self._grams: dict[str, Tensor] | None = None
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise SpkitError(
+                "Task vectors must have names that differ.", f"Found {quoted(self.names)}.", "Give each its own name."
+            )
+        if tuple(matrix.shape) != (len(self.names), self.layout.size):
+            raise SpkitError(
+                "The matrix must have one row per name and one column per parameter of the base.",
+                f"Found shape {tuple(matrix.shape)} for {len(self.names)} names and {self.layout.size} parameters.",
+                "Build it with `TaskVectors.from_models`.",
+            )
+        for name, row in zip(self.names, matrix, strict=True):
+            if torch.isfinite(row.sum()):  # quick; large finite values may overflow it
+                continue
+            bad = [key for key, place in self.layout.slices.items() if not torch.isfinite(row[place]).all()]
+            if bad:
+                raise SpkitError(
+                    "Task vectors must be finite.",
+                    f"Found values that are not in {name!r}, parameters {quoted(bad[:3])}.",
+                    "Train that expert again.",
+                )
+
+    @classmethod
+    def from_models(
+        cls,
+        base: SentenceTransformer | str | Path,
+        models: Mapping[str, SentenceTransformer | str | Path],
+        *,
+        folder: str | Path | None = None,
+        dtype: Storage = "float32",
+    ) -> "TaskVectors":
+        """Subtract the base from each model.
+
+        Args:
+            base: the model that all of them were trained from, or its folder or id; given so, it cuts texts where the
+                experts do, if they all agree.
+            models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
+                base; the order is kept. Adapters are added into the weights first.
+            folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
+                time; they are then those that `load(folder)` gives. None keeps them in memory.
+            dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
+                0.4 % of what training changed in each weight.
+
+        Returns:
+            The task vectors.
+
+        Raises:
+            SpkitError: a model that is no fine-tune of the base (modules, tokenizer, keys, shapes, tied weights,
+                origin), or that equals it.
+
+        Example:
+            >>> from spkit import load_base
+            >>> base, expert = load_base("minilm-l3"), load_base("minilm-l3")
+            >>> with torch.no_grad():
+            ...     _ = next(expert.parameters()).add_(0.01)
+            >>> TaskVectors.from_models(base, {"faq": expert}).names
+            ('faq',)
+        """
+        if not models:
+            raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
+        if dtype not in get_args(Storage):
+            raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
+        provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
+        named, base = not isinstance(base, SentenceTransformer), load_model(base)
+        base_hash, kept = weights_hash(base), getattr(torch, dtype)
+        shape = (len(models), Layout.of(base).size)
+
+        def fill(matrix: Tensor) -> None:
+            lengths = subtract(matrix, base, base_hash, models)
+            if named:
+                cut_like(base, lengths)
+                mark_source(base, str(provenance.base), base_hash)
+
+        if folder is None:
+            matrix = torch.empty(shape, dtype=kept)
+            fill(matrix)
+            return cls(base, list(models), matrix, base_hash, provenance)
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
+            name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
+            matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
+            fill(matrix)
+            cls(base, list(models), matrix, base_hash, provenance).save(folder)
+        return cls.load(folder)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"TaskVectors({quoted(self.names)}; {self.num_parameters:,} parameters)"
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of each vector."""
+        return self.layout.size
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Names of the modules that a module-wise merge gives coefficients of their own."""
+        return tuple(self.layout.modules)
+
+    def gram(self, by: Literal["module"] | None = None) -> Tensor | dict[str, Tensor]:
+        """Inner products of the task vectors, accumulated in float64.
+
+        Args:
+            by: None for the whole vectors, `"module"` for each module on its own.
+
+        Returns:
+            Float64 tensor of shape [N, N], or one for each module; these sum to the whole.
+
+        References:
+            arXiv 2410.15035: everything the paths need of the vectors.
+        """
+        if by not in (None, "module"):
+            raise SpkitError("`by` must be None or 'module'.", f"Found {by!r}.", "Pass one of the two.")
+        if self._grams is None:
+            self._grams = {name: gram_of(self.matrix, places) for name, places in self.layout.modules.items()}
+        if by == "module":
+            return {name: gram.clone() for name, gram in self._grams.items()}
+        return torch.stack(list(self._grams.values())).sum(0)
+
+    def norms(self) -> pd.Series:
+        """Length ‖V_i‖ of each task vector, by name."""
+        gram = self.gram()
+        assert isinstance(gram, Tensor)
+        return pd.Series(gram.diagonal().sqrt().numpy(), index=list(self.names), name="norm")
+
+    def cosines(self) -> pd.DataFrame:
+        """Cosine of the angle between each two task vectors; NaN where one is zero."""
+        gram = self.gram()
+        assert isinstance(gram, Tensor)
+        norms = gram.diagonal().sqrt()
+        values = (gram / torch.outer(norms, norms)).numpy()
+        return pd.DataFrame(values, index=list(self.names), columns=list(self.names))
+
+    def coefficients(self, given: Coefficients | ModuleCoefficients) -> Float[Tensor, "M N"]:
+        """Coefficients in any accepted form, as a float64 tensor: one row, or one row a module.
+
+        See `spkit.vectors.coefficients.coefficient_rows`, for these names and modules.
+        """
+        return coefficient_rows(given, self.names, self.modules)
+
+    def flat(self, coefficients: Coefficients | ModuleCoefficients) -> Float[Tensor, " P"]:
+        """The parameters θ0 + V·c as one flat float32 vector."""
+        return self.layout.flatten(dict(self.at(coefficients).named_parameters()))
+
+    def at(self, coefficients: Coefficients | ModuleCoefficients) -> SentenceTransformer:
+        """A new model at the position θ0 + Σ c_i V_i.
+
+        Args:
+            coefficients: one per task vector (numbers in order, or by name); a mapping from each module to such, or a
+                DataFrame modules × tasks, for module-wise merges. Zero is the base, one-hot the expert.
+
+        Returns:
+            A model of its own; base and vectors are left as they are.
+
+        Raises:
+            SpkitError: wrong length or names, or values that are not finite.
+        """
+        model = copy_model(self.base)
+        self.write(coefficients, model)
+        return model
+
+    def write(
+        self,
+        coefficients: Coefficients | ModuleCoefficients,
+        model: SentenceTransformer,
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Move an existing copy of the base to a position, in place; of the parameters in `rows`, only these rows."""
+        given = self.coefficients(coefficients).to(self.matrix.device, torch.float32)
+        by_module = dict(zip(self.modules, given.expand(len(self.modules), -1), strict=True))
+        base = dict(self.base.named_parameters())
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                row, chosen = by_module[self.layout.module_by_name[name]], rows.get(name) if rows else None
+                write_sum(parameter, base[name].detach(), self.matrix, self.layout.slices[name], row, chosen)
+
+    def project(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, " N"]:
+        """Inner product of a gradient with each task vector: the gradient of the loss with respect to the coefficients.
+
+        ∂L/∂c_i = ⟨∂L/∂θ, V_i⟩ is exact for every merge θ0 + V·c and needs no graph through the merge.
+
+        Args:
+            gradients: from the name in `named_parameters()` to its gradient; a parameter may be missing, or be None,
+                only where backward gave it none, and then counts as zero.
+
+        Returns:
+            Float64 tensor of shape [N].
+
+        Raises:
+            SpkitError: an unknown name or another shape.
+        """
+        return self.project_modules(gradients).sum(0)
+
+    def project_modules(
+        self, gradients: Mapping[str, Tensor | None], rows: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "M N"]:
+        """`project` for each module on its own; `rows` are those of a parameter outside of which its gradient is 0."""
+        unknown = [name for name in gradients if name not in self.layout.slices]
+        if unknown:
+            raise SpkitError(
+                "`gradients` must be named as in the base's `named_parameters()`.",
+                f"Found the unknown names {quoted(unknown[:3])}.",
+                "Pass {name: parameter.grad for name, parameter in model.named_parameters()}.",
+            )
+        found = {module: torch.zeros(len(self), dtype=torch.float64) for module in self.modules}
+        for (name, place), shape in zip(self.layout.slices.items(), self.layout.shapes, strict=True):
+            gradient = gradients.get(name)
+            if gradient is None:
+                continue
+            if tuple(gradient.shape) != shape:
+                raise SpkitError(
+                    "Each gradient must have its parameter's shape.",
+                    f"Found {tuple(gradient.shape)} for {name!r} of shape {shape}.",
+                    "Pass `parameter.grad` as it is.",
+                )
+            chosen = rows.get(name) if rows else None
+            found[self.layout.module_by_name[name]] += inner_products(self.matrix, place, gradient.detach(), chosen)
+        return torch.stack(list(found.values()))
+
+    def select(self, names: Sequence[str]) -> "TaskVectors":
+        """Some of the vectors, in the order given."""
+        missing = [name for name in names if name not in self.names]
+        if missing or not names:
+            raise SpkitError(
+                "`names` must be names of task vectors.",
+                f"Found {quoted(missing) or 'none'}, where there are {quoted(self.names)}.",
+                "Pass some of these.",
+            )
+        chosen = replace(self.provenance, experts={name: self.provenance.experts[name] for name in names})
+        matrix = self.matrix[[self.names.index(name) for name in names]]
+        return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
+
+    def trim(self, density: float, scope: Literal["tensor", "vector"] = "tensor") -> "TaskVectors":
+        """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
+
+        Args:
+            density: share of the entries that stays, above 0 and up to 1; their number is rounded down, to 1 at least.
+            scope: the share holds in every parameter tensor, or over the whole vector as in the paper.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yadav et al., "TIES-Merging", arXiv 2306.01708, section 4, "Trim".
+        """
+        places = list(self.layout.slices.values()) if scope == "tensor" else [slice(0, self.layout.size)]
+        return self.reweighted(sparsify.trim(self.matrix, density, places, scope), "trim", density=density, scope=scope)
+
+    def elect(self) -> "TaskVectors":
+        """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
+
+        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yadav et al., arXiv 2306.01708, section 4, "Elect" and "Disjoint Merge".
+        """
+        return self.reweighted(sparsify.elect(self.matrix), "elect")
+
+    def drop(self, p: float, seed: int = 0) -> "TaskVectors":
+        """Set a random share of the entries to zero and rescale the rest by 1/(1 − p), so that the mean is kept (DARE).
+
+        Args:
+            p: share that is dropped, at least 0 and below 1.
+            seed: decides which.
+
+        Returns:
+            New task vectors.
+
+        References:
+            Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
+        """
+        return self.reweighted(sparsify.drop(self.matrix, p, seed), "drop", p=p, seed=seed)
+
+    def reweighted(self, matrix: Float[Tensor, "N P"], operation: str, **parameters: Any) -> "TaskVectors":
+        """Other values under the same names, over the same base: a basis that a search may run on.
+
+        Args:
+            matrix: the new values.
+            operation: what made them of the old ones, for the recipe.
+            parameters: its parameters, in JSON's types.
+        """
+        after = self.provenance.then(operation, **parameters)
+        return TaskVectors(self.base, self.names, matrix, self.base_hash, after)
+
+    def save(self, folder: str | Path) -> None:
+        """Write base, names, hash and matrix to a folder that works alone.
+
+        Raises:
+            SpkitError: the folder exists and holds something else than task vectors; it is left as it was.
+        """
+        storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash, self.provenance)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "TaskVectors":
+        """Read a folder that `save` wrote; the matrix stays memory-mapped.
+
+        Raises:
+            SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
+        """
+        return cls(*storage.load(Path(folder)))
