@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from spkit.errors import SpkitError, quoted
+from spkit.files import whole_file
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -25,9 +26,8 @@ MaxLength = Annotated[int | None, typer.Option(help="Tokens at which texts are c
 
 def write(table: Any, path: Path, index: bool = False) -> None:
     """A table as CSV: the old file stays until the new one is whole."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    table.to_csv(unfinished, index=index)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        table.to_csv(unfinished, index=index)
 
 
 def say_replaced(folder: Path) -> None:

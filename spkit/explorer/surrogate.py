@@ -12,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
+from spkit.files import write_text
+
 
 class Surrogate:
     """Scores and losses at positions where nothing was measured, with the error that leaving points out shows.
@@ -83,7 +85,5 @@ def load_scales(path: Path, points: int) -> Float[np.ndarray, "O H"] | None:
 
 def save_scales(path: Path, surrogate: Surrogate, points: int) -> None:
     """Keep the scales, and the cross-validated errors beside them for who looks into the file."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
     about = {"points": points, "errors": surrogate.errors().tolist(), "scales": surrogate.scales.tolist()}
-    unfinished.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, json.dumps(about, indent=1) + "\n")

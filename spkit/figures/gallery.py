@@ -1,11 +1,10 @@
 """A page of all figures in a folder, each with its caption: what a reader sees where there is no notebook."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from spkit.figures.registry import figure_names
+from spkit.files import write_text
 
 PAGE = "figures.md"
 
@@ -23,10 +22,7 @@ def gallery(folder: Path) -> str:
 
 def write_gallery(folder: Path) -> Path:
     """Write the page beside the figures, under a temporary name first."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{PAGE}-") as unfinished:
-        page = Path(unfinished) / PAGE
-        page.write_text(gallery(folder), encoding="utf-8", newline="\n")
-        os.replace(page, folder / PAGE)
+    write_text(folder / PAGE, gallery(folder))
     return folder / PAGE
 
 

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
+from spkit.files import check_replaceable, write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
 from spkit.saving.card import model_card, versions
 from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
 from spkit.vectors.provenance import Provenance
-from spkit.vectors.storage import check_replaceable, write_folder
 from spkit.vectors.task_vectors import TaskVectors
 
 _MERGEKIT_NOTE = """\

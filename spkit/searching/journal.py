@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError
+from spkit.files import write_text
 
 
 class Journal:
@@ -39,11 +40,8 @@ class Journal:
         if self._path.is_file() and self._path.stat().st_size:
             self._recorded = _read(self._path, header, what)
         if writes:  # rewritten without a last line that was cut off
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self._path.with_name(f".{self._path.name}.unfinished")
             lines = [header, *self._recorded]
-            unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-            unfinished.replace(self._path)
+            write_text(self._path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
     @property
     def replaying(self) -> bool:

@@ -15,9 +15,9 @@ from typing import Any
 from spkit.costs import count_costs
 from spkit.environment import machine
 from spkit.errors import SpkitError
+from spkit.files import write_folder
 from spkit.hashing import file_hash, text_hash
 from spkit.saving.card import versions
-from spkit.vectors.storage import write_folder
 
 _RECORD = "record.json"
 

@@ -1,13 +1,13 @@
 """Running a study: all stages of all seeds, then its report."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spkit.errors import SpkitError, quoted
+from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.study import tables
 from spkit.study.analyses import ANALYSES
 from spkit.study.checks import check_study
@@ -17,7 +17,6 @@ from spkit.study.report import HEADLINE, SUMMARY, report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
-from spkit.vectors.storage import check_replaceable, write_folder
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -54,10 +53,10 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     made = report(profile, records, list(tasks), root, say)
     for path in sorted(made.folder.iterdir()):
         if path.suffix in (".csv", ".md"):
-            _replace(path, root / path.name)
+            copy_file(path, root / path.name)
     (root / "figures").mkdir(exist_ok=True)
     for path in sorted((made.folder / "figures").iterdir()):
-        _replace(path, root / "figures" / path.name)
+        copy_file(path, root / "figures" / path.name)
     return root
 
 
@@ -97,12 +96,6 @@ def _load(profile: Profile) -> dict[str, Task]:
             "Rename the task.",
         )
     return tasks
-
-
-def _replace(source: Path, target: Path) -> None:
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.copyfile(source, unfinished)
-    os.replace(unfinished, target)
 
 
 def publish(root: Path, folder: Path) -> None:

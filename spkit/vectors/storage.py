@@ -1,9 +1,7 @@
 """The folder of task vectors on disk: the base as a model folder, the matrix as memory-mapped safetensors."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
+from spkit.files import check_replaceable, write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, mark_source, quiet_libraries
 from spkit.models.layout import Layout
@@ -21,40 +20,6 @@ from spkit.vectors.provenance import Provenance
 
 _MATRIX = "vectors.safetensors"
 _BASE = "base"
-
-
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a temporary folder beside the target and rename it, so that a folder is there whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    replaced = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    fill(unfinished)
-    if folder.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.replace(folder, replaced)
-    os.replace(unfinished, folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def check_replaceable(folder: Path, mark: str, kind: str) -> None:
-    """Refuse to replace a folder that holds something else: what is replaced is gone with all its files.
-
-    Args:
-        folder: the target of a save.
-        mark: the file that a folder of this kind holds.
-        kind: what is saved, for the error.
-
-    Raises:
-        SpkitError: the folder is there, is not empty, and lacks the mark; or it is a file.
-    """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file()):
-        raise SpkitError(
-            f"{kind} must be saved to a new folder, or over a folder of the same kind.",
-            f"Found {folder}, which holds something else.",
-            "Pass another folder.",
-        )
 
 
 def check_new_vectors(folder: Path) -> None:

@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 
 from spkit.diagnostics.conflict.measuring import check_batches, check_tasks, gradient_conflict
 from spkit.errors import SpkitError
+from spkit.files import whole_file
 from spkit.tasks import Task
 
 #: File -> attribute of the report that it is written from.
@@ -114,6 +115,5 @@ def _keep_until(path: Path, step: int) -> None:
         path.unlink(missing_ok=True)
         return
     table = pd.read_csv(path)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    table[table["step"] <= step].to_csv(unfinished, index=False)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        table[table["step"] <= step].to_csv(unfinished, index=False)
