@@ -37,6 +37,7 @@ _OWNERS = {
     "PositionResult": "searching.result",
     "load_position": "searching.result",
     "save_model": "saving.recipe",
+    "recipe_of": "models.origin",
     "gradient_conflict": "diagnostics.conflict",
     "ConflictReport": "diagnostics.conflict",
     "count_costs": "costs",
@@ -96,6 +97,7 @@ __all__ = [
     "merge_methods",
     "norm_ladder",
     "open_results",
+    "recipe_of",
     "resample",
     "run_study",
     "save_model",
@@ -120,6 +122,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.explorer import explore, explore_study
     from spkit.merging.methods import merge, merge_methods
     from spkit.models.bases import load_base
+    from spkit.models.origin import recipe_of
     from spkit.saving.recipe import save_model
     from spkit.searching.black_box import search
     from spkit.searching.over import TradeOff, choose_mu, trade_off

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.bases import copy_model, cut_like, load_model, mark_source, source_of
+from spkit.models.bases import copy_model, cut_like, load_model, source_of
 from spkit.models.layout import Layout
+from spkit.models.origin import note_source
 from spkit.vectors import sparsify, storage
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.vectors.matrix import gram_of, inner_products, write_sum
@@ -131,7 +132,7 @@ class TaskVectors:
             lengths = subtract(matrix, base, base_hash, models)
             if named:
                 cut_like(base, lengths)
-                mark_source(base, str(provenance.base), base_hash)
+                note_source(base, str(provenance.base), base_hash)
 
         if folder is None:
             matrix = torch.empty(shape, dtype=kept)
