@@ -112,6 +112,15 @@ def test_ties_over_the_vector_is_peft_on_the_whole_vector(base, experts):
     assert not torch.allclose(got, flat(merge(base, experts, "ties", density=0.25, scope="tensor")), **CLOSE)
 
 
+@pytest.mark.parametrize("density", [0.05, 0.2, 1.0])
+def test_ties_is_the_trimmed_and_elected_vectors_at_ones(base, experts, density):
+    """One default everywhere, to the bit: what a search on the basis begins at is what `merge` gives."""
+    vectors = TaskVectors.from_models(base, experts)
+    merged = merge(base, vectors, "ties", density=density)
+    assert weights_hash(vectors.trim(density).elect().at([1.0] * 3)) == weights_hash(merged)
+    assert merged.recipe["operations"] == list(vectors.trim(density).elect().provenance.operations)
+
+
 def test_ties_at_density_one_still_elects(base, experts):
     deltas = torch.stack([flat(expert) - flat(base) for expert in experts.values()])
     agree = deltas.sign() == deltas.sum(0).sign()

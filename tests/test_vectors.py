@@ -374,11 +374,11 @@ def test_selection_keeps_the_order_given(vectors):
 
 def test_trim_elect_and_drop_give_new_vectors(vectors):
     before = vectors.matrix.clone()
-    trimmed = vectors.trim(0.25)
+    trimmed = vectors.trim(0.25, scope="tensor")
     for place in vectors.layout.slices.values():
         shares = (trimmed.matrix[:, place] != 0).float().mean(1)
         np.testing.assert_allclose(shares, 0.25, atol=0.01)
-    whole = vectors.trim(0.25, scope="vector")
+    whole = vectors.trim(0.25)
     np.testing.assert_allclose((whole.matrix != 0).float().mean(1), 0.25, atol=1e-4)
     assert not torch.equal(whole.matrix, trimmed.matrix)
     signs = trimmed.matrix.sum(0).sign()

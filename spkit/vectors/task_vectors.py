@@ -294,12 +294,13 @@ class TaskVectors:
         matrix = self.matrix[[self.names.index(name) for name in names]]
         return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
 
-    def trim(self, density: float, scope: Literal["tensor", "vector"] = "tensor") -> "TaskVectors":
+    def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":
         """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
 
         Args:
             density: share of the entries that stays, above 0 and up to 1; their number is rounded down, to 1 at least.
-            scope: the share holds in every parameter tensor, or over the whole vector as in the paper.
+            scope: the share holds over the whole vector, as in the paper, or in every parameter tensor, as in mergekit
+                and PEFT.
 
         Returns:
             New task vectors.
@@ -313,7 +314,8 @@ class TaskVectors:
     def elect(self) -> "TaskVectors":
         """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
 
-        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result.
+        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result:
+        `trim(0.2).elect()` at ones is `spkit.merge(..., "ties", density=0.2)`.
 
         Returns:
             New task vectors.
