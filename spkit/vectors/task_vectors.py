@@ -1,6 +1,6 @@
 """Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -147,6 +147,19 @@ class TaskVectors:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __getattr__(self, name: str) -> Callable[..., "TaskVectors"]:
+        """The bases of `spkit.vectors.bases`, each in a file of its own: `vectors.breadcrumbs(...)`."""
+        if name.startswith("_"):  # what copying and pickling ask for, also of an object that has nothing yet
+            raise AttributeError(name)
+        from spkit.vectors.bases import bound
+
+        return bound(name, self)
+
+    def __dir__(self) -> list[str]:
+        from spkit.vectors.bases import basis_names
+
+        return [*super().__dir__(), *basis_names()]
 
     def __repr__(self) -> str:
         return f"TaskVectors({quoted(self.names)}; {self.num_parameters:,} parameters)"
