@@ -26,6 +26,7 @@ from spkit.cli.options import (
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.merging.registry import PASS_THROUGH, find, methods
+from spkit.searching.path_names import check_path_name, path_names
 
 
 @app.command()
@@ -179,13 +180,23 @@ def merge(
     typer.echo(f"Merged with {method}: {output}")
 
 
+def _known_path(name: str) -> str:
+    try:
+        check_path_name(name)
+    except SpkitError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
 @app.command()
 def position(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[Literal["slerp", "simplex", "free"], typer.Option(help="Parameters of the search.")] = "slerp",
+    path: Annotated[
+        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+    ] = "slerp",
     granularity: Annotated[
         Literal["model", "module"], typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",

@@ -15,7 +15,7 @@ from spkit.searching.descent import Optimizer, Run, descend, quasi_newton
 from spkit.searching.journal import Journal
 from spkit.searching.objective import Objective, Scale
 from spkit.searching.paths import Path, path_of
-from spkit.searching.position import Position
+from spkit.searching.position import position_on
 from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
@@ -55,7 +55,7 @@ def self_position(
         vectors: the task vectors, or a sparsified set of them (TIES basis).
         probe: the examples the position is judged on.
         path: `"slerp"` (the paper's fold and length), `"simplex"` (positive weights times a length), `"free"` (the
-            coefficients themselves), or a `spkit.Path`.
+            coefficients themselves), another name of `spkit.searching.path_names`, or a `spkit.Path`.
         granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
             attention, each layer's MLP, heads).
         mu: weight of the length λ in the objective, 0 or more; the paper finds good values below 0.05.
@@ -98,6 +98,8 @@ def self_position(
     if patience is not None and validation is None:
         raise SpkitError("`patience` needs a `validation` probe.", "Found none.", "Pass `validation`.")
     chosen_path = path_of(path)
+    if hasattr(chosen_path, "position"):  # its coefficients differ from module to module, whatever is asked for
+        granularity = "module"
     rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
     given = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step)
@@ -134,7 +136,7 @@ def self_position(
         identity = {"base": vectors.base_hash, "names": list(vectors.names), "gram": gram.tolist(), "texts": texts}
     told = Journal(journal, settings | identity, writes=is_main())
     first = _named_start(given, objective, told) if isinstance(given, str) else given
-    position = Position(vectors, chosen_path, granularity == "module", first)
+    position = position_on(vectors, chosen_path, granularity == "module", first)
     run = Run(position, objective, judge, mu, pull, validate_every, patience, told)
     failure, interrupted = None, False
     hidden = not (progress and is_main())
