@@ -1,4 +1,7 @@
-"""The words that a search's settings are chosen from, without torch: functions and the command line read them here."""
+"""The words that a search's settings are chosen from, without torch: functions and the command line read them here.
+
+Paths by name are in `spkit.searching.path_names`.
+"""
 
 import warnings
 from typing import Any, Literal, get_args
@@ -7,9 +10,6 @@ from spkit.errors import SpkitError, quoted
 
 #: One coefficient a task, or one a task in every module.
 Granularity = Literal["model", "module"]
-
-#: Paths by name; see `spkit.searching.paths`.
-PathName = Literal["slerp", "simplex", "free"]
 
 #: What moves a position along its path; see `spkit.searching.descent`.
 Optimizer = Literal["sgd", "adam", "lbfgs"]
