@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spkit.errors import SpkitError
-from spkit.evaluation.rank_statistics import average_precision_rows, spearman_rows
+from spkit.tasks.kinds import Metric, kinds
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Measurement:
             )
         if self.values.ndim == 1:
             return 100 * self.values[indices].mean(axis=1)
-        predicted, gold = self.values[:, 0][indices], self.values[:, 1][indices]
-        rows = average_precision_rows if self.metric.split(":")[0].endswith("_ap") else spearman_rows
-        return 100 * rows(predicted, gold)
+        pooled = _metric_of(self.metric).pooled
+        assert pooled is not None
+        return 100 * pooled(self.values[indices])
 
     def parts(self) -> list["Measurement"]:
         """One measurement per subset, in order of first appearance; `metric:subset` is its metric."""
@@ -78,6 +78,19 @@ class Measurement:
             )
             found.append(replace(part, score=whole_score(part)))
         return found
+
+
+def _metric_of(name: str) -> Metric:
+    """The metric that computes scores of this name from the values of all examples."""
+    own = name.split(":")[0]
+    for kind in kinds().values():
+        if kind.metric.pooled is not None and own.endswith(kind.metric.ending):
+            return kind.metric
+    raise SpkitError(
+        "A score that is no mean over examples can be resampled where a kind of task computes it.",
+        f"Found {own!r}.",
+        "Leave it out of intervals and comparisons.",
+    )
 
 
 def whole_score(measurement: Measurement) -> float:

@@ -21,7 +21,7 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Tasks as `load_tasks` gives them, or as a list.

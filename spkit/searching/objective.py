@@ -14,7 +14,7 @@ from spkit.models.bases import copy_model
 from spkit.searching.probe import Probe
 from spkit.searching.processes import own_device, shared_out, summed
 from spkit.searching.token_rows import TokenRows
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
 #: How the tasks' losses are put on one scale before they are averaged.

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
+from spkit.hashing import spread_seed
 from spkit.searching.paths import SlerpPath, path_of
 from spkit.searching.probe import Probe
 from spkit.searching.result import PositionResult
 from spkit.searching.self_position import self_position
-from spkit.training.losses import SMALLEST_BATCH, spread_seed
 from spkit.training.sampling import turns
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -211,7 +211,7 @@ def _part_counts(probe: Probe, size: int) -> dict[str, int]:
 def _lacking(probe: Probe, size: int) -> list[str]:
     """Tasks that have too few examples for a batch in a part of this size."""
     counts = _part_counts(probe, size)
-    return [name for name, count in counts.items() if count < 2 * SMALLEST_BATCH[probe.tasks[name].kind]]
+    return [name for name, count in counts.items() if count < probe.tasks[name].definition.smallest_sample]
 
 
 def _part(probe: Probe, size: int, seed: int) -> Probe:
