@@ -24,8 +24,8 @@ class Measurement:
         metric: mteb's name of the score: `ndcg_at_10`, `cosine_spearman`, `accuracy`, `cosine_ap`, ...
         score: in points, 0 to 100 (a correlation: −100 to 100); NaN where the metric is undefined.
         values: fractions, in the order of the examples. Shape [n] where the score is their mean (each query's nDCG@10;
-            the share of the experiments that label an example correctly); shape [n, 2] where it is not: predicted
-            similarity and gold. None for an mteb task whose score cannot be taken apart.
+            the share of the experiments that label an example correctly); shape [n, columns] where it is not: what was
+            predicted, and in the last column the gold value. None for an mteb task whose score cannot be taken apart.
         subset: the part of the task each example belongs to, or None.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
     """
@@ -41,6 +41,11 @@ class Measurement:
     def examples(self) -> int:
         """Number of examples; 0 where the values are unknown."""
         return 0 if self.values is None else len(self.values)
+
+    @property
+    def centred(self) -> bool:
+        """Whether examples that are drawn twice raise the score."""
+        return self.values is not None and self.values.ndim > 1 and _metric_of(self.metric).centred
 
     def statistic(self, indices: Int[np.ndarray, "resamples n"]) -> Float[np.ndarray, " resamples"]:
         """The score of resampled examples.

@@ -24,17 +24,15 @@ def watched(task: AbsTask) -> tuple[AbsTask, list[np.ndarray]]:
         task: ours or mteb's own; of one whose kind is not known here the list stays empty.
     """
     seen: list[np.ndarray] = []
-    kind = _kind_of(task)
-    method = "" if kind is None else kind.watched(task)
-    if kind is None or not method:
+    kind, method = _watched(task)
+    if kind is None:
         return copy(task), seen
-    known: Kind = kind
     original = getattr(type(task), method)
 
     def noting(own: AbsTask, *handed: Any, **named: Any) -> Any:
         # scikit-learn would walk through a lazy column of datasets some 25 times, row by row
         handed = tuple(np.asarray(cast(Any, one)[:]) if isinstance(one, Column) else one for one in handed)
-        seen.append(known.values(own, *handed))
+        seen.append(kind.values(own, *handed))
         return original(own, *handed, **named)
 
     watching = type(type(task).__name__, (type(task),), {method: noting})
@@ -43,13 +41,10 @@ def watched(task: AbsTask) -> tuple[AbsTask, list[np.ndarray]]:
     return twin, seen
 
 
-def _kind_of(task: AbsTask) -> Kind | None:
-    """The kind whose class of mteb's this is and whose way to note it fits."""
+def _watched(task: AbsTask) -> tuple[Kind | None, str]:
+    """The kind that knows where a task of mteb's class is handed its examples, and the method."""
     for kind in kinds().values():
-        abstract = kind.mteb_class()
-        if isinstance(task, abstract):
-            method = kind.watched(task)
-            # A subclass with a method of its own (multilabel classification) hands it something else.
-            if method and getattr(type(task), method) is getattr(abstract, method):
-                return kind
-    return None
+        method = kind.watched(task) if isinstance(task, kind.mteb_class()) else ""
+        if method:
+            return kind, method
+    return None, ""

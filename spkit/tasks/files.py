@@ -24,7 +24,8 @@
     bundled = true
 
 Without `test`, a quarter of the texts of train is kept apart by hash (`test_share = 0.25`), and without `dev`, 15 % of
-the rest (`dev_share = 0.15`). Of a file, only the columns that the kind knows are read.
+the rest (`dev_share = 0.15`); a kind that is evaluated only needs `test` alone. In a CSV or TSV file a column of lists
+holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only the columns that the kind knows are read.
 """
 
 import tomllib
@@ -157,26 +158,21 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
         given = unique_texts(given, kind)
     try:
         for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
-            if split not in given:
+            if split not in given and kind_named(kind).trained:
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
         if "limit" in table:
             given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
-    return Task(
-        name=name,
-        kind=kind,
-        train=given["train"],
-        dev=given["dev"],
-        test=given["test"],
-        prompts=table.get("prompts"),
-    )
+    return Task(name=name, kind=kind, prompts=table.get("prompts"), **given)
 
 
 def _check_table(table: Mapping[str, Any], where: str) -> None:
     check_names(list(table), ["bundled", *KEYS], f"keys of a task table ({where})")
-    for key in ("kind", "train"):
+    kind = kinds().get(table["kind"]) if isinstance(table.get("kind"), str) else None
+    needed = "train" if kind is None or kind.trained else "test"
+    for key in ("kind", needed):
         if key not in table:
             raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
     for key, value in table.items():
@@ -189,10 +185,11 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {value!r} in {where}.")
     check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
-    lone += [f"{split}_share" for split in ("dev", "test") if split in table and f"{split}_share" in table]
+    made = [split for split in ("dev", "test") if split not in table] if needed == "train" else []
+    lone += [key for key in ("dev_share", "test_share") if key in table and key.removesuffix("_share") not in made]
     if lone:
         raise SpkitError(
-            "`config` and `revision` belong to `hub`; a share belongs to a split that is not given.",
+            "`config` and `revision` belong to `hub`; a share belongs to a split that is taken from train.",
             f"Found {quoted(lone)} in {where}.",
             "Leave them out.",
         )
@@ -255,8 +252,14 @@ def _chosen_columns(found: Sequence[str], kind: Kind, renames: Mapping[str, str]
 
 
 def _out_of_text(values: dict[str, list[Any]], kind: Kind, path: str | Path) -> dict[str, list[Any]]:
-    """Scores and labels of a file that holds only text; everything else stays text ("1984" is an answer, too)."""
-    target = kind.target
-    if target is None:
-        return values
-    return values | {target.column: target.read(values[target.column], f"'{path}'")}
+    """Scores, labels and lists of a file that holds only text; everything else stays text ("1984" is an answer, too)."""
+    result = dict(values)
+    for column in kind.lists:
+        where = f"column {column!r} of '{path}'"
+        result[column] = [
+            kind.read_list(cell, f"row {number} (counted from 0), {where}")
+            for number, cell in enumerate(values[column])
+        ]
+    if kind.target is not None:
+        result[kind.target.column] = kind.target.read(values[kind.target.column], f"'{path}'")
+    return result

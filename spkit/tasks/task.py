@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
@@ -29,7 +30,7 @@ class Task:
             "retrieval": columns `anchor`, `positive`, and any number of `negative...`; "sts": `sentence1`, `sentence2`,
             `score` (any finite range, higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none);
             "classification": `text`, `label` (integers or strings).
-        train: examples to train on and to draw probes from.
+        train: examples to train on and to draw probes from. A kind that is evaluated only needs neither this nor `dev`.
         dev: examples on which steps, settings and positions are chosen. Without it 15 % of the texts of `train` are
             kept apart by a hash of the text, and `train` holds the rest.
         test: examples that are only scored.
@@ -60,7 +61,7 @@ class Task:
 
     name: str
     kind: str
-    train: Dataset
+    train: Dataset = cast(Dataset, None)
     dev: Dataset | None = None
     test: Dataset
     prompts: Mapping[str, str] | None = None
@@ -71,9 +72,15 @@ class Task:
             raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
         kind = kind_named(self.kind, f"in task {self.name!r}")
         given = {"train": self.train, "test": self.test} | ({} if self.dev is None else {"dev": self.dev})
+        if not kind.trained and isinstance(self.test, Dataset):  # train and dev may be left out, and are empty then
+            for split in ("train", "dev"):
+                if not given.get(split):
+                    object.__setattr__(self, split, self.test.select([]))
+                    given.pop(split, None)
         for split, dataset in given.items():
             check_split(self.name, kind, split, dataset)
-        self._warn_of_overlap()
+        if kind.trained:
+            self._warn_of_overlap()
         if self.dev is None:
             self._keep_dev_apart()
         if kind.target is not None and kind.target.shared:
@@ -90,10 +97,11 @@ class Task:
 
     @property
     def splits(self) -> dict[str, Dataset]:
-        """The three splits by name: "train", "dev", "test"."""
+        """The three splits by name: "train", "dev", "test"; of a kind that is evaluated only, those that were given."""
         if self.dev is None:
             raise SpkitError("A task is complete when it has a dev part.", f"Task {self.name!r} has none yet.")
-        return {"train": self.train, "dev": self.dev, "test": self.test}
+        every = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {split: rows for split, rows in every.items() if len(rows)}
 
     @property
     def text_columns(self) -> list[str]:
@@ -112,7 +120,7 @@ class Task:
         return self.text_columns + ([] if self.target_column is None else [self.target_column])
 
     def fingerprint(self) -> str:
-        """Hash of name, kind, prompts and the contents of the three splits.
+        """Hash of name, kind, prompts and the contents of the splits.
 
         It is the same in every process and on every machine, so a study's stage can tell from it whether its input
         changed. The loss is code, and is not in it.

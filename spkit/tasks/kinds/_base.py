@@ -1,5 +1,6 @@
 """What a kind of task says of itself: `Kind`, with the column it learns from (`Target`) and its score (`Metric`)."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -215,6 +216,26 @@ class Kind:
         """The texts of one cell: one, or those of a list."""
         return list(value) if isinstance(value, list | tuple) else [value]
 
+    def read_list(self, cell: str, where: str) -> list[str]:
+        """The texts of a cell of a file that holds only text: a JSON list of strings, or one text.
+
+        Raises:
+            SpkitError: a cell that begins like a list and is none.
+        """
+        if not cell.lstrip().startswith("["):
+            return [cell]
+        try:
+            texts = json.loads(cell)
+        except ValueError:
+            texts = None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise SpkitError(
+                "A cell that begins with '[' must be a JSON list of strings.",
+                f"Found {cell[:60]!r} in {where}.",
+                'Write ["one text", "another"]; a single text that begins with \'[\' stands in such a list, too.',
+            )
+        return texts
+
     def check_texts(self, column: str, value: Any, where: str) -> None:
         """Raises where a cell holds no text.
 
@@ -266,18 +287,22 @@ class Kind:
         return {}
 
     def watched(self, task: Any) -> str:
-        """The method of mteb's class that is handed what each example contributed; "" where a task has none.
+        """The method that mteb hands what each example contributed; "" for a task whose method is not known here.
 
         Args:
             task: an object of `mteb_class`, ours or mteb's own.
         """
         raise NotImplementedError
 
+    def inherited(self, task: Any, method: str) -> str:
+        """The method where it is that of mteb's class; "" where a subclass has its own, to which it hands other things."""
+        return method if getattr(type(task), method) is getattr(self.mteb_class(), method) else ""
+
     def values(self, task: Any, *handed: Any) -> np.ndarray:
         """What each example contributed, from what the watched method was handed.
 
         Returns:
-            Shape [n] where the score is their mean, or [n, columns] for the metric's `pooled`.
+            Shape [n] where the score is their mean, or [n, columns] for the metric's `pooled`, gold in the last column.
         """
         raise NotImplementedError
 

@@ -70,8 +70,8 @@ class Classification(Kind):
         return {"evaluator_model": clone(abstract.evaluator_model), "_undersample_data": undersample}
 
     def watched(self, task: Any) -> str:
-        """Where predictions are compared with labels, once an experiment."""
-        return "_calculate_scores"
+        """Where predictions are compared with labels, once an experiment; not so with several labels a text."""
+        return self.inherited(task, "_calculate_scores")
 
     def values(self, task: Any, *handed: Any) -> np.ndarray:
         """Whether each example was labelled correctly."""

@@ -54,7 +54,7 @@ class Pair(Kind):
 
     def watched(self, task: Any) -> str:
         """Where similarities are compared with labels."""
-        return "_compute_metrics"
+        return self.inherited(task, "_compute_metrics")
 
     def values(self, task: Any, *handed: Any) -> Float[np.ndarray, "n 2"]:
         """Similarity and label of each pair; for mteb's `max_ap`, the similarity that separates the pairs best."""

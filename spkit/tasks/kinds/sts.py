@@ -53,7 +53,8 @@ class Similarity(Kind):
 
     def watched(self, task: Any) -> str:
         """Where similarities are compared with scores."""
-        return "_calculate_scores" if task.metadata.main_score.endswith("_spearman") else ""
+        known = task.metadata.main_score.endswith("_spearman")
+        return self.inherited(task, "_calculate_scores") if known else ""
 
     def values(self, task: Any, *handed: Any) -> Float[np.ndarray, "n 2"]:
         """Cosine similarity and score of each pair."""
