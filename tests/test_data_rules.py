@@ -16,7 +16,7 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.tasks import Task
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks

@@ -11,7 +11,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Tasks as `load_tasks` gives them, or as a list.

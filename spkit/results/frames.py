@@ -10,6 +10,7 @@ from pandas import DataFrame
 
 from spkit.errors import SpkitError, quoted
 from spkit.merging import registry
+from spkit.tasks.kinds import kinds
 
 _COSINES = ("corrected", "low", "high", "verdict")
 _BATCHES = ("batches", "batch_size")
@@ -47,15 +48,8 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trade_off.csv": (("task", "ratio", "seed"), ("first", "second", "on_front", "loss", "score", "low", "high")),
 }
 
-#: The metric that speaks for a task, where a file holds several.
-MAIN_METRICS = ("ndcg_at_10", "cosine_spearman", "accuracy", "mean")
-
-METRIC_LABELS = {
-    "ndcg_at_10": "nDCG@10",
-    "cosine_spearman": "Spearman ρ",
-    "accuracy": "accuracy",
-    "mean": "mean of tasks",
-}
+#: The metric that speaks for a task, where a file holds several, with its label.
+METRIC_LABELS = {kind.metric.name: kind.metric.label for kind in kinds().values()} | {"mean": "mean of tasks"}
 
 
 def metric_label(metric: str) -> str:
@@ -226,7 +220,7 @@ def main_scores(scores: DataFrame) -> DataFrame:
     chosen = {}
     for task in distinct(whole, "task"):
         found = distinct(rows(whole, whole["task"] == task), "metric")
-        chosen[task] = next((metric for metric in MAIN_METRICS if metric in found), found[0])
+        chosen[task] = next((metric for metric in METRIC_LABELS if metric in found), found[0])
     speaks = [chosen[row["task"]] == row["metric"] for row in records(whole)]
     return rows(whole, speaks).reset_index(drop=True)
 

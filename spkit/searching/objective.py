@@ -15,7 +15,7 @@ from spkit.searching.choices import Scale, scale_of
 from spkit.searching.probe import Probe
 from spkit.searching.processes import own_device, process_count, shared_out, summed
 from spkit.searching.token_rows import TokenRows
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
 _Batch = TypeVar("_Batch")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 
 from spkit.errors import SpkitError, quoted
+from spkit.hashing import spread_seed
 from spkit.searching.probe import Probe
-from spkit.training.losses import SMALLEST_BATCH, spread_seed
 from spkit.training.sampling import turns
 
 #: Sizes where none are given.
@@ -63,4 +63,4 @@ def _counts(probe: Probe, size: int) -> dict[str, int]:
 def _lacking(probe: Probe, size: int) -> list[str]:
     """Tasks that have too few examples for a batch in a part of this size."""
     counts = _counts(probe, size)
-    return [name for name, count in counts.items() if count < 2 * SMALLEST_BATCH[probe.tasks[name].kind]]
+    return [name for name, count in counts.items() if count < probe.tasks[name].definition.smallest_sample]

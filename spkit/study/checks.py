@@ -11,7 +11,7 @@ from spkit.searching.self_position import check_settings
 from spkit.study.analyses import ANALYSES
 from spkit.study.methods import SEARCHES, check_merges
 from spkit.study.profile import Profile
-from spkit.tasks import Task
+from spkit.tasks.task import Task, check_trained
 from spkit.training.sampling import shares
 
 
@@ -21,6 +21,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
     Raises:
         SpkitError: with the table of the profile and the value.
     """
+    check_trained(tasks.values())
     check_batches(profile.conflict.get("batches", 16))
     shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.get("sampling", "proportional"))
     for table, granularity in SEARCHES.values():
