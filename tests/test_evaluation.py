@@ -310,8 +310,8 @@ def test_no_line_is_printed(model, tasks, capfd) -> None:
 def test_mtebs_own_tasks_and_ours_in_one_list(model, tasks) -> None:
     from mteb.mocks import mock_tasks as mocks
 
-    kinds = ("Retrieval", "STS", "PairClassification", "Classification")
-    own = [getattr(mocks, f"Mock{kind}Task")() for kind in kinds]
+    types = ("Retrieval", "STS", "PairClassification", "Classification", "Reranking")
+    own = [getattr(mocks, f"Mock{kind}Task")() for kind in types]
     splits = [list(task.eval_splits) for task in own]
     table = evaluate(model, [tasks["sts"], *own], resamples=20).set_index("task")
     assert table.loc["MockRetrievalTask", "metric"] == "ndcg_at_10"
@@ -322,7 +322,7 @@ def test_mtebs_own_tasks_and_ours_in_one_list(model, tasks) -> None:
     assert not any(task.data_loaded for task in own)
 
 
-@pytest.mark.parametrize("name", ["MockMultilingualSTSTask", "MockMultilabelClassification", "MockRerankingTask"])
+@pytest.mark.parametrize("name", ["MockMultilingualSTSTask", "MockMultilabelClassification"])
 def test_an_mteb_task_that_cannot_be_taken_apart_has_no_interval(model, name) -> None:
     from mteb.mocks import mock_tasks as mocks
 

@@ -113,7 +113,9 @@ class QuickScores:
                     raise CancelledError
                 seen.clear()
                 loss = float(stream.loss_of(batch))
-                columns = [nn.functional.normalize(part.float(), dim=1).cpu().numpy() for part in seen]
+                # Losses may pass several columns through the model in one piece, one behind the other.
+                texts = nn.functional.normalize(torch.cat(seen).float(), dim=1).cpu()
+                columns = [column.numpy() for column in texts.split(stream.batch_size)]
                 labels = None if "label" not in batch else batch["label"].numpy()
                 rows[name] = {"score": 100 * stream.task.definition.quick_score(columns, labels), "loss": loss}
         return pd.DataFrame.from_dict(rows, orient="index")

@@ -30,6 +30,7 @@ holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only th
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
             given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
-    return Task(name=name, kind=kind, prompts=table.get("prompts"), **given)
+    splits: dict[str, Any] = given
+    return Task(name=name, kind=kind, prompts=table.get("prompts"), **splits)
 
 
 def _check_table(table: Mapping[str, Any], where: str) -> None:
@@ -252,14 +254,11 @@ def _chosen_columns(found: Sequence[str], kind: Kind, renames: Mapping[str, str]
 
 
 def _out_of_text(values: dict[str, list[Any]], kind: Kind, path: str | Path) -> dict[str, list[Any]]:
-    """Scores, labels and lists of a file that holds only text; everything else stays text ("1984" is an answer, too)."""
+    """Scores, labels and lists of a file that holds only text; all else stays text ("1984" is an answer, too)."""
     result = dict(values)
     for column in kind.lists:
-        where = f"column {column!r} of '{path}'"
-        result[column] = [
-            kind.read_list(cell, f"row {number} (counted from 0), {where}")
-            for number, cell in enumerate(values[column])
-        ]
+        places = (f"row {row} (counted from 0), column {column!r} of '{path}'" for row in count())
+        result[column] = [kind.read_list(cell, place) for cell, place in zip(values[column], places, strict=False)]
     if kind.target is not None:
         result[kind.target.column] = kind.target.read(values[kind.target.column], f"'{path}'")
     return result

@@ -5,7 +5,6 @@ import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
@@ -61,7 +60,7 @@ class Task:
 
     name: str
     kind: str
-    train: Dataset = cast(Dataset, None)
+    train: Dataset = None  # pyright: ignore[reportAssignmentType]  # a Dataset once the task is made
     dev: Dataset | None = None
     test: Dataset
     prompts: Mapping[str, str] | None = None

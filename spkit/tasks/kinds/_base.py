@@ -295,7 +295,7 @@ class Kind:
         raise NotImplementedError
 
     def inherited(self, task: Any, method: str) -> str:
-        """The method where it is that of mteb's class; "" where a subclass has its own, to which it hands other things."""
+        """The method where it is that of mteb's class; "" where a subclass has its own and hands it other things."""
         return method if getattr(type(task), method) is getattr(self.mteb_class(), method) else ""
 
     def values(self, task: Any, *handed: Any) -> np.ndarray:
