@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import spkit
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, UndefinedPathError
 from spkit.searching.path_names import path_names
 from spkit.searching.paths import PATHS, FreePath, Path, SimplexPath, SlerpPath, path_of
 
@@ -159,16 +159,16 @@ def test_start_works_on_identical_vectors():
 
 def test_opposite_vectors_are_refused():
     gram = torch.tensor([[1.0, -2.0], [-2.0, 4.0]], dtype=torch.float64)
-    with pytest.raises(SpkitError, match="opposite directions"):
+    with pytest.raises(UndefinedPathError, match="opposite directions"):
         SlerpPath().fold(float64(1.0, 1.0), gram)
-    with pytest.raises(SpkitError, match="opposite directions"):
+    with pytest.raises(UndefinedPathError, match="opposite directions"):
         SlerpPath().start(float64(1.0, 1.0), gram)
 
 
 def test_a_zero_vector_is_refused():
     gram = torch.diag(float64(1.0, 0.0))
     for call in (SlerpPath().fold, SlerpPath(common_norm=True).fold, SlerpPath().start):
-        with pytest.raises(SpkitError, match="not zero"):
+        with pytest.raises(UndefinedPathError, match="not zero"):
             call(float64(1.0, 1.0), gram)
 
 

@@ -479,3 +479,18 @@ def test_bad_probes(settings, message) -> None:
 def test_a_probe_needs_a_task() -> None:
     with pytest.raises(SpkitError, match="at least one task"):
         Probe.sample([])
+
+
+def test_the_former_name_of_a_scale_is_accepted_with_a_warning(no_type_check, vectors, probe) -> None:
+    with pytest.warns(FutureWarning, match="scale='sum' is now called 'mean'"):
+        former = self_position(vectors, probe, scale="sum", steps=2, **QUICK)
+    assert former.settings["scale"] == "mean"
+    assert torch.equal(former.rows, self_position(vectors, probe, steps=2, **QUICK).rows)
+
+
+def test_a_start_that_a_path_refuses_in_one_module_is_no_module_without_an_answer(vectors, probe) -> None:
+    """Only where the geometry leaves no answer does a module take the coefficients of the whole model."""
+    start = torch.full((len(vectors.modules), 3), 0.5, dtype=torch.float64)
+    start[1] = -0.5
+    with pytest.raises(SpkitError, match="must have a positive coefficient"):
+        self_position(vectors, probe, granularity="module", start=start, steps=1, **QUICK)

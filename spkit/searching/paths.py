@@ -77,7 +77,7 @@ class SlerpPath:
             )
 
     def start(self, coefficients: Float[Tensor, " N"], gram: Float[Tensor, "N N"]) -> Float[Tensor, " F"]:
-        """The α_i and ℓ of the coefficients, found by undoing the fold step by step; those not positive are lifted."""
+        """The α_i and ℓ of the coefficients, by undoing the fold step by step; those not positive are lifted."""
         wanted = _lifted(coefficients) / self._scale(gram)
         scaled = gram * torch.outer(self._scale(gram), self._scale(gram))
         basis = torch.eye(len(gram), dtype=gram.dtype)
