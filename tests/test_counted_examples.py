@@ -1,12 +1,17 @@
 """What a search says it embedded is what went through the model, by `spkit.count_costs`."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
+from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
 
-from spkit import Probe, TaskVectors, choose_mu, count_costs, search, self_position, sweep, trade_off
+from spkit import Probe, TaskVectors, choose_mu, count_costs, merge, search, self_position, sweep, trade_off, train
 from spkit.merging.tuning import tune_length
+from spkit.models.bases import copy_model
 from spkit.searching.objective import Objective
+from spkit.training.batches import TaskBatches
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
@@ -65,6 +70,7 @@ def test_a_search_by_gradient_counts_all_that_it_embeds(vectors, probe, validati
     with count_costs() as cost:
         result = self_position(vectors, probe, optimizer=optimizer, scale=scale, **given)
     assert 2 * result.examples == cost.texts
+    assert result.examples == cost.examples
     assert result.history["examples"].iloc[-1] == result.examples
     assert result.history["examples"].is_monotonic_increasing
 
@@ -115,3 +121,24 @@ def test_a_search_that_was_stopped_counts_as_if_it_had_not(vectors, probe, valid
     assert resumed.examples == whole.examples
     pd.testing.assert_series_equal(resumed.history["examples"], whole.history["examples"])
     assert 2 * whole.examples > rest.texts > 0
+
+
+@pytest.mark.parametrize("method", ["fisher", "regmean", "loss_weighted"])
+def test_costs_count_the_examples_of_a_rule_that_reads_data(vectors, method) -> None:
+    """Three experts on 64 examples each, in whole batches of 24; losses are those of every expert on all tasks."""
+    with count_costs() as cost:
+        merge(vectors.base, vectors, method, tasks=tiny_tasks(), examples=64, batch_size=24)
+    assert cost.examples == {"loss_weighted": 3 * 3 * 48}.get(method, 3 * 48)
+    assert cost.texts == cost.examples / 3 * sum(COLUMNS.values())
+
+
+def test_costs_count_the_examples_of_a_training_and_of_a_loss_around_another(vectors) -> None:
+    model, task = copy_model(vectors.base), tiny_tasks()["faq"]
+    with count_costs() as cost:
+        train(model, task, steps=3, batch_size=8, progress=False)
+    assert cost.examples == 3 * 8
+    around = MatryoshkaLoss(model, MultipleNegativesRankingLoss(model), [32, 8])
+    batches = TaskBatches(replace(task, loss=lambda _: around), task.train, model, 8, 0)
+    with count_costs() as cost:
+        batches.loss_of(next(iter(batches)))
+    assert cost.examples == 8

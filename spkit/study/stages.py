@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from spkit.costs import count_costs
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.evaluation import measure, save_measurements
 from spkit.merging.methods import merge
@@ -132,9 +133,10 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         span, read = run.vectors(vectors), dict(parameters)
         if reads_data:
             read["tasks"] = _named_like(run, span)
-        save_model(merge(span.base, span, method, **read), folder / "model")
-        examples = parameters.get("examples", find(method).default("examples")) * len(span) if reads_data else 0
-        return {"examples": examples}
+        with count_costs() as cost:
+            merged = merge(span.base, span, method, **read)
+        save_model(merged, folder / "model")
+        return {"examples": cost.examples}
 
     needs = [vectors, *(run.all_tasks if reads_data else [])]
     return run.finish(name, {"method": method, **parameters}, needs, _merge_code(method), work)
