@@ -32,6 +32,8 @@ class Cost:
         flops: floating point operations of linear layers and attention, forward and backward.
         seconds: wall time.
         notes: what could not be counted, in words; empty where all was.
+        examples: rows of the batches whose loss was computed, by losses of sentence-transformers' form (called with the
+            features of each text column, and labels); repeated ones count again.
     """
 
     texts: int = 0
@@ -40,6 +42,7 @@ class Cost:
     flops: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    examples: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -49,6 +52,7 @@ class Cost:
             self.flops + other.flops,
             self.seconds + other.seconds,
             list(dict.fromkeys(self.notes + other.notes)),
+            self.examples + other.examples,
         )
 
 
@@ -100,10 +104,11 @@ class _Counter:
     """A forward hook of all modules, which hooks the gradients of their outputs in turn."""
 
     def __init__(self) -> None:
-        self.texts = self.padded_tokens = self.flops = 0
+        self.texts = self.padded_tokens = self.flops = self.examples = 0
         self.tokens: list[int | Tensor] = []
         self.notes: dict[str, None] = {}
         self._seen: set[type] = set()
+        self._batch: Any = None
 
     def __call__(self, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
         if isinstance(module, _LINEAR):
@@ -112,6 +117,8 @@ class _Counter:
             self._texts(module, given[0])
         elif isinstance(module, Transformer):
             self._attention(module, given[0], output)
+        elif given and isinstance(given[0], list) and given[0] and isinstance(given[0][0], Mapping):
+            self._loss(given[0])
         elif type(module) not in self._seen:
             self._seen.add(type(module))
             matrix = any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
@@ -151,7 +158,13 @@ class _Counter:
         self.padded_tokens += sizes.padded_tokens
         self.tokens.append(sizes.tokens)
 
+    def _loss(self, batch: list[Mapping[str, Any]]) -> None:
+        if batch is not self._batch and (sizes := _sizes(batch[0])) is not None:
+            self.examples += sizes.texts
+        self._batch = batch  # a loss around another passes its batch on
+
     def fill(self, cost: Cost) -> None:
+        cost.examples = self.examples
         cost.texts, cost.padded_tokens, cost.flops = self.texts, self.padded_tokens, self.flops
         cost.tokens = sum(int(tokens) for tokens in self.tokens)
         if self.texts and not self.flops:

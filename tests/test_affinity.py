@@ -14,7 +14,8 @@ from spkit.errors import NotFiniteError, SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.training.losses import TaskBatches, task_loss
+from spkit.training.batches import TaskBatches
+from spkit.training.losses import task_loss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 3, "batch_size": 8, "seed": 2, "progress": False}

@@ -15,7 +15,7 @@ from spkit.evaluation import (
     mean_interval,
     save_measurements,
 )
-from spkit.evaluation.rank_statistics import average_precision_rows, spearman_rows
+from spkit.tasks.statistics import average_precision_rows, spearman_rows
 
 
 def average(values: np.ndarray, task: str = "t") -> Measurement:

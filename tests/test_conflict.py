@@ -15,7 +15,7 @@ from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
 from spkit.tasks import Task
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from tests.test_conflict_estimates import measured
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

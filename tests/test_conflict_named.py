@@ -14,7 +14,8 @@ from spkit.diagnostics.conflict import ConflictReport, gradient_conflict
 from spkit.errors import NotFiniteError, SpkitError
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.training.losses import TaskBatches, task_loss
+from spkit.training.batches import TaskBatches
+from spkit.training.losses import task_loss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 8, "batch_size": 6, "progress": False}

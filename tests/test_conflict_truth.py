@@ -14,7 +14,8 @@ from torch import nn
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.models.bases import copy_model, load_base
 from spkit.tasks import Task, load_tasks
-from spkit.training.losses import TaskBatches, task_loss
+from spkit.training.batches import TaskBatches
+from spkit.training.losses import task_loss
 from tests.tiny import WORDS, _tiny_topic, tiny_encoder, tiny_tasks
 
 

@@ -16,7 +16,7 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy

@@ -14,10 +14,11 @@ from sentence_transformers import SentenceTransformer
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from spkit.errors import SpkitError
-from spkit.evaluation import evaluate, measure, mteb_tasks
+from spkit.evaluation import evaluate, measure
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.tasks import Task
+from spkit.tasks.kinds import kinds
 from tests.tiny import tiny_encoder
 
 WORDS = ("apple", "river", "stone", "cloud", "music", "paper", "light", "horse", "ocean", "metal", "green", "seven")
@@ -253,8 +254,9 @@ def test_a_collapsed_model_has_no_correlation(tasks) -> None:
 
 
 def test_values_that_do_not_give_mtebs_score_are_refused(model, tasks, monkeypatch) -> None:
-    original = mteb_tasks._best_pair_scores
-    monkeypatch.setattr(mteb_tasks, "_best_pair_scores", lambda *args: -original(*args))
+    kind = type(kinds()["pair"])
+    original = kind.values
+    monkeypatch.setattr(kind, "values", lambda *args: -original(*args))
     with pytest.raises(SpkitError, match="must give the score that mteb reports"):
         measure(model, tasks["pair"])
 
@@ -308,8 +310,8 @@ def test_no_line_is_printed(model, tasks, capfd) -> None:
 def test_mtebs_own_tasks_and_ours_in_one_list(model, tasks) -> None:
     from mteb.mocks import mock_tasks as mocks
 
-    kinds = ("Retrieval", "STS", "PairClassification", "Classification")
-    own = [getattr(mocks, f"Mock{kind}Task")() for kind in kinds]
+    types = ("Retrieval", "STS", "PairClassification", "Classification", "Reranking")
+    own = [getattr(mocks, f"Mock{kind}Task")() for kind in types]
     splits = [list(task.eval_splits) for task in own]
     table = evaluate(model, [tasks["sts"], *own], resamples=20).set_index("task")
     assert table.loc["MockRetrievalTask", "metric"] == "ndcg_at_10"
@@ -320,7 +322,7 @@ def test_mtebs_own_tasks_and_ours_in_one_list(model, tasks) -> None:
     assert not any(task.data_loaded for task in own)
 
 
-@pytest.mark.parametrize("name", ["MockMultilingualSTSTask", "MockMultilabelClassification", "MockRerankingTask"])
+@pytest.mark.parametrize("name", ["MockMultilingualSTSTask", "MockMultilabelClassification"])
 def test_an_mteb_task_that_cannot_be_taken_apart_has_no_interval(model, name) -> None:
     from mteb.mocks import mock_tasks as mocks
 

@@ -29,7 +29,7 @@ from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
 from spkit.searching.paths import SlerpPath
 from spkit.searching.probe import Probe
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks

@@ -14,7 +14,8 @@ from torch.utils.data import ConcatDataset
 
 from spkit.errors import SpkitError
 from spkit.tasks import Task
-from spkit.training.losses import TEMPERATURE, TaskBatches, batch_sampler, task_loss, training_view
+from spkit.training.batches import TaskBatches, batch_sampler, training_view
+from spkit.training.losses import LOSSES, task_loss
 from spkit.training.sampling import ShareBatchSampler, shares, turns
 from spkit.training.supervised_contrastive import SupervisedContrastiveLoss
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -60,7 +61,7 @@ def test_retrieval_loss_is_the_in_batch_softmax_at_its_temperature(model, tasks)
     similarities = anchors @ positives.T / 0.05
     expected = (similarities.logsumexp(1) - similarities.diagonal()).mean()
     assert loss == pytest.approx(float(expected), rel=1e-5)
-    assert TEMPERATURE == 0.05
+    assert LOSSES["infonce"].temperature == 0.05
 
 
 def test_sts_loss_is_cosent(model, tasks) -> None:

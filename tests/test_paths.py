@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import spkit
-from spkit.errors import SpkitError
-from spkit.searching.paths import PATHS, FreePath, SimplexPath, SlerpPath, path_of
+from spkit.errors import SpkitError, UndefinedPathError
+from spkit.searching.path_names import path_names
+from spkit.searching.paths import PATHS, FreePath, Path, SimplexPath, SlerpPath, path_of
 
 EYE3 = torch.eye(3, dtype=torch.float64)
 
@@ -158,16 +159,16 @@ def test_start_works_on_identical_vectors():
 
 def test_opposite_vectors_are_refused():
     gram = torch.tensor([[1.0, -2.0], [-2.0, 4.0]], dtype=torch.float64)
-    with pytest.raises(SpkitError, match="opposite directions"):
+    with pytest.raises(UndefinedPathError, match="opposite directions"):
         SlerpPath().fold(float64(1.0, 1.0), gram)
-    with pytest.raises(SpkitError, match="opposite directions"):
+    with pytest.raises(UndefinedPathError, match="opposite directions"):
         SlerpPath().start(float64(1.0, 1.0), gram)
 
 
 def test_a_zero_vector_is_refused():
     gram = torch.diag(float64(1.0, 0.0))
     for call in (SlerpPath().fold, SlerpPath(common_norm=True).fold, SlerpPath().start):
-        with pytest.raises(SpkitError, match="not zero"):
+        with pytest.raises(UndefinedPathError, match="not zero"):
             call(float64(1.0, 1.0), gram)
 
 
@@ -219,6 +220,8 @@ def test_a_path_of_ones_own_is_passed_through():
     torch.testing.assert_close(
         path.coefficients(path.start(float64(0.5, 0.5, 0.5), EYE3), EYE3), float64(0.5, 0.5, 0.5)
     )
+    assert path_names()[: len(PATHS)] == tuple(PATHS)
+    assert all(isinstance(path_of(name), Path) for name in path_names())
     assert path_of("slerp") is PATHS["slerp"]
 
 

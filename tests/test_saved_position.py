@@ -1,5 +1,6 @@
 """Searched positions come back from their folder as the search returned them."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,7 @@ def test_a_saved_position_comes_back(vectors, probe, tmp_path, settings) -> None
     assert again.modules == found.modules
     assert again.settings["mu"] == found.settings["mu"]
     assert again.settings["probe"] == found.settings["probe"]
+    assert again.examples == found.examples > 0
     pd.testing.assert_frame_equal(again.history, found.history, check_dtype=False)
     left, right = again.coefficients, found.coefficients
     assert (left == right).all(axis=None)
@@ -69,3 +71,18 @@ def test_what_is_no_position_of_these_vectors_is_refused(vectors, probe, tmp_pat
         spkit.load_position(tmp_path / "average", vectors)
     with pytest.raises(SpkitError, match=r"Found no recipe\.json"):
         spkit.load_position(tmp_path / "nowhere", vectors)
+
+
+def test_a_position_that_was_saved_under_former_names_is_read(vectors, probe, tmp_path) -> None:
+    saved(vectors, probe, tmp_path / "best", spread_penalty=0.25)
+    path = tmp_path / "best" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    settings = recipe["settings"]
+    settings["pull"], settings["scale"] = settings.pop("spread_penalty"), "sum"
+    del settings["examples"]
+    path.write_text(json.dumps(recipe))
+    again = spkit.load_position(tmp_path / "best", vectors)
+    assert (again.settings["spread_penalty"], again.settings["scale"]) == (0.25, "mean")
+    spkit.uncertainty(again, probe, progress=False)
+    with pytest.raises(SpkitError, match="saved without their number"):
+        _ = again.examples

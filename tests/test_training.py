@@ -20,7 +20,8 @@ from spkit.hashing import weights_hash
 from spkit.models.bases import base_mark, check_fits
 from spkit.tasks import Task
 from spkit.training import trainer as training
-from spkit.training.losses import TaskBatches, task_loss
+from spkit.training.batches import TaskBatches
+from spkit.training.losses import task_loss
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
@@ -416,7 +417,7 @@ def labelled(labels: list[str]) -> Task:
         ({"steps": 1, "batch_size": 61}, "one full batch.*Found 60 examples in 'faq' at batch size 61"),
         ({"steps": 1, "tasks": []}, "at least one task"),
         ({"steps": 1, "tasks": ["faq", "faq"]}, "different names.*'faq', 'faq'"),
-        ({"steps": 1, "tasks": ["topic"], "batch_size": 7}, "at least 4 for a classification task, and even"),
+        ({"steps": 1, "tasks": ["topic"], "batch_size": 7}, "at least 4, and even, for a classification task"),
         ({"steps": 1, "tasks": ["faq", "topic"], "sampling": {"faq": 1.0}}, "one positive share for each task"),
         ({"steps": 1, "tasks": ["faq", "topic"], "sampling": "fair"}, "'fair'"),
         ({"steps": 1, "mixing": "batch"}, "`mixing` must be 'task' or 'step'. Found 'batch'"),

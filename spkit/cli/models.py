@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -25,6 +25,9 @@ from spkit.cli.options import (
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.merging.registry import PASS_THROUGH, find, methods
+from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
+from spkit.searching.path_names import check_path_name, path_names
 
 
 @app.command()
@@ -122,6 +125,15 @@ def vectors(
     typer.echo(f"Task vectors: {output}")
 
 
+def _print_methods(asked: bool) -> bool:
+    if asked:
+        for one in methods().values():
+            typer.echo(f"{one.name}: {one.summary} [{one.paper}]")
+            typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
+        raise typer.Exit
+    return asked
+
+
 @app.command()
 def merge(
     output: Output,
@@ -129,33 +141,52 @@ def merge(
     base: BaseName = "minilm-l3",
     method: Annotated[
         str,
-        typer.Option(
-            help="average, task_arithmetic, slerp, ties, dare, fisher, regmean, loss_weighted, or one of "
-            "mergekit's, as mergekit:karcher."
-        ),
+        typer.Option(help=f"{', '.join(methods())}, or one of mergekit's, as {PASS_THROUGH}karcher."),
     ] = "slerp",
     parameter: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
+        list[str] | None,
+        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, VALUE as JSON; repeat."),
     ] = None,
     tasks: Annotated[
-        str, typer.Option(help="Task file, or 'bundled': what fisher, regmean and loss_weighted read.")
+        str,
+        typer.Option(
+            help="Task file, or 'bundled': what is read by "
+            f"{', '.join(one.name for one in methods().values() if one.reads_data)}."
+        ),
     ] = "bundled",
     max_length: MaxLength = None,
+    list_methods: Annotated[
+        bool,
+        typer.Option(
+            "--list", callback=_print_methods, is_eager=True, help="Print the methods with their parameters and stop."
+        ),
+    ] = False,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    from spkit.merging.methods import DATA_METHODS
+    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+    ours = None if method.startswith(PASS_THROUGH) else find(method)
+    if ours is not None:
+        given = ours.check_settings(given)  # before anything heavy is loaded
+
     from spkit.merging.methods import merge as run_merge
     from spkit.saving.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
 
     check_new_model(output)
     say_replaced(output)
-    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
-    if method in DATA_METHODS:
+    if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
     merged = run_merge(base_of(base, max_length), named(expert), method, **given)
     save_model(merged, output)
     typer.echo(f"Merged with {method}: {output}")
+
+
+def _known_path(name: str) -> str:
+    try:
+        check_path_name(name)
+    except SpkitError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
 
 
 @app.command()
@@ -164,19 +195,28 @@ def position(
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[Literal["slerp", "simplex", "free"], typer.Option(help="Parameters of the search.")] = "slerp",
+    path: Annotated[
+        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+    ] = "slerp",
     granularity: Annotated[
-        Literal["model", "module"], typer.Option(help="One coefficient a task, or one a task in every module.")
+        Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
     mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Literal["sgd", "adam", "lbfgs"], typer.Option(help="What moves the position.")] = "sgd",
+    optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
     scale: Annotated[
-        Literal["sum", "gap", "gradient"], typer.Option(help="How the tasks' losses are put on one scale.")
-    ] = "sum",
-    pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
+        Scale,
+        typer.Option(
+            parser=scale_of,
+            metavar=f"[{'|'.join(get_args(Scale))}]",
+            help="How the tasks' losses are put on one scale.",
+        ),
+    ] = "mean",
+    spread_penalty: Annotated[
+        float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
+    ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
@@ -207,7 +247,7 @@ def position(
         steps=steps,
         batch_size=batch_size,
         scale=scale,
-        pull=pull,
+        spread_penalty=spread_penalty,
         journal=journal,
         seed=seed,
     )

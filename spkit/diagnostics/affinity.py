@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
-from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import TaskBatches
+from spkit.tasks.task import Task, check_trained
+from spkit.training.batches import TaskBatches
 
 
 def task_affinity(
@@ -96,6 +96,7 @@ def _check(named: Mapping[str, Task], learning_rate: float, batches: int) -> Non
         raise SpkitError(
             "Affinity is measured between at least two tasks.", f"Found {quoted(named) or 'none'}.", "Pass two or more."
         )
+    check_trained(named.values())
     if not 0 < learning_rate < float("inf"):
         raise SpkitError("`learning_rate` must be positive.", f"Found {learning_rate}.", "Pass 1e-4, for example.")
     if batches < 2:

@@ -15,10 +15,10 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
-from spkit.hashing import weights_hash
+from spkit.hashing import spread_seed, weights_hash
 from spkit.models.bases import check_fits
 from spkit.tasks import Task
-from spkit.training.losses import batch_sampler, spread_seed, training_view
+from spkit.training.batches import batch_sampler, training_view
 from spkit.training.sampling import turns
 from spkit.training.trainer import train
 from spkit.vectors.matrix import gram_of

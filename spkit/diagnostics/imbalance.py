@@ -14,9 +14,9 @@ from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import check_fits, copy_model, load_model
-from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import SMALLEST_BATCH, TaskBatches
+from spkit.tasks.task import Task, check_trained
+from spkit.training.batches import TaskBatches, training_view
 from spkit.training.sampling import Sampling, shares
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.task_vectors import TaskVectors
@@ -162,7 +162,6 @@ def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVect
             products += vectors.matrix[:, columns].double() @ part
             square += float(part @ part)
     gram = vectors.gram()
-    assert isinstance(gram, Tensor)
     norms = gram.diagonal().sqrt()
     zero = [name for name, norm in zip(vectors.names, norms.tolist(), strict=True) if norm == 0]
     if zero or square == 0:
@@ -193,6 +192,7 @@ def _check(
 ) -> None:
     if not tasks:
         raise SpkitError("`tasks` must name at least one task.", "Found none.", "Pass a task or more.")
+    check_trained(tasks.values())
     if vectors is not None and set(vectors.names) != set(tasks):
         raise SpkitError(
             "Tasks and task vectors must have the same names.",
@@ -205,8 +205,8 @@ def _check(
         raise SpkitError(
             "Gradients must be taken at a model.", "Found `batches` without `model` or `vectors`.", "Pass `model=base`."
         )
-    smallest = max(SMALLEST_BATCH[task.kind] for task in tasks.values())
-    even = any(task.kind == "classification" for task in tasks.values())
+    smallest = max(task.definition.smallest_batch for task in tasks.values())
+    even = any(task.definition.batch_step == 2 for task in tasks.values())
     if batches < 2 or batch_size < smallest or (even and batch_size % 2):
         raise SpkitError(
             f"Gradients need 2 `batches` or more, and for these tasks a `batch_size` of at least {smallest}"
@@ -217,13 +217,14 @@ def _check(
 
 
 def _words(task: Task) -> int:
-    return sum(len(text.split()) for column in task.text_columns for text in task.train[column])
+    view = training_view(task, task.train)
+    return sum(len(text.split()) for column in task.text_columns for text in view[column])
 
 
 def _tokens(task: Task, model: SentenceTransformer) -> int:
     """Tokens of one pass over the training examples, without padding, as a training would read them."""
     collate = SentenceTransformerDataCollator(model.preprocess, prompts=dict(task.prompts or {}))
-    view, total = task.train.select_columns(task.text_columns), 0
+    view, total = training_view(task, task.train).select_columns(task.text_columns), 0
     for start in range(0, len(view), 256):
         batch = collate([dict(row) for row in view.select(range(start, min(start + 256, len(view))))])
         for column in task.text_columns:

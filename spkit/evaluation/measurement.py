@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spkit.errors import SpkitError
-from spkit.evaluation.rank_statistics import average_precision_rows, spearman_rows
+from spkit.tasks.kinds import Metric, kinds
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Measurement:
         metric: mteb's name of the score: `ndcg_at_10`, `cosine_spearman`, `accuracy`, `cosine_ap`, ...
         score: in points, 0 to 100 (a correlation: −100 to 100); NaN where the metric is undefined.
         values: fractions, in the order of the examples. Shape [n] where the score is their mean (each query's nDCG@10;
-            the share of the experiments that label an example correctly); shape [n, 2] where it is not: predicted
-            similarity and gold. None for an mteb task whose score cannot be taken apart.
+            the share of the experiments that label an example correctly); shape [n, columns] where it is not: what was
+            predicted, and in the last column the gold value. None for an mteb task whose score cannot be taken apart.
         subset: the part of the task each example belongs to, or None.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
     """
@@ -41,6 +41,11 @@ class Measurement:
     def examples(self) -> int:
         """Number of examples; 0 where the values are unknown."""
         return 0 if self.values is None else len(self.values)
+
+    @property
+    def centred(self) -> bool:
+        """Whether examples that are drawn twice raise the score."""
+        return self.values is not None and self.values.ndim > 1 and _metric_of(self.metric).centred
 
     def statistic(self, indices: Int[np.ndarray, "resamples n"]) -> Float[np.ndarray, " resamples"]:
         """The score of resampled examples.
@@ -62,9 +67,9 @@ class Measurement:
             )
         if self.values.ndim == 1:
             return 100 * self.values[indices].mean(axis=1)
-        predicted, gold = self.values[:, 0][indices], self.values[:, 1][indices]
-        rows = average_precision_rows if self.metric.split(":")[0].endswith("_ap") else spearman_rows
-        return 100 * rows(predicted, gold)
+        pooled = _metric_of(self.metric).pooled
+        assert pooled is not None
+        return 100 * pooled(self.values[indices])
 
     def parts(self) -> list["Measurement"]:
         """One measurement per subset, in order of first appearance; `metric:subset` is its metric."""
@@ -78,6 +83,19 @@ class Measurement:
             )
             found.append(replace(part, score=whole_score(part)))
         return found
+
+
+def _metric_of(name: str) -> Metric:
+    """The metric that computes scores of this name from the values of all examples."""
+    own = name.split(":")[0]
+    for kind in kinds().values():
+        if kind.metric.pooled is not None and own.endswith(kind.metric.ending):
+            return kind.metric
+    raise SpkitError(
+        "A score that is no mean over examples can be resampled where a kind of task computes it.",
+        f"Found {own!r}.",
+        "Leave it out of intervals and comparisons.",
+    )
 
 
 def whole_score(measurement: Measurement) -> float:

@@ -5,6 +5,7 @@ mteb takes seconds to import, so only functions import this module.
 
 import time
 import warnings
+from copy import copy
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, cast
@@ -16,8 +17,9 @@ from mteb.abstasks import AbsTask
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.encoder import Encoder
 from spkit.evaluation.measurement import Measurement, whole_score
-from spkit.evaluation.mteb_tasks import local_prompts, local_task, watched
-from spkit.tasks import Task
+from spkit.evaluation.watching import watched
+from spkit.tasks.mteb_task import mteb_prompts, mteb_task
+from spkit.tasks.task import Task
 
 #: mteb rounds a retrieval score to five decimals.
 _ROUNDING = 6e-6
@@ -74,20 +76,20 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
     """
     started = time.perf_counter()
     if isinstance(task, Task):
-        encoder.model_prompts = {**(encoder.own_prompts or {}), **local_prompts(task)} or None
-        measurement = _scored(encoder, local_task(task, split, seed), split, batch_size)
+        encoder.model_prompts = {**(encoder.own_prompts or {}), **mteb_prompts(task)} or None
+        measurement = _scored(encoder, mteb_task(task, split, seed), split, batch_size)
         if measurement.values is None:
             raise SpkitError(
                 "The values per example must give the score that mteb reports.",
                 f"They do not for task {task.name!r} with mteb {mteb.__version__}.",
                 "Install the mteb version of constraints.txt.",
             )
-        rows = task.splits[split]
-        if task.kind == "sts" and "subset" in rows.column_names:
-            measurement = replace(measurement, subset=np.asarray(rows["subset"][:]))
+        rows, parts = task.splits[split], task.definition.parts
+        if parts in rows.column_names:
+            measurement = replace(measurement, subset=np.asarray(rows[parts][:]))
     else:
         encoder.model_prompts = encoder.own_prompts
-        measurement = _run_mtebs_own(encoder, task, split, batch_size)
+        measurement = _scored(encoder, _loaded(task, split), split, batch_size)
         if measurement.values is None:
             warnings.warn(
                 f"No interval for task {measurement.task!r}: mteb's {measurement.metric} of it cannot be taken apart "
@@ -97,37 +99,31 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
     return replace(measurement, seconds=time.perf_counter() - started)
 
 
-def _run_mtebs_own(encoder: Encoder, task: AbsTask, split: str, batch_size: int) -> Measurement:
-    """A task whose data may have to be fetched first; the object is left as it was."""
-    loaded, splits = task.data_loaded, list(task.eval_splits)
-    task.filter_eval_splits([split])
+def _loaded(task: AbsTask, split: str) -> AbsTask:
+    """A copy of one of mteb's tasks with its data, which may have to be fetched first; the object stays as it was."""
+    own = copy(task).filter_eval_splits([split])
     try:
-        try:
-            task.load_data()
-        except Exception as error:  # hub, network, disk and file formats all fail in ways of their own
-            raise SpkitError(
-                "The data of an mteb task must be in the local hub cache or reachable.",
-                f"Task {task.metadata.name!r} could not be loaded ({type(error).__name__}: {error}).",
-                "Connect to the network (and unset HF_HUB_OFFLINE), or use tasks of your own data.",
-            ) from error
-        return _scored(encoder, task, split, batch_size)
-    finally:
-        task.filter_eval_splits(splits)
-        if not loaded:
-            task.unload_data()
+        own.load_data()
+    except Exception as error:  # hub, network, disk and file formats all fail in ways of their own
+        raise SpkitError(
+            "The data of an mteb task must be in the local hub cache or reachable.",
+            f"Task {task.metadata.name!r} could not be loaded ({type(error).__name__}: {error}).",
+            "Connect to the network (and unset HF_HUB_OFFLINE), or use tasks of your own data.",
+        ) from error
+    return own
 
 
 def _scored(encoder: Encoder, task: AbsTask, split: str, batch_size: int) -> Measurement:
     """The score as mteb reports it, with values where they give that very score."""
-    with watched(task) as seen:
-        results = mteb.evaluate(
-            cast(Any, encoder),  # mteb's protocol describes a constructor that only its own loader calls
-            task,
-            cache=None,  # mteb's cache does not hold values per example
-            co2_tracker=False,
-            encode_kwargs={"batch_size": batch_size, "show_progress_bar": False},
-            show_progress_bar=False,
-        )
+    watching, seen = watched(task)
+    results = mteb.evaluate(
+        cast(Any, encoder),  # mteb's protocol describes a constructor that only its own loader calls
+        watching,
+        cache=None,  # mteb's cache does not hold values per example
+        co2_tracker=False,
+        encode_kwargs={"batch_size": batch_size, "show_progress_bar": False},
+        show_progress_bar=False,
+    )
     subsets = results.task_results[0].scores[split]
     reported = float(np.mean([subset["main_score"] for subset in subsets]))
     measurement = Measurement(task.metadata.name, task.metadata.main_score, 100 * reported)

@@ -4,32 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from sklearn.metrics import average_precision_score, ndcg_score
 from torch import Tensor, nn
 
 from spkit.errors import SpkitError
-from spkit.evaluation.rank_statistics import spearman_rows
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
 from spkit.searching.probe import Probe
-from spkit.tasks import Task
-from spkit.training.losses import SMALLEST_BATCH, TaskBatches
+from spkit.tasks.task import Task, check_trained
+from spkit.training.batches import TaskBatches
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
-
-#: What the score of each kind is on these few examples; not the test scores of `spkit.evaluate`.
-SCORE_NAMES = {
-    "retrieval": "nDCG@10 among the positives of the sample",
-    "sts": "Spearman correlation with the given similarities",
-    "pair": "average precision of the pairs that belong together",
-    "classification": "share of texts whose label has the nearest mean of the other texts",
-}
-
 
 #: Texts that pass through the model together.
 _TOGETHER = 24
@@ -43,7 +30,8 @@ class QuickScores:
     """Measures positions in a span of task vectors, always on the same examples: a fixed sample of the dev splits.
 
     One working copy of the base is moved from position to position. Each task is one batch, so that its loss is that of
-    training with in-batch negatives, and its score is read off the same embeddings.
+    training with in-batch negatives, and its score (`quick_score` of its kind) is read off the same embeddings. These
+    are not the test scores of `spkit.evaluate`.
 
     Args:
         vectors: the span.
@@ -53,7 +41,7 @@ class QuickScores:
         seed: of the sample.
 
     Raises:
-        SpkitError: fewer examples than a batch of some kind needs.
+        SpkitError: fewer examples than a batch of some kind needs, or a task that is evaluated only.
     """
 
     def __init__(
@@ -62,7 +50,7 @@ class QuickScores:
         if max_tokens < 4:
             raise SpkitError("`max_tokens` must be at least 4.", f"Found {max_tokens}.", "Pass 32, for example.")
         self.vectors = vectors
-        self.kinds = {name: task.kind for name, task in tasks.items()}
+        check_trained(tasks.values())
         self._model = copy_model(vectors.base)
         self._model.max_seq_length = min(max_tokens, self._model.max_seq_length or max_tokens)
         self._model.requires_grad_(False)
@@ -72,7 +60,7 @@ class QuickScores:
         for name, task in tasks.items():
             assert task.dev is not None  # kept apart from train where it was not given
             count = min(examples, len(task.dev))
-            if count < 2 * SMALLEST_BATCH[task.kind]:
+            if count < task.definition.smallest_sample:
                 raise SpkitError(
                     "The explorer needs enough dev examples of each task for a batch.",
                     f"Found {count} for {name!r} (`examples` {examples}, {len(task.dev)} in its dev split).",
@@ -125,9 +113,11 @@ class QuickScores:
                     raise CancelledError
                 seen.clear()
                 loss = float(stream.loss_of(batch))
-                columns = [nn.functional.normalize(part.float(), dim=1).cpu().numpy() for part in seen]
-                labels = batch.get("label")
-                rows[name] = {"score": 100 * _score(self.kinds[name], columns, labels), "loss": loss}
+                # Losses may pass several columns through the model in one piece, one behind the other.
+                texts = nn.functional.normalize(torch.cat(seen).float(), dim=1).cpu()
+                columns = [column.numpy() for column in texts.split(stream.batch_size)]
+                labels = None if "label" not in batch else batch["label"].numpy()
+                rows[name] = {"score": 100 * stream.task.definition.quick_score(columns, labels), "loss": loss}
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -165,30 +155,3 @@ def _watched(model: SentenceTransformer) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         hook.remove()
-
-
-def _score(kind: str, columns: list[Float[np.ndarray, "B D"]], labels: Tensor | None) -> float:
-    if kind == "classification":
-        assert labels is not None
-        return _nearest_mean(columns[0], labels.numpy())
-    if kind == "retrieval":
-        similarities = columns[0] @ columns[1].T
-        return float(ndcg_score(np.eye(len(similarities)), similarities, k=10))
-    assert labels is not None
-    cosines = (columns[0] * columns[1]).sum(1)
-    if kind == "sts":
-        values = np.stack([cosines, labels.numpy()])
-        return 0.0 if (np.ptp(values, axis=1) == 0).any() else float(spearman_rows(values[:1], values[1:])[0])
-    return float(average_precision_score(labels.numpy(), cosines))
-
-
-def _nearest_mean(texts: Float[np.ndarray, "B D"], labels: np.ndarray) -> float:
-    """Each text is given the label whose mean embedding, the text itself left out, is the nearest by cosine."""
-    classes = np.unique(labels)
-    member = (labels[:, None] == classes[None, :]).astype(texts.dtype)
-    sums = member.T @ texts
-    means = sums[None] - member[:, :, None] * texts[:, None]
-    lengths = np.linalg.norm(means, axis=2)
-    cosines = np.einsum("bcd,bd->bc", means, texts) / np.where(lengths > 0, lengths, 1.0)
-    cosines[lengths == 0] = -np.inf  # a label with no other text
-    return float((classes[cosines.argmax(1)] == labels).mean())

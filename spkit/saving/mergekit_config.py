@@ -77,12 +77,12 @@ def pass_through_config(
         else:
             raise InexpressibleError(f"The parameter {name!r} is neither one value nor one for each expert.")
     config: dict[str, Any] = {"merge_method": method} | ({"parameters": for_all} if for_all else {})
-    found = _config(config, provenance, each)
+    whole = _config(config, provenance, each)
     if not takes_base:
-        found.pop("base_model")
+        whole.pop("base_model")
     if method == "slerp":  # from its base, which is its first input, to the other
-        found["base_model"] = found["models"][0]["model"]
-    return found
+        whole["base_model"] = whole["models"][0]["model"]
+    return whole
 
 
 def _config(config: dict[str, Any], provenance: Provenance, each: list[dict[str, Any]]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _tensor_names(vectors: TaskVectors) -> dict[str, str]:
     inside = transformer_of(vectors.base)
     own = {id(parameter): name for name, parameter in inside.named_parameters()} if inside is not None else {}
     names = {name: own.get(id(parameter), "") for name, parameter in vectors.base.named_parameters()}
-    outside = [name for name, found in names.items() if not found]
+    outside = [name for name, inner in names.items() if not inner]
     if outside:
         raise InexpressibleError(f"mergekit reads the transformer only, and {outside[0]} stands outside of it.")
     return names

@@ -1,4 +1,4 @@
-"""The probe: a small sample of the tasks on which a position is judged."""
+"""The probe: a small sample of the tasks, whose loss a search minimises."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,9 @@ import torch
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-from spkit.hashing import text_hash
-from spkit.tasks import Task
+from spkit.hashing import spread_seed, text_hash
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import SMALLEST_BATCH
+from spkit.tasks.task import Task, check_trained
 from spkit.training.sampling import shares
 
 
@@ -48,13 +47,14 @@ class Probe:
             size: examples in all (the paper: 32,000); a task with fewer than its share gives all it has.
             balance: `"uniform"`, `"proportional"` to the tasks' sizes, or a share for each task.
             split: `"train"` as in the paper, or `"dev"`, which no expert has seen.
-            seed: of the draw.
+            seed: of the draw; what is drawn for a task depends on it and on the task's name.
 
         Returns:
             The probe.
 
         Raises:
-            SpkitError: an unknown split or balance, or a share too small for one batch of a task.
+            SpkitError: an unknown split or balance, a share too small for one batch of a task, or a task that is
+                evaluated only.
 
         References:
             arXiv 2410.15035, D_t.
@@ -74,18 +74,21 @@ class Probe:
             )
         if not named:
             raise SpkitError("A probe must have at least one task.", "Found none.", "Pass the tasks of your experts.")
+        check_trained(named.values())
         parts = {name: getattr(task, split) for name, task in named.items()}
         portion = shares({name: len(part) for name, part in parts.items()}, balance)
         examples = {}
-        for number, (name, part) in enumerate(parts.items()):
+        for name, task in named.items():
+            part = parts[name]
             count = min(len(part), round(size * portion[name]))
-            if count < 2 * SMALLEST_BATCH[named[name].kind]:
+            if count < task.definition.smallest_sample:
                 raise SpkitError(
                     "Each task must have enough probe examples for a batch.",
                     f"Found {count} for task {name!r} ({len(part)} in its {split} split, `size` {size}).",
                     "Raise `size` or change `balance`.",
                 )
-            generator = torch.Generator().manual_seed(seed * 1009 + number)
+            # By name: a task's examples are the same whatever other tasks there are, and in whatever order.
+            generator = torch.Generator().manual_seed(spread_seed(seed, name, "probe"))
             rows = torch.randperm(len(part), generator=generator)[:count]
             examples[name] = part.select(sorted(rows.tolist()))
         return cls(named, examples, split, seed)
@@ -111,16 +114,16 @@ class Probe:
         if not 0 < share < 1:
             raise SpkitError("`share` must be above 0 and below 1.", f"Found {share}.", "Pass 0.25, for example.")
         sides: tuple[dict[str, Dataset], dict[str, Dataset]] = ({}, {})
-        for number, (name, rows) in enumerate(self.examples.items()):
+        for name, rows in self.examples.items():
             kept = round(share * len(rows))
-            if min(kept, len(rows) - kept) < 2 * SMALLEST_BATCH[self.tasks[name].kind]:
+            if min(kept, len(rows) - kept) < self.tasks[name].definition.smallest_sample:
                 raise SpkitError(
                     "Each task must have enough examples for a batch on both sides.",
                     f"Found {len(rows) - kept} and {kept} for task {name!r} (`share` {share}).",
                     "Sample a larger probe, or change `share`.",
                 )
-            # Another seed than that of `sample`, which drew these rows.
-            order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed * 1009 + 503 + number))
+            generator = torch.Generator().manual_seed(spread_seed(self.seed, name, "held back"))
+            order = torch.randperm(len(rows), generator=generator)
             for side, chosen in zip(sides, (order[kept:], order[:kept]), strict=True):
                 side[name] = rows.select(sorted(chosen.tolist()))
         return Probe(self.tasks, sides[0], self.split, self.seed), Probe(self.tasks, sides[1], self.split, self.seed)

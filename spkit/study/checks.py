@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from spkit.diagnostics.conflict import check_batches
 from spkit.errors import SpkitError, quoted
-from spkit.searching.objective import check_scale
+from spkit.searching.choices import scale_of
 from spkit.searching.paths import path_of
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import check_settings
 from spkit.study.analyses import ANALYSES
-from spkit.study.methods import SEARCHES
+from spkit.study.methods import SEARCHES, check_merges
 from spkit.study.profile import Profile
-from spkit.tasks import Task
+from spkit.tasks.task import Task, check_trained
 from spkit.training.sampling import shares
 
 
@@ -21,6 +21,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
     Raises:
         SpkitError: with the table of the profile and the value.
     """
+    check_trained(tasks.values())
     check_batches(profile.conflict.get("batches", 16))
     shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.get("sampling", "proportional"))
     for table, granularity in SEARCHES.values():
@@ -28,10 +29,8 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         path_of(settings.get("path", "slerp"))
         known = ("mu", "optimizer", "learning_rate", "steps")
         check_settings(granularity, **{key: settings[key] for key in known if key in settings})
-        check_scale(settings.get("scale", "sum"))
-    density = profile.merges.get("ties_density", 0.2)
-    if not 0 < density <= 1:
-        raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")
+        scale_of(settings.get("scale", "mean"))
+    check_merges(profile.merges, profile.name)
     evaluations, resamples = profile.merges.get("evaluations", 12), profile.evaluation.get("resamples", 1)
     if evaluations < 3 or resamples < 1:
         raise SpkitError(

@@ -1,35 +1,12 @@
 """What is checked of a task's data before anything is trained: each finding names task, split, column and row."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted
-
-#: Columns each kind must have (sentence-transformers' dataset formats).
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "retrieval": ("anchor", "positive"),
-    "sts": ("sentence1", "sentence2", "score"),
-    "pair": ("sentence1", "sentence2", "label"),
-    "classification": ("text", "label"),
-}
-
-#: The column of each kind that is no text.
-TARGET_COLUMN: dict[str, str | None] = {"retrieval": None, "sts": "score", "pair": "label", "classification": "label"}
-
-
-def text_columns_of(kind: str, column_names: Sequence[str]) -> list[str]:
-    """The columns that hold texts, in order: those of the kind, then `negative...` in the dataset's order.
-
-    Example:
-        >>> text_columns_of("retrieval", ["negative_1", "anchor", "positive", "source"])
-        ['anchor', 'positive', 'negative_1']
-    """
-    own = [column for column in COLUMNS[kind] if column != TARGET_COLUMN[kind]]
-    negatives = [column for column in column_names if kind == "retrieval" and column.startswith("negative")]
-    return own + negatives
+from spkit.tasks.kinds import Kind
 
 
 def rows_of(dataset: Dataset, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -38,12 +15,12 @@ def rows_of(dataset: Dataset, columns: Sequence[str]) -> Iterator[dict[str, Any]
         yield dict(row)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-def check_split(task: str, kind: str, split: str, dataset: Dataset) -> None:
+def check_split(task: str, kind: Kind, split: str, dataset: Dataset) -> None:
     """Checks one split: columns, emptiness, texts, scores or labels.
 
     Args:
         task: name of the task, for the error.
-        kind: a key of `COLUMNS`.
+        kind: says what the columns hold.
         split: "train", "dev" or "test", for the error.
         dataset: the split.
 
@@ -57,67 +34,47 @@ def check_split(task: str, kind: str, split: str, dataset: Dataset) -> None:
             f"Found {type(dataset).__name__}.",
             "Build one with `datasets.Dataset.from_dict({column: values})` or `spkit.load_tasks(path)`.",
         )
-    missing = [column for column in COLUMNS[kind] if column not in dataset.column_names]
+    missing = [column for column in kind.columns if column not in dataset.column_names]
     if missing:
         raise SpkitError(
-            f"A {kind} task needs the columns {quoted(COLUMNS[kind])}.",
+            f"A {kind.name} task needs the columns {quoted(kind.columns)}.",
             f"The {where} lacks {quoted(missing)}; found {quoted(dataset.column_names) or 'none'}.",
             "Rename them with `dataset.rename_columns({theirs: ours})`.",
         )
     if len(dataset) == 0:
         raise SpkitError("Each split must have examples.", f"The {where} is empty.")
-    if kind == "sts" and "subset" in dataset.column_names:
-        check_subsets(dataset, where)
-    texts = text_columns_of(kind, dataset.column_names)
-    target = TARGET_COLUMN[kind]
+    if kind.parts in dataset.column_names:
+        _check_parts(dataset, kind.parts, where)
+    texts, target = kind.text_columns(dataset.column_names), kind.target
     labels: set[Any] = set()
-    for number, row in enumerate(rows_of(dataset, texts if target is None else [*texts, target])):
+    for number, row in enumerate(rows_of(dataset, texts if target is None else [*texts, target.column])):
+        place = f"row {number} (counted from 0), column "
         for column in texts:
-            if not isinstance(row[column], str) or not row[column].strip():
-                raise SpkitError(
-                    "Texts must be non-empty strings.",
-                    f"Found {row[column]!r} in row {number} (counted from 0), column {column!r}, {where}.",
-                    "Drop the row or fill it in.",
-                )
+            kind.check_texts(column, row[column], f"{place}{column!r}, {where}")
         if target is not None:
-            check_target(kind, row[target], f"row {number} (counted from 0), column {target!r}, {where}")
-            labels.add(row[target])
-    if kind == "classification" and len(labels) < 2:
+            target.check(row[target.column], f"{place}{target.column!r}, {where}")
+            labels.add(row[target.column])
+    if target is not None and target.classes and len(labels) < 2:
         raise SpkitError(
-            "A classification task needs at least two classes in each split.",
+            f"A {kind.name} task needs at least two classes in each split.",
             f"Found only {labels.pop()!r} in {len(dataset)} examples of the {where}.",
             f"Give more examples, or a `{split}` of your own that holds more classes.",
         )
 
 
-def check_subsets(dataset: Dataset, where: str) -> None:
-    """Checks that each example says which subset it belongs to."""
-    for number, row in enumerate(rows_of(dataset, ["subset"])):
-        if not isinstance(row["subset"], str) or not row["subset"].strip():
+def _check_parts(dataset: Dataset, column: str, where: str) -> None:
+    for number, row in enumerate(rows_of(dataset, [column])):
+        if not isinstance(row[column], str) or not row[column].strip():
             raise SpkitError(
                 "Names of subsets must be non-empty strings.",
-                f"Found {row['subset']!r} in row {number} (counted from 0), column 'subset', {where}.",
+                f"Found {row[column]!r} in row {number} (counted from 0), column {column!r}, {where}.",
                 "Name the subset in each row, or remove the column.",
             )
 
 
-def check_target(kind: str, value: Any, where: str) -> None:
-    """Checks one score or label."""
-    if kind == "sts":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise SpkitError(
-                "Scores must be finite numbers.", f"Found {value!r} in {where}.", "Drop the row or fill it in."
-            )
-    elif kind == "pair":
-        if isinstance(value, bool) or value not in (0, 1):
-            raise SpkitError("Labels of pairs must be 0 or 1.", f"Found {value!r} in {where}.", "Write 1 for a match.")
-    elif isinstance(value, bool) or not isinstance(value, int | str):
-        raise SpkitError("Labels must be integers or strings.", f"Found {value!r} in {where}.")
-
-
-def check_labels_meet(task: str, splits: Mapping[str, Dataset]) -> None:
+def check_classes_meet(task: str, column: str, splits: Mapping[str, Dataset]) -> None:
     """Checks that dev and test share labels with train; 1 in one file and "1" in another never meet."""
-    classes = {name: {row["label"] for row in rows_of(split, ["label"])} for name, split in splits.items()}
+    classes = {name: {row[column] for row in rows_of(split, [column])} for name, split in splits.items()}
     for name in ("dev", "test"):
         if classes[name].isdisjoint(classes["train"]):
             few = {side: ", ".join(map(repr, sorted(classes[side], key=str)[:3])) for side in (name, "train")}

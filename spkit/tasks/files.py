@@ -24,12 +24,13 @@
     bundled = true
 
 Without `test`, a quarter of the texts of train is kept apart by hash (`test_share = 0.25`), and without `dev`, 15 % of
-the rest (`dev_share = 0.15`). Of a file, only the columns that the kind knows are read.
+the rest (`dev_share = 0.15`); a kind that is evaluated only needs `test` alone. In a CSV or TSV file a column of lists
+holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only the columns that the kind knows are read.
 """
 
-import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ from datasets import Dataset, concatenate_datasets
 
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.bundled import BUNDLED, check_names, load_bundled
-from spkit.tasks.checks import COLUMNS
 from spkit.tasks.hub import read_hub_split
+from spkit.tasks.kinds import Kind, kind_named, kinds
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
 from spkit.tasks.tables import read_table
@@ -107,7 +108,7 @@ def read_split(
 
     Args:
         path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet.
-        kind: "retrieval", "sts", "pair" or "classification": says which columns are read.
+        kind: one of `spkit.tasks.kinds`: says which columns are read.
         columns: new names, `{theirs: ours}`; columns not named keep theirs.
         rows: which rows to read; all by default.
 
@@ -117,15 +118,14 @@ def read_split(
     Raises:
         SpkitError: the file cannot be read, a column is missing, or no row is chosen.
     """
-    if kind not in COLUMNS:
-        raise SpkitError(f"`kind` must be one of {quoted(COLUMNS)}.", f"Found {kind!r}.")
+    form = kind_named(kind)
     table, is_text = read_table(path)
     if rows is not None:
         table = rows.of(table, path)
-    chosen = _chosen_columns(list(table), kind, columns or {}, f"'{path}'")
+    chosen = _chosen_columns(list(table), form, columns or {}, f"'{path}'")
     values = {ours: table[theirs] for theirs, ours in chosen.items()}
     if is_text:
-        values = _with_numbers(values, kind, path)
+        values = _out_of_text(values, form, path)
     parts = [_column(column, cells, path) for column, cells in values.items()]
     return concatenate_datasets(parts, axis=1)
 
@@ -159,26 +159,22 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
         given = unique_texts(given, kind)
     try:
         for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
-            if split not in given:
+            if split not in given and kind_named(kind).trained:
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
         if "limit" in table:
             given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
-    return Task(
-        name=name,
-        kind=kind,
-        train=given["train"],
-        dev=given["dev"],
-        test=given["test"],
-        prompts=table.get("prompts"),
-    )
+    splits: dict[str, Any] = given
+    return Task(name=name, kind=kind, prompts=table.get("prompts"), **splits)
 
 
 def _check_table(table: Mapping[str, Any], where: str) -> None:
     check_names(list(table), ["bundled", *KEYS], f"keys of a task table ({where})")
-    for key in ("kind", "train"):
+    kind = kinds().get(table["kind"]) if isinstance(table.get("kind"), str) else None
+    needed = "train" if kind is None or kind.trained else "test"
+    for key in ("kind", needed):
         if key not in table:
             raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
     for key, value in table.items():
@@ -189,12 +185,13 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
             check_row_choice(value, where)
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {value!r} in {where}.")
-    check_names([table["kind"]], list(COLUMNS), f"kinds of task ({where})")
+    check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
-    lone += [f"{split}_share" for split in ("dev", "test") if split in table and f"{split}_share" in table]
+    made = [split for split in ("dev", "test") if split not in table] if needed == "train" else []
+    lone += [key for key in ("dev_share", "test_share") if key in table and key.removesuffix("_share") not in made]
     if lone:
         raise SpkitError(
-            "`config` and `revision` belong to `hub`; a share belongs to a split that is not given.",
+            "`config` and `revision` belong to `hub`; a share belongs to a split that is taken from train.",
             f"Found {quoted(lone)} in {where}.",
             "Leave them out.",
         )
@@ -218,21 +215,22 @@ def _file_reader(home: Path, where: str) -> Reader:
 def _hub_reader(table: Mapping[str, Any], where: str) -> Reader:
     def read(kind: str, renames: Mapping[str, str], name: str) -> Dataset:
         dataset = read_hub_split(table["hub"], name, table.get("config"), table.get("revision"))
-        chosen = _chosen_columns(dataset.column_names, kind, renames, f"split {name!r} of {table['hub']!r} ({where})")
+        chosen = _chosen_columns(
+            dataset.column_names, kind_named(kind), renames, f"split {name!r} of {table['hub']!r} ({where})"
+        )
         dataset = dataset.select_columns(list(chosen))
         return dataset.rename_columns({theirs: ours for theirs, ours in chosen.items() if theirs != ours})
 
     return read
 
 
-def _chosen_columns(found: Sequence[str], kind: str, renames: Mapping[str, str], where: str) -> dict[str, str]:
+def _chosen_columns(found: Sequence[str], kind: Kind, renames: Mapping[str, str], where: str) -> dict[str, str]:
     """Their name to our name, for the columns that the kind knows."""
     check_names(list(renames), list(found), f"columns of {where}")
     chosen: dict[str, str] = {}
     for theirs in found:
         ours = renames.get(theirs, theirs)
-        known = ours in COLUMNS[kind] or (kind == "retrieval" and ours.startswith("negative"))
-        if known or (kind == "sts" and ours == "subset"):
+        if kind.knows(ours):
             if ours in chosen.values():
                 raise SpkitError(
                     "Each column must have one source.",
@@ -242,37 +240,25 @@ def _chosen_columns(found: Sequence[str], kind: str, renames: Mapping[str, str],
             chosen[theirs] = ours
         elif theirs in renames:
             raise SpkitError(
-                f"A {kind} task knows the columns {quoted(COLUMNS[kind])}"
-                + {"retrieval": " and 'negative...'.", "sts": " and 'subset'."}.get(kind, "."),
+                f"A {kind.name} task knows the columns {kind.known_columns}.",
                 f"Found {ours!r} as the new name of {theirs!r} in {where}.",
             )
-    missing = [column for column in COLUMNS[kind] if column not in chosen.values()]
+    missing = [column for column in kind.columns if column not in chosen.values()]
     if missing:
         raise SpkitError(
-            f"A {kind} task needs the columns {quoted(COLUMNS[kind])}.",
+            f"A {kind.name} task needs the columns {quoted(kind.columns)}.",
             f"Found {quoted(found) or 'none'} in {where}, without {quoted(missing)}.",
             "Name them: `columns = {theirs = ours}`.",
         )
     return chosen
 
 
-def _with_numbers(values: dict[str, list[Any]], kind: str, path: str | Path) -> dict[str, list[Any]]:
-    """Scores and labels of a file that holds only text; everything else stays text ("1984" is an answer, too)."""
+def _out_of_text(values: dict[str, list[Any]], kind: Kind, path: str | Path) -> dict[str, list[Any]]:
+    """Scores, labels and lists of a file that holds only text; all else stays text ("1984" is an answer, too)."""
     result = dict(values)
-    if kind == "sts":
-        result["score"] = [_number(cell, number, path) for number, cell in enumerate(values["score"])]
-    # Only where every label is an integer as Python writes it: "01" and "1" may be two classes.
-    elif "label" in values and all(re.fullmatch(r"0|-?[1-9][0-9]*", cell) for cell in values["label"]):
-        result["label"] = [int(cell) for cell in values["label"]]
+    for column in kind.lists:
+        places = (f"row {row} (counted from 0), column {column!r} of '{path}'" for row in count())
+        result[column] = [kind.read_list(cell, place) for cell, place in zip(values[column], places, strict=False)]
+    if kind.target is not None:
+        result[kind.target.column] = kind.target.read(values[kind.target.column], f"'{path}'")
     return result
-
-
-def _number(cell: str, row: int, path: str | Path) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise SpkitError(
-            "Scores must be finite numbers.",
-            f"Found {cell!r} in row {row} (counted from 0), column 'score' of '{path}'.",
-            "Drop the row or fill it in.",
-        ) from None

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.checks import text_columns_of
+from spkit.tasks.kinds import kind_named
 from spkit.tasks.splits import drop_duplicates
 
 #: The splits of a task, in the order in which a text finds its place.
@@ -88,7 +88,7 @@ def check_row_choice(table: Mapping[str, Any], where: str) -> None:
 
 def unique_texts(splits: Mapping[str, Dataset], kind: str) -> dict[str, Dataset]:
     """Splits in which each text stands in one example only: that of test, else of dev, else the first of train."""
-    columns = text_columns_of(kind, next(iter(splits.values())).column_names)
+    columns = kind_named(kind).text_columns(next(iter(splits.values())).column_names)
     rows = []
     for split in SPLITS:
         if split in splits:

@@ -7,14 +7,7 @@ from typing import Any
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-
-#: The column whose equal texts stay together when a split is made.
-GROUP_COLUMN: dict[str, str] = {
-    "retrieval": "anchor",
-    "sts": "sentence1",
-    "pair": "sentence1",
-    "classification": "text",
-}
+from spkit.tasks.kinds import kind_named
 
 #: Shares kept apart where the user gives no split: of all examples for test, of the rest for dev.
 TEST_SHARE = 0.25
@@ -59,13 +52,13 @@ def bare(text: str) -> str:
 def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Dataset, Dataset]:
     """Keeps a share of the examples apart, with equal texts on one side.
 
-    Examples are grouped by the anchor (retrieval), the text (classification) or `sentence1` (sts, pair), so a text of
-    that column never stands on both sides. The other column is not grouped: a positive or a `sentence2` with several
+    Examples are grouped by the kind's first column of texts (`anchor`, `sentence1`, `text`, ...), so a text of that
+    column never stands on both sides. The other column is not grouped: a positive or a `sentence2` with several
     partners may still be on both; `Task` counts such texts and warns.
 
     Args:
         dataset: examples with the kind's columns.
-        kind: "retrieval", "sts", "pair" or "classification".
+        kind: the task's kind, one of `spkit.tasks.kinds`.
         share: expected share of the groups that is kept apart, above 0 and below 1.
         salt: names the split, e.g. "dev"; the same salt gives the same split again.
 
@@ -77,9 +70,7 @@ def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Da
     """
     if not 0 < share < 1:
         raise SpkitError("`share` must lie between 0 and 1.", f"Found {share}.", "Pass e.g. `share=0.15`.")
-    if kind not in GROUP_COLUMN:
-        raise SpkitError(f"`kind` must be one of {', '.join(map(repr, GROUP_COLUMN))}.", f"Found {kind!r}.")
-    column = GROUP_COLUMN[kind]
+    column = kind_named(kind).texts[0]
     if column not in dataset.column_names:
         raise SpkitError(
             f"A {kind} task is split by its column {column!r}.",
@@ -111,7 +102,7 @@ def drop_duplicates(
 
     Args:
         rows: mappings from column to value.
-        columns: the columns that are compared.
+        columns: the columns that are compared; of a list, each entry is.
         key: what two values must share to count as equal; the value itself by default.
 
     Returns:
@@ -124,7 +115,9 @@ def drop_duplicates(
     seen: set[Hashable] = set()
     unique = []
     for row in rows:
-        values = [row[column] if key is None else key(row[column]) for column in columns]
+        cells = [row[column] for column in columns]
+        texts = [text for cell in cells for text in (cell if isinstance(cell, list) else [cell])]
+        values = texts if key is None else [key(text) for text in texts]
         if seen.isdisjoint(values):
             seen.update(values)
             unique.append(dict(row))
@@ -136,7 +129,7 @@ def thin(dataset: Dataset, kind: str, limit: int) -> Dataset:
 
     Args:
         dataset: examples with the kind's columns.
-        kind: the task's kind; its grouping column is hashed.
+        kind: the task's kind; its first column of texts is hashed.
         limit: the most examples to keep, at least 1.
 
     Returns:
@@ -146,7 +139,7 @@ def thin(dataset: Dataset, kind: str, limit: int) -> Dataset:
         raise SpkitError("`limit` must be at least 1.", f"Found {limit}.", "Leave `limit` out to keep everything.")
     if len(dataset) <= limit:
         return dataset
-    column = GROUP_COLUMN[kind]
+    column = kind_named(kind).texts[0]
     # The row number breaks ties between equal texts, so that the selection is one and the same everywhere.
     texts = [str(text) for text in dataset.with_format(None)[column]]
     ranked = sorted(range(len(dataset)), key=lambda number: (fraction(texts[number], "limit"), number))

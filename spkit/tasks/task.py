@@ -3,29 +3,17 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.checks import (
-    COLUMNS,
-    TARGET_COLUMN,
-    check_labels_meet,
-    check_prompts,
-    check_split,
-    rows_of,
-    text_columns_of,
-)
+from spkit.tasks.checks import check_classes_meet, check_prompts, check_split, rows_of
+from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.splits import DEV_SHARE, keep_apart
-
-Kind = Literal["retrieval", "sts", "pair", "classification"]
-
-__all__ = ["COLUMNS", "Kind", "Task"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,11 +25,11 @@ class Task:
 
     Args:
         name: what the task is called in tables, figures and errors.
-        kind: what an example is, and so which loss and which metric belong to it. "retrieval": columns `anchor`,
-            `positive`, and any number of `negative...`; "sts": `sentence1`, `sentence2`, `score` (any finite range,
-            higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none); "classification": `text`,
-            `label` (integers or strings).
-        train: examples to train on and to draw probes from.
+        kind: what an example is, and so which loss and which metric belong to it: one of `spkit.tasks.kinds`.
+            "retrieval": columns `anchor`, `positive`, and any number of `negative...`; "sts": `sentence1`, `sentence2`,
+            `score` (any finite range, higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none);
+            "classification": `text`, `label` (integers or strings).
+        train: examples to train on and to draw probes from. A kind that is evaluated only needs neither this nor `dev`.
         dev: examples on which steps, settings and positions are chosen. Without it 15 % of the texts of `train` are
             kept apart by a hash of the text, and `train` holds the rest.
         test: examples that are only scored.
@@ -71,8 +59,8 @@ class Task:
     """
 
     name: str
-    kind: Kind
-    train: Dataset
+    kind: str
+    train: Dataset = None  # pyright: ignore[reportAssignmentType]  # a Dataset once the task is made
     dev: Dataset | None = None
     test: Dataset
     prompts: Mapping[str, str] | None = None
@@ -81,38 +69,49 @@ class Task:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
-        if self.kind not in get_args(Kind):
-            raise SpkitError(
-                f"`kind` must be one of {quoted(get_args(Kind))}.", f"Found {self.kind!r} in task {self.name!r}."
-            )
+        kind = kind_named(self.kind, f"in task {self.name!r}")
         given = {"train": self.train, "test": self.test} | ({} if self.dev is None else {"dev": self.dev})
+        if not kind.trained and isinstance(self.test, Dataset):  # train and dev may be left out, and are empty then
+            for split in ("train", "dev"):
+                if not given.get(split):
+                    object.__setattr__(self, split, self.test.select([]))
+                    given.pop(split, None)
         for split, dataset in given.items():
-            check_split(self.name, self.kind, split, dataset)
-        self._warn_of_overlap()
+            check_split(self.name, kind, split, dataset)
+        if kind.trained:
+            self._warn_of_overlap()
         if self.dev is None:
             self._keep_dev_apart()
-        if self.kind == "classification":
-            check_labels_meet(self.name, self.splits)
+        if kind.target is not None and kind.target.shared:
+            check_classes_meet(self.name, kind.target.column, self.splits)
         if self.prompts is not None:
             check_prompts(self.name, self.prompts, self.text_columns)
+            kind.check_prompts(self.prompts, f"task {self.name!r}")
             object.__setattr__(self, "prompts", dict(self.prompts))
 
     @property
+    def definition(self) -> Kind:
+        """What its kind says: columns, loss, batches, score (`spkit.tasks.kinds`)."""
+        return kind_named(self.kind)
+
+    @property
     def splits(self) -> dict[str, Dataset]:
-        """The three splits by name: "train", "dev", "test"."""
+        """The three splits by name: "train", "dev", "test"; of a kind that is evaluated only, those that were given."""
         if self.dev is None:
             raise SpkitError("A task is complete when it has a dev part.", f"Task {self.name!r} has none yet.")
-        return {"train": self.train, "dev": self.dev, "test": self.test}
+        every = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {split: rows for split, rows in every.items() if len(rows)}
 
     @property
     def text_columns(self) -> list[str]:
         """The columns of `train` that hold texts, in order, negatives last."""
-        return text_columns_of(self.kind, self.train.column_names)
+        return self.definition.text_columns(self.train.column_names)
 
     @property
     def target_column(self) -> str | None:
-        """The column that holds the score ("sts") or the label ("pair", "classification"); None for retrieval."""
-        return TARGET_COLUMN[self.kind]
+        """The column that holds the score or the label; None where all columns hold texts."""
+        target = self.definition.target
+        return None if target is None else target.column
 
     @property
     def columns(self) -> list[str]:
@@ -120,7 +119,7 @@ class Task:
         return self.text_columns + ([] if self.target_column is None else [self.target_column])
 
     def fingerprint(self) -> str:
-        """Hash of name, kind, prompts and the contents of the three splits.
+        """Hash of name, kind, prompts and the contents of the splits.
 
         It is the same in every process and on every machine, so a study's stage can tell from it whether its input
         changed. The loss is code, and is not in it.
@@ -147,7 +146,7 @@ class Task:
         try:
             train, dev = keep_apart(self.train, self.kind, DEV_SHARE, "dev")
             for split, dataset in (("train", train), ("dev", dev)):
-                check_split(self.name, self.kind, split, dataset)
+                check_split(self.name, self.definition, split, dataset)
         except SpkitError as error:
             raise SpkitError(
                 f"Task {self.name!r} has no `dev`, so a part of train is kept apart.", str(error)
@@ -157,9 +156,10 @@ class Task:
 
     def _warn_of_overlap(self) -> None:
         # Negatives are left out: a wrong answer that is seen in training gives nothing away about the test pairs.
-        own = [column for column in COLUMNS[self.kind] if column != self.target_column]
+        kind = self.definition
         train, test = (
-            {text for row in rows_of(split, own) for text in row.values()} for split in (self.train, self.test)
+            {text for row in rows_of(split, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
+            for split in (self.train, self.test)
         )
         both = sorted(train & test)
         if both:
@@ -171,3 +171,22 @@ class Task:
                 # Warner, __post_init__, the dataclass's __init__: the user's line is the fourth.
                 stacklevel=4,
             )
+
+
+def check_trained(tasks: Iterable[Task]) -> None:
+    """Raises where a task can be evaluated only: it has no loss to train, probe or compare gradients with.
+
+    Args:
+        tasks: what a loss is to be computed on.
+
+    Raises:
+        SpkitError: with the tasks.
+    """
+    lone = [task for task in tasks if not task.definition.trained]
+    if lone:
+        kinds = dict.fromkeys(task.kind for task in lone)
+        raise SpkitError(
+            f"A loss is computed on tasks that can be trained on; {quoted(kinds)} tasks are evaluated only.",
+            f"Found {quoted(task.name for task in lone)}.",
+            "Leave it out here, and pass it to `spkit.evaluate`.",
+        )

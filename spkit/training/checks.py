@@ -1,8 +1,8 @@
 """What is checked of a training before it begins: tasks, length, batches, and how several tasks go together."""
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks import Task
-from spkit.training.losses import SMALLEST_BATCH, batch_sampler, training_view
+from spkit.tasks.task import Task, check_trained
+from spkit.training.batches import check_fills
 from spkit.training.sampling import Sampling, shares
 
 
@@ -24,6 +24,7 @@ def check_training(tasks: list[Task], steps: int | None, epochs: float | None, s
     names = [task.name for task in tasks]
     if len(set(names)) < len(names):
         raise SpkitError("Tasks must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
+    check_trained(tasks)
     if not args_given and (steps is None) == (epochs is None):
         raise SpkitError(
             "A training must be given either `steps` or `epochs`.",
@@ -34,10 +35,9 @@ def check_training(tasks: list[Task], steps: int | None, epochs: float | None, s
     if length is not None and not length > 0:
         raise SpkitError("`steps` and `epochs` must be positive.", f"Found {length}.", "Pass 1 or more.")
     for task in tasks:
-        if size < SMALLEST_BATCH[task.kind] or (task.kind == "classification" and size % 2):
+        if not task.definition.takes_batch(size):
             raise SpkitError(
-                f"`batch_size` must be at least {SMALLEST_BATCH[task.kind]} for a {task.kind} task"
-                f"{', and even' if task.kind == 'classification' else ''}.",
+                f"`batch_size` must be {task.definition.batch_sizes} for a {task.kind} task.",
                 f"Found {size} for task {task.name!r}.",
                 "Pass 32, for example.",
             )
@@ -47,28 +47,7 @@ def check_training(tasks: list[Task], steps: int | None, epochs: float | None, s
                 f"Found {len(task.train)} examples in {task.name!r} at batch size {size}.",
                 "Lower `batch_size` or give the task more examples.",
             )
-        _check_fills(task, size)
-
-
-def _check_fills(task: Task, size: int) -> None:
-    """Copies of a text fill no batch of a retrieval task, nor the surplus of a dominant label one of classes."""
-    rules = {
-        "retrieval": "Each text may stand only once in a batch of a retrieval task.",
-        "classification": "The labels of a classification task must fill a batch in twos, at least two labels in turn.",
-    }
-    if task.kind not in rules:
-        return
-    try:
-        first = next(iter(batch_sampler(training_view(task, task.train), size, drop_last=True)), None)
-    except ValueError:  # fewer than two labels with two examples
-        first = None
-    if first is None:
-        raise SpkitError(
-            rules[task.kind],
-            f"Found no full batch of {size} in the {len(task.train)} training examples of task {task.name!r}.",
-            "Lower `batch_size` or give the task more different examples"
-            f"{' of each label' if task.kind == 'classification' else ''}.",
-        )
+        check_fills(task, size)
 
 
 def check_order(tasks: list[Task], sampling: Sampling, mixing: str, order: str, after_each: bool) -> None:

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks import Task
+from spkit.hashing import spread_seed
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import spread_seed
+from spkit.tasks.task import Task, check_trained
 
 #: A positive number for each task, by name or in order.
 Ratio = Mapping[str, int | float] | Sequence[int | float]
@@ -73,6 +73,7 @@ def resample(
             f"Found {quoted(named if isinstance(tasks, Mapping) else [task.name for task in tasks]) or 'none'}.",
             "Pass two or more.",
         )
+    check_trained(named.values())
     if scheme not in ("total", "max"):
         raise SpkitError("`scheme` must be 'total' or 'max'.", f"Found {scheme!r}.", "Pass one of the two.")
     parts = _parts(list(named), ratio)

@@ -24,9 +24,10 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.tasks import Task
+from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
-from spkit.training.losses import batch_sampler, task_loss, training_view
+from spkit.training.losses import task_loss
 from spkit.training.sampling import Sampling, ShareBatchSampler, shares
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import spkit
 from spkit.diagnostics.conflict import gradient_conflict, sums
 from spkit.models.bases import copy_model
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from tests.bench.measuring import Row
 
 BATCHES, BATCH_SIZE, REPEATS = 16, 32, 3

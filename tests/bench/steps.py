@@ -13,7 +13,7 @@ from torch import Tensor
 import spkit
 from spkit.models.bases import copy_model
 from spkit.searching.objective import Objective
-from spkit.training.losses import TaskBatches
+from spkit.training.batches import TaskBatches
 from tests.bench.measuring import Row, medians, noisy_experts
 
 COUNT, BATCH = 4, 32

@@ -14,9 +14,9 @@ from spkit.diagnostics.conflict.tables import make_sparse
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
-from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
-from spkit.training.losses import TaskBatches
+from spkit.tasks.task import Task, check_trained
+from spkit.training.batches import TaskBatches
 
 
 def gradient_conflict(
@@ -106,6 +106,7 @@ def check_tasks(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
         raise SpkitError(
             "Conflict is measured between at least two tasks.", f"Found {quoted(named) or 'none'}.", "Pass two or more."
         )
+    check_trained(named.values())
     return named
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 
 def spearman_rows(x: Float[np.ndarray, "rows n"], y: Float[np.ndarray, "rows n"]) -> Float[np.ndarray, " rows"]:
@@ -15,6 +14,8 @@ def spearman_rows(x: Float[np.ndarray, "rows n"], y: Float[np.ndarray, "rows n"]
     Returns:
         Correlations, −1 to 1; NaN in a row where x or y is constant.
     """
+    from scipy.stats import rankdata
+
     ranks_x, ranks_y = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
     scale = np.sqrt((ranks_x**2).sum(axis=1) * (ranks_y**2).sum(axis=1))
     with np.errstate(invalid="ignore"):

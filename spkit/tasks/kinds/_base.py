@@ -1,0 +1,310 @@
+"""What a kind of task says of itself: `Kind`, with the column it learns from (`Target`) and its score (`Metric`)."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from spkit.errors import SpkitError, quoted
+
+#: A datasets.Dataset. It is not imported here, so that listing the kinds takes no time.
+Rows = Any
+
+#: The score of each row of indices: from predicted values and gold, both one row a resample.
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """The score that speaks for a task of a kind.
+
+    Attributes:
+        name: mteb's name of it, e.g. "ndcg_at_10".
+        label: as it stands beside an axis.
+        pooled: where the score is no mean over examples: computes it from the values of resampled examples, shape
+            [resamples, n, columns] -> [resamples], as a fraction. None where it is the mean of one value an example.
+        ending: of the names of the metrics that `pooled` computes, e.g. "_spearman" for all rank correlations.
+        centred: whether examples that are drawn twice raise the score, so that resampled scores are moved back to where
+            the score is.
+    """
+
+    name: str
+    label: str
+    pooled: Statistic | None = None
+    ending: str = ""
+    centred: bool = False
+
+
+class Target:
+    """The column of a kind that is no text.
+
+    Args:
+        column: its name.
+        classes: whether its values are classes: each split then holds two or more.
+        shared: whether the classes of dev and test must be among those of train.
+    """
+
+    def __init__(self, column: str, *, classes: bool = False, shared: bool = False) -> None:
+        self.column, self.classes, self.shared = column, classes, shared
+
+    def check(self, value: Any, where: str) -> None:
+        """Raises where a value cannot stand in the column.
+
+        Raises:
+            SpkitError: with `where`: row, column, split and task.
+        """
+        raise NotImplementedError
+
+    def read(self, cells: Sequence[str], where: str) -> list[Any]:
+        """The values of the column in a file that holds only text.
+
+        Raises:
+            SpkitError: a cell that cannot be one.
+        """
+        raise NotImplementedError
+
+
+class Score(Target):
+    """A finite number, higher is closer."""
+
+    def check(self, value: Any, where: str) -> None:
+        """A finite number."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise SpkitError(
+                "Scores must be finite numbers.", f"Found {value!r} in {where}.", "Drop the row or fill it in."
+            )
+
+    def read(self, cells: Sequence[str], where: str) -> list[Any]:
+        """Each cell as a number."""
+        values = []
+        for number, cell in enumerate(cells):
+            try:
+                values.append(float(cell))
+            except ValueError:
+                raise SpkitError(
+                    "Scores must be finite numbers.",
+                    f"Found {cell!r} in row {number} (counted from 0), column {self.column!r} of {where}.",
+                    "Drop the row or fill it in.",
+                ) from None
+        return values
+
+
+class Label(Target):
+    """An integer or a string; where `only` is given, one of a few.
+
+    Args:
+        only: the values there are, with the sentence that says so and what to write instead.
+    """
+
+    def __init__(
+        self,
+        column: str,
+        *,
+        classes: bool = False,
+        shared: bool = False,
+        only: Sequence[int] = (),
+        rule: str = "Labels must be integers or strings.",
+        fix: str = "",
+    ) -> None:
+        super().__init__(column, classes=classes, shared=shared)
+        self._only, self._rule, self._fix = tuple(only), rule, fix
+
+    def check(self, value: Any, where: str) -> None:
+        """One of the labels there may be."""
+        known = value in self._only if self._only else isinstance(value, int | str)
+        if isinstance(value, bool) or not known:
+            raise SpkitError(self._rule, f"Found {value!r} in {where}.", self._fix)
+
+    def read(self, cells: Sequence[str], where: str) -> list[Any]:
+        """Integers where every label is one as Python writes it; "01" and "1" may be two classes."""
+        if all(re.fullmatch(r"0|-?[1-9][0-9]*", cell) for cell in cells):
+            return [int(cell) for cell in cells]
+        return list(cells)
+
+
+class Kind:
+    """What a kind of task is: its columns, what it is trained with, how it is scored.
+
+    Attributes:
+        name: as in `Task(kind=...)`.
+        place: where it stands in lists and tables.
+        texts: the columns that hold texts, in the order in which the loss reads them. Equal texts of the first stay in
+            one split; mteb embeds the first as queries and the second as documents.
+        lists: those of `texts` in which a row may hold several texts, as a list.
+        further: how the names of any number of further columns with texts begin; they come last. "" for none.
+        target: the column that is no text, or None.
+        parts: an optional column that names the part each example belongs to; the parts are scored apart as well as
+            together. "" for none.
+        loss: name of the loss (`spkit.training.losses`); "" for a kind that is evaluated only.
+        batches: how examples come into a batch (`spkit.training.batches`): "distinct" (no text twice, as the examples
+            are each other's negatives), "labels" (two examples of a label beside each other) or "any".
+        smallest_batch: the fewest examples a batch can hold for its loss to mean something.
+        batch_step: 2 where examples come into a batch in twos, so that its size is even; else 1.
+        metric: the score.
+        quick_score_name: what `quick_score` is, in words.
+        mteb_type: mteb's name of the type of task.
+        mteb_category: mteb's name of what is compared: "t2t" (texts with texts) or "t2c" (texts with classes).
+    """
+
+    name: str
+    place: int
+    texts: tuple[str, ...]
+    lists: tuple[str, ...] = ()
+    further: str = ""
+    target: Target | None = None
+    parts: str = ""
+    loss: str = ""
+    batches: Literal["distinct", "labels", "any"] = "any"
+    smallest_batch: int = 2
+    batch_step: Literal[1, 2] = 1
+    metric: Metric
+    quick_score_name: str = ""
+    mteb_type: str
+    mteb_category: str = "t2t"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns each task of the kind must have: the texts, then the target."""
+        return self.texts if self.target is None else (*self.texts, self.target.column)
+
+    @property
+    def known_columns(self) -> str:
+        """All columns that are read, as they stand in an error."""
+        more = [f"'{self.further}...'"] * bool(self.further) + [repr(self.parts)] * bool(self.parts)
+        return quoted(self.columns) + "".join(f" and {column}" for column in more)
+
+    @property
+    def trained(self) -> bool:
+        """Whether it can be trained on."""
+        return bool(self.loss)
+
+    def takes_batch(self, size: int) -> bool:
+        """Whether a batch may hold so many examples."""
+        return size >= self.smallest_batch and size % self.batch_step == 0
+
+    @property
+    def smallest_sample(self) -> int:
+        """The fewest examples that can stand for a task where its loss is computed: two of the smallest batches."""
+        return 2 * self.smallest_batch
+
+    @property
+    def batch_sizes(self) -> str:
+        """The sizes that `takes_batch`, in words."""
+        return f"at least {self.smallest_batch}" + (", and even," if self.batch_step == 2 else "")
+
+    def knows(self, column: str) -> bool:
+        """Whether a column of this name is read."""
+        return column in (*self.columns, self.parts) or bool(self.further and column.startswith(self.further))
+
+    def text_columns(self, column_names: Sequence[str]) -> list[str]:
+        """The columns that hold texts, in order: the kind's own, then the further ones in the dataset's order.
+
+        Example:
+            >>> from spkit.tasks.kinds import kinds
+            >>> kinds()["retrieval"].text_columns(["negative_1", "anchor", "positive", "source"])
+            ['anchor', 'positive', 'negative_1']
+        """
+        further = [column for column in column_names if self.further and column.startswith(self.further)]
+        return [*self.texts, *further]
+
+    def texts_in(self, value: Any) -> list[str]:
+        """The texts of one cell: one, or those of a list."""
+        return list(value) if isinstance(value, list | tuple) else [value]
+
+    def read_list(self, cell: str, where: str) -> list[str]:
+        """The texts of a cell of a file that holds only text: a JSON list of strings, or one text.
+
+        Raises:
+            SpkitError: a cell that begins like a list and is none.
+        """
+        if not cell.lstrip().startswith("["):
+            return [cell]
+        try:
+            texts = json.loads(cell)
+        except ValueError:
+            texts = None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise SpkitError(
+                "A cell that begins with '[' must be a JSON list of strings.",
+                f"Found {cell[:60]!r} in {where}.",
+                'Write ["one text", "another"]; a single text that begins with \'[\' stands in such a list, too.',
+            )
+        return texts
+
+    def check_texts(self, column: str, value: Any, where: str) -> None:
+        """Raises where a cell holds no text.
+
+        Raises:
+            SpkitError: with `where`: row, column, split and task.
+        """
+        texts = self.texts_in(value) if column in self.lists else [value]
+        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+            rule = "Texts must be non-empty strings"
+            raise SpkitError(
+                f"{rule}, or lists of such." if column in self.lists else f"{rule}.",
+                f"Found {value!r} in {where}.",
+                "Drop the row or fill it in.",
+            )
+
+    def check_prompts(self, prompts: Mapping[str, str], where: str) -> None:
+        """Raises where prompts cannot go together.
+
+        Raises:
+            SpkitError: with `where`, the task.
+        """
+
+    def training_rows(self, rows: Rows) -> Rows:
+        """The rows a loss reads, one text a cell; those of the task unless the kind makes others of them."""
+        return rows
+
+    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+        """The score of one batch in the explorer, read off the embeddings that its loss computed.
+
+        Args:
+            embeddings: of each text column, of length 1.
+            labels: the target, where there is one.
+
+        Returns:
+            A fraction.
+        """
+        raise NotImplementedError
+
+    def mteb_class(self) -> Any:
+        """mteb's abstract class for the kind; imports mteb, which takes seconds."""
+        raise NotImplementedError
+
+    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+        """What a task of that class holds as its dataset, to score one split."""
+        raise NotImplementedError
+
+    def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
+        """Attributes and methods that the kind sets on its class."""
+        return {}
+
+    def watched(self, task: Any) -> str:
+        """The method that mteb hands what each example contributed; "" for a task whose method is not known here.
+
+        Args:
+            task: an object of `mteb_class`, ours or mteb's own.
+        """
+        raise NotImplementedError
+
+    def inherited(self, task: Any, method: str) -> str:
+        """The method where it is that of mteb's class; "" where a subclass has its own and hands it other things."""
+        return method if getattr(type(task), method) is getattr(self.mteb_class(), method) else ""
+
+    def values(self, task: Any, *handed: Any) -> np.ndarray:
+        """What each example contributed, from what the watched method was handed.
+
+        Returns:
+            Shape [n] where the score is their mean, or [n, columns] for the metric's `pooled`, gold in the last column.
+        """
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name!r}>"

@@ -1,0 +1,96 @@
+"""Classification: which class a text belongs to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from spkit.tasks.kinds._base import Kind, Label, Metric, Rows
+
+
+class Classification(Kind):
+    """A text and its class, an integer or a string.
+
+    The columns are those of sentence-transformers' dataset formats. The score is mteb's: the accuracy of logistic
+    regressions on 8 texts a label, drawn 10 times from train.
+    """
+
+    name = "classification"
+    place = 4
+    texts = ("text",)
+    target = Label("label", classes=True, shared=True)
+    loss = "supcon"
+    batches = "labels"
+    smallest_batch = 4
+    batch_step = 2
+    metric = Metric(name="accuracy", label="accuracy")
+    quick_score_name = "share of texts whose label has the nearest mean of the other texts"
+    mteb_type = "Classification"
+    mteb_category = "t2c"
+
+    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+        """Each text is given the label whose mean embedding, the text itself left out, is the nearest by cosine."""
+        texts, known = embeddings[0], np.asarray(labels)
+        classes = np.unique(known)
+        member = (known[:, None] == classes[None, :]).astype(texts.dtype)
+        sums = member.T @ texts
+        means = sums[None] - member[:, :, None] * texts[:, None]
+        lengths = np.linalg.norm(means, axis=2)
+        cosines = np.einsum("bcd,bd->bc", means, texts) / np.where(lengths > 0, lengths, 1.0)
+        cosines[lengths == 0] = -np.inf  # a label with no other text
+        return float((classes[cosines.argmax(1)] == known).mean())
+
+    def mteb_class(self) -> Any:
+        """mteb's classification."""
+        from mteb.abstasks import AbsTaskClassification
+
+        return AbsTaskClassification
+
+    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+        """The split and train, with labels as numbers."""
+        from datasets import Dataset
+
+        train, data = splits["train"], splits[split]
+        numbers = {label: index for index, label in enumerate(sorted({*train["label"][:], *data["label"][:]}))}
+        return {
+            name: Dataset.from_dict({"text": rows["text"][:], "label": [numbers[label] for label in rows["label"][:]]})
+            for name, rows in {"train": train, split: data}.items()
+        }
+
+    def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
+        """A classifier of its own, as mteb fits one object that all its tasks share; and a faster draw of texts."""
+        from sklearn.base import clone
+
+        abstract = self.mteb_class()
+
+        def undersample(task: Any, dataset: Rows, experiment_num: int, idxs: list[int] | None = None) -> Any:
+            return abstract._undersample_data(task, _Listed(dataset), experiment_num, idxs)
+
+        return {"evaluator_model": clone(abstract.evaluator_model), "_undersample_data": undersample}
+
+    def watched(self, task: Any) -> str:
+        """Where predictions are compared with labels, once an experiment; not so with several labels a text."""
+        return self.inherited(task, "_calculate_scores")
+
+    def values(self, task: Any, *handed: Any) -> np.ndarray:
+        """Whether each example was labelled correctly."""
+        labels, predicted = handed[:2]
+        return np.equal(labels, predicted)
+
+
+class _Listed:
+    """A Dataset whose columns are lists: mteb looks at one label at a time, which a lazy column makes slow."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.select = rows.select
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, column: str) -> list[Any]:
+        return self._rows[column][:]
+
+
+KIND = Classification()

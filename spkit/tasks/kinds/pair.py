@@ -1,0 +1,70 @@
+"""Pair: do two texts belong together?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from spkit.tasks.kinds._base import Kind, Label, Metric, Rows
+from spkit.tasks.kinds._sides import prompt_types, two_texts
+from spkit.tasks.statistics import average_precision_rows
+
+
+def _precisions(values: Float[np.ndarray, "rows n 2"]) -> Float[np.ndarray, " rows"]:
+    return average_precision_rows(values[:, :, 0], values[:, :, 1])
+
+
+class Pair(Kind):
+    """Two texts and a label: 1 a match, 0 none.
+
+    The columns are those of sentence-transformers' dataset formats. The score is the average precision of the pairs'
+    cosine similarities.
+    """
+
+    name = "pair"
+    place = 3
+    texts = ("sentence1", "sentence2")
+    target = Label("label", only=(0, 1), rule="Labels of pairs must be 0 or 1.", fix="Write 1 for a match.")
+    loss = "contrastive"
+    smallest_batch = 1
+    metric = Metric(name="cosine_ap", label="average precision", pooled=_precisions, ending="_ap")
+    quick_score_name = "average precision of the pairs that belong together"
+    mteb_type = "PairClassification"
+
+    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+        """Average precision of the cosines."""
+        from sklearn.metrics import average_precision_score
+
+        return float(average_precision_score(np.asarray(labels), (embeddings[0] * embeddings[1]).sum(1)))
+
+    def mteb_class(self) -> Any:
+        """mteb's pair classification."""
+        from mteb.abstasks import AbsTaskPairClassification
+
+        return AbsTaskPairClassification
+
+    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+        """The split's pairs."""
+        return two_texts(splits[split], split, self.columns)
+
+    def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
+        """Our name of the label."""
+        return {"label_column_name": "label", **prompt_types(prompts, self.texts)}
+
+    def watched(self, task: Any) -> str:
+        """Where similarities are compared with labels."""
+        return self.inherited(task, "_compute_metrics")
+
+    def values(self, task: Any, *handed: Any) -> Float[np.ndarray, "n 2"]:
+        """Similarity and label of each pair; for mteb's `max_ap`, the similarity that separates the pairs best."""
+        scores, labels = handed[:2]
+        similarities = [np.asarray(scores["cosine_scores"])]
+        if task.metadata.main_score == "max_ap":
+            similarities += [np.asarray(scores[name]) for name in ("similarity_scores", "dot_scores")]
+            similarities += [-np.asarray(scores[name]) for name in ("euclidean_distances", "manhattan_distances")]
+        tables = [np.column_stack([similarity, labels]).astype(float) for similarity in similarities]
+        return max(tables, key=lambda table: _precisions(table[None])[0])
+
+
+KIND = Pair()

@@ -1,0 +1,75 @@
+"""Retrieval: find the text that belongs to another."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from spkit.tasks.kinds._base import Kind, Metric, Rows
+
+
+class Retrieval(Kind):
+    """An anchor and the positive that belongs to it, with any number of negatives.
+
+    The columns are those of sentence-transformers' dataset formats. The split's distinct anchors search among its
+    distinct positives; the score is the mean over anchors of nDCG@10.
+    """
+
+    name = "retrieval"
+    place = 1
+    texts = ("anchor", "positive")
+    further = "negative"
+    loss = "infonce"
+    batches = "distinct"
+    metric = Metric(name="ndcg_at_10", label="nDCG@10")
+    quick_score_name = "nDCG@10 among the positives of the sample"
+    mteb_type = "Retrieval"
+
+    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+        """nDCG@10 of each anchor's own positive among all positives of the batch."""
+        from sklearn.metrics import ndcg_score
+
+        similarities = embeddings[0] @ embeddings[1].T
+        return float(ndcg_score(np.eye(len(similarities)), similarities, k=10))
+
+    def mteb_class(self) -> Any:
+        """mteb's retrieval."""
+        from mteb.abstasks import AbsTaskRetrieval
+
+        return AbsTaskRetrieval
+
+    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+        """Queries, corpus and who belongs to whom; equal texts are one query or one document."""
+        from datasets import Dataset
+
+        anchors, positives = splits[split]["anchor"][:], splits[split]["positive"][:]
+        queries = {text: f"q{index}" for index, text in enumerate(dict.fromkeys(anchors))}
+        documents = {text: f"d{index}" for index, text in enumerate(dict.fromkeys(positives))}
+        relevant: dict[str, dict[str, int]] = {query: {} for query in queries.values()}
+        for anchor, positive in zip(anchors, positives, strict=True):
+            relevant[queries[anchor]][documents[positive]] = 1
+        data = {
+            "queries": Dataset.from_dict({"id": list(queries.values()), "text": list(queries)}),
+            "corpus": Dataset.from_dict({"id": list(documents.values()), "text": list(documents)}),
+            "relevant_docs": relevant,
+            "top_ranked": None,
+        }
+        return {"default": {split: data}}
+
+    def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
+        """More cuts are computed in vain: nDCG@10 is all that is reported."""
+        return {"k_values": (1, 10)}
+
+    def watched(self, task: Any) -> str:
+        """Where the scores of each query are summed up."""
+        return "task_specific_scores" if task.metadata.main_score.startswith("ndcg_at_") else ""
+
+    def values(self, task: Any, *handed: Any) -> Float[np.ndarray, " n"]:
+        """nDCG of each query."""
+        scores, relevant = handed[:2]
+        cut = f"ndcg_cut_{task.metadata.main_score.removeprefix('ndcg_at_')}"
+        return np.array([scores[query][cut] for query in relevant if query in scores])
+
+
+KIND = Retrieval()

@@ -1,0 +1,65 @@
+"""Semantic textual similarity (sts): how close two texts are, as a number."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from spkit.tasks.kinds._base import Kind, Metric, Rows, Score
+from spkit.tasks.kinds._sides import prompt_types, two_texts
+from spkit.tasks.statistics import spearman_rows
+
+
+def _correlations(values: Float[np.ndarray, "rows n 2"]) -> Float[np.ndarray, " rows"]:
+    return spearman_rows(values[:, :, 0], values[:, :, 1])
+
+
+class Similarity(Kind):
+    """Two texts and a score of any finite range, higher is closer.
+
+    The columns are those of sentence-transformers' dataset formats. The score is Spearman's correlation of cosine
+    similarities with the given scores. With a column `subset`, lists that were rated apart are also scored apart.
+    """
+
+    name = "sts"
+    place = 2
+    texts = ("sentence1", "sentence2")
+    target = Score("score")
+    parts = "subset"
+    loss = "cosent"
+    metric = Metric(name="cosine_spearman", label="Spearman ρ", pooled=_correlations, ending="_spearman")
+    quick_score_name = "Spearman correlation with the given similarities"
+    mteb_type = "STS"
+
+    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+        """Spearman's correlation of cosines and scores; 0 where one side is constant."""
+        values = np.stack([(embeddings[0] * embeddings[1]).sum(1), np.asarray(labels)])
+        return 0.0 if (np.ptp(values, axis=1) == 0).any() else float(spearman_rows(values[:1], values[1:])[0])
+
+    def mteb_class(self) -> Any:
+        """mteb's sts."""
+        from mteb.abstasks import AbsTaskSTS
+
+        return AbsTaskSTS
+
+    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+        """The split's pairs."""
+        return two_texts(splits[split], split, self.columns)
+
+    def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
+        """With the inherited minimum 0, mteb's normalisation then leaves the scores as they are."""
+        return {"max_score": 1, **prompt_types(prompts, self.texts)}
+
+    def watched(self, task: Any) -> str:
+        """Where similarities are compared with scores."""
+        known = task.metadata.main_score.endswith("_spearman")
+        return self.inherited(task, "_calculate_scores") if known else ""
+
+    def values(self, task: Any, *handed: Any) -> Float[np.ndarray, "n 2"]:
+        """Cosine similarity and score of each pair."""
+        similarities, gold = handed[:2]
+        return np.column_stack([similarities["cosine_scores"], gold])
+
+
+KIND = Similarity()
