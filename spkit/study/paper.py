@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from spkit.diagnostics.line_fit import ALL_GROUPS
 from spkit.figures.resampling_scores import way_label
-from spkit.results.frames import method_label, numbers
+from spkit.results.frames import method_label
 from spkit.study.analyses.ladders import leanings
 from spkit.study.tables import MEAN, Samples
 
@@ -100,10 +101,8 @@ def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> l
 
 
 def _norms(fit: pd.DataFrame) -> list[_Row]:
-    """Each ladder by itself: one line through all of them would take their levels for a spread."""
-    single = fit[fit["group"] != "all groups"]
-    values = {column: numbers(single, column) for column in ("slope", "low", "high", "r_squared")}
-    single = single.assign(**values).dropna(subset=["low", "high"])
+    """Each group by itself: one line through all of them would take their levels for a spread."""
+    single = fit[fit["group"] != ALL_GROUPS].dropna(subset=["low", "high"])
     lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
     if data.empty:
@@ -116,7 +115,7 @@ def _norms(fit: pd.DataFrame) -> list[_Row]:
     better = below_one[below_one["r_squared"] > data.set_index("group")["r_squared"].reindex(below_one.index)]
     outcome = PART if outcome == AS and len(better) == len(data) else outcome
     measured = (
-        f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} ladders "
+        f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} groups "
         f"(R² {np.nanmin(quality):.2f} to {np.nanmax(quality):.2f})"
     )
     if not control.empty:
