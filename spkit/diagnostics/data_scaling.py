@@ -15,7 +15,7 @@ from spkit.diagnostics.line_fit import MEASURED
 from spkit.diagnostics.nested_subsets import subsets, subsets_by_share
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.bases import check_fits
+from spkit.models.fits import check_fits
 from spkit.tasks import Task
 from spkit.training.losses import batch_sampler, training_view
 from spkit.training.trainer import train

@@ -9,7 +9,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
-from spkit.models.bases import check_fits, load_model
+from spkit.models.bases import load_model
+from spkit.models.fits import check_fits
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.task_vectors import TaskVectors
 

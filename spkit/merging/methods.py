@@ -12,7 +12,8 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.data_rules import fisher, loss_weighted, regmean
 from spkit.merging.rules import Point, average, dare, slerp, task_arithmetic, ties
-from spkit.models.bases import check_fits, cut_like, load_model, source_of
+from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.fits import check_fits
 from spkit.saving.recipe import attach, pass_through_recipe, position_recipe
 from spkit.tasks.named import named_tasks
 from spkit.vectors.provenance import Provenance
