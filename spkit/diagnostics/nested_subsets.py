@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from copy import copy
 
 import torch
 
@@ -38,9 +37,7 @@ def subset(task: Task, size: int, seed: int = 0) -> Task:
         rule = "A subset must hold from one to all training examples of its task."
         raise SpkitError(rule, received, f"Choose sizes that take at most {len(task.train)} from it.")
     order = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(spread_seed(seed, task.name)))
-    smaller = copy(task)  # not made anew: what `Task` warns of has been said of the whole
-    object.__setattr__(smaller, "train", task.train.select(sorted(order[:size].tolist())))
-    return smaller
+    return task.with_train(task.train.select(sorted(order[:size].tolist())))
 
 
 def subsets(tasks: Sequence[Task], sizes: Sequence[int], batch_size: int, seed: int) -> list[Task]:

