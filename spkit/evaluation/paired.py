@@ -83,13 +83,13 @@ class Samples:
         _check(measurements)
         samples: dict[tuple[int, str, str], np.ndarray] = {}
         for run, of_run in measurements.items():
-            for method, found in of_run.items():
-                for one in found:
+            for method, results in of_run.items():
+                for one in results:
                     # A score of mteb's that cannot be taken apart has no samples, and says so by having no interval.
                     known = one.values is not None
                     drawn = bootstrap(one, resamples, seed) if known else np.full(resamples, np.nan)
                     samples[run, method, one.task] = drawn
-                samples[run, method, MEAN] = np.mean([samples[run, method, one.task] for one in found], axis=0)
+                samples[run, method, MEAN] = np.mean([samples[run, method, one.task] for one in results], axis=0)
         return cls(measurements, samples)
 
     @property
@@ -139,20 +139,20 @@ class Samples:
 def _check(measurements: Mapping[int, Mapping[str, Sequence[Measurement]]]) -> None:
     """Every method of every run must hold the tasks and examples of the first, each task once."""
     (first, reference), *others = [
-        (method, list(found)) for of_run in measurements.values() for method, found in of_run.items()
+        (method, list(results)) for of_run in measurements.values() for method, results in of_run.items()
     ]
     names = [one.task for one in reference]
     if MEAN in names:
         raise SpkitError(f"No task may be called {MEAN!r}.", f"Found {quoted(names)}.", "Rename it.")
-    for method, found in [(first, reference), *others]:
-        given = [one.task for one in found]
+    for method, results in [(first, reference), *others]:
+        given = [one.task for one in results]
         if not names or len(set(given)) < len(given) or set(given) != set(names):
             raise SpkitError(
                 "All models must be measured on the same tasks, each once.",
                 f"Found {quoted(given) or 'none'} of {method!r} against {quoted(names) or 'none'} of {first!r}.",
                 "Measure all of them with the same `tasks`.",
             )
-        by_task = {one.task: one for one in found}
+        by_task = {one.task: one for one in results}
         different = [one.task for one in reference if not _same_examples(one, by_task[one.task])]
         if different:
             raise SpkitError(
