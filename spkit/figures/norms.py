@@ -32,7 +32,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     table = results["norms.csv"]
     if table.empty:
         raise NothingToDrawError("norms.csv holds no training.")
-    fits = results["norms_fit.csv"]
+    # Whole numbers are read as int.
+    fits = results["norms_fit.csv"].astype(dict.fromkeys(("slope", "low", "high", "intercept", "r_squared"), float))
     drawn = with_means(table, ["group", "schedule", "examples"], ["norm"])
     schedules, groups = distinct(table, "schedule"), distinct(table, "group")
 
