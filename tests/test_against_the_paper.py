@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spkit.diagnostics.data_scaling import fit_line
+from spkit.diagnostics.line_fit import fit_line
 from spkit.evaluation import Measurement
+from spkit.evaluation.paired import MEAN, Samples
 from spkit.study.analyses.ladders import leanings
 from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
-from spkit.study.tables import MEAN, Samples
 
 TASKS = ["faq", "STS-B"]
 CHOSEN = "self_position"
@@ -83,7 +83,7 @@ def test_a_study_without_slerp_says_nothing_of_it(scores):
 
 
 @pytest.mark.parametrize(("slope", "expected"), [(0.01, AS), (-0.01, AGAINST)])
-def test_norms_are_judged_ladder_by_ladder(scores, slope, expected):
+def test_norms_are_held_against_the_paper_group_by_group(scores, slope, expected):
     rng = np.random.default_rng(0)
     rows = [
         {
@@ -100,7 +100,7 @@ def test_norms_are_judged_ladder_by_ladder(scores, slope, expected):
     found = judged(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
     assert outcome(found, "norm of a task vector") == expected
     (words,) = [text for claim, text in found["measured"].items() if "norm of" in claim]
-    assert f"above zero in {2 if slope > 0 else 0} of 2 ladders" in words
+    assert f"above zero in {2 if slope > 0 else 0} of 2 groups" in words
     assert "at fixed steps" in words
 
 
@@ -151,8 +151,8 @@ def test_angles_are_judged_by_mixture(scores, larger, smaller, expected):
         row("topic", 0.75, larger, 2.0),
         row("faq", 0.5, 45.0, 3.0),  # of one size: no side to lean to
         row("topic", 0.5, 46.0, 3.0),
-        row("faq", 0.75, "zero vector", 0.0),
-        row("topic", 0.25, "zero vector", 0.0),
+        row("faq", 0.75, np.nan, 0.0),
+        row("topic", 0.25, np.nan, 0.0),
     ]
     found = judged(scores, {"angles.csv": pd.DataFrame(rows)})
     assert outcome(found, "leans to the larger") == expected

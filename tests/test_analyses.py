@@ -110,7 +110,7 @@ def test_imbalance_has_each_task_and_the_joint_models_weights(root):
     assert weights["explained"].between(0, 1).all()
 
 
-def test_ladders_have_each_rung_and_say_what_they_leave_out(home, root):
+def test_norms_and_angles_have_each_size_and_say_what_they_leave_out(home, root):
     norms = read(root, "norms.csv")
     counts = norms.groupby(["group", "schedule"])["examples"].apply(list)
     assert counts["faq", "epochs"] == [16, 32]  # 64 are more than it has

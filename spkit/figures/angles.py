@@ -12,7 +12,7 @@ from pandas import DataFrame
 from spkit.figures.panels import curve, look, pair_label, panel_grid, ratio_text, ticks_at
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.style import WIDE, new_figure
-from spkit.results.frames import distinct, extent, numbers, rows, seeds_shown, seeds_text, with_means
+from spkit.results.frames import distinct, extent, rows, seeds_shown, seeds_text, with_means
 
 _ACROSS = 3
 
@@ -21,7 +21,7 @@ _ACROSS = 3
 def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     """A panel for each pair and schedule; each of the two tasks is a line over the ratio of its size to the other's."""
     table = results["angles.csv"]
-    table = table.assign(angle=numbers(table, "angle"), ratio=table["share"] / (1 - table["share"]))
+    table = table.assign(ratio=table["share"] / (1 - table["share"]))
     known = rows(table, table["angle"].notna())
     if known.empty:
         raise NothingToDrawError("angles.csv holds no angle.")

@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from spkit.figures.registry import NothingToDrawError, figure
 from spkit.figures.style import WIDE, new_figure, quiet_axes
-from spkit.results.frames import extent, numbers, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
+from spkit.results.frames import extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
 
 _SHARES = {
     "example_share": "examples",
@@ -29,7 +29,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     tasks = ordered_tasks(table["task"])
     shown = {column: name for column, name in _SHARES.items() if column in table}
     parts = [
-        with_means(table.assign(percent=100 * numbers(table, column)), ["task"], ["percent"]).assign(share_of=name)
+        with_means(table.assign(percent=100 * table[column]), ["task"], ["percent"]).assign(share_of=name)
         for column, name in shown.items()
     ]
     drawn = pd.concat(parts, ignore_index=True)[["share_of", "task", "seed", "percent"]]

@@ -14,7 +14,6 @@ from spkit.figures.style import WIDE, new_figure, signed
 from spkit.results.frames import (
     distinct,
     extent,
-    numbers,
     records,
     rows,
     seeds_shown,
@@ -33,8 +32,8 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     table = results["norms.csv"]
     if table.empty:
         raise NothingToDrawError("norms.csv holds no training.")
-    fit = results["norms_fit.csv"]
-    fits = fit.assign(**{name: numbers(fit, name) for name in ("slope", "low", "high", "intercept", "r_squared")})
+    # Whole numbers are read as int.
+    fits = results["norms_fit.csv"].astype(dict.fromkeys(("slope", "low", "high", "intercept", "r_squared"), float))
     drawn = with_means(table, ["group", "schedule", "examples"], ["norm"])
     schedules, groups = distinct(table, "schedule"), distinct(table, "group")
 
@@ -145,6 +144,6 @@ def _straight(fits: DataFrame) -> str:
 
 def _with_fit(drawn: DataFrame, fits: DataFrame) -> DataFrame:
     """The points, each beside the line of its group; the line over all groups in rows without a point."""
-    lines = rows(fits, fits["scale"] == "log").drop(columns="scale")
+    lines = rows(fits, fits["scale"] == "log").drop(columns=["scale", "verdict"], errors="ignore")
     lines = lines.rename(columns={"low": "slope_low", "high": "slope_high"})
     return drawn.merge(lines, on=["group", "schedule"], how="outer", sort=False)

@@ -15,7 +15,6 @@ from spkit.results.frames import (
     columns,
     extent,
     listed,
-    numbers,
     records,
     rows,
     seeds_shown,
@@ -34,7 +33,7 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     table = each_pair_once(results["pairs.csv"])
     fit = results["pairs_fit.csv"]
     notes = [note if isinstance(note, str) else "" for note in fit["note"]]
-    fit = fit.assign(note=notes, **{name: numbers(fit, name) for name in ("r", "low", "high")})
+    fit = fit.assign(note=notes).astype(dict.fromkeys(("r", "low", "high"), float))  # whole numbers are read as int
     known = rows(table, table["corrected"].notna())
     if known.empty:
         raise NothingToDrawError("pairs.csv holds no pair with a determined cosine.")

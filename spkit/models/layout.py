@@ -78,14 +78,14 @@ class Layout:
     @cached_property
     def modules(self) -> dict[str, list[slice]]:
         """Places of each module's parameters, neighbours joined, in order of first appearance."""
-        found: dict[str, list[slice]] = {}
+        modules: dict[str, list[slice]] = {}
         for name, place in self.slices.items():
-            places = found.setdefault(self.module_by_name[name], [])
+            places = modules.setdefault(self.module_by_name[name], [])
             if places and places[-1].stop == place.start:
                 places[-1] = slice(places[-1].start, place.stop)
             else:
                 places.append(place)
-        return found
+        return modules
 
     def flatten(self, tensors: Mapping[str, Tensor]) -> Float[Tensor, " P"]:
         """The named tensors one behind the other, as float32 on the CPU."""

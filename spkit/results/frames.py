@@ -137,13 +137,6 @@ def extent(table: DataFrame, column: str) -> tuple[float, float]:
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
-def numbers(table: DataFrame, column: str) -> np.ndarray:
-    """A column's numbers; missing where a word stands in place of one, or where there is no such column."""
-    if column not in table:
-        return np.full(len(table), np.nan)
-    return np.asarray(pd.to_numeric(table[column], errors="coerce"), dtype=float)
-
-
 def family(method: str) -> str:
     """The kind of a method: base, expert, joint, merge, tuned or searched.
 

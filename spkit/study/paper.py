@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from spkit.diagnostics.line_fit import ALL_GROUPS
 from spkit.figures.resampling_scores import way_label
-from spkit.results.frames import method_label, numbers
+from spkit.results.frames import method_label
 from spkit.study.analyses.ladders import leanings
 from spkit.study.tables import MEAN, Samples
 
@@ -50,22 +51,23 @@ def _outcome(low: float, high: float) -> str:
 
 
 def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
-    value, low, high = samples.difference(a, b, MEAN)
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean", _outcome(low, high)
+    found = samples.difference(a, b, MEAN)
+    words = f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}] points on the mean"
+    return words, _outcome(found.low, found.high)
 
 
 def _conflict(samples: Samples) -> _Row:
     outcomes = {}
     for task in samples.tasks:
-        _, low, high = samples.difference(f"expert:{task}", "joint", task)
-        outcomes[task] = _outcome(low, high)
+        found = samples.difference(f"expert:{task}", "joint", task)
+        outcomes[task] = _outcome(found.low, found.high)
     parts = [
         f"{phrase} {', '.join(names)}"
         for wanted, phrase in ((AS, "it loses on"), (AGAINST, "it gains on"), (OPEN, "no difference is shown on"))
         if (names := [task for task, outcome in outcomes.items() if outcome == wanted])
     ]
-    found = set(outcomes.values())
-    outcome = found.pop() if len(found) == 1 else MIXED if {AS, AGAINST} <= found else PART if AS in found else OPEN
+    kinds = set(outcomes.values())
+    outcome = kinds.pop() if len(kinds) == 1 else MIXED if {AS, AGAINST} <= kinds else PART if AS in kinds else OPEN
     said = "; ".join(parts)
     return "Joint training loses to each expert on the expert's own task.", f"{said[0].upper()}{said[1:]}.", outcome
 
@@ -99,10 +101,8 @@ def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> l
 
 
 def _norms(fit: pd.DataFrame) -> list[_Row]:
-    """Each ladder by itself: one line through all of them would take their levels for a spread."""
-    single = fit[fit["group"] != "all groups"]
-    values = {column: numbers(single, column) for column in ("slope", "low", "high", "r_squared")}
-    single = single.assign(**values).dropna(subset=["low", "high"])
+    """Each group by itself: one line through all of them would take their levels for a spread."""
+    single = fit[fit["group"] != ALL_GROUPS].dropna(subset=["low", "high"])
     lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
     if data.empty:
@@ -115,7 +115,7 @@ def _norms(fit: pd.DataFrame) -> list[_Row]:
     better = below_one[below_one["r_squared"] > data.set_index("group")["r_squared"].reindex(below_one.index)]
     outcome = PART if outcome == AS and len(better) == len(data) else outcome
     measured = (
-        f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} ladders "
+        f"At fixed epochs the slope of the line is above zero in {rising} of {len(data)} groups "
         f"(R² {np.nanmin(quality):.2f} to {np.nanmax(quality):.2f})"
     )
     if not control.empty:

@@ -4,11 +4,14 @@ No block holds more than 64 MB as float32, so that beside a model and its gradie
 memory-mapped matrix stays on disk.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from spkit.errors import SpkitError, quoted
+from spkit.models.layout import Layout
 
 BLOCK_BYTES = 64 << 20
 
@@ -18,6 +21,30 @@ def column_blocks(place: slice, rows: int, bytes_each: int = 4) -> Iterator[slic
     width = max(1, BLOCK_BYTES // (bytes_each * rows))
     for start in range(place.start, place.stop, width):
         yield slice(start, min(start + width, place.stop))
+
+
+def check_rows(names: Sequence[str], matrix: Float[Tensor, "N P"], layout: Layout) -> None:
+    """Refuse a matrix that is not of these names and this layout, or that is not finite."""
+    if not names or len(set(names)) < len(names):
+        raise SpkitError(
+            "Task vectors must have names that differ.", f"Found {quoted(names)}.", "Give each its own name."
+        )
+    if tuple(matrix.shape) != (len(names), layout.size):
+        raise SpkitError(
+            "The matrix must have one row per name and one column per parameter of the base.",
+            f"Found shape {tuple(matrix.shape)} for {len(names)} names and {layout.size} parameters.",
+            "Build it with `TaskVectors.from_models`.",
+        )
+    for name, row in zip(names, matrix, strict=True):
+        if torch.isfinite(row.sum()):  # quick; large finite values may overflow it
+            continue
+        bad = [key for key, place in layout.slices.items() if not torch.isfinite(row[place]).all()]
+        if bad:
+            raise SpkitError(
+                "Task vectors must be finite.",
+                f"Found values that are not in {name!r}, parameters {quoted(bad[:3])}.",
+                "Train that expert again.",
+            )
 
 
 def gram_of(matrix: Float[Tensor, "N P"], places: Iterable[slice]) -> Float[Tensor, "N N"]:

@@ -9,9 +9,44 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError
+from spkit.hashing import weights_hash
 from spkit.models.adapters import load_expert
-from spkit.models.bases import check_fits
+from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
+from spkit.models.origin import note_source
+from spkit.vectors.provenance import Provenance
+
+
+def task_vectors_of(
+    base: SentenceTransformer | str | Path,
+    models: Mapping[str, SentenceTransformer | str | Path],
+    dtype: torch.dtype,
+    file: Path | None = None,
+) -> tuple[SentenceTransformer, Float[Tensor, "N P"], str, Provenance]:
+    """The matrix of task vectors with all that `TaskVectors` wants to know of it; see `TaskVectors.from_models`.
+
+    Args:
+        base: θ0; given by name, it cuts texts where the experts do, if they all agree.
+        models: name to θ_i.
+        dtype: of the matrix.
+        file: where the matrix lies, memory-mapped; None keeps it in memory.
+
+    Returns:
+        The loaded base, the matrix, the base's weights hash, and where all of it came from.
+    """
+    provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
+    named, base = not isinstance(base, SentenceTransformer), load_model(base)
+    base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
+    if file is None:
+        matrix = torch.empty(shape, dtype=dtype)
+    else:
+        matrix = torch.from_file(str(file), shared=True, size=shape[0] * shape[1], dtype=dtype).view(shape)
+    lengths = subtract(matrix, base, base_hash, models)
+    if named:
+        cut_like(base, lengths)
+        note_source(base, str(provenance.base), base_hash)
+    return base, matrix, base_hash, provenance
 
 
 def subtract(

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.bases import copy_model, cut_like, load_model, source_of
+from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
-from spkit.models.origin import note_source
 from spkit.vectors import sparsify, storage
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
-from spkit.vectors.matrix import gram_of, inner_products, write_sum
+from spkit.vectors.matrix import check_rows, gram_of, write_sum
+from spkit.vectors.projection import project_by_module
 from spkit.vectors.provenance import Provenance
-from spkit.vectors.subtraction import subtract
+from spkit.vectors.subtraction import task_vectors_of
 
 #: How the numbers of the vectors are kept.
 Storage = Literal["float32", "bfloat16"]
@@ -62,26 +62,7 @@ class TaskVectors:
         self.layout = Layout.of(base)
         self.base_hash = base_hash or weights_hash(base)
         self._grams: dict[str, Tensor] | None = None
-        if not self.names or len(set(self.names)) < len(self.names):
-            raise SpkitError(
-                "Task vectors must have names that differ.", f"Found {quoted(self.names)}.", "Give each its own name."
-            )
-        if tuple(matrix.shape) != (len(self.names), self.layout.size):
-            raise SpkitError(
-                "The matrix must have one row per name and one column per parameter of the base.",
-                f"Found shape {tuple(matrix.shape)} for {len(self.names)} names and {self.layout.size} parameters.",
-                "Build it with `TaskVectors.from_models`.",
-            )
-        for name, row in zip(self.names, matrix, strict=True):
-            if torch.isfinite(row.sum()):  # quick; large finite values may overflow it
-                continue
-            bad = [key for key, place in self.layout.slices.items() if not torch.isfinite(row[place]).all()]
-            if bad:
-                raise SpkitError(
-                    "Task vectors must be finite.",
-                    f"Found values that are not in {name!r}, parameters {quoted(bad[:3])}.",
-                    "Train that expert again.",
-                )
+        check_rows(self.names, matrix, self.layout)
 
     @classmethod
     def from_models(
@@ -123,26 +104,13 @@ class TaskVectors:
             raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
         if dtype not in get_args(Storage):
             raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
-        provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
-        named, base = not isinstance(base, SentenceTransformer), load_model(base)
-        base_hash, kept = weights_hash(base), getattr(torch, dtype)
-        shape = (len(models), Layout.of(base).size)
-
-        def fill(matrix: Tensor) -> None:
-            lengths = subtract(matrix, base, base_hash, models)
-            if named:
-                cut_like(base, lengths)
-                note_source(base, str(provenance.base), base_hash)
-
         if folder is None:
-            matrix = torch.empty(shape, dtype=kept)
-            fill(matrix)
+            base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype))
             return cls(base, list(models), matrix, base_hash, provenance)
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
-            name, size = str(Path(scratch) / "matrix"), shape[0] * shape[1]
-            matrix = torch.from_file(name, shared=True, size=size, dtype=kept).view(shape)
-            fill(matrix)
+            file = Path(scratch) / "matrix"
+            base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype), file)
             cls(base, list(models), matrix, base_hash, provenance).save(folder)
         return cls.load(folder)
 
@@ -276,27 +244,7 @@ class TaskVectors:
         self, gradients: Mapping[str, Tensor | None], rows: Mapping[str, Tensor] | None = None
     ) -> Float[Tensor, "M N"]:
         """`project` for each module on its own; `rows` are those of a parameter outside of which its gradient is 0."""
-        unknown = [name for name in gradients if name not in self.layout.slices]
-        if unknown:
-            raise SpkitError(
-                "`gradients` must be named as in the base's `named_parameters()`.",
-                f"Found the unknown names {quoted(unknown[:3])}.",
-                "Pass {name: parameter.grad for name, parameter in model.named_parameters()}.",
-            )
-        found = {module: torch.zeros(len(self), dtype=torch.float64) for module in self.modules}
-        for (name, place), shape in zip(self.layout.slices.items(), self.layout.shapes, strict=True):
-            gradient = gradients.get(name)
-            if gradient is None:
-                continue
-            if tuple(gradient.shape) != shape:
-                raise SpkitError(
-                    "Each gradient must have its parameter's shape.",
-                    f"Found {tuple(gradient.shape)} for {name!r} of shape {shape}.",
-                    "Pass `parameter.grad` as it is.",
-                )
-            chosen = rows.get(name) if rows else None
-            found[self.layout.module_by_name[name]] += inner_products(self.matrix, place, gradient.detach(), chosen)
-        return torch.stack(list(found.values()))
+        return project_by_module(self.matrix, self.layout, gradients, rows)
 
     def select(self, names: Sequence[str]) -> "TaskVectors":
         """Some of the vectors, in the order given."""

@@ -116,11 +116,11 @@ class GradientSums:
         """Inner products between the block sums, by module."""
         count = len(self._names)
         flat = self._sums.flatten(0, 1)
-        found = np.zeros((len(self.modules), count * BLOCKS, count * BLOCKS))
+        products = np.zeros((len(self.modules), count * BLOCKS, count * BLOCKS))
         for number, module in enumerate(self.modules):
             for columns in _chunks(self._layout.modules[module]):
-                found[number] += _gram(flat[:, columns])
-        return found.reshape(-1, count, BLOCKS, count, BLOCKS)
+                products[number] += _gram(flat[:, columns])
+        return products.reshape(-1, count, BLOCKS, count, BLOCKS)
 
     def conflicting(self) -> Float[np.ndarray, "M1 T T"]:
         """Share of a round's pairs of micro-batches whose inner product is negative; the whole model comes last."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.diagnostics.imbalance import effective_weights, imbalance
+from spkit.diagnostics.effective_weights import effective_weights
+from spkit.diagnostics.imbalance import imbalance
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import model_of
@@ -30,7 +31,8 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": examples, "explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
-    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, ["spkit.diagnostics.imbalance"], work)
+    code = ["spkit.diagnostics.imbalance", "spkit.diagnostics.effective_weights"]
+    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, code, work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

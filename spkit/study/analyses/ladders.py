@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.diagnostics.data_scaling import angle_rung, fit_line, norm_rung
+from spkit.diagnostics.data_scaling import angle_rows, norm_row
+from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
 from spkit.errors import SpkitError, quoted
-from spkit.results.frames import numbers
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords
@@ -33,10 +33,10 @@ def _run_norms(run: SeedRun, settings: Mapping[str, Any]) -> None:
                 run.say(f"  norms of {group} at {size} examples: left out, possible are {fewest} to {available}")
                 continue
             given = {"group": group, "seed": run.seed, **schedule, **_training(run)}
-            rung = partial(_norm_rows, run, tasks, size, given)
+            rows = partial(_norm_rows, run, tasks, size, given)
             examples = partial(_norm_examples, run)
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
-            _rung_stage(run, name, {"size": size, **schedule}, [task.name for task in tasks], rung, examples)
+            _training_stage(run, name, {"size": size, **schedule}, [task.name for task in tasks], rows, examples)
 
 
 def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
@@ -50,11 +50,11 @@ def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
 
 
 def _norm_rows(run: SeedRun, tasks: list[Task], size: int, given: dict[str, Any]) -> list[dict[str, Any]]:
-    return [norm_rung(run.base, tasks, size, **given)]
+    return [norm_row(run.base, tasks, size, **given)]
 
 
 def _norm_examples(run: SeedRun, rows: list[dict[str, Any]]) -> int:
-    """Examples that a rung's training processed."""
+    """Examples that the training processed."""
     return sum(row["steps"] for row in rows) * run.profile.training.get("batch_size", 32)
 
 
@@ -64,20 +64,20 @@ def _run_angles(run: SeedRun, settings: Mapping[str, Any]) -> None:
         sizes = (first, settings["total"] - first)
         for schedule in _schedules(settings):
             given = {"seed": run.seed, **schedule, **_training(run)}
-            rung = partial(angle_rung, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
             examples = partial(_angle_examples, run, settings["total"], schedule)
             name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
-            _rung_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rung, examples)
+            _training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows, examples)
 
 
 def _angle_examples(run: SeedRun, total: int, schedule: Mapping[str, Any], rows: list[dict[str, Any]]) -> int:
-    """Examples of a rung's three trainings: of each task alone, and of both."""
+    """Examples of the three trainings: of each task alone, and of both."""
     if "steps" in schedule:
         return 3 * schedule["steps"] * run.profile.training.get("batch_size", 32)
     return round(2 * total * schedule["epochs"])
 
 
-def _rung_stage(
+def _training_stage(
     run: SeedRun,
     name: str,
     config: Mapping[str, Any],
@@ -85,7 +85,7 @@ def _rung_stage(
     rows: Callable[[], list[dict[str, Any]]],
     examples: Callable[[list[dict[str, Any]]], int],
 ) -> None:
-    """A rung as a stage of its own: a ladder that was stopped goes on at the next one."""
+    """A size as a stage of its own: a study that was stopped goes on at the next one."""
 
     def work(folder: Path) -> Mapping[str, Any]:
         made = rows()
@@ -149,18 +149,18 @@ def _check_angles(settings: Mapping[str, Any], tasks: list[str]) -> None:
 
 
 def _norm_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fit = tables["norms_fit.csv"].query("group == 'all groups' and scale == 'log'")
-    values = {column: numbers(fit, column) for column in ("slope", "low", "high", "r_squared")}
+    fit = tables["norms_fit.csv"]
+    fit = fit[(fit["group"] == ALL_GROUPS) & (fit["scale"] == "log")]
     parts = [
         f"‖V‖ ~ n^{row['slope']:.2f} [{row['low']:.2f}, {row['high']:.2f}] "
         f"(R² {row['r_squared']:.2f}, n = {row['n']}) at fixed {row['schedule']}"
-        for row in fit.assign(**values).dropna(subset="slope").to_dict("records")
+        for row in fit.dropna(subset="slope").to_dict("records")
     ]
     if not parts:
         return []
     return [
-        f"Norm of a task vector against its number of examples, all ladders together: {'; '.join(parts)}. Rungs of one "
-        "ladder share examples, and ladders stand at levels of their own; the intervals take all rungs as independent. "
+        f"Norm of a task vector against its number of examples, all groups together: {'; '.join(parts)}. Sizes of one "
+        "group share examples, and groups stand at levels of their own; the intervals take all sizes as independent. "
         "At fixed epochs more examples are more steps too, and a classification task takes some steps fewer than the "
         "others (norms.csv), which makes its rise steeper."
     ]
@@ -181,7 +181,7 @@ class Leanings:
 
 def leanings(table: pd.DataFrame) -> Leanings:
     """What `angles.csv` says of leaning; vectors of length zero have no angle and are left out."""
-    known = table.assign(angle=numbers(table, "angle")).dropna(subset="angle")
+    known = table.dropna(subset="angle")
     nearer, turning = [], []
     # The two rows of a mixture have the same joint model.
     for _, mixture in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
@@ -202,7 +202,7 @@ def _angle_words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     found = leanings(table)
     if not found.nearer_to_larger:  # all sets were of one size
         return []
-    angle = numbers(table, "angle")
+    angle = table["angle"]
     larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
     return [
         f"Joint training on two tasks: as a task's share of the examples grows, the joint vector turns towards that "
