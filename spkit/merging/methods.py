@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
+from spkit._extras import installed, require
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.data_rules import fisher, loss_weighted, regmean
@@ -39,7 +40,7 @@ _METHODS: dict[str, Callable[..., Point]] = {
 
 
 def merge_methods() -> list[str]:
-    """Names that `merge` takes: ours, then mergekit's behind `mergekit:`.
+    """Names that `merge` takes: ours, then mergekit's behind `mergekit:` where it is installed.
 
     Example:
         >>> merge_methods()[:8]
@@ -201,6 +202,8 @@ def _named(experts: Any) -> dict[str, SentenceTransformer | str | Path]:
 
 
 def _mergekit_methods() -> list[str]:
+    if not installed("mergekit"):
+        return []
     from mergekit.merge_methods import registered_methods
 
     return sorted(method.spec.name for method in registered_methods())
@@ -209,6 +212,8 @@ def _mergekit_methods() -> list[str]:
 def _check_method(method: str) -> None:
     if method in _METHODS:
         return
+    if method.startswith(_PASS_THROUGH):
+        require("mergekit", f"The method {method!r}")
     known = merge_methods()
     if method not in known:
         from difflib import get_close_matches

