@@ -48,9 +48,7 @@ def brought(lines: Iterable[str]) -> set[str]:
 CORE = brought(PROJECT["dependencies"])
 
 #: The distributions behind each package that can be imported here.
-OWNERS = {
-    package: {canonicalize_name(name) for name in names} for package, names in packages_distributions().items()
-}
+OWNERS = {package: {canonicalize_name(name) for name in names} for package, names in packages_distributions().items()}
 
 
 def test_the_core_needs_ten_packages_at_most() -> None:
