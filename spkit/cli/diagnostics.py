@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.searching.position_folder import check_position
 
 
 @app.command()
@@ -23,6 +25,9 @@ def conflict(
     seed: Seed = 0,
 ) -> None:
     """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
+    with usage():
+        check_models([], base)
+        check_tasks(tasks, task)
     from spkit.diagnostics.conflict import gradient_conflict
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -70,20 +75,24 @@ def imbalance(
     seed: Seed = 0,
 ) -> None:
     """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    with usage():
+        shares = sampling_of(sampling)
+        if joint is not None and vectors is None:
+            raise SpkitError("A joint model is compared with task vectors.", "Found none.", "Pass --vectors too.")
+        check_models([], base, *([] if joint is None else [joint]))
+        check_tasks(tasks, task, vectors)
     from spkit.diagnostics.imbalance import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    if joint is not None and vectors is None:
-        raise SpkitError("A joint model is held against task vectors.", "Found none.", "Pass --vectors too.")
     found = None if vectors is None else TaskVectors.load(vectors)
     table = measure(
         load_tasks(tasks, task if task or found is None else list(found.names)),
         found,
         model=load_base(base, max_seq_length=max_length) if found is None else None,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         batches=batches,
         batch_size=batch_size,
         seed=seed,
@@ -125,6 +134,10 @@ def sweep(
     seed: Seed = 0,
 ) -> None:
     """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
+    with usage():
+        check_tasks(tasks, task, vectors)
+        if found is not None:
+            check_position(found)
     from spkit.searching.probe import Probe
     from spkit.searching.saved_result import load_position
     from spkit.searching.sweep import sweep as run_sweep

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import (
     BaseName,
     Experts,
@@ -25,6 +26,9 @@ from spkit.cli.options import (
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.merging.names import DATA_METHODS, METHODS, check_method
+from spkit.models.sources import check_new_model
+from spkit.vectors.folder import check_new_vectors
 
 
 @app.command()
@@ -53,25 +57,35 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
-    from spkit.diagnostics.conflict import ConflictCallback
-    from spkit.models.bases import load_base
-    from spkit.saving.recipe import check_new_model, save_model
-    from spkit.tasks import load_tasks
-    from spkit.training.trainer import train as run_training
-
     output = output.resolve()
-    check_new_model(output)
-    say_replaced(output)
-    chosen = load_tasks(tasks, task)
-    checkpoints = output.with_name(f"{output.name}.checkpoints")
-    callbacks = []
-    if conflict_every is not None:
-        if order != "joint":
+    with usage():
+        check_new_model(output)
+        shares = sampling_of(sampling)
+        if (steps is None) == (epochs is None):
+            raise SpkitError(
+                "A training is given its length as --steps or as --epochs.",
+                f"Found {'neither' if steps is None else 'both'}.",
+                "Pass one, for example `--steps 80`.",
+            )
+        if conflict_every is not None and order != "joint":
             raise SpkitError(
                 "Conflict is measured along one joint training.",
                 f"Found --conflict-every {conflict_every} with --order {order}.",
                 "Leave one of the two out.",
             )
+        check_models([], base)
+        check_tasks(tasks, task)
+    from spkit.diagnostics.conflict import ConflictCallback
+    from spkit.models.bases import load_base
+    from spkit.saving.recipe import save_model
+    from spkit.tasks import load_tasks
+    from spkit.training.trainer import train as run_training
+
+    say_replaced(output)
+    chosen = load_tasks(tasks, task)
+    checkpoints = output.with_name(f"{output.name}.checkpoints")
+    callbacks = []
+    if conflict_every is not None:
         watched = output.with_name(f"{output.name}.conflict")
         callbacks = [
             ConflictCallback(
@@ -90,7 +104,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         mixing=mixing,
         order=order,
         callbacks=callbacks,
@@ -110,10 +124,11 @@ def vectors(
     max_length: MaxLength = None,
 ) -> None:
     """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
-    from spkit.vectors.storage import check_new_vectors
+    with usage():
+        check_new_vectors(output)
+        check_models(expert, base)
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_vectors(output)
     say_replaced(output)
     found = TaskVectors.from_models(base_of(base, max_length), named(expert))
     found.save(output)
@@ -129,10 +144,7 @@ def merge(
     base: BaseName = "minilm-l3",
     method: Annotated[
         str,
-        typer.Option(
-            help="average, task_arithmetic, slerp, ties, dare, fisher, regmean, loss_weighted, or one of "
-            "mergekit's, as mergekit:karcher."
-        ),
+        typer.Option(help=f"{', '.join(METHODS)}, or one of mergekit's, as mergekit:karcher."),
     ] = "slerp",
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
@@ -143,14 +155,18 @@ def merge(
     max_length: MaxLength = None,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    from spkit.merging.methods import DATA_METHODS
+    with usage():
+        check_new_model(output)
+        check_method(method)
+        given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+        check_models(expert, base)
+        if method in DATA_METHODS:
+            check_tasks(tasks, list(named(expert)))
     from spkit.merging.methods import merge as run_merge
-    from spkit.saving.recipe import check_new_model, save_model
+    from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
 
-    check_new_model(output)
     say_replaced(output)
-    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
     if method in DATA_METHODS:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
     merged = run_merge(base_of(base, max_length), named(expert), method, **given)
@@ -182,13 +198,14 @@ def position(
     seed: Seed = 0,
 ) -> None:
     """Search the best position between experts on a probe, and save the merged model with its recipe."""
-    from spkit.saving.recipe import check_new_model
+    with usage():
+        check_new_model(output)
+        check_tasks(tasks, task, vectors)
     from spkit.searching.probe import Probe
     from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_model(output)
     say_replaced(output)
     found = TaskVectors.load(vectors)
     probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
@@ -229,6 +246,9 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Score a model with mteb's own metrics, with 95 % intervals over examples."""
+    with usage():
+        check_models([], model)
+        check_tasks(tasks, task)
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks

@@ -8,9 +8,10 @@ import spkit
 
 app = typer.Typer(
     name="spkit",
-    no_args_is_help=True,
     add_completion=False,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: it reads well everywhere, and rich takes a tenth of a second to import
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
+from spkit.searching.position_folder import HISTORY, RECIPE, check_position
 from spkit.searching.result import PositionResult
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -26,14 +27,9 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
     Raises:
         SpkitError: the folder holds no searched position, or one of other vectors.
     """
-    path, history = Path(folder) / "recipe.json", Path(folder) / "history.csv"
-    if not path.is_file() or not history.is_file():
-        raise SpkitError(
-            "A searched position is a model's folder with `recipe.json` and `history.csv`.",
-            f"Found no {path.name if not path.is_file() else history.name} in {folder}.",
-            "Name a folder that `spkit position` or `PositionResult.save` wrote.",
-        )
-    recipe = json.loads(path.read_text(encoding="utf-8"))
+    check_position(Path(folder))
+    history = Path(folder) / HISTORY
+    recipe = json.loads((Path(folder) / RECIPE).read_text(encoding="utf-8"))
     theirs_and_ours: dict[str, tuple[Any, Any]] = {
         "base_sha256": (recipe["base_sha256"], vectors.base_hash),
         "names": (list(recipe["experts"]), list(vectors.names)),
