@@ -6,7 +6,7 @@ import sys
 import warnings
 
 import pytest
-from typer.testing import CliRunner
+import typer
 
 from spkit import __version__, cli
 from spkit.cli import app
@@ -14,10 +14,8 @@ from spkit.errors import SpkitError
 from spkit.merging.methods import merge_methods
 from spkit.merging.names import METHODS, check_method
 
-COMMANDS = (
-    "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate", "figures",
-    "explore",
-)  # fmt: skip
+#: By name, as the command line has them.
+COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
 
 #: What takes from a third of a second to some seconds to import.
 HEAVY = {
@@ -109,7 +107,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=lambda value: " ".join(value)[:60])
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG])
 def test_wrong_usage_is_one_line_at_once_with_exit_status_2(arguments, message, tmp_path) -> None:
     (tmp_path / "lacks.toml").write_text('[tasks.faq]\nkind = "retrieval"\ntrain = "faq.csv"\n')
     out, err, status, packages = run(arguments, tmp_path)
@@ -181,14 +179,15 @@ def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err == "Warning: Some thing.\n"
 
 
-def test_the_commands_are_those_that_are_tested() -> None:
-    said = CliRunner().invoke(app, ["--help"]).output
-    listed = said.partition("Commands:\n")[2].splitlines()
-    assert {line.split()[0] for line in listed if line[2:3].strip()} == set(COMMANDS)
+def test_the_commands_are_there() -> None:
+    assert set(COMMANDS) >= {
+        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
+        "figures", "explore",
+    }  # fmt: skip
 
 
 def test_methods_are_listed_without_what_merges() -> None:
     assert list(METHODS) == [name for name in merge_methods() if not name.startswith("mergekit:")]
     check_method("mergekit:karcher")
-    with pytest.raises(SpkitError, match=r"Found 'median'\. Pass one of these"):
-        check_method("median")
+    with pytest.raises(SpkitError, match=r"Found 'zzz'\. Pass one of these"):
+        check_method("zzz")

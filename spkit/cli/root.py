@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-import spkit
+from spkit import __version__
 
 app = typer.Typer(
     name="spkit",
@@ -17,7 +17,7 @@ app = typer.Typer(
 
 def _say_version(asked: bool) -> bool:
     if asked:
-        typer.echo(f"spkit {spkit.__version__}")
+        typer.echo(f"spkit {__version__}")
         raise typer.Exit
     return asked
 
