@@ -9,7 +9,6 @@ import pandas as pd
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
-from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
 from spkit.searching.result import PositionResult
@@ -74,8 +73,6 @@ def explore(
     References:
         arXiv 2410.15035: the space between the models, and the searched position in it.
     """
-    for package in ("ipywidgets", "plotly", "anywidget"):
-        require(package, "The explorer")
     from spkit.explorer.view import Explorer
     from spkit.models.bases import load_model
 
