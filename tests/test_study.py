@@ -58,8 +58,8 @@ training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
 merges = {ties_density = 0.5, evaluations = 4}
 probe = {size = 72}
-search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "sum"}
-search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "sum"}
+search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "mean"}
+search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "mean"}
 conflict = {batches = 4, batch_size = 8}
 evaluation = {resamples = 50}
 """
@@ -635,7 +635,7 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     said = command("sweep", *given, *over, "-o", tmp_path / "sweeps")
     assert "marked" not in said
     assert set(read(tmp_path / "sweeps", "length.csv")["value"]) == {0, 1}
-    said = command("sweep", *given, *over, "--found", tmp_path / "found", "-o", tmp_path / "sweeps")
+    said = command("sweep", *given, *over, "--mark", tmp_path / "found", "-o", tmp_path / "sweeps")
     assert "marked" in said
     assert read(tmp_path / "sweeps", "length.csv")["marked"].any()
     draws = ["--probe-size", 64, "--value", 32, "--probe-seed", 0, "--probe-seed", 1]

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -28,6 +28,7 @@ from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.merging.names import DATA_METHODS, METHODS, check_method
 from spkit.models.sources import check_new_model
+from spkit.searching.choices import Granularity, Optimizer, PathName, Scale, scale_of
 from spkit.vectors.folder import check_new_vectors
 
 
@@ -180,19 +181,26 @@ def position(
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[Literal["slerp", "simplex", "free"], typer.Option(help="Parameters of the search.")] = "slerp",
+    path: Annotated[PathName, typer.Option(help="Parameters of the search.")] = "slerp",
     granularity: Annotated[
-        Literal["model", "module"], typer.Option(help="One coefficient a task, or one a task in every module.")
+        Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
     mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Literal["sgd", "adam", "lbfgs"], typer.Option(help="What moves the position.")] = "sgd",
+    optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
     scale: Annotated[
-        Literal["sum", "gap", "gradient"], typer.Option(help="How the tasks' losses are put on one scale.")
-    ] = "sum",
-    pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
+        Scale,
+        typer.Option(
+            parser=scale_of,
+            metavar=f"[{'|'.join(get_args(Scale))}]",
+            help="How the tasks' losses are put on one scale.",
+        ),
+    ] = "mean",
+    spread_penalty: Annotated[
+        float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
+    ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
@@ -224,7 +232,7 @@ def position(
         steps=steps,
         batch_size=batch_size,
         scale=scale,
-        pull=pull,
+        spread_penalty=spread_penalty,
         journal=journal,
         seed=seed,
     )

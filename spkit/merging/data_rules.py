@@ -185,7 +185,7 @@ def loss_weighted(
     if not temperature > 0:
         raise SpkitError("`temperature` must be positive.", f"Found {temperature}.", "Pass 1.0.")
     named = named_tasks(tasks)
-    objective = Objective(vectors, Probe.sample(named, size=examples * len(named), seed=seed), batch_size, "sum", seed)
+    objective = Objective(vectors, Probe.sample(named, size=examples * len(named), seed=seed), batch_size, seed=seed)
     eye = torch.eye(len(vectors), dtype=torch.float64)
     losses = torch.tensor([objective.scaled(objective.task_losses(row[None])) for row in eye], dtype=torch.float64)
     return vectors, length * torch.softmax(-losses / temperature, 0)

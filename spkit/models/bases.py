@@ -16,12 +16,12 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
+from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
 _BASE_MARK = "_spkit_base"
-_SOURCE = "_spkit_source"
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
     model = load_model(name, device=device)
-    mark_source(model, os.path.expanduser(name), weights_hash(model))
+    note_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
         model.max_seq_length = max_seq_length
     return model.eval()
@@ -135,20 +135,14 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
     """Write the base's weights hash into the model's configuration, from where every way of saving keeps it."""
     transformer = transformer_of(model)
     if transformer is not None:
-        setattr(transformer.config, _BASE_MARK, base_hash)
-
-
-def mark_source(model: SentenceTransformer, source: str, loaded: str) -> None:
-    """Let a model remember where it was loaded from, as long as its weights have the hash they were loaded with."""
-    setattr(model, _SOURCE, (source, loaded))
+        transformer.config.update({_BASE_MARK: base_hash})
 
 
 def source_of(model: SentenceTransformer | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
     if not isinstance(model, SentenceTransformer):
         return os.path.expanduser(model)
-    source, loaded = getattr(model, _SOURCE, (None, None))
-    return source if source is not None and loaded == weights_hash(model) else None
+    return noted_source(model)
 
 
 def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:

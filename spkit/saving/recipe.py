@@ -13,6 +13,7 @@ from torch import Tensor
 from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
+from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
 from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
@@ -86,8 +87,8 @@ def _recipe(
 
 def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
-    setattr(model, "recipe", {**recipe, "sha256": weights_hash(model)})  # noqa: B010 (no attribute a type checker knows)
-    model._model_card_text = model_card(recipe)
+    note_recipe(model, {**recipe, "sha256": weights_hash(model)})
+    model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
 
 
 def save_model(model: SentenceTransformer, folder: str | Path) -> None:
@@ -103,10 +104,7 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
     Raises:
         SpkitError: the folder exists and holds something else than a model.
     """
-    recipe = getattr(model, "recipe", None)
-    if recipe is not None and recipe["sha256"] != weights_hash(model):
-        recipe = None
-    save_with_recipe(model, Path(folder), recipe, {})
+    save_with_recipe(model, Path(folder), recipe_of(model), {})
 
 
 def save_with_recipe(

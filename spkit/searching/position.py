@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError
+from spkit.errors import UndefinedPathError
 from spkit.searching.paths import Path
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -25,9 +25,7 @@ class Position:
     def __init__(self, vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> None:
         self.path = path
         whole = vectors.gram()
-        assert isinstance(whole, Tensor)
         grams = vectors.gram(by="module") if modules else {"model": whole}
-        assert isinstance(grams, dict)
         self.whole: Tensor = whole
         self.grams: list[Tensor] = list(grams.values())
         self.names = list(grams)
@@ -36,9 +34,9 @@ class Position:
         for gram, first in zip(self.grams, start.expand(len(self.grams), -1), strict=True):
             try:
                 rows.append(path.start(first, gram))
-                # Where a vector is zero, nothing would pull on its coefficient but the regulariser.
+                # Where a vector is zero, nothing but the regulariser would move its coefficient.
                 self.answers.append(bool(torch.isfinite(rows[-1]).all() and (gram.diagonal() > 0).all()))
-            except SpkitError:
+            except UndefinedPathError:
                 rows.append(fallback)
                 self.answers.append(False)
         if not any(self.answers):  # one vector is zero everywhere, and the path has an answer all the same

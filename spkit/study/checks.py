@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from spkit.diagnostics.conflict import check_batches
 from spkit.errors import SpkitError, quoted
-from spkit.searching.objective import check_scale
+from spkit.searching.choices import scale_of
 from spkit.searching.paths import path_of
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import check_settings
@@ -28,7 +28,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         path_of(settings.get("path", "slerp"))
         known = ("mu", "optimizer", "learning_rate", "steps")
         check_settings(granularity, **{key: settings[key] for key in known if key in settings})
-        check_scale(settings.get("scale", "sum"))
+        scale_of(settings.get("scale", "mean"))
     density = profile.merges.get("ties_density", 0.2)
     if not 0 < density <= 1:
         raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")

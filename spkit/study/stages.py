@@ -156,8 +156,7 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         )
         tuned.history.to_csv(folder / "history.csv", index=False)
         save_model(merge(span.base, span, method, length=tuned.length, **parameters), folder / "model")
-        passes = len(tuned.history) + (2 if settings.get("scale") == "gap" else 0)
-        return {"length": tuned.length, "examples": len(run.probe) * passes}
+        return {"length": tuned.length, "examples": tuned.examples}
 
     config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
     code = ["spkit.merging.tuning", "spkit.searching.probe", "spkit.merging.methods"]
@@ -165,7 +164,7 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
 
 
 def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
-    """Search a position on the probe; judge it once on held-back examples."""
+    """Search a position on the probe; measure its loss once on held-back examples."""
     table, granularity = SEARCHES[method]
     settings = dict(getattr(run.profile, table))
 
@@ -173,10 +172,8 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         span = run.vectors(vectors)
         result = self_position(span, run.probe, granularity=granularity, seed=run.seed, **settings)
         save_search(result, folder)
-        size, scale = settings.get("batch_size", 32), settings.get("scale", "sum")
-        judge = Objective(span, run.held_back, size, scale, run.seed)
-        examples = settings.get("steps", 60) * size * len(run.tasks) + (2 * len(run.probe) if scale == "gap" else 0)
-        return {"held_back_loss": judge.scaled(judge.task_losses(result.rows)), "examples": examples}
+        objective = Objective(span, run.held_back, result.settings["batch_size"], result.settings["scale"], run.seed)
+        return {"held_back_loss": objective.scaled(objective.task_losses(result.rows)), "examples": result.examples}
 
     config = {"probe": run.profile.probe, "granularity": granularity, **settings}
     return run.finish(

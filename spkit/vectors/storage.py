@@ -14,8 +14,9 @@ from torch import Tensor
 from spkit.errors import SpkitError, quoted
 from spkit.files import write_folder
 from spkit.hashing import weights_hash
-from spkit.models.bases import load_model, mark_source, quiet_libraries
+from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
+from spkit.models.origin import note_source
 from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
 from spkit.vectors.provenance import Provenance
 
@@ -84,7 +85,7 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found another order in {folder / BASE}.",
             "Make the task vectors again with this version of transformers.",
         )
-    mark_source(base, str(folder / BASE), about["base_hash"])
+    note_source(base, str(folder / BASE), about["base_hash"])
     provenance = Provenance(str(folder / BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
     return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
 

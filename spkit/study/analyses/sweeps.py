@@ -10,9 +10,9 @@ import pandas as pd
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
-from spkit.searching.saved_result import load_position
+from spkit.searching.choices import Over
+from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
-from spkit.searching.sweep_points import Over
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
@@ -43,18 +43,16 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
-        found = load_position(run.folder(_SEARCH) / "model", vectors)
+        mark = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
         table = sweep(
-            vectors, run.tasks, kind, values=values, found=found, split="test", journal=journal, seed=run.seed, **more
+            vectors, run.tasks, kind, values=values, mark=mark, split="test", journal=journal, seed=run.seed, **more
         )
         table.to_csv(folder / "sweep.csv", index=False)
         positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
-        searches = len(values) * len(given.get("probe_seeds", [0])) if searched else 0
-        passes = search.get("steps", 60) * search.get("batch_size", 32) * len(run.tasks)
-        return {"positions": positions, "examples": searches * passes}
+        return {"positions": positions, "examples": table.attrs["examples"]}
 
-    code = ["spkit.searching.sweep", "spkit.searching.probe", "spkit.searching.saved_result"]
+    code = ["spkit.searching.sweep", "spkit.searching.probe", "spkit.searching.result"]
     run.finish(f"sweeps/{kind}", config, needs, code, work)
 
 

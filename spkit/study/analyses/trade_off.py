@@ -8,7 +8,7 @@ import pandas as pd
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
-from spkit.searching.trade_off import trade_off
+from spkit.searching.over import trade_off
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords, joined
@@ -24,7 +24,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     def work(folder: Path) -> Mapping[str, Any]:
         found = trade_off(
-            run.vectors(), run.probe, first, second, ratios=ratios, judge=run.held_back, seed=run.seed, **search
+            run.vectors(), run.probe, first, second, ratios=ratios, measured_on=run.held_back, seed=run.seed, **search
         )
         if len(found.results) < len(ratios) or found.results[-1].settings["interrupted"]:
             raise KeyboardInterrupt
@@ -32,10 +32,10 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         for ratio, result in zip(found.table["ratio"], found.results, strict=True):
             measured = measure(result.model(), run.tasks, name=f"{_STAGE}/{ratio:g}")
             save_measurements(measured, folder / _measurements(ratio))
-        return {"examples": len(ratios) * steps * search.get("batch_size", 32) * len(run.tasks)}
+        return {"examples": found.examples}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe, **search}
-    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.searching.trade_off", "spkit.evaluation"], work)
+    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.searching.over", "spkit.evaluation"], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
