@@ -151,7 +151,7 @@ def test_a_folder_of_vectors_remembers_models_and_operations(folders, vectors, t
     ("change", "reason"),
     [
         (
-            lambda vectors: vectors.trim(0.5, scope="vector").elect(),
+            lambda vectors: vectors.trim(0.5).elect(),
             "no method for these coefficients on vectors after",
         ),
         (lambda vectors: vectors.drop(0.5), "after drop"),
@@ -164,7 +164,7 @@ def test_what_mergekit_cannot_express_says_why(vectors, change, reason):
 
 
 def test_ties_at_unequal_coefficients_is_not_that_of_mergekit(vectors):
-    basis = vectors.trim(0.5).elect()
+    basis = vectors.trim(0.5, scope="tensor").elect()
     assert position_config(basis, torch.full((1, 3), 0.5, dtype=torch.float64))["merge_method"] == "ties"
     with pytest.raises(InexpressibleError, match="after trim, elect"):
         position_config(basis, torch.tensor([[0.5, 0.5, 0.4]], dtype=torch.float64))

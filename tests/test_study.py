@@ -19,6 +19,7 @@ from spkit.hashing import file_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
 from spkit.study import load_profile, records, report, run_study, stages
+from spkit.study.methods import SEARCHES, STATIC, method_names
 from spkit.study.places import profile_names
 from spkit.study.records import Record, Stage, code_hash, finish
 from spkit.study.run import publish
@@ -30,11 +31,7 @@ from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 TASKS = ("faq", "topic", "likeness")
-METHODS = [
-    "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
-    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "dare", "fisher", "regmean", "loss_weighted",
-    "self_position", "self_position:module",
-]  # fmt: skip
+METHODS = method_names(TASKS, STATIC)
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
@@ -56,7 +53,7 @@ tasks = "tasks.toml"
 seeds = [3]
 training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
-merges = {ties_density = 0.5, evaluations = 4}
+merges = {evaluations = 4, ties = {density = 0.5}}
 probe = {size = 72}
 search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "mean"}
 search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "mean"}
@@ -159,8 +156,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
     table = read(finished, "comparisons.csv")
     pairs = set(zip(table["method"], table["against"], strict=True))
-    static = [m for m in METHODS[5:15]]
-    searched = METHODS[15:]
+    static = METHODS[5 : -len(SEARCHES)]
+    searched = METHODS[-len(SEARCHES) :]
     assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
@@ -187,7 +184,7 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
     table = read(finished, "coefficients.csv")
     vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
     tasks = load_tasks(str(home / "tasks.toml"))
-    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[15:]]
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[-len(SEARCHES) :]]
     for method, rows in table.groupby("method"):
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors

@@ -26,9 +26,10 @@ from spkit.cli.options import (
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
-from spkit.merging.names import DATA_METHODS, METHODS, check_method
+from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, PathName, Scale, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
+from spkit.searching.path_names import check_path_name, path_names
 from spkit.vectors.folder import check_new_vectors
 
 
@@ -138,6 +139,15 @@ def vectors(
     typer.echo(f"Task vectors: {output}")
 
 
+def _print_methods(asked: bool) -> bool:
+    if asked:
+        for one in methods().values():
+            typer.echo(f"{one.name}: {one.summary} [{one.paper}]")
+            typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
+        raise typer.Exit
+    return asked
+
+
 @app.command()
 def merge(
     output: Output,
@@ -145,34 +155,55 @@ def merge(
     base: BaseName = "minilm-l3",
     method: Annotated[
         str,
-        typer.Option(help=f"{', '.join(METHODS)}, or one of mergekit's, as mergekit:karcher."),
+        typer.Option(help=f"{', '.join(methods())}, or one of mergekit's, as {PASS_THROUGH}karcher."),
     ] = "slerp",
     parameter: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
+        list[str] | None,
+        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, VALUE as JSON; repeat."),
     ] = None,
     tasks: Annotated[
-        str, typer.Option(help="Task file, or 'bundled': what fisher, regmean and loss_weighted read.")
+        str,
+        typer.Option(
+            help="Task file, or 'bundled': what is read by "
+            f"{', '.join(one.name for one in methods().values() if one.reads_data)}."
+        ),
     ] = "bundled",
     max_length: MaxLength = None,
+    list_methods: Annotated[
+        bool,
+        typer.Option(
+            "--list", callback=_print_methods, is_eager=True, help="Print the methods with their parameters and stop."
+        ),
+    ] = False,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
     with usage():
         check_new_model(output)
-        check_method(method)
         given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+        ours = None if method.startswith(PASS_THROUGH) else find(method)
+        if ours is not None:
+            given = ours.check_settings(given)
         check_models(expert, base)
-        if method in DATA_METHODS:
+        if ours is not None and ours.reads_data:
             check_tasks(tasks, list(named(expert)))
     from spkit.merging.methods import merge as run_merge
     from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
 
     say_replaced(output)
-    if method in DATA_METHODS:
+    if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
     merged = run_merge(base_of(base, max_length), named(expert), method, **given)
     save_model(merged, output)
     typer.echo(f"Merged with {method}: {output}")
+
+
+def _known_path(name: str) -> str:
+    try:
+        check_path_name(name)
+    except SpkitError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
 
 
 @app.command()
@@ -181,7 +212,9 @@ def position(
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[PathName, typer.Option(help="Parameters of the search.")] = "slerp",
+    path: Annotated[
+        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+    ] = "slerp",
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",

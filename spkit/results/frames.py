@@ -9,6 +9,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from spkit.errors import SpkitError, quoted
+from spkit.merging import registry
 
 _COSINES = ("corrected", "low", "high", "verdict")
 _BATCHES = ("batches", "batch_size")
@@ -67,17 +68,9 @@ def metric_label(metric: str) -> str:
     return METRIC_LABELS.get(metric, metric.replace("_", " "))
 
 
-#: Merges whose names stand in the order in which a reader meets them; others follow as they come.
-_MERGES = ("average", "task_arithmetic", "task_arithmetic_tuned", "slerp", "ties", "ties_tuned")
-
+#: Names of what is no merge by a fixed rule; these say their names in the registry of methods.
 _LABELS = {
     "joint": "joint training",
-    "task_arithmetic": "task arithmetic",
-    "slerp": "SLERP",
-    "ties": "TIES",
-    "dare": "DARE",
-    "fisher": "Fisher",
-    "regmean": "RegMean",
     "self_position": "Self Positioning",
 }
 
@@ -182,7 +175,8 @@ def method_label(method: str) -> str:
     if method.startswith("expert:"):
         return f"expert: {method.removeprefix('expert:')}"
     stem, _, detail = method.removesuffix("_tuned").partition(":")
-    parts = [_LABELS.get(stem, stem.replace("_", " "))]
+    merges = registry.methods()
+    parts = [merges[stem].label if stem in merges else _LABELS.get(stem, stem.replace("_", " "))]
     parts += [f"by {detail}" if family(method) == "searched" else detail] if detail else []
     parts += ["tuned"] if method.endswith("_tuned") else []
     return ", ".join(parts)
@@ -191,16 +185,20 @@ def method_label(method: str) -> str:
 def ordered_methods(methods: Iterable[str]) -> list[str]:
     """Base, experts, joint training, merges, searches; each method once.
 
+    Merges stand in the order of the registry of methods, a tuned one behind its own; others follow as they come.
+
     Example:
         >>> ordered_methods(["self_position", "ties", "joint", "average", "expert:b", "base"])
         ['base', 'expert:b', 'joint', 'average', 'ties', 'self_position']
     """
     found = list(dict.fromkeys(methods))
     groups = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4}
+    merges = list(registry.methods())
 
-    def place(method: str) -> tuple[int, int, int]:
-        known = _MERGES.index(method) if method in _MERGES else len(_MERGES)
-        return groups[family(method)], known, found.index(method)
+    def place(method: str) -> tuple[int, int, bool, int]:
+        kind, stem = family(method), method.removesuffix("_tuned")
+        known = merges.index(stem) if stem in merges else len(merges)
+        return groups[kind], known, kind == "tuned", found.index(method)
 
     return sorted(found, key=place)
 

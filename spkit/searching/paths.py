@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError, UndefinedPathError, quoted
+from spkit.errors import SpkitError, UndefinedPathError
+from spkit.searching.path_names import path_in_file
 
 #: Below this sine an angle counts as zero or straight: float64 leaves no correct digits in a division by it.
 _TINY_SINE = 1e-6
@@ -222,18 +223,14 @@ class FreePath:
         return parameters.abs().sum()
 
 
-#: Paths by the name that `self_position` takes.
+#: Paths by the name that `self_position` takes; `path_names` knows those in files of their own too.
 PATHS: dict[str, Path] = {"slerp": SlerpPath(), "simplex": SimplexPath(), "free": FreePath()}
 
 
 def path_of(path: str | Path) -> Path:
     """A path by its name; an object with a path's methods is passed through."""
     if isinstance(path, str):
-        if path not in PATHS:
-            raise SpkitError(
-                f"`path` must be one of {quoted(PATHS)}, or a spkit.Path.", f"Found {path!r}.", "Pass one of these."
-            )
-        return PATHS[path]
+        return PATHS[path] if path in PATHS else path_in_file(path)
     if isinstance(path, type) or not isinstance(path, Path):  # a class has the methods too, but nobody to call them on
         raise SpkitError(
             "A path must have the methods `start`, `coefficients` and `length`.",

@@ -58,3 +58,12 @@ class Position:
         """λ, as the mean over the modules that have their own."""
         own = self.parameters[torch.tensor(self.answers)]
         return torch.stack([self.path.length(parameters) for parameters in own]).mean()
+
+
+def position_on(vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> Position:
+    """Where a search begins: a `Position`, or that of a path whose modules have their parameters in common.
+
+    Such a path has a method `position(vectors, start)`.
+    """
+    own = getattr(path, "position", None)
+    return Position(vectors, path, modules, start) if own is None else own(vectors, start)

@@ -17,7 +17,7 @@ from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
 from spkit.searching.paths import Path, path_of
-from spkit.searching.position import Position
+from spkit.searching.position import position_on
 from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
@@ -57,7 +57,7 @@ def self_position(
         vectors: the task vectors, or a sparsified set of them (TIES basis).
         probe: the examples whose loss is minimised.
         path: `"slerp"` (the paper's fold and length), `"simplex"` (positive weights times a length), `"free"` (the
-            coefficients themselves), or a `spkit.Path`.
+            coefficients themselves), another name of `spkit.searching.path_names`, or a `spkit.Path`.
         granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
             attention, each layer's MLP, heads).
         mu: weight of the length λ in the objective, 0 or more; the paper finds good values below 0.05.
@@ -103,6 +103,8 @@ def self_position(
     if patience is not None and validation is None:
         raise SpkitError("`patience` needs a `validation` probe.", "Found none.", "Pass `validation`.")
     chosen_path = path_of(path)
+    if hasattr(chosen_path, "position"):  # its coefficients differ from module to module, whatever is asked for
+        granularity = "module"
     rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
     given_start = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step)
@@ -139,7 +141,7 @@ def self_position(
     objectives = (objective,) if held_back is None else (objective, held_back)
     measurements = Measurements(Journal(journal, all_settings), *objectives)
     first = _named_start(given_start, objective, measurements) if isinstance(given_start, str) else given_start
-    position = Position(vectors, chosen_path, granularity == "module", first)
+    position = position_on(vectors, chosen_path, granularity == "module", first)
     failure, interrupted = None, False
     hidden = not (progress and is_main())
     with tqdm(total=steps, desc=f"position {granularity}", unit="step", disable=hidden) as bar:
