@@ -60,6 +60,7 @@ def test_help_imports_nothing_heavy(arguments, tmp_path) -> None:
         assert out.strip() == f"spkit {__version__}"
     elif len(arguments) < 2:
         assert all(f"  {name} " in out for name in COMMANDS)
+        assert "..." not in out.partition("Commands:")[2]  # the first sentence of each fits in its line
     else:
         assert "--output" in out
 
@@ -88,6 +89,7 @@ WRONG = [
     (["train", "--order", "sequential", "--conflict-every", "2", "--steps", "1", "-o", "x"], "one joint training"),
     (["train", "-o", "x"], "Pass one, for example `--steps 80`"),
     (["train", "--steps", "1", "--epochs", "1", "-o", "x"], "Found both"),
+    (["train", "--steps", "0", "-o", "x"], "Invalid value for '--steps'"),
     (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
     (["merge", "--expert", "faq=./nothing", "-o", "x"], "there is no such folder"),
     (["merge", "--expert", "faq=faq", "--method", "tiess", "-o", "x"], "'ties'"),

@@ -19,13 +19,16 @@ def conflict(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    batches: Annotated[int, typer.Option(help="Micro-batches of each task, a multiple of 4.")] = 16,
-    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    batches: Annotated[int, typer.Option(min=4, help="Micro-batches of each task, a multiple of 4.")] = 16,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
     dropout: Annotated[bool, typer.Option("--dropout", help="Drop activations, as a training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
+    """Measure the conflict between the tasks' gradients.
+
+    It is their cosine at a model, corrected for the noise of mini-batches.
+    """
     with usage():
         check_models([], base)
         check_tasks(tasks, task)
@@ -71,11 +74,14 @@ def imbalance(
     batches: Annotated[
         int | None, typer.Option(help="Micro-batches of each task for the norms of its gradients; default: none.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    """Measure how unequal the tasks are.
+
+    Their shares of examples, tokens, steps and gradient, and the lengths of their task vectors.
+    """
     with usage():
         shares = sampling_of(sampling)
         if joint is not None and vectors is None:
@@ -123,7 +129,7 @@ def sweep(
     length: Annotated[
         float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --mark, or 1.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Steps of each search (mu and probe_size).")] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each search (mu and probe_size).")] = 60,
     mark: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
@@ -134,7 +140,10 @@ def sweep(
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
+    """Score merges while one thing changes.
+
+    That is the direction, the length, mu or the size of the probe. A stopped sweep goes on.
+    """
     with usage():
         check_tasks(tasks, task, vectors)
         if found is not None:

