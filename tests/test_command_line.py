@@ -96,6 +96,7 @@ WRONG = [
     (["vectors", "--expert", "a=a", "--expert", "a=b", "-o", "x"], "Experts must have different names"),
     (["position", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
     (["sweep", "--vectors", "nothing", "--over", "mu", "-o", "x"], "Found no nothing/vectors.safetensors"),
+    (["sweep", "--vectors", "v", "--over", "mu", "--mark", "m", "-o", "x"], "Found no v/vectors.safetensors"),
     (["imbalance", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
     (["imbalance", "--joint", "x", "-o", "y"], "Pass --vectors too"),
     (["conflict", "--base", "no/such/folder", "-o", "x"], "there is no such folder"),

@@ -146,8 +146,8 @@ def sweep(
     """
     with usage():
         check_tasks(tasks, task, vectors)
-        if found is not None:
-            check_position(found)
+        if mark is not None:
+            check_position(mark)
     from spkit.searching.probe import Probe
     from spkit.searching.result import load_position
     from spkit.searching.sweep import sweep as run_sweep
