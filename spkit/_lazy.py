@@ -19,7 +19,11 @@ def loaded_on_use(package: str, owners: Mapping[str, str]) -> Callable[[str], An
         owner = owners.get(name)
         if owner is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}. It has {', '.join(sorted(owners))}.")
-        value = getattr(import_module(f"{package}.{owner}"), name)
+        try:
+            module = import_module(f"{package}.{owner}")
+        except ModuleNotFoundError as error:
+            raise _said_better(error, name) from error
+        value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 
@@ -45,3 +49,11 @@ def renamed(load: Callable[[str], Any], package: str, names: Mapping[str, str]) 
         return load(names.get(name, name))
 
     return load_either
+
+
+def _said_better(error: ModuleNotFoundError, name: str) -> Exception:
+    """The same, with the extra that brings the package where one does."""
+    from spkit._extras import EXTRAS, MissingPackageError
+
+    package = (error.name or "").partition(".")[0]
+    return MissingPackageError(package, f"`{name}`") if package in EXTRAS else error

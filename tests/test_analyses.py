@@ -15,7 +15,7 @@ from spkit.study import load_profile, run_study
 from spkit.study.analyses import ANALYSES
 from spkit.study.analyses.pairs import _chosen, correlation
 from spkit.study.methods import SEARCHES, STATIC, TUNED
-from spkit.study.profile_file import profile_names
+from spkit.study.places import profile_names
 from spkit.study.run import _load
 from tests.tiny_study import NAMES, PROFILE
 

@@ -9,6 +9,7 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
 from spkit.merging.tuning import tune_length
+from spkit.models.origin import recipe_of
 from spkit.searching.depth_path import DepthPath, depths
 from spkit.searching.objective import Objective
 from spkit.searching.paths import path_of
@@ -100,8 +101,8 @@ def test_one_expert_scaled_is_the_papers_edit(vectors):
 def test_a_merge_by_module_is_written_down_and_tuned(vectors, probe):
     merged = merge(vectors.base, vectors, "lines", length=0.5)
     rows = point(vectors, "lines", length=0.5)[1]
-    assert merged.recipe["coefficients"]["layer.1.mlp"] == pytest.approx(dict.fromkeys(NAMES, 1 / 3))
-    assert weights_hash(vectors.at(pd.DataFrame(merged.recipe["coefficients"]).T)) == weights_hash(vectors.at(rows))
+    assert recipe_of(merged)["coefficients"]["layer.1.mlp"] == pytest.approx(dict.fromkeys(NAMES, 1 / 3))
+    assert weights_hash(vectors.at(pd.DataFrame(recipe_of(merged)["coefficients"]).T)) == weights_hash(vectors.at(rows))
     tuned = tune_length(vectors, probe, "lines", evaluations=3, **QUIET)
     torch.testing.assert_close(tuned.coefficients, tuned.length * point(vectors, "lines")[1])
 

@@ -17,6 +17,7 @@ from spkit.hashing import weights_hash
 from spkit.merging import registry
 from spkit.merging.methods import merge, merge_methods, point
 from spkit.merging.tuning import tune_length
+from spkit.models.origin import recipe_of
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.vectors.task_vectors import TaskVectors
@@ -118,7 +119,7 @@ def test_ties_is_the_trimmed_and_elected_vectors_at_ones(base, experts, density)
     vectors = TaskVectors.from_models(base, experts)
     merged = merge(base, vectors, "ties", density=density)
     assert weights_hash(vectors.trim(density).elect().at([1.0] * 3)) == weights_hash(merged)
-    assert merged.recipe["operations"] == list(vectors.trim(density).elect().provenance.operations)
+    assert recipe_of(merged)["operations"] == list(vectors.trim(density).elect().provenance.operations)
 
 
 def test_ties_at_density_one_still_elects(base, experts):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import Seed, TaskNames, TaskSource, pair, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
@@ -22,12 +23,18 @@ def compare(
     resamples: Annotated[int, typer.Option(help="Samples of the test examples behind an interval.")] = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Say which model is better, by how much, and how sure that is: paired differences with 95 % intervals."""
-    named = _named(models)
-    if against is not None and against not in named:
-        raise SpkitError(
-            "`--against` must name one of the models.", f"Found {against!r}.", f"Pass one of {quoted(named)}."
-        )
+    """Say which model is better, by how much, how sure.
+
+    Differences of scores on the same test examples, with 95 % intervals, for each task and for the mean.
+    """
+    with usage():
+        named = _named(models)
+        if against is not None and against not in named:
+            raise SpkitError(
+                "`--against` must name one of the models.", f"Found {against!r}.", f"Pass one of {quoted(named)}."
+            )
+        check_models([], *named.values())
+        check_tasks(tasks, task)
     from spkit.evaluation.comparison import compare as run
     from spkit.tasks import load_tasks
 

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.searching.choices import Over
+from spkit.searching.position_folder import check_position
 
 
 @app.command()
@@ -17,13 +19,19 @@ def conflict(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    batches: Annotated[int, typer.Option(help="Micro-batches of each task, a multiple of 4.")] = 16,
-    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    batches: Annotated[int, typer.Option(min=4, help="Micro-batches of each task, a multiple of 4.")] = 16,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
     dropout: Annotated[bool, typer.Option("--dropout", help="Drop activations, as a training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
+    """Measure the conflict between the tasks' gradients.
+
+    It is their cosine at a model, corrected for the noise of mini-batches.
+    """
+    with usage():
+        check_models([], base)
+        check_tasks(tasks, task)
     from spkit.diagnostics.conflict import gradient_conflict
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -66,25 +74,32 @@ def imbalance(
     batches: Annotated[
         int | None, typer.Option(help="Micro-batches of each task for the norms of its gradients; default: none.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Examples in each.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    """Measure how unequal the tasks are.
+
+    Their shares of examples, tokens, steps and gradient, and the lengths of their task vectors.
+    """
+    with usage():
+        shares = sampling_of(sampling)
+        if joint is not None and vectors is None:
+            raise SpkitError("A joint model is compared with task vectors.", "Found none.", "Pass --vectors too.")
+        check_models([], base, *([] if joint is None else [joint]))
+        check_tasks(tasks, task, vectors)
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    if joint is not None and vectors is None:
-        raise SpkitError("A joint model is held against task vectors.", "Found none.", "Pass --vectors too.")
     found = None if vectors is None else TaskVectors.load(vectors)
     table = measure(
         load_tasks(tasks, task if task or found is None else list(found.names)),
         found,
         model=load_base(base, max_seq_length=max_length) if found is None else None,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         batches=batches,
         batch_size=batch_size,
         seed=seed,
@@ -114,7 +129,7 @@ def sweep(
     length: Annotated[
         float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --mark, or 1.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Steps of each search (mu and probe_size).")] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each search (mu and probe_size).")] = 60,
     mark: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
@@ -125,7 +140,14 @@ def sweep(
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
+    """Score merges while one thing changes.
+
+    That is the direction, the length, mu or the size of the probe. A stopped sweep goes on.
+    """
+    with usage():
+        check_tasks(tasks, task, vectors)
+        if mark is not None:
+            check_position(mark)
     from spkit.searching.probe import Probe
     from spkit.searching.result import load_position
     from spkit.searching.sweep import sweep as run_sweep

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import (
     BaseName,
     Experts,
@@ -26,8 +27,10 @@ from spkit.cli.options import (
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.merging.registry import PASS_THROUGH, find, methods
+from spkit.models.sources import check_new_model
 from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
 from spkit.searching.path_names import check_path_name, path_names
+from spkit.vectors.folder import check_new_vectors
 
 
 @app.command()
@@ -36,10 +39,10 @@ def train(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps; give this or --epochs.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; give this or --epochs.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
-    batch_size: Annotated[int, typer.Option(help="Examples in a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in a batch.")] = 32,
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
@@ -55,26 +58,39 @@ def train(
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
-    from spkit.diagnostics.conflict import ConflictCallback
-    from spkit.models.bases import load_base
-    from spkit.saving.recipe import check_new_model, save_model
-    from spkit.tasks import load_tasks
-    from spkit.training.trainer import train as run_training
+    """Train on one task, or on several.
 
+    One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
+    """
     output = output.resolve()
-    check_new_model(output)
-    say_replaced(output)
-    chosen = load_tasks(tasks, task)
-    checkpoints = output.with_name(f"{output.name}.checkpoints")
-    callbacks = []
-    if conflict_every is not None:
-        if order != "joint":
+    with usage():
+        check_new_model(output)
+        shares = sampling_of(sampling)
+        if (steps is None) == (epochs is None):
+            raise SpkitError(
+                "A training is given its length as --steps or as --epochs.",
+                f"Found {'neither' if steps is None else 'both'}.",
+                "Pass one, for example `--steps 80`.",
+            )
+        if conflict_every is not None and order != "joint":
             raise SpkitError(
                 "Conflict is measured along one joint training.",
                 f"Found --conflict-every {conflict_every} with --order {order}.",
                 "Leave one of the two out.",
             )
+        check_models([], base)
+        check_tasks(tasks, task)
+    from spkit.diagnostics.conflict import ConflictCallback
+    from spkit.models.bases import load_base
+    from spkit.saving.recipe import save_model
+    from spkit.tasks import load_tasks
+    from spkit.training.trainer import train as run_training
+
+    say_replaced(output)
+    chosen = load_tasks(tasks, task)
+    checkpoints = output.with_name(f"{output.name}.checkpoints")
+    callbacks = []
+    if conflict_every is not None:
         watched = output.with_name(f"{output.name}.conflict")
         callbacks = [
             ConflictCallback(
@@ -93,7 +109,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         mixing=mixing,
         order=order,
         callbacks=callbacks,
@@ -112,11 +128,15 @@ def vectors(
     base: BaseName = "minilm-l3",
     max_length: MaxLength = None,
 ) -> None:
-    """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
-    from spkit.vectors.storage import check_new_vectors
+    """Subtract the base from each expert.
+
+    Prints lengths and angles of the task vectors, and saves them.
+    """
+    with usage():
+        check_new_vectors(output)
+        check_models(expert, base)
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_vectors(output)
     say_replaced(output)
     found = TaskVectors.from_models(base_of(base, max_length), named(expert))
     found.save(output)
@@ -162,17 +182,23 @@ def merge(
         ),
     ] = False,
 ) -> None:
-    """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
-    ours = None if method.startswith(PASS_THROUGH) else find(method)
-    if ours is not None:
-        given = ours.check_settings(given)  # before anything heavy is loaded
+    """Merge experts by a fixed rule.
 
+    The merged model is an ordinary sentence-transformers folder.
+    """
+    with usage():
+        check_new_model(output)
+        given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+        ours = None if method.startswith(PASS_THROUGH) else find(method)
+        if ours is not None:
+            given = ours.check_settings(given)
+        check_models(expert, base)
+        if ours is not None and ours.reads_data:
+            check_tasks(tasks, list(named(expert)))
     from spkit.merging.methods import merge as run_merge
-    from spkit.saving.recipe import check_new_model, save_model
+    from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
 
-    check_new_model(output)
     say_replaced(output)
     if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
@@ -201,11 +227,11 @@ def position(
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
-    mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
+    mu: Annotated[float, typer.Option(min=0, help="Weight of the length.")] = 0.01,
     optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
-    batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the search.")] = 60,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples of each task in a step.")] = 32,
     scale: Annotated[
         Scale,
         typer.Option(
@@ -218,17 +244,21 @@ def position(
         float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
     ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
-    probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
+    probe_size: Annotated[int, typer.Option(min=1, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
-    """Search the best position between experts on a probe, and save the merged model with its recipe."""
-    from spkit.saving.recipe import check_new_model
+    """Search the best position between experts on a probe.
+
+    Saves the merged model with its recipe.
+    """
+    with usage():
+        check_new_model(output)
+        check_tasks(tasks, task, vectors)
     from spkit.searching.probe import Probe
     from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_model(output)
     say_replaced(output)
     found = TaskVectors.load(vectors)
     probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
@@ -268,7 +298,13 @@ def evaluate(
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
-    """Score a model with mteb's own metrics, with 95 % intervals over examples."""
+    """Score a model with mteb's own metrics.
+
+    Each score has a 95 % interval over the examples.
+    """
+    with usage():
+        check_models([], model)
+        check_tasks(tasks, task)
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks

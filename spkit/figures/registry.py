@@ -7,6 +7,7 @@ from typing import Any
 
 from pandas import DataFrame
 
+from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 
 #: What a rule gives: the matplotlib Figure, the data drawn on it, the caption. Figure is Any here, so that the names of
@@ -96,6 +97,8 @@ def forget(name: str) -> None:
 
 def rules() -> dict[str, Rule]:
     """Every rule by name; ours first, in a fixed order."""
+    for package in ("matplotlib", "seaborn"):
+        require(package, "Drawing figures")
     theirs = dict(_RULES)
     for module in _MODULES:
         import_module(f"spkit.figures.{module}")

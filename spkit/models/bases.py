@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from difflib import get_close_matches
 from pathlib import Path
 
 import datasets
@@ -15,9 +14,7 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.origin import note_source, noted_source
-
-#: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
-BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
+from spkit.models.sources import BUNDLED_BASES, check_model
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -79,44 +76,11 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
+    check_model(source)
     name = os.path.expanduser(source)
     if name in BUNDLED_BASES:
         return _load_bundled(BUNDLED_BASES[name], device)
-    _check_folder(name)
     return _load_saved(name, device)
-
-
-def _check_folder(name: str) -> None:
-    """Refuse a path to nothing at once: as a hub id it would be asked for again and again before it is refused."""
-    if os.path.isdir(name) or "/" not in name or _is_cached(name):
-        return
-    parent = os.path.dirname(name)
-    # A hub id is two names with a slash between, of which the first is a folder here only where a path is meant.
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or os.path.isdir(parent):
-        beside = [one for one in _folders(parent) if not one.startswith(".")]
-        near = list(dict.fromkeys([*get_close_matches(os.path.basename(name), beside), *beside]))
-        raise SpkitError(
-            "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-            f"Found {name!r}, and there is no such folder{f'; beside it are {quoted(near[:8])}' if near else ''}.",
-            "Correct the path; if a hub id is meant, download it first (`hf download`).",
-        )
-
-
-def _folders(parent: str) -> list[str]:
-    try:
-        return sorted(one.name for one in os.scandir(parent) if one.is_dir())
-    except OSError:  # none, or not for our eyes
-        return []
-
-
-def _is_cached(name: str) -> bool:
-    """Whether this is the id of a model that was downloaded from the hub before."""
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        return isinstance(try_to_load_from_cache(name, "config.json"), str)
-    except ValueError:  # no id at all
-        return False
 
 
 def _load_saved(name: str, device: str | None) -> SentenceTransformer:

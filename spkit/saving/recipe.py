@@ -10,10 +10,11 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.files import check_replaceable, write_folder
+from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
 from spkit.models.origin import note_recipe, recipe_of
+from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
 from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
 from spkit.vectors.provenance import Provenance
@@ -104,11 +105,6 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
         SpkitError: the folder exists and holds something else than a model.
     """
     save_with_recipe(model, Path(folder), recipe_of(model), {})
-
-
-def check_new_model(folder: Path) -> None:
-    """Raise now what a save to this folder would raise; see `save_model`."""
-    check_replaceable(folder, "modules.json", "A model")
 
 
 def save_with_recipe(

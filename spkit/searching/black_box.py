@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.searching.choices import Method, Scale, check_choice, scale_of
 from spkit.searching.journal import Journal
@@ -20,6 +21,9 @@ from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 from spkit.vectors.task_vectors import TaskVectors
+
+#: The package behind a method, where it is not our own.
+_PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
 #: The objective at coefficients [N], in float64.
 _Loss = Callable[[np.ndarray], float]
@@ -202,6 +206,8 @@ def _values_per_axis(budget: int, count: int) -> int:
 
 def _check(method: str, budget: int, bounds: tuple[float, float], mu: float, count: int) -> None:
     check_choice("method", method, Method)
+    if method in _PACKAGES:
+        require(_PACKAGES[method], f"The search {method!r}")
     if budget < 2:
         raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
     if not -np.inf < bounds[0] < bounds[1] < np.inf:

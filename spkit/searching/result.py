@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.saving.recipe import position_recipe, save_with_recipe
+from spkit.searching.position_folder import HISTORY, RECIPE, check_position
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Former names of settings, as saved positions may have them.
@@ -79,7 +80,7 @@ class PositionResult:
         method = self.settings.get("method", "self_position")
         recipe = position_recipe(self.vectors, self.rows, method, self.settings)
         history = self.history.to_csv(index=False)
-        save_with_recipe(self.model(), Path(folder), recipe, {"history.csv": history})
+        save_with_recipe(self.model(), Path(folder), recipe, {HISTORY: history})
 
 
 def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
@@ -97,14 +98,9 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
     Raises:
         SpkitError: the folder holds no searched position, or one of other vectors.
     """
-    path, history = Path(folder) / "recipe.json", Path(folder) / "history.csv"
-    if not path.is_file() or not history.is_file():
-        raise SpkitError(
-            "A searched position is a model's folder with `recipe.json` and `history.csv`.",
-            f"Found no {path.name if not path.is_file() else history.name} in {folder}.",
-            "Name a folder that `spkit position` or `PositionResult.save` wrote.",
-        )
-    recipe = json.loads(path.read_text(encoding="utf-8"))
+    check_position(Path(folder))
+    history = Path(folder) / HISTORY
+    recipe = json.loads((Path(folder) / RECIPE).read_text(encoding="utf-8"))
     theirs_and_ours: dict[str, tuple[Any, Any]] = {
         "base_sha256": (recipe["base_sha256"], vectors.base_hash),
         "names": (list(recipe["experts"]), list(vectors.names)),

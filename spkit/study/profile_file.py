@@ -2,13 +2,13 @@
 
 import tomllib
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
 from spkit.study.analyses import ANALYSES
 from spkit.study.methods import check_merges
+from spkit.study.places import profile_path
 from spkit.study.profile import Profile
 
 #: Keys that each table of a profile may have.
@@ -21,11 +21,6 @@ _TABLES = {
     "conflict": {"batches", "batch_size"},
     "evaluation": {"resamples"},
 } | {name: {*one.keys, "every_seed"} for name, one in ANALYSES.items()}
-
-
-def profile_names() -> list[str]:
-    """Names of the profiles that come with spkit."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
 
 
 def load_profile(profile: str | Path) -> Profile:
@@ -45,16 +40,8 @@ def load_profile(profile: str | Path) -> Profile:
         >>> load_profile("demo").base
         'minilm-l3'
     """
-    path = Path(profile)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise SpkitError("A profile must be a name or a TOML file.", f"Found no file {path}.", _known())
-        text = path.read_text(encoding="utf-8")
-    elif str(profile) in profile_names():
-        path = Path(str(_folder() / f"{profile}.toml"))
-        text = path.read_text(encoding="utf-8")
-    else:
-        raise SpkitError("A profile must be a name or a TOML file.", f"Found {str(profile)!r}.", _known())
+    path = profile_path(profile)
+    text = path.read_text(encoding="utf-8")
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -114,11 +101,3 @@ def _check(table: dict[str, Any], path: Path) -> None:
 
 def _beside(profile: Path, name: str) -> Path:
     return Path(name) if Path(name).is_absolute() else profile.parent / name
-
-
-def _folder() -> Any:
-    return files("spkit.study") / "profiles"
-
-
-def _known() -> str:
-    return f"Pass one of {quoted(profile_names())}, or the path of a .toml file."

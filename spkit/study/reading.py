@@ -10,6 +10,7 @@ import pandas as pd
 
 from spkit.errors import SpkitError, quoted
 from spkit.figures.registry import NothingToDrawError, chosen_rules
+from spkit.study.places import vectors_folder
 from spkit.study.profile_file import load_profile
 from spkit.study.report import SUMMARY
 from spkit.study.run import train_experts
@@ -148,11 +149,6 @@ class Results:
     def vectors(self, seed: int = 0) -> TaskVectors:
         """The task vectors of a seed, memory-mapped; see `run` for where they come from."""
         return TaskVectors.load(vectors_folder(self.run(seed), seed))
-
-
-def vectors_folder(run: str | Path, seed: int) -> Path:
-    """Where a seed of a study leaves its task vectors."""
-    return Path(run) / f"seed{seed}" / "vectors" / "vectors"
 
 
 def open_results(*folders: str | Path) -> Results:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spkit.errors import SpkitError, quoted
-from spkit.tasks.bundled import BUNDLED, load_bundled
+from spkit.tasks.bundled import load_bundled
 from spkit.tasks.files import load_task_file
+from spkit.tasks.sources import check_source
 from spkit.tasks.task import Task
 
 
@@ -32,23 +32,9 @@ def load_tasks(
         >>> list(load_tasks("bundled", ["topic", "similarity"]))
         ['topic', 'similarity']
     """
-    if isinstance(names, str):
-        raise SpkitError("`names` must be a list of names.", f"Found {names!r}.", f"Pass `[{names!r}]`.")
+    check_source(source, names, folder)
     if not isinstance(source, str | Path):
-        if names is not None:
-            raise SpkitError(
-                "`names` chooses from all bundled tasks or from a file.",
-                f"Found the names {quoted(names)} beside the list {quoted(source)}.",
-                "Leave `names` out.",
-            )
         return load_bundled(source)
     if source == "bundled":
         return load_bundled(names)
-    path = Path(source)
-    if path.suffix.lower() != ".toml":
-        raise SpkitError(
-            '`source` must be "bundled", a path that ends in .toml, or a list of bundled names.',
-            f"Found {str(source)!r}.",
-            f"Pass `[{source!r}]` for that task alone." if source in BUNDLED else "",
-        )
-    return load_task_file(path, names, folder)
+    return load_task_file(source, names, folder)
