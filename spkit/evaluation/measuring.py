@@ -33,8 +33,9 @@ def measure(
 
     Retrieval: the split's distinct anchors search among its distinct positives, nDCG@10. Sts: Spearman correlation of
     cosine similarities with the gold scores. Pair: average precision of cosine similarities. Classification: accuracy
-    of logistic regressions on 8 texts per label, drawn 10 times from `task.train`. A task's prompts are put in front
-    of its texts; without them the model's own prompts are used as mteb uses them.
+    of logistic regressions on 8 texts per label, drawn 10 times from `task.train`. Reranking: the mean over queries of
+    the average precision of their own candidates. Clustering: V-measure of ten k-means clusterings. A task's prompts
+    are put in front of its texts; without them the model's own prompts are used as mteb uses them.
 
     Args:
         model: a SentenceTransformer, which is left as it was, in training mode too; or a bundled base, a folder, a hub
@@ -42,7 +43,7 @@ def measure(
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
         split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
         batch_size: texts embedded at once.
-        seed: of the classification experiments; mteb's own is 42.
+        seed: of the experiments of classification and clustering; mteb's own is 42.
         name: what errors and mteb call the model; a hash of its weights by default.
         cache: a folder in which measurements are kept and found again. Their key is the model's weights and settings
             and the task's data, never a name, so two merges cannot be mistaken for each other.

@@ -66,7 +66,7 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         task: ours or one of mteb's.
         split: one that the task has.
         batch_size: texts embedded at once.
-        seed: of our tasks' classification experiments; mteb's tasks keep their own.
+        seed: of what our tasks draw, for classification and clustering; mteb's tasks keep their own.
 
     Returns:
         The measurement, with values unless it is a task of mteb's that cannot be taken apart; then there is a warning.

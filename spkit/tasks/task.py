@@ -29,7 +29,8 @@ class Task:
         kind: what an example is, and so which loss and which metric belong to it: one of `spkit.tasks.kinds`.
             "retrieval": columns `anchor`, `positive`, and any number of `negative...`; "sts": `sentence1`, `sentence2`,
             `score` (any finite range, higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none);
-            "classification": `text`, `label` (integers or strings).
+            "classification": `text`, `label` (integers or strings); "reranking": `query`, `positive`, `negative` (the
+            last two a text or a list of texts); "clustering": `text`, `label`, evaluated only.
         train: examples to train on and to draw probes from. A kind that is evaluated only needs neither this nor `dev`.
         dev: examples on which steps, settings and positions are chosen. Without it 15 % of the texts of `train` are
             kept apart by a hash of the text, and `train` holds the rest.

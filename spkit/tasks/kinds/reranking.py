@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.errors import SpkitError
-from spkit.hashing import text_hash
 from spkit.tasks.kinds._base import Kind, Metric, Rows
 
 
@@ -71,6 +70,8 @@ class Reranking(Kind):
     def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
         """Queries, the texts of all candidates, and each query's own; a candidate that is positive once is positive."""
         from datasets import Dataset
+
+        from spkit.hashing import text_hash
 
         candidates: dict[str, dict[str, int]] = {}
         for row in splits[split].with_format(None):
