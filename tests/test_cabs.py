@@ -69,6 +69,14 @@ def test_the_first_vector_loses_nothing_to_the_others(vectors):
     assert last.norm() < alone.norm()
 
 
+def test_a_vector_takes_no_entry_where_it_is_zero(vectors):
+    """Else it would keep it from those who come later."""
+    matrix = vectors.matrix.clone()
+    matrix[0] = 0.0
+    after_nothing = vectors.reweighted(matrix, "first is zero").cabs(4, 16).matrix
+    assert torch.equal(after_nothing[1], vectors.select(["topic"]).cabs(4, 16).matrix[0])
+
+
 def test_what_is_kept_of_all_of_a_run_is_the_vector(vectors):
     assert torch.equal(vectors.select(["faq"]).cabs(16, 16).matrix, vectors.select(["faq"]).matrix)
 

@@ -20,7 +20,7 @@ from spkit.hashing import file_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
 from spkit.study import load_profile, records, report, run_study, stages
-from spkit.study.methods import SEARCHES, STATIC, method_names
+from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
 from spkit.study.places import profile_names
 from spkit.study.records import Record, Stage, code_hash, finish
 from spkit.study.run import publish
@@ -236,7 +236,8 @@ def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> No
     before, said = contents(finished), []
     run_study(load_profile(home / "small.toml"), finished, said.append)
     work = [line for line in said if not line.startswith("Seed")]
-    assert len(work) == 36
+    made = len(STATIC) + len(TUNED) + len(SEARCHES)
+    assert len(work) == len(TASKS) + made + len(METHODS) + 4  # vectors, joint training, conflict, report
     assert all(line.endswith("done before") for line in work)
     assert contents(finished) == before
 
