@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
-from spkit.results.frames import method_label
+from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
 from spkit.study.tables import MEAN, Samples
 
