@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -38,7 +37,7 @@ def affinity(table: DataFrame, ax: Place = None) -> Axes:
         SpkitError: no affinity between two tasks was measured, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"from": ["faq", "sts"], "onto": ["sts", "faq"], "affinity": [0.01, -0.02]})
+        >>> table = DataFrame({"from": ["faq", "sts"], "onto": ["sts", "faq"], "affinity": [0.01, -0.02]})
         >>> measured = {"error": 0.001, "verdict": "measured", "batches": 4, "batch_size": 32, "learning_rate": 1e-4}
         >>> axes = affinity(table.assign(**measured), Sheet())
         >>> [text.get_text() for text in axes.texts]

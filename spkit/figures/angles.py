@@ -36,7 +36,7 @@ def angles(table: DataFrame, ax: Place = None) -> list[Axes]:
         SpkitError: there is no angle, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"task": ["faq", "sts"], "share": [0.75, 0.25], "angle": [30.0, 62.0]})
+        >>> table = DataFrame({"task": ["faq", "sts"], "share": [0.75, 0.25], "angle": [30.0, 62.0]})
         >>> (panel,) = angles(table.assign(a="faq", b="sts", examples=128, schedule="epochs"), Sheet())
         >>> panel.get_legend_handles_labels()[1]
         ['to faq', 'to sts']

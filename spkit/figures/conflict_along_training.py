@@ -36,7 +36,7 @@ def conflict_along_training(table: DataFrame, ax: Place = None) -> list[Axes]:
         SpkitError: no cosine was determined, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"step": [0, 64], "a": "faq", "b": "sts", "corrected": [0.2, -0.1], "verdict": "agree"})
+        >>> table = DataFrame({"step": [0, 64], "a": "faq", "b": "sts", "corrected": [0.2, -0.1], "verdict": "agree"})
         >>> (panel,) = conflict_along_training(table.assign(batches=8, batch_size=32), Sheet())
         >>> panel.get_title(), panel.get_ylabel()
         ('faq × sts', 'corrected cosine')

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -37,7 +36,7 @@ def conflict_along_training_by_module(table: DataFrame, ax: Place = None) -> lis
         SpkitError: no task has a gradient, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"step": [0, 64], "module": "pooler", "a": "faq", "b": "sts", "corrected": [0.2, -0.1]})
+        >>> table = DataFrame({"step": [0, 64], "module": "pooler", "a": "faq", "b": "sts", "corrected": [0.2, -0.1]})
         >>> table = table.assign(verdict="agree", batches=8, batch_size=32)
         >>> (panel,) = conflict_along_training_by_module(table, Sheet())
         >>> [text.get_text() for text in panel.texts]

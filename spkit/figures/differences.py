@@ -53,7 +53,7 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
 
     Example:
         >>> row = {"method": "ties", "against": "joint", "task": "mean", "difference": -1.3, "low": -2.0, "high": -0.5}
-        >>> (panel,) = differences(pd.DataFrame([row]), Sheet())
+        >>> (panel,) = differences(DataFrame([row]), Sheet())
         >>> [text.get_text() for text in panel.texts]
         ['−1.3']
     """

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
@@ -53,7 +52,7 @@ def effective_weights(weights: Weights | DataFrame, ax: Place = None) -> list[Ax
         SpkitError: there is no task, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"task": ["faq", "sts"], "weight": [0.9, 0.2], "cosine": [0.7, 0.1], "explained": 0.6})
+        >>> table = DataFrame({"task": ["faq", "sts"], "weight": [0.9, 0.2], "cosine": [0.7, 0.1], "explained": 0.6})
         >>> left, right = effective_weights(table, Sheet())
         >>> [label.get_text() for label in left.get_yticklabels()], [text.get_text() for text in right.texts]
         (['faq', 'sts'], ['0.70', '0.10'])

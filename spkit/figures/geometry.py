@@ -46,16 +46,14 @@ def geometry(vectors: Vectors | DataFrame, ax: Place = None) -> list[Axes]:
         SpkitError: there are no tasks, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [0.12], "norm_a": [1.5], "norm_b": [0.8]})
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [0.12], "norm_a": [1.5], "norm_b": [0.8]})
         >>> cosines, norms = geometry(table, Sheet())
         >>> [text.get_text() for text in cosines.texts], [text.get_text() for text in norms.texts]
         (['1', '1', '0.12'], ['1.5', '0.8'])
     """
     means, norms = _measured(vectors)
     tasks = ordered_tasks(norms["task"])
-    cosines, bars = panels_on(
-        ax, ["cosines", "norms"], (WIDE, 0.8 + 0.42 * len(tasks)), width_ratios=[1.9, 1.0]
-    )
+    cosines, bars = panels_on(ax, ["cosines", "norms"], (WIDE, 0.8 + 0.42 * len(tasks)), width_ratios=[1.9, 1.0])
     cells = DataFrame(float("nan"), index=tasks, columns=tasks)
     for cell in records(of_mean(means)):
         row, column = sorted((cell["a"], cell["b"]), key=tasks.index, reverse=True)

@@ -39,7 +39,7 @@ def imbalance(table: DataFrame, ax: Place = None) -> list[Axes]:
         SpkitError: there is no task, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"task": ["faq", "sts"], "examples": [300, 100], "example_share": [0.75, 0.25]})
+        >>> table = DataFrame({"task": ["faq", "sts"], "examples": [300, 100], "example_share": [0.75, 0.25]})
         >>> examples, steps = imbalance(table.assign(step_share=0.5), Sheet())
         >>> examples.get_title(), [text.get_text() for text in examples.texts]
         ('examples', ['75', '25'])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from pandas import DataFrame
@@ -39,7 +38,7 @@ def norms(table: DataFrame, ax: Place = None, *, fit: DataFrame | None = None) -
         SpkitError: there is no training, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"group": "faq", "examples": [64, 128, 256], "norm": [0.3, 0.4, 0.6]})
+        >>> table = DataFrame({"group": "faq", "examples": [64, 128, 256], "norm": [0.3, 0.4, 0.6]})
         >>> (panel,) = norms(table.assign(schedule="epochs", steps=table["examples"] // 16), Sheet())
         >>> panel.get_title(), panel.get_xlabel()
         ('fixed epochs (4 to 16 steps)', 'training examples')

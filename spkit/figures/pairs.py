@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -38,7 +37,7 @@ def pairs(table: DataFrame, ax: Place = None, *, fit: DataFrame | None = None) -
         SpkitError: no pair has a determined cosine, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"a": ["faq"], "b": ["sts"], "corrected": [-0.3], "change": [-1.2], "steps": [32]})
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "corrected": [-0.3], "change": [-1.2], "steps": [32]})
         >>> bounds = {"low": -0.4, "high": -0.2, "change_low": -2.0, "change_high": -0.4}
         >>> axes = pairs(table.assign(**bounds, verdict="conflict", batches=8, batch_size=32), Sheet())
         >>> axes.get_ylabel()

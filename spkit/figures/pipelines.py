@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -43,7 +42,7 @@ def pipelines(scores: DataFrame, ax: Place = None) -> list[Axes]:
     Example:
         >>> row = {"method": "ties", "task": "faq", "metric": "accuracy", "low": 60.0, "high": 70.0}
         >>> scores = [{**row, "pipeline": "separate", "score": 64.0}, {**row, "pipeline": "sequential", "score": 66.0}]
-        >>> (panel,) = pipelines(pd.DataFrame(scores), Sheet())
+        >>> (panel,) = pipelines(DataFrame(scores), Sheet())
         >>> panel.get_xlabel(), [label.get_text() for label in panel.get_yticklabels()]
         ('accuracy', ['TIES'])
     """
@@ -87,8 +86,8 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     pipelines(table, sheet)
     caption = (
         "Test scores of every merge in both pipelines, in points, and their mean over the tasks: of models trained "
-        f"apart from the base, and of those that stood after each task of one sequential training; {seeds_text(table)}, "
-        f"n = {table['task'].nunique() - ('mean' in set(table['task']))} tasks."
+        "apart from the base, and of those that stood after each task of one sequential training; "
+        f"{seeds_text(table)}, n = {table['task'].nunique() - ('mean' in set(table['task']))} tasks."
         f"{seeds_shown(table)} Bars: 95 % bootstrap interval over test examples (bounds averaged over seeds). "
         "Each panel has its own scale."
     )
