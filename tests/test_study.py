@@ -19,6 +19,7 @@ from spkit.cli import app
 from spkit.environment import machine
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, evaluate
+from spkit.evaluation.paired import MEAN, Samples
 from spkit.hashing import file_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
@@ -26,7 +27,7 @@ from spkit.study import load_profile, records, report, run_study, stages
 from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, code_hash, finish
 from spkit.study.run import publish
-from spkit.study.tables import MEAN, Samples, comparisons, costs, mean_comparisons
+from spkit.study.tables import comparisons, costs, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
 from spkit.training.trainer import train
@@ -42,8 +43,8 @@ METHODS = [
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
-    "comparisons.csv": "method against task difference low high seed",
-    "comparisons_mean.csv": "method against task difference low high",
+    "comparisons.csv": "method against task difference low high ahead verdict seed",
+    "comparisons_mean.csv": "method against task difference low high ahead verdict",
     "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b repeats_a repeats_b conflicting "
     "verdict batches batch_size seed",
     "conflict_summary.csv": "module tasks directional alignment magnitude verdict seed",
@@ -179,7 +180,8 @@ def test_the_mean_over_seeds_has_an_interval_of_its_own() -> None:
     by_seed = comparisons(given, ["average"], ["self_position"])
     row = table.loc[("self_position", "joint", "a")]
     assert row["difference"] == pytest.approx(10.0)
-    assert (row["low"], row["high"]) == given.difference("self_position", "joint", "a")[1:]
+    own = given.difference("self_position", "joint", "a")
+    assert (row["low"], row["high"], row["ahead"], row["verdict"]) == (own.low, own.high, 1.0, "a is better")
     one = by_seed.query("method == 'self_position' and against == 'joint' and task == 'a'")
     assert len(one) == 4
     # Independent noise of four seeds: half as wide as that of each.

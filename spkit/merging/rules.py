@@ -68,7 +68,6 @@ def slerp(
         arXiv 2410.15035, "Direction" and "Length".
     """
     gram, weights = vectors.gram(), weights_of(vectors, weight)
-    assert isinstance(gram, Tensor)
     if not bool((weights > 0).all()):
         raise SpkitError(
             "`weight` must be positive for 'slerp': a weight of 0 still counts in the mean of those before.",

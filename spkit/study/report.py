@@ -50,7 +50,7 @@ def report(
 
     def work(folder: Path) -> Mapping[str, Any]:
         resamples = profile.evaluation.get("resamples", 1000)
-        samples = tables.Samples.draw(records, method_names(tasks, profile.static), resamples)
+        samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
         static = merge_names(profile.static)
         made = _headline(samples, records, static) | _analyses(profile, records, resamples)
         held_back = {
