@@ -74,8 +74,7 @@ def report(
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
     config = {"evaluation": profile.evaluation, "merges": list(profile.static), "analyses": profile.analyses}
-    code = ["spkit.study.report", *_figure_modules()]
-    return finish(Stage("report", config, inputs, code, work), root, say)
+    return finish(Stage("report", config, inputs, work), root, say)
 
 
 _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
@@ -105,13 +104,6 @@ def _analyses(profile: Profile, records: Mapping[int, Mapping[str, Record]], res
         seeds = profile.seeds_of(name)
         made |= ANALYSES[name].results({seed: records[seed] for seed in seeds}, settings, resamples)
     return made
-
-
-def _figure_modules() -> list[str]:
-    from importlib.resources import files
-
-    names = [path.name.removesuffix(".py") for path in files("spkit.figures").iterdir() if path.name.endswith(".py")]
-    return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
 
 
 def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:

@@ -47,7 +47,7 @@ def train_stage(
         return {"examples": trained_examples(tasks, settings), "share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training.trainer"], work)
+    return run.finish(name, {**settings, **(config or {})}, needs, work)
 
 
 def _share_done(checkpoints: Path) -> float:
@@ -83,7 +83,7 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
         pd.DataFrame(rows).to_csv(folder / "geometry.csv", index=False)
         return {"parameters": vectors.num_parameters}
 
-    return run.finish(name, {}, ["base", *needs], ["spkit.vectors.task_vectors"], work)
+    return run.finish(name, {}, ["base", *needs], work)
 
 
 def conflict_stage(run: SeedRun) -> Record:
@@ -119,7 +119,7 @@ def conflict_stage(run: SeedRun) -> Record:
         examples = report.batches * report.batch_size * len(run.tasks)
         return {"examples": examples}
 
-    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.diagnostics.conflict"], work)
+    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], work)
 
 
 def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
@@ -135,7 +135,7 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"examples": examples}
 
     needs = [vectors, *(run.all_tasks if method in DATA_METHODS else [])]
-    return run.finish(name, {"method": method, **parameters}, needs, ["spkit.merging.methods"], work)
+    return run.finish(name, {"method": method, **parameters}, needs, work)
 
 
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
@@ -160,8 +160,7 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"length": tuned.length, "examples": len(run.probe) * passes}
 
     config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
-    code = ["spkit.merging.tuning", "spkit.searching.probe", "spkit.merging.methods"]
-    return run.finish(name, config | settings, [vectors, *run.all_tasks], code, work)
+    return run.finish(name, config | settings, [vectors, *run.all_tasks], work)
 
 
 def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
@@ -179,9 +178,7 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"held_back_loss": judge.scaled(judge.task_losses(result.rows)), "examples": examples}
 
     config = {"probe": run.profile.probe, "granularity": granularity, **settings}
-    return run.finish(
-        name, config, [vectors, *run.all_tasks], ["spkit.searching.self_position", "spkit.searching.probe"], work
-    )
+    return run.finish(name, config, [vectors, *run.all_tasks], work)
 
 
 def save_search(result: PositionResult, folder: Path) -> None:
@@ -205,7 +202,7 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
         return {f"{one.task}:{one.metric}": one.score for one in found}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
-    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, ["spkit.evaluation"], work)
+    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, work)
 
 
 def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:

@@ -82,7 +82,7 @@ def _surgery(
     name = f"{_LABEL}:surgery {method}"
     run.makers[name] = stage = f"{_LABEL}/surgery {method}"
     needs = ["base", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {**training, "steps": steps, "method": method}, needs, ["spkit.training.surgery"], work)
+    run.finish(stage, {**training, "steps": steps, "method": method}, needs, work)
     return name
 
 
@@ -99,9 +99,7 @@ def _search(run: SeedRun, pair: list[str]) -> str:
     name = f"{_LABEL}:self_position"
     run.makers[name] = stage = f"{_LABEL}/self_position"
     needs = ["vectors", *(f"task:{one}" for one in pair)]
-    run.finish(
-        stage, {"probe": probing, **settings}, needs, ["spkit.searching.self_position", "spkit.searching.probe"], work
-    )
+    run.finish(stage, {"probe": probing, **settings}, needs, work)
     return name
 
 

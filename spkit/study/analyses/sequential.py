@@ -34,7 +34,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
-    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training.trainer"], work)
+    run.finish(stage, {**training, "tasks": names}, needs, work)
     run.makers[_LABEL] = stage
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}
