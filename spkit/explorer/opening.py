@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
 from spkit.searching.result import PositionResult
-from spkit.study.reading import vectors_folder
+from spkit.figures.opened import vectors_folder
 from spkit.study.report import SUMMARY
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors

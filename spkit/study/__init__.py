@@ -2,7 +2,6 @@
 
 from spkit.study.profile import Profile
 from spkit.study.profile_file import load_profile
-from spkit.study.reading import Results, Shown, open_results
 from spkit.study.run import run_study, train_experts
 
-__all__ = ["Profile", "Results", "Shown", "load_profile", "open_results", "run_study", "train_experts"]
+__all__ = ["Profile", "load_profile", "run_study", "train_experts"]

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from spkit.figures.resampling_scores import way_label
-from spkit.results.frames import method_label, numbers
+from spkit.results.frames import numbers
+from spkit.results.labels import method_label, way_label
 from spkit.study.analyses.ladders import leanings
 from spkit.study.tables import MEAN, Samples
 

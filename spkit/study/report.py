@@ -1,4 +1,4 @@
-"""What a study found: its result tables, figures and the verdict, made of the records of its stages."""
+"""What a study found: its result tables and the verdict, made of the records of its stages."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spkit.figures import draw_figures, summary_table, to_markdown
+from spkit.results.schema import SUMMARY
+from spkit.results.summary import summary_table, to_markdown
 from spkit.study import paper, tables, verdict
 from spkit.study.analyses import ANALYSES
 from spkit.study.methods import SEARCHES, TUNED, merge_names, method_names
@@ -28,7 +29,6 @@ HEADLINE = (
     "history.csv",
     "costs.csv",
 )
-SUMMARY = "summary.md"
 
 
 def report(
@@ -38,7 +38,7 @@ def report(
     root: Path,
     say: Callable[[str], None],
 ) -> Record:
-    """The last stage of a study: all tables, `summary.md` and `figures/`.
+    """The last stage of a study: all tables and `summary.md`.
 
     Args:
         profile: of the study.
@@ -67,7 +67,6 @@ def report(
         conflict, costs = made["conflict.csv"], made["costs.csv"]
         sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
         (folder / SUMMARY).write_text(_summary(profile, made, sentences, _ran_on(records)), encoding="utf-8")
-        draw_figures(folder, folder / "figures")
         return {"chosen": chosen, "held_back_loss": held_back}
 
     inputs = {

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
+from spkit.results.schema import SUMMARY
 from spkit.study import tables
 from spkit.study.analyses import ANALYSES
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
 from spkit.study.records import Record
-from spkit.study.report import HEADLINE, SUMMARY, report
+from spkit.study.report import HEADLINE, report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
@@ -29,8 +30,7 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
         say: called with one line about each stage.
 
     Returns:
-        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, `summary.md` and
-        `figures/`.
+        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, and `summary.md`.
 
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
@@ -54,9 +54,6 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     for path in sorted(made.folder.iterdir()):
         if path.suffix in (".csv", ".md"):
             copy_file(path, root / path.name)
-    (root / "figures").mkdir(exist_ok=True)
-    for path in sorted((made.folder / "figures").iterdir()):
-        copy_file(path, root / "figures" / path.name)
     return root
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
 from spkit.evaluation.paired import A_BETTER, B_BETTER, MEAN, Difference, Samples
-from spkit.results.frames import method_label
+from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
 
 _LABELS = {

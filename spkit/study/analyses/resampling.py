@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from spkit.errors import SpkitError, quoted
-from spkit.figures.resampling_scores import way_label
+from spkit.results.labels import way_label
 from spkit.saving.recipe import save_model
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position

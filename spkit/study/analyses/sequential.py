@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
-from spkit.results.frames import method_label
+from spkit.results.labels import method_label
 from spkit.saving.recipe import save_model
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.methods import SEARCHES
