@@ -151,7 +151,8 @@ class _Reader(ast.NodeVisitor):
         if not any(_scans(node) for node in [*nodes, *ways]):
             return set()
         packages: set[str] = set()
-        for one in (part for node in nodes for part in ast.walk(node)):
+        constants = [node for node in ways if isinstance(node, ast.Assign | ast.AnnAssign)]
+        for one in (part for node in [*nodes, *constants] for part in ast.walk(node)):
             if isinstance(one, ast.Name) and one.id in ("__path__", "__name__", "__package__", "__file__"):
                 module = module_named(self.module)
                 packages.add(module.package if module else self.module)

@@ -32,6 +32,8 @@ class Module:
         self.name, self.is_package = name, path.name == "__init__.py"
         self.definitions: dict[str, list[ast.stmt]] = {}
         self.on_import: list[ast.stmt] = []
+        #: Functions and classes with decorators of ours, by the names of these.
+        self.decorated: dict[str, list[str]] = {}
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
         self.imports: dict[str, tuple[str, str | None]] = {}
         for node in self.tree.body:
@@ -44,14 +46,16 @@ class Module:
                 self.on_import.append(node)
         elif isinstance(node, Function | ast.ClassDef):
             self.definitions.setdefault(node.name, []).append(node)
-            # A decorator of ours may put what it decorates into a registry, where others find it without its name.
-            if any(_is_ours(self, decorator) for decorator in node.decorator_list):
-                self.on_import.append(node)
+            if decorators := [one for one in map(_first_name, node.decorator_list) if one in self]:
+                self.decorated[node.name] = decorators
         elif isinstance(node, ast.Assign | ast.AnnAssign) and (names := _assigned(node)):
             for name in names:
                 self.definitions.setdefault(name, []).append(node)
         elif not _is_text(node) and not _for_types_only(node):
             self.on_import.append(node)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.imports or name in self.definitions
 
     @property
     def package(self) -> str:
@@ -156,6 +160,11 @@ def parts_of(module: str) -> list[Unit]:
     return [] if found is None else [Unit(module, name) for name in [*found.definitions, ON_IMPORT]]
 
 
+def is_constant(unit: Unit) -> bool:
+    """Whether a unit is a module's value, which may be a registry, and no function or class."""
+    return "." not in unit.name and any(isinstance(node, ast.Assign | ast.AnnAssign) for node in nodes_of(unit))
+
+
 def resolve(module: str, name: str) -> list[Unit]:
     """The units that a name means in a module; none for a name that is not ours."""
     found = module_named(module)
@@ -200,11 +209,10 @@ def _assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
     )
 
 
-def _is_ours(module: Module, decorator: ast.expr) -> bool:
-    function = decorator.func if isinstance(decorator, ast.Call) else decorator
-    while isinstance(function, ast.Attribute):
-        function = function.value
-    return isinstance(function, ast.Name) and (function.id in module.imports or function.id in module.definitions)
+def _first_name(decorator: ast.expr) -> str:
+    while isinstance(decorator, ast.Call | ast.Attribute):
+        decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
+    return decorator.id if isinstance(decorator, ast.Name) else ""
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -14,7 +14,18 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from spkit._code_references import class_of, references
-from spkit._code_units import ON_IMPORT, WHOLE, Unit, bare, is_ours, module_named, nodes_of, parts_of
+from spkit._code_units import (
+    ON_IMPORT,
+    WHOLE,
+    Unit,
+    bare,
+    is_constant,
+    is_ours,
+    module_named,
+    nodes_of,
+    parts_of,
+    resolve,
+)
 from spkit.errors import SpkitError
 
 
@@ -64,7 +75,24 @@ def _closure(units: set[Unit]) -> set[Unit]:
         if unit not in reached:
             reached.add(unit)
             waiting += _next(unit)
+        if not waiting:
+            # Who reaches a registry finds what the modules that are loaded have put into it, without its name.
+            modules = {one.module for one in reached}
+            waiting += [one for module in modules for one, into in _registered(module) if into & reached]
+            waiting = [one for one in waiting if one not in reached]
     return {unit for unit in reached if unit.name != WHOLE}
+
+
+@cache
+def _registered(module: str) -> list[tuple[Unit, frozenset[Unit]]]:
+    """What decorators of ours decorate in a module, each with the values that its decorators may put it into."""
+    known = module_named(module)
+    decorated = {} if known is None else known.decorated
+    into = {name: {unit for one in names for unit in resolve(module, one)} for name, names in decorated.items()}
+    return [
+        (Unit(module, name), frozenset(one for unit in units for one in _next(unit) if is_constant(one)))
+        for name, units in into.items()
+    ]
 
 
 @cache

@@ -26,8 +26,8 @@ PACKAGE = {
         "    def other(self):\n        return 0\n"
     ),
     "stages.py": (
-        "from functools import partial\n"
-        "from pack.context import Context\nfrom pack.helpers import used\nfrom pack.registry import KNOWN\n"
+        "from functools import partial\nfrom pkgutil import iter_modules\n"
+        "from pack.context import Context\nfrom pack.helpers import used\nfrom pack.registry import KNOWN, register\n"
         "from pack.scanned import every\n\n"
         "def helper(x):\n    '''Words.'''\n    return used(x)  # a comment\n\n"
         "def other(x):\n    return x\n\n"
@@ -37,6 +37,9 @@ PACKAGE = {
         "        return helper(size) + context.read() + VALUE\n\n    return work\n\n"
         "def holding(call):\n    def work(folder):\n        return call()\n\n    return work\n\n"
         "def with_held():\n    return holding(partial(held, 1))\n\n"
+        "@register\ndef drawing():\n    return 'a picture'\n\n"
+        "def reading():\n    return KNOWN\n\n"
+        "PLACES = ('pack.scanned',)\n\ndef listing():\n    return [iter_modules(one) for one in PLACES]\n\n"
         "def scanning():\n    return every(), KNOWN\n"
     ),
 }
@@ -75,6 +78,8 @@ WORK, HELD, SCAN = "stages.stage(None)", "stages.with_held()", "stages.scanning"
         (WORK, "context.py", "return self.size", "return -self.size"),
         (HELD, "stages.py", "x * 2", "x * 3"),
         (SCAN, "scanned/one.py", "return 1", "return 2"),
+        ("stages.listing", "scanned/one.py", "return 1", "return 2"),
+        ("stages.reading", "stages.py", "a picture", "another"),
         (SCAN, "registry.py", "KNOWN[f.__name__] = f", "KNOWN[f] = f"),
         ("'pack.helpers'", "helpers.py", "    return x\n", "    return -x\n"),
         ("stages.Context", "context.py", "return 0", "return 1"),
@@ -95,6 +100,7 @@ def test_what_is_reached_changes_the_hash(tmp_path, root, file, old, new) -> Non
         (WORK, "context.py", "return 0", "return 1"),  # a member that the work does not use
         (HELD, "stages.py", "size = 8", "size = 9"),
         (WORK, "scanned/one.py", "return 1", "return 2"),
+        (WORK, "stages.py", "a picture", "another"),  # registered, where the work does not look
     ],
 )
 def test_what_is_not_reached_does_not_change_it(tmp_path, root, file, old, new) -> None:
