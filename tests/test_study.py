@@ -28,7 +28,8 @@ from spkit.evaluation.paired import MEAN, Samples
 from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
-from spkit.study import load_profile, report, run_study, stages
+from spkit.study import load_profile, run_study, stages
+from spkit.study.methods import SEARCHES, STATIC, method_names
 from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
@@ -41,11 +42,7 @@ from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 TASKS = ("faq", "topic", "likeness")
-METHODS = [
-    "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
-    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "dare", "fisher", "regmean", "loss_weighted",
-    "self_position", "self_position:module",
-]  # fmt: skip
+METHODS = method_names(TASKS, STATIC)
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
@@ -67,7 +64,7 @@ tasks = "tasks.toml"
 seeds = [3]
 training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
-merges = {ties_density = 0.5, evaluations = 4}
+merges = {evaluations = 4, ties = {density = 0.5}}
 probe = {size = 72}
 search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "sum"}
 search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "sum"}
@@ -170,8 +167,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
     table = read(finished, "comparisons.csv")
     pairs = set(zip(table["method"], table["against"], strict=True))
-    static = [m for m in METHODS[5:15]]
-    searched = METHODS[15:]
+    static = METHODS[5 : -len(SEARCHES)]
+    searched = METHODS[-len(SEARCHES) :]
     assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
@@ -199,7 +196,7 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
     table = read(finished, "coefficients.csv")
     vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
     tasks = load_tasks(str(home / "tasks.toml"))
-    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[15:]]
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[-len(SEARCHES) :]]
     for method, rows in table.groupby("method"):
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
@@ -275,7 +272,6 @@ def test_a_study_that_was_stopped_goes_on(home, stopped_run) -> None:
 def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path, monkeypatch) -> None:
     root = tmp_path / "run"
     shutil.copytree(finished, root)
-    monkeypatch.setattr(report, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
     text = PROFILE.replace("learning_rate = 0.1, scale", "learning_rate = 0.2, scale", 1)  # of the model-wise search
     (home / "small-changed.toml").write_text(text, encoding="utf-8")
     said = []
