@@ -38,16 +38,15 @@ results.figure("geometry")
 # %% [markdown]
 # ## The methods
 #
-# | method | what it does |
-# |---|---|
-# | average | adds 1/N of every vector |
-# | task arithmetic | adds every vector with the same coefficient (0.4 by default) |
-# | SLERP | follows the arc between vectors instead of the straight line, so that hardly any length is lost |
-# | TIES | keeps the large entries, elects a sign for each weight, averages those that agree |
-# | DARE | drops entries at random and scales the rest up |
-# | Fisher | averages each parameter, weighted by how strongly each task's loss depends on it |
-# | RegMean | chooses each linear layer to repeat the experts' outputs on their own inputs (least squares) |
-# | loss-weighted | weights each vector by a softmax of minus its expert's mean loss over all tasks |
+# Each has a name, parameters with defaults, and a paper. Those that read data need `tasks`.
+
+# %%
+from spkit.merging import method_table
+
+method_table()
+
+# %% [markdown]
+# mergekit's methods stand beside them, behind `mergekit:`.
 
 # %%
 spkit.merge_methods()

@@ -55,6 +55,7 @@ _OWNERS = {
     "load_profile": "study",
     "open_results": "figures.opened",
     "evaluate": "evaluation",
+    "compare": "evaluation.comparison",
     "explore": "explorer",
     "explore_study": "explorer",
 }
@@ -78,6 +79,7 @@ __all__ = [
     "Uncertainty",
     "angle_ladder",
     "choose_mu",
+    "compare",
     "count_costs",
     "effective_weights",
     "evaluate",
@@ -115,6 +117,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.diagnostics.imbalance import EffectiveWeights, effective_weights, imbalance
     from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
+    from spkit.evaluation.comparison import compare
     from spkit.explorer import explore, explore_study
     from spkit.figures.opened import open_results
     from spkit.merging.methods import merge, merge_methods

@@ -6,9 +6,9 @@ import pytest
 
 from spkit.diagnostics.data_scaling import fit_line
 from spkit.evaluation import Measurement
+from spkit.evaluation.paired import MEAN, Samples
 from spkit.study.analyses.ladders import leanings
 from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
-from spkit.study.tables import MEAN, Samples
 
 TASKS = ["faq", "STS-B"]
 CHOSEN = "self_position"

@@ -9,7 +9,6 @@ from spkit.errors import SpkitError
 from spkit.evaluation import (
     Measurement,
     bootstrap,
-    compare,
     interval,
     load_measurements,
     mean_interval,
@@ -96,51 +95,15 @@ def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_array_equal(bootstrap(measurement, 50), whole)
 
 
-def test_comparing_a_model_with_itself_gives_exactly_nothing() -> None:
-    measurements = [correlated(1), average(np.random.default_rng(3).random(30))]
-    table = compare(measurements, measurements, resamples=50)
-    assert table["task"].tolist() == ["sts", "t", "mean"]
-    assert (table[["difference", "low", "high"]] == 0).all(axis=None)
-
-
-def test_pairing_takes_out_what_both_models_share() -> None:
-    values = np.random.default_rng(4).random(80)
-    better, worse = average(values + 0.03), average(values)
-    row = compare([better], [worse], resamples=200).iloc[0]
-    np.testing.assert_allclose([row["difference"], row["low"], row["high"]], 3.0)
-
-
-def test_compare_finds_the_better_of_two() -> None:
-    row = compare([correlated(1, noise=0.5)], [correlated(2, noise=2.0)], resamples=300).iloc[0]
-    assert 0 < row["low"] < row["difference"] < row["high"]
-
-
-def test_mean_row_averages_the_tasks_and_is_surer_than_each() -> None:
+def test_the_mean_over_tasks_is_surer_than_each() -> None:
     rng = np.random.default_rng(5)
-    ones = [average(rng.random(200), task) for task in "abcd"]
-    others = [average(rng.random(200), task) for task in "abcd"]
-    table = compare(ones, others[::-1], resamples=2000)
-    tasks, mean = table.iloc[:-1], table.iloc[-1]
-    assert mean["difference"] == pytest.approx(tasks["difference"].mean())
+    tasks = [average(rng.random(200), task) for task in "abcd"]
+    score, low, high = mean_interval(tasks, resamples=2000)
+    assert score == pytest.approx(np.mean([one.score for one in tasks]))
+    widths = [high - low for low, high in (interval(bootstrap(one, 2000)) for one in tasks)]
     # Four independent tasks: half the width of one.
-    assert (mean["high"] - mean["low"]) / (tasks["high"] - tasks["low"]).mean() == pytest.approx(0.5, rel=0.1)
-    score, low, high = mean_interval(ones, resamples=2000)
-    assert score == pytest.approx(np.mean([one.score for one in ones]))
+    assert (high - low) / np.mean(widths) == pytest.approx(0.5, rel=0.1)
     assert low < score < high
-
-
-def test_compare_refuses_other_tasks_and_other_examples() -> None:
-    with pytest.raises(SpkitError, match=r"Found 't' against 'sts'"):
-        compare([average(np.ones(3))], [correlated(1)])
-    with pytest.raises(SpkitError, match="each once"):
-        compare([average(np.ones(3))] * 2, [average(np.ones(3))] * 2)
-    with pytest.raises(SpkitError, match="same examples"):
-        compare([average(np.ones(3))], [average(np.ones(4))])
-    one, other = correlated(1), correlated(2)
-    assert other.values is not None
-    swapped = Measurement(other.task, other.metric, other.score, other.values[::-1])
-    with pytest.raises(SpkitError, match=r"gold values differ for 'sts'"):
-        compare([one], [swapped])
 
 
 def test_scores_without_values_cannot_be_resampled() -> None:

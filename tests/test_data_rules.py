@@ -1,7 +1,5 @@
 """Merges that read data: against their formulas written out, on models whose answer is known."""
 
-import inspect
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,10 @@ from torch import nn
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.merging.data_rules import fisher, loss_weighted, regmean
 from spkit.merging.methods import merge, point
+from spkit.merging.rules.fisher import fisher
+from spkit.merging.rules.loss_weighted import loss_weighted
+from spkit.merging.rules.regmean import regmean
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
@@ -223,16 +223,16 @@ def test_merge_takes_the_tasks_as_they_come(vectors, tasks, method) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "change", "message"),
+    ("method", "change", "message"),
     [
-        (fisher, {"tasks": []}, "a task for each expert.*'faq', 'topic', 'likeness'"),
-        (regmean, {"examples": 0}, "must be positive.*Found 0"),
-        (regmean, {"shrink": 1.5}, "`shrink` must be from 0 to 1"),
-        (fisher, {"batch_size": 1}, "at least 2 examples"),
-        (fisher, {"weight": -1.0}, "`weight` must be 0 or more"),
-        (loss_weighted, {"temperature": 0.0}, "`temperature` must be positive"),
+        ("fisher", {"tasks": []}, "a task for each expert.*'faq', 'topic', 'likeness'"),
+        ("regmean", {"examples": 0}, "`examples` must be 1 or more.*Found 0"),
+        ("regmean", {"shrink": 1.5}, "`shrink` must be from 0 to 1"),
+        ("fisher", {"batch_size": 1}, "at least 2 examples"),
+        ("fisher", {"weight": -1.0}, "`weight` must be 0 or more"),
+        ("loss_weighted", {"temperature": 0.0}, "`temperature` must be above 0"),
     ],
 )
-def test_bad_input(vectors, tasks, rule, change, message) -> None:
+def test_bad_input(vectors, tasks, method, change, message) -> None:
     with pytest.raises(SpkitError, match=message):
-        inspect.unwrap(rule)(vectors, **({"tasks": tasks, **QUICK} | change))
+        point(vectors, method, **({"tasks": tasks, **QUICK} | change))

@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,19 +17,24 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from spkit import __version__, cli
+from spkit import __version__, _code_units, cli
+from spkit import code_hash as hashing_code
 from spkit.cli import app
+from spkit.code_hash import code_hash
 from spkit.environment import machine
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, evaluate
-from spkit.hashing import file_hash, weights_hash
+from spkit.evaluation.paired import MEAN, Samples
+from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
-from spkit.study import load_profile, records, report, run_study, stages
+from spkit.study import load_profile, run_study, stages
+from spkit.study.methods import SEARCHES, STATIC, method_names
 from spkit.study.profile_file import profile_names
-from spkit.study.records import Record, Stage, code_hash, finish
+from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
-from spkit.study.tables import MEAN, Samples, comparisons, costs, mean_comparisons
+from spkit.study.seed_run import SeedRun
+from spkit.study.tables import comparisons, costs, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
 from spkit.training.trainer import train
@@ -34,16 +42,12 @@ from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 TASKS = ("faq", "topic", "likeness")
-METHODS = [
-    "base", "expert:faq", "expert:topic", "expert:likeness", "joint", "average", "task_arithmetic",
-    "task_arithmetic_tuned", "slerp", "ties", "ties_tuned", "dare", "fisher", "regmean", "loss_weighted",
-    "self_position", "self_position:module",
-]  # fmt: skip
+METHODS = method_names(TASKS, STATIC)
 COLUMNS = {
     "scores.csv": "method task metric score low high seed",
     "coefficients.csv": "method module task coefficient seed",
-    "comparisons.csv": "method against task difference low high seed",
-    "comparisons_mean.csv": "method against task difference low high",
+    "comparisons.csv": "method against task difference low high ahead verdict seed",
+    "comparisons_mean.csv": "method against task difference low high ahead verdict",
     "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b repeats_a repeats_b conflicting "
     "verdict batches batch_size seed",
     "conflict_summary.csv": "module tasks directional alignment magnitude verdict seed",
@@ -60,7 +64,7 @@ tasks = "tasks.toml"
 seeds = [3]
 training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
-merges = {ties_density = 0.5, evaluations = 4}
+merges = {evaluations = 4, ties = {density = 0.5}}
 probe = {size = 72}
 search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "sum"}
 search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "sum"}
@@ -163,8 +167,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     scores = read(finished, "scores.csv").set_index(["method", "task"])["score"]
     table = read(finished, "comparisons.csv")
     pairs = set(zip(table["method"], table["against"], strict=True))
-    static = [m for m in METHODS[5:15]]
-    searched = METHODS[15:]
+    static = METHODS[5 : -len(SEARCHES)]
+    searched = METHODS[-len(SEARCHES) :]
     assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
@@ -179,7 +183,8 @@ def test_the_mean_over_seeds_has_an_interval_of_its_own() -> None:
     by_seed = comparisons(given, ["average"], ["self_position"])
     row = table.loc[("self_position", "joint", "a")]
     assert row["difference"] == pytest.approx(10.0)
-    assert (row["low"], row["high"]) == given.difference("self_position", "joint", "a")[1:]
+    own = given.difference("self_position", "joint", "a")
+    assert (row["low"], row["high"], row["ahead"], row["verdict"]) == (own.low, own.high, 1.0, "a is better")
     one = by_seed.query("method == 'self_position' and against == 'joint' and task == 'a'")
     assert len(one) == 4
     # Independent noise of four seeds: half as wide as that of each.
@@ -191,7 +196,7 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
     table = read(finished, "coefficients.csv")
     vectors = TaskVectors.load(finished / "seed3" / "vectors" / "vectors")
     tasks = load_tasks(str(home / "tasks.toml"))
-    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[15:]]
+    assert list(dict.fromkeys(table["method"])) == ["task_arithmetic_tuned", "ties_tuned", *METHODS[-len(SEARCHES) :]]
     for method, rows in table.groupby("method"):
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
@@ -267,7 +272,6 @@ def test_a_study_that_was_stopped_goes_on(home, stopped_run) -> None:
 def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path, monkeypatch) -> None:
     root = tmp_path / "run"
     shutil.copytree(finished, root)
-    monkeypatch.setattr(report, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
     text = PROFILE.replace("learning_rate = 0.1, scale", "learning_rate = 0.2, scale", 1)  # of the model-wise search
     (home / "small-changed.toml").write_text(text, encoding="utf-8")
     said = []
@@ -375,8 +379,7 @@ def stage_of(work, **change) -> Stage:
         "name": "seed0/part",
         "config": {"steps": 2},
         "inputs": {"base": "abc"},
-        "code": ["spkit.hashing"],
-        "run": work,
+        "work": work,
     }
     return Stage(**(given | change))
 
@@ -401,7 +404,6 @@ def test_equal_records_are_taken_and_others_are_not(tmp_path) -> None:
     assert [go(config={"steps": 3}), go(config={"steps": 3})] == [1, 0]
     assert go() == 1  # back again: the folder holds the other one
     assert go(inputs={"base": "xyz"}) == 1
-    assert go(code=["spkit.errors"]) == 1
     output = tmp_path / "seed0" / "part" / "out" / "numbers.txt"
     assert go() == 1
     output.write_text("123")
@@ -445,22 +447,82 @@ def test_a_stage_never_replaces_what_no_stage_wrote(tmp_path) -> None:
     assert (tmp_path / "seed0" / "part" / "thesis.txt").read_text() == "mine"
 
 
-def test_code_hash_sees_code_and_not_words_about_it(tmp_path, monkeypatch) -> None:
-    source = tmp_path / "spkit_probe_module.py"
-    monkeypatch.syspath_prepend(str(tmp_path))
+@contextmanager
+def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another text of a module on disk, as a process sees it that starts after the edit."""
+    source = _code_units._path(module)
+    assert source is not None
+    text = source.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {source}"
+    (folder / "edited.py").write_text(text.replace(old, new), encoding="utf-8")
+    path_of = _code_units._path
+    caches = (_code_units.module_named, hashing_code._next, hashing_code._text)
+    for one in caches:
+        one.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(_code_units, "_path", lambda name: folder / "edited.py" if name == module else path_of(name))
+        yield
+    for one in caches:
+        one.cache_clear()
 
-    def of(text: str) -> str:
-        source.write_text(text, encoding="utf-8")
-        return code_hash(["spkit_probe_module"])
 
-    plain = of("def f(x):\n    return x + 1\n")
-    assert of('"""About."""\n\n\ndef f(x):\n    """Adds."""\n    # one\n    return (x + 1)  # more\n') == plain
-    assert of("def f(x):\n    return x + 2\n") != plain
-    used = of("from spkit.errors import quoted\n")
-    monkeypatch.setattr(records, "_imported", lambda tree: [])
-    assert of("from spkit.errors import quoted\n") != used  # what it imports of spkit counts too
-    with pytest.raises(ModuleNotFoundError, match="no_such"):
-        code_hash(["spkit.no_such"])
+STAGES = "spkit.study.stages"
+EVERY_SECOND = ("result.history.to_csv", "result.history[::2].to_csv")
+
+
+def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], Mapping[str, Any]]:
+    """The work that a stage hands on to be finished, which is not done here."""
+    caught = []
+
+    class Catching(SeedRun):
+        def finish(self, name, config, needs, work):
+            caught.append(work)
+            return Record(Path(), {})
+
+    tasks = load_tasks(str(home / "tasks.toml"))
+    base = load_base(home / "base")
+    make(Catching(load_profile(home / "small.toml"), tasks, base, "", {}, 0, home, print))
+    return caught[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "module", "old", "new", "again"),
+    [
+        (lambda run: stages.search_stage(run, "vectors", "s", "self_position"), STAGES, *EVERY_SECOND, True),
+        (lambda run: stages.merge_stage(run, "vectors", "m", "ties"), STAGES, *EVERY_SECOND, False),
+        (lambda run: stages.train_stage(run, "t", [], {}), STAGES, *EVERY_SECOND, False),
+        (
+            lambda run: stages.search_stage(run, "vectors", "s", "self_position"),
+            STAGES,
+            '"""The model, coefficients and history of a search',
+            '"""What a search has',
+            False,
+        ),
+        (stages.conflict_stage, "spkit.diagnostics.conflict.estimates", "BLOCKS = 4", "BLOCKS = 2", True),
+        (lambda run: stages.train_stage(run, "t", [], {}), "spkit.study.verdict", "Merge: ", "Do merge: ", False),
+        (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.files", "unfinished.mkdir()", "pass", True),
+    ],
+)  # fmt: skip
+def test_a_stage_runs_again_where_code_that_it_reaches_has_changed(
+    home, tmp_path, monkeypatch, make, module, old, new, again
+) -> None:
+    work = work_of(make, home)
+    before = code_hash(work)
+    with edited(module, old, new, tmp_path, monkeypatch):
+        assert (code_hash(work) != before) == again
+    assert code_hash(work) == before
+
+
+def test_a_record_of_other_code_is_not_taken(tmp_path, monkeypatch) -> None:
+    def work(folder: Path) -> dict[str, str]:
+        return {"text": text_hash("a")}
+
+    said = []
+    finish(stage_of(work), tmp_path, said.append)
+    finish(stage_of(work), tmp_path, said.append)
+    with edited("spkit.hashing", "little", "big", tmp_path, monkeypatch):
+        finish(stage_of(work), tmp_path, said.append)
+    assert said == ["  seed0/part …", "  seed0/part: done before", "  seed0/part …"]
 
 
 # The verdict, on scores made up for it

@@ -12,7 +12,11 @@ data = "data"
 seeds = [3]
 training = {steps = 2, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
-merges = {ties_density = 0.5, evaluations = 3, examples = 16}
+merges.evaluations = 3
+merges.ties.density = 0.5
+merges.fisher.examples = 16
+merges.regmean.examples = 16
+merges.loss_weighted.examples = 16
 probe = {size = 64}
 search = {path = "slerp", steps = 2, batch_size = 8, learning_rate = 0.1}
 search_module = {path = "free", steps = 1, batch_size = 8, learning_rate = 0.1}

@@ -3,7 +3,7 @@
 import sys
 import warnings
 
-from spkit.cli import diagnostics, explorer, models, studies
+from spkit.cli import comparing, diagnostics, explorer, models, studies
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 
@@ -24,4 +24,4 @@ def main() -> None:
         sys.exit(1)
 
 
-__all__ = ["app", "diagnostics", "explorer", "main", "models", "studies"]
+__all__ = ["app", "comparing", "diagnostics", "explorer", "main", "models", "studies"]

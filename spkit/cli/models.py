@@ -25,6 +25,7 @@ from spkit.cli.options import (
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.merging.registry import PASS_THROUGH, find, methods
 
 
 @app.command()
@@ -122,6 +123,15 @@ def vectors(
     typer.echo(f"Task vectors: {output}")
 
 
+def _print_methods(asked: bool) -> bool:
+    if asked:
+        for one in methods().values():
+            typer.echo(f"{one.name}: {one.summary} [{one.paper}]")
+            typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
+        raise typer.Exit
+    return asked
+
+
 @app.command()
 def merge(
     output: Output,
@@ -129,29 +139,40 @@ def merge(
     base: BaseName = "minilm-l3",
     method: Annotated[
         str,
-        typer.Option(
-            help="average, task_arithmetic, slerp, ties, dare, fisher, regmean, loss_weighted, or one of "
-            "mergekit's, as mergekit:karcher."
-        ),
+        typer.Option(help=f"{', '.join(methods())}, or one of mergekit's, as {PASS_THROUGH}karcher."),
     ] = "slerp",
     parameter: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE of the method, VALUE as JSON; repeat.")
+        list[str] | None,
+        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, VALUE as JSON; repeat."),
     ] = None,
     tasks: Annotated[
-        str, typer.Option(help="Task file, or 'bundled': what fisher, regmean and loss_weighted read.")
+        str,
+        typer.Option(
+            help="Task file, or 'bundled': what is read by "
+            f"{', '.join(one.name for one in methods().values() if one.reads_data)}."
+        ),
     ] = "bundled",
     max_length: MaxLength = None,
+    list_methods: Annotated[
+        bool,
+        typer.Option(
+            "--list", callback=_print_methods, is_eager=True, help="Print the methods with their parameters and stop."
+        ),
+    ] = False,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    from spkit.merging.methods import DATA_METHODS
+    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+    ours = None if method.startswith(PASS_THROUGH) else find(method)
+    if ours is not None:
+        given = ours.check_settings(given)  # before anything heavy is loaded
+
     from spkit.merging.methods import merge as run_merge
     from spkit.saving.recipe import check_new_model, save_model
     from spkit.tasks import load_tasks
 
     check_new_model(output)
     say_replaced(output)
-    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
-    if method in DATA_METHODS:
+    if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
     merged = run_merge(base_of(base, max_length), named(expert), method, **given)
     save_model(merged, output)

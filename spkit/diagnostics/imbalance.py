@@ -162,7 +162,6 @@ def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVect
             products += vectors.matrix[:, columns].double() @ part
             square += float(part @ part)
     gram = vectors.gram()
-    assert isinstance(gram, Tensor)
     norms = gram.diagonal().sqrt()
     zero = [name for name, norm in zip(vectors.names, norms.tolist(), strict=True) if norm == 0]
     if zero or square == 0:

@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError
 from spkit.evaluation.measurement import Measurement
 
 #: Resampled values held in memory at once (8 bytes each, in a handful of arrays).
@@ -71,34 +70,6 @@ def interval(samples: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def compare(a: Sequence[Measurement], b: Sequence[Measurement], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """How much better model a is than model b, on each task and on average, with paired 95 % intervals.
-
-    Both models are scored on the same resampled examples, so what makes an example hard for both cancels out.
-
-    Args:
-        a: measurements of the one model.
-        b: measurements of the other, of the same tasks and examples; the order may differ.
-        resamples: samples of the examples.
-        seed: of the draws.
-
-    Returns:
-        A row per task of `a` and a last row `mean` over the tasks: task, difference (a − b, points), low, high.
-
-    Raises:
-        SpkitError: the two do not hold the same tasks and examples, or a task has no values per example.
-    """
-    pairs = _paired(a, b)
-    rows, sampled = [], []
-    for first, second in pairs:
-        samples = bootstrap(first, resamples, seed) - bootstrap(second, resamples, seed)
-        rows.append((first.task, first.score - second.score, *interval(samples)))
-        sampled.append(samples)
-    difference = float(np.mean([row[1] for row in rows]))
-    rows.append(("mean", difference, *interval(np.mean(sampled, axis=0))))
-    return pd.DataFrame(rows, columns=["task", "difference", "low", "high"])
-
-
 def mean_interval(
     measurements: Sequence[Measurement], resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
@@ -124,32 +95,3 @@ def mean_interval(
 def _generator(task: str, n: int, seed: int) -> np.random.Generator:
     name = int.from_bytes(hashlib.sha256(task.encode()).digest()[:16], "little")
     return np.random.default_rng([name, n, seed])
-
-
-def _paired(a: Sequence[Measurement], b: Sequence[Measurement]) -> list[tuple[Measurement, Measurement]]:
-    """The measurements of the same task side by side, after a check that they are of the same examples."""
-    others = {measurement.task: measurement for measurement in b}
-    names = [measurement.task for measurement in a]
-    if not names or len(others) != len(b) or len(set(names)) != len(names) or set(names) != set(others):
-        raise SpkitError(
-            "Both models must be measured on the same tasks, each once.",
-            f"Found {quoted(names) or 'none'} against {quoted(m.task for m in b) or 'none'}.",
-            "Measure both with the same `tasks`.",
-        )
-    pairs = [(measurement, others[measurement.task]) for measurement in a]
-    different = [first.task for first, second in pairs if not _same_examples(first, second)]
-    if different:
-        raise SpkitError(
-            "Both models must be measured on the same examples.",
-            f"Metric, number of examples or gold values differ for {quoted(different)}.",
-            "Measure both on the same split of the same data.",
-        )
-    return pairs
-
-
-def _same_examples(a: Measurement, b: Measurement) -> bool:
-    if a.metric != b.metric or a.examples != b.examples:
-        return False
-    if a.values is None or b.values is None or a.values.ndim == 1:
-        return True  # without values `bootstrap` says so; values that are averaged carry no gold to compare
-    return bool(np.array_equal(a.values[:, 1], b.values[:, 1]))

@@ -87,7 +87,6 @@ class Exploration:
         if wanted < 8:
             raise SpkitError("`points` must be at least 8.", f"Found {wanted}.", "Pass None for the usual number.")
         whole = vectors.gram()
-        assert not isinstance(whole, dict)
         self.vectors = vectors
         self.space = Space(vectors.names, whole, found)
         self.presets = self.space.presets

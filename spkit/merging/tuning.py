@@ -21,13 +21,13 @@ class TunedMerge:
 
     Attributes:
         vectors: the vectors that span it (sparsified where the method does so).
-        coefficients: shape [N], float64.
+        coefficients: shape [N], or [M, N] where the method gives each module its own; float64.
         length: the λ that was found.
         history: a row an evaluation: `length`, `loss`.
     """
 
     vectors: TaskVectors
-    coefficients: Float[Tensor, " N"]
+    coefficients: Float[Tensor, " N"] | Float[Tensor, "M N"]
     length: float
     history: pd.DataFrame
 
@@ -53,7 +53,7 @@ def tune_length(
     Args:
         vectors: the experts' task vectors.
         probe: the examples to judge on.
-        method: `"average"`, `"task_arithmetic"`, `"slerp"`, `"ties"` or `"dare"`.
+        method: the name of one of our methods.
         longest: upper end of the search, as a multiple of the merge at length 1.
         evaluations: passes over the probe.
         mu: weight of the sum of the coefficients' magnitudes.
@@ -85,7 +85,7 @@ def tune_length(
 
         def loss_at(length: float) -> float:
             coefficients = float(length) * direction
-            losses = objective.task_losses(coefficients[None])
+            losses = objective.task_losses(span.coefficients(coefficients))
             loss = objective.scaled(losses) + mu * float(coefficients.abs().sum())
             rows.append({"length": float(length), "loss": loss} | {f"loss:{k}": v for k, v in losses.items()})
             bar.update()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from spkit.merging import registry
+
 #: The metric that speaks for a task, where a table holds several.
 MAIN_METRICS = ("ndcg_at_10", "cosine_spearman", "accuracy", "mean")
 
@@ -12,17 +14,9 @@ _METRICS = {
     "mean": "mean of tasks",
 }
 
-#: Merges whose names stand in the order in which a reader meets them; others follow as they come.
-_MERGES = ("average", "task_arithmetic", "task_arithmetic_tuned", "slerp", "ties", "ties_tuned")
-
+#: Names of what is no merge by a fixed rule; these say their names in the registry of methods.
 _LABELS = {
     "joint": "joint training",
-    "task_arithmetic": "task arithmetic",
-    "slerp": "SLERP",
-    "ties": "TIES",
-    "dare": "DARE",
-    "fisher": "Fisher",
-    "regmean": "RegMean",
     "self_position": "Self Positioning",
 }
 
@@ -65,7 +59,8 @@ def method_label(method: str) -> str:
     if method.startswith("expert:"):
         return f"expert: {method.removeprefix('expert:')}"
     stem, _, detail = method.removesuffix("_tuned").partition(":")
-    parts = [_LABELS.get(stem, stem.replace("_", " "))]
+    merges = registry.methods()
+    parts = [merges[stem].label if stem in merges else _LABELS.get(stem, stem.replace("_", " "))]
     parts += [f"by {detail}" if family(method) == "searched" else detail] if detail else []
     parts += ["tuned"] if method.endswith("_tuned") else []
     return ", ".join(parts)
@@ -74,15 +69,19 @@ def method_label(method: str) -> str:
 def ordered_methods(methods: Iterable[str]) -> list[str]:
     """Base, experts, joint training, merges, searches; each method once.
 
+    Merges stand in the order of the registry of methods, a tuned one behind its own; others follow as they come.
+
     Example:
         >>> ordered_methods(["self_position", "ties", "joint", "average", "expert:b", "base"])
         ['base', 'expert:b', 'joint', 'average', 'ties', 'self_position']
     """
     given = list(dict.fromkeys(methods))
+    merges = list(registry.methods())
 
-    def place(method: str) -> tuple[int, int, int]:
-        known = _MERGES.index(method) if method in _MERGES else len(_MERGES)
-        return _FAMILIES[family(method)], known, given.index(method)
+    def place(method: str) -> tuple[int, int, bool, int]:
+        kind, stem = family(method), method.removesuffix("_tuned")
+        known = merges.index(stem) if stem in merges else len(merges)
+        return _FAMILIES[kind], known, kind == "tuned", given.index(method)
 
     return sorted(given, key=place)
 

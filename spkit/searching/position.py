@@ -25,9 +25,7 @@ class Position:
     def __init__(self, vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> None:
         self.path = path
         whole = vectors.gram()
-        assert isinstance(whole, Tensor)
         grams = vectors.gram(by="module") if modules else {"model": whole}
-        assert isinstance(grams, dict)
         self.whole: Tensor = whole
         self.grams: list[Tensor] = list(grams.values())
         self.names = list(grams)

@@ -128,10 +128,13 @@ def self_position(
     }
     identity: dict[str, Any] = {}
     if journal is not None:  # what the settings do not say; it takes reading every vector and text
-        gram = vectors.gram()
-        assert isinstance(gram, Tensor)
         texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
-        identity = {"base": vectors.base_hash, "names": list(vectors.names), "gram": gram.tolist(), "texts": texts}
+        identity = {
+            "base": vectors.base_hash,
+            "names": list(vectors.names),
+            "gram": vectors.gram().tolist(),
+            "texts": texts,
+        }
     told = Journal(journal, settings | identity, writes=is_main())
     first = _named_start(given, objective, told) if isinstance(given, str) else given
     position = Position(vectors, chosen_path, granularity == "module", first)

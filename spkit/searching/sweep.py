@@ -30,7 +30,6 @@ from spkit.searching.sweep_points import (
     probe_sizes,
     size_points,
     vector_pairs,
-    whole_gram,
 )
 from spkit.tasks import Task
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
@@ -159,7 +158,7 @@ def sweep(
         points = length_points(vectors, rows, grid(over, values), found)
     identity: dict[str, Any] = {"split": split, "score": score, "batch_size": batch_size, "seed": seed}
     if folder is not None:  # what these do not say; it takes reading every vector and text
-        identity |= {"base": vectors.base_hash, "names": list(vectors.names), "gram": whole_gram(vectors).tolist()}
+        identity |= {"base": vectors.base_hash, "names": list(vectors.names), "gram": vectors.gram().tolist()}
         identity |= {"tasks": {name: task.fingerprint() for name, task in named.items()}}
 
     def measure(rows: torch.Tensor) -> dict[str, Any]:
@@ -238,7 +237,7 @@ def _check_arguments(over: str, split: str, given: Mapping[str, Any]) -> None:
 def _check_span(name: str, position: PositionResult, vectors: TaskVectors) -> None:
     own = position.vectors
     same = own.base_hash == vectors.base_hash and own.names == vectors.names
-    if not same or not torch.allclose(whole_gram(own), whole_gram(vectors)):
+    if not same or not torch.allclose(own.gram(), vectors.gram()):
         raise SpkitError(
             f"`{name}` must be a position in the span of `vectors`.",
             f"Found one of {quoted(own.names)}, which are other vectors than the given {quoted(vectors.names)}.",

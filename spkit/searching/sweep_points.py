@@ -127,7 +127,7 @@ def direction_points(
     points = []
     for pair in pairs:
         name, places = "+".join(pair), [vectors.names.index(one) for one in pair]
-        gram = whole_gram(vectors)[places][:, places]
+        gram = vectors.gram()[places][:, places]
         for value in values:
             row = torch.zeros(1, len(vectors), dtype=torch.float64)
             with _arc_between(pair):
@@ -148,7 +148,7 @@ def length_points(
     else:
         with _arc_between(vectors.names):
             weights = torch.ones(len(vectors), dtype=torch.float64)
-            direction = SlerpPath().fold(weights, whole_gram(vectors))[None]
+            direction = SlerpPath().fold(weights, vectors.gram())[None]
     points = [SweepPoint(value, value * direction, value) for value in values]
     if found is not None:
         length = slerp_parameters(vectors, found.rows)[1]
@@ -258,7 +258,7 @@ def slerp_parameters(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> tuple[
             "Pass another position, or none.",
         )
     with _arc_between([name for name, one in zip(vectors.names, taken, strict=True) if one]):
-        parameters = SlerpPath().start(coefficients[taken], whole_gram(vectors)[taken][:, taken])
+        parameters = SlerpPath().start(coefficients[taken], vectors.gram()[taken][:, taken])
     weights = torch.zeros(len(vectors), dtype=torch.float64)
     weights[taken] = parameters[:-1].exp()
     return weights, float(parameters[-1].exp())
@@ -267,7 +267,7 @@ def slerp_parameters(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> tuple[
 def _path_length(result: PositionResult, settings: dict[str, Any]) -> float:
     """λ as the search counts it: what μ weighs."""
     path = path_of(settings.get("path", "slerp"))
-    return float(path.length(path.start(result.rows.mean(0), whole_gram(result.vectors))))
+    return float(path.length(path.start(result.rows.mean(0), result.vectors.gram())))
 
 
 @contextmanager
@@ -281,10 +281,3 @@ def _arc_between(names: Sequence[str]) -> Iterator[None]:
             f"Found no arc between {quoted(names)}.",
             "Leave one of them out, with `pairs` or `vectors.select`.",
         ) from error
-
-
-def whole_gram(vectors: TaskVectors) -> Float[Tensor, "N N"]:
-    """The Gram matrix of the whole vectors."""
-    gram = vectors.gram()
-    assert isinstance(gram, Tensor)
-    return gram

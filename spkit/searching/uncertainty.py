@@ -116,7 +116,6 @@ def uncertainty(result: PositionResult, probe: Probe, *, progress: bool = True) 
 def _held(result: PositionResult) -> np.ndarray:
     """Why the search did not move a coefficient, row by row; empty where it did."""
     grams = result.vectors.gram(by="module")
-    assert isinstance(grams, dict)
     norms = torch.stack([gram.diagonal() for gram in grams.values()])
     zero = (norms if len(result.rows) > 1 else norms.sum(0, keepdim=True)) == 0
     shared = zero.any(1, keepdim=True) & ~zero.any(1).all()  # as in `Position`

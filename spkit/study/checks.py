@@ -9,7 +9,7 @@ from spkit.searching.paths import path_of
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import check_settings
 from spkit.study.analyses import ANALYSES
-from spkit.study.methods import SEARCHES
+from spkit.study.methods import SEARCHES, check_merges
 from spkit.study.profile import Profile
 from spkit.tasks import Task
 from spkit.training.sampling import shares
@@ -29,9 +29,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         known = ("mu", "optimizer", "learning_rate", "steps")
         check_settings(granularity, **{key: settings[key] for key in known if key in settings})
         check_scale(settings.get("scale", "sum"))
-    density = profile.merges.get("ties_density", 0.2)
-    if not 0 < density <= 1:
-        raise SpkitError("`ties_density` must be above 0 and at most 1.", f"Found {density}.", "Write 0.2.")
+    check_merges(profile.merges, profile.name)
     evaluations, resamples = profile.merges.get("evaluations", 12), profile.evaluation.get("resamples", 1)
     if evaluations < 3 or resamples < 1:
         raise SpkitError(

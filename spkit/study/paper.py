@@ -50,22 +50,23 @@ def _outcome(low: float, high: float) -> str:
 
 
 def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
-    value, low, high = samples.difference(a, b, MEAN)
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean", _outcome(low, high)
+    found = samples.difference(a, b, MEAN)
+    words = f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}] points on the mean"
+    return words, _outcome(found.low, found.high)
 
 
 def _conflict(samples: Samples) -> _Row:
     outcomes = {}
     for task in samples.tasks:
-        _, low, high = samples.difference(f"expert:{task}", "joint", task)
-        outcomes[task] = _outcome(low, high)
+        found = samples.difference(f"expert:{task}", "joint", task)
+        outcomes[task] = _outcome(found.low, found.high)
     parts = [
         f"{phrase} {', '.join(names)}"
         for wanted, phrase in ((AS, "it loses on"), (AGAINST, "it gains on"), (OPEN, "no difference is shown on"))
         if (names := [task for task, outcome in outcomes.items() if outcome == wanted])
     ]
-    found = set(outcomes.values())
-    outcome = found.pop() if len(found) == 1 else MIXED if {AS, AGAINST} <= found else PART if AS in found else OPEN
+    kinds = set(outcomes.values())
+    outcome = kinds.pop() if len(kinds) == 1 else MIXED if {AS, AGAINST} <= kinds else PART if AS in kinds else OPEN
     said = "; ".join(parts)
     return "Joint training loses to each expert on the expert's own task.", f"{said[0].upper()}{said[1:]}.", outcome
 

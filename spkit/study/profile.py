@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
-from spkit.study.methods import STATIC
+from spkit.study.methods import static_merges
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Profile:
         seeds: each seed is one whole run.
         training: settings of every training; jointly, `steps` holds for each task.
         joint: `sampling` of joint training.
-        merges: `methods`, the static merges (names that `spkit.merge` takes; by default all of spkit's own), and their
-            settings.
+        merges: `methods`, the static merges (names that `spkit.merge` takes; "all", the default, is all of spkit's
+            own); `evaluations` of a tuned length; and for each method with settings a table of them by its name.
         probe: settings of `spkit.Probe.sample`.
         search: settings of the model-wise search.
         search_module: settings of the module-wise search.
@@ -52,7 +52,7 @@ class Profile:
     @property
     def static(self) -> tuple[str, ...]:
         """The static merges."""
-        return tuple(self.merges.get("methods", STATIC))
+        return static_merges(self.merges.get("methods"))
 
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from spkit.errors import SpkitError, quoted
 from spkit.study.analyses import ANALYSES
+from spkit.study.methods import check_merges
 from spkit.study.profile import Profile
 
 #: Keys that each table of a profile may have.
 _TABLES = {
     "training": {"steps", "epochs", "learning_rate", "batch_size"},
     "joint": {"sampling", "mixing"},
-    "merges": {"methods", "ties_density", "task_arithmetic_weight", "evaluations", "examples"},
     "probe": {"size", "split", "balance"},
     "search": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},
     "search_module": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},
@@ -91,6 +91,10 @@ def _check(table: dict[str, Any], path: Path) -> None:
         if not isinstance(part, dict):
             raise SpkitError(f"`{name}` must be a table.", f"Found {part!r} in {path}.", f"Write [{name}].")
         unknown += [f"{name}.{key}" for key in part if key not in keys]
+    merges = table.get("merges", {})
+    if not isinstance(merges, dict):
+        raise SpkitError("`merges` must be a table.", f"Found {merges!r} in {path}.", "Write [merges].")
+    check_merges(merges, str(path))
     if unknown:
         raise SpkitError(
             "A profile may have only known keys.",

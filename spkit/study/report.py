@@ -50,7 +50,7 @@ def report(
 
     def work(folder: Path) -> Mapping[str, Any]:
         resamples = profile.evaluation.get("resamples", 1000)
-        samples = tables.Samples.draw(records, method_names(tasks, profile.static), resamples)
+        samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
         static = merge_names(profile.static)
         made = _headline(samples, records, static) | _analyses(profile, records, resamples)
         held_back = {
@@ -73,7 +73,7 @@ def report(
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
     config = {"evaluation": profile.evaluation, "merges": list(profile.static), "analyses": profile.analyses}
-    return finish(Stage("report", config, inputs, ["spkit.study.report"], work), root, say)
+    return finish(Stage("report", config, inputs, work), root, say)
 
 
 _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}

@@ -50,7 +50,6 @@ class SeedRun:
         name: str,
         config: Mapping[str, Any],
         needs: list[str],
-        code: list[str],
         work: Callable[[Path], Mapping[str, Any]],
     ) -> Record:
         """Run a stage, or take its record.
@@ -59,10 +58,9 @@ class SeedRun:
             name: of the stage, without the seed.
             config: what decides its output beside what it reads.
             needs: what it reads: `"base"`, `"task:NAME"`, or names of earlier stages.
-            code: modules it calls.
-            work: fills a folder and returns metrics.
+            work: fills a folder and returns metrics. What it reads beside `needs` must stand in `config`.
         """
-        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), code, work)
+        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), work)
         self.records[name] = finish(stage, self.root, self.say)
         return self.records[name]
 

@@ -11,13 +11,14 @@ import torch
 
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.evaluation import measure, save_measurements
-from spkit.merging.methods import DATA_METHODS, merge
+from spkit.merging.methods import merge
+from spkit.merging.registry import PASS_THROUGH, find
 from spkit.merging.tuning import tune_length
 from spkit.saving.recipe import save_model
 from spkit.searching.objective import Objective
 from spkit.searching.result import PositionResult
 from spkit.searching.self_position import self_position
-from spkit.study.methods import SEARCHES, TUNED
+from spkit.study.methods import SEARCHES, TUNED, merge_settings
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, slug
 from spkit.tasks import Task
@@ -47,7 +48,7 @@ def train_stage(
         return {"examples": trained_examples(tasks, settings), "share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training.trainer"], work)
+    return run.finish(name, {**settings, **(config or {})}, needs, work)
 
 
 def _share_done(checkpoints: Path) -> float:
@@ -83,7 +84,7 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
         pd.DataFrame(rows).to_csv(folder / "geometry.csv", index=False)
         return {"parameters": vectors.num_parameters}
 
-    return run.finish(name, {}, ["base", *needs], ["spkit.vectors.task_vectors"], work)
+    return run.finish(name, {}, ["base", *needs], work)
 
 
 def conflict_stage(run: SeedRun) -> Record:
@@ -119,23 +120,25 @@ def conflict_stage(run: SeedRun) -> Record:
         examples = report.batches * report.batch_size * len(run.tasks)
         return {"examples": examples}
 
-    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.diagnostics.conflict"], work)
+    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], work)
 
 
 def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Merge by a fixed rule, and leave the model."""
-    parameters = merge_parameters(run, method)
+    parameters = merge_settings(run.profile.merges, method, run.seed)
+    reads_data = not method.startswith(PASS_THROUGH) and find(method).reads_data
 
     def work(folder: Path) -> Mapping[str, Any]:
         span, read = run.vectors(vectors), dict(parameters)
-        if method in DATA_METHODS:
+        if reads_data:
             read["tasks"] = _named_like(run, span)
         save_model(merge(span.base, span, method, **read), folder / "model")
-        examples = parameters.get("examples", 256) * len(span) if method in DATA_METHODS else 0
+        examples = parameters.get("examples", find(method).default("examples")) * len(span) if reads_data else 0
         return {"examples": examples}
 
-    needs = [vectors, *(run.all_tasks if method in DATA_METHODS else [])]
-    return run.finish(name, {"method": method, **parameters}, needs, ["spkit.merging.methods"], work)
+    needs = [vectors, *(run.all_tasks if reads_data else [])]
+    return run.finish(name, {"method": method, **parameters}, needs, work)
+
 
 
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
@@ -145,23 +148,23 @@ def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
 def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Tune the length of a static merge on the probe, and leave the model."""
     settings = _objective_settings(run)
-    parameters = merge_parameters(run, method)
+    parameters = merge_settings(run.profile.merges, method, run.seed)
+    parameters.pop("length", None)  # what is tuned
     evaluations = run.profile.merges.get("evaluations", 12)
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)
         tuned = tune_length(span, run.probe, method, evaluations=evaluations, seed=run.seed, **settings, **parameters)
-        coefficients_table(tuned.coefficients[None], ["model"], span.names).to_csv(
-            folder / "coefficients.csv", index=False
-        )
+        rows = span.coefficients(tuned.coefficients)
+        modules = list(span.modules) if len(rows) > 1 else ["model"]
+        coefficients_table(rows, modules, span.names).to_csv(folder / "coefficients.csv", index=False)
         tuned.history.to_csv(folder / "history.csv", index=False)
         save_model(merge(span.base, span, method, length=tuned.length, **parameters), folder / "model")
         passes = len(tuned.history) + (2 if settings.get("scale") == "gap" else 0)
         return {"length": tuned.length, "examples": len(run.probe) * passes}
 
     config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
-    code = ["spkit.merging.tuning", "spkit.searching.probe", "spkit.merging.methods"]
-    return run.finish(name, config | settings, [vectors, *run.all_tasks], code, work)
+    return run.finish(name, config | settings, [vectors, *run.all_tasks], work)
 
 
 def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
@@ -179,9 +182,7 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"held_back_loss": judge.scaled(judge.task_losses(result.rows)), "examples": examples}
 
     config = {"probe": run.profile.probe, "granularity": granularity, **settings}
-    return run.finish(
-        name, config, [vectors, *run.all_tasks], ["spkit.searching.self_position", "spkit.searching.probe"], work
-    )
+    return run.finish(name, config, [vectors, *run.all_tasks], work)
 
 
 def save_search(result: PositionResult, folder: Path) -> None:
@@ -205,7 +206,7 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
         return {f"{one.task}:{one.metric}": one.score for one in found}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
-    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, ["spkit.evaluation"], work)
+    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, work)
 
 
 def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:
@@ -236,20 +237,6 @@ def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:
     for method in made:
         evaluate_stage(run, method)
     return made
-
-
-def merge_parameters(run: SeedRun, method: str) -> dict[str, Any]:
-    """A static merge's own parameters."""
-    merges = run.profile.merges
-    if method == "ties" and "ties_density" in merges:
-        return {"density": merges["ties_density"]}
-    if method == "task_arithmetic" and "task_arithmetic_weight" in merges:
-        return {"weight": merges["task_arithmetic_weight"]}
-    if method == "dare":
-        return {"seed": run.seed}
-    if method in DATA_METHODS:
-        return {"seed": run.seed} | ({"examples": merges["examples"]} if "examples" in merges else {})
-    return {}
 
 
 def _objective_settings(run: SeedRun) -> dict[str, Any]:

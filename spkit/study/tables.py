@@ -1,89 +1,33 @@
 """The result files of a study, made from its records: scores, paired differences, coefficients, costs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from spkit.evaluation import Measurement, bootstrap, interval, load_measurements
+from spkit.evaluation import bootstrap, interval, load_measurements
+from spkit.evaluation.comparison import differences
+from spkit.evaluation.paired import MEAN, Samples
 from spkit.study.records import Record
 from spkit.study.seed_run import slug
 
 #: Records of the stages of each seed, by the stage's name without it.
 SeedRecords = Mapping[int, Mapping[str, Record]]
 
-#: Metric of the rows that average over tasks.
-MEAN = "mean"
 
-
-@dataclass(frozen=True)
-class Samples:
-    """Bootstrap samples of every seed, method and task; drawn once, so that all differences are paired.
-
-    Attributes:
-        measurements: by seed, then method.
-        samples: score of each resample, by (seed, method, task); the task "mean" averages the others.
-    """
-
-    measurements: Mapping[int, Mapping[str, list[Measurement]]]
-    samples: Mapping[tuple[int, str, str], np.ndarray]
-
-    @classmethod
-    def draw(cls, records: SeedRecords, methods: Iterable[str], resamples: int) -> "Samples":
-        """Read the measurements of all methods and resample their examples."""
-        measurements: dict[int, dict[str, list[Measurement]]] = {}
-        samples: dict[tuple[int, str, str], np.ndarray] = {}
-        for seed, of_seed in records.items():
-            measurements[seed] = {}
-            for method in methods:
-                record = of_seed[f"evaluate/{slug(method)}"]
-                found = load_measurements(record.folder / "measurements.npz")
-                measurements[seed][method] = found
-                for one in found:
-                    samples[seed, method, one.task] = bootstrap(one, resamples)
-                samples[seed, method, MEAN] = np.mean([samples[seed, method, one.task] for one in found], axis=0)
-        return cls(measurements, samples)
-
-    @property
-    def seeds(self) -> list[int]:
-        """The study's seeds."""
-        return list(self.measurements)
-
-    @property
-    def methods(self) -> list[str]:
-        """The methods, in the order of the tables."""
-        return list(next(iter(self.measurements.values())))
-
-    @property
-    def tasks(self) -> list[str]:
-        """The tasks, without the mean."""
-        first = next(iter(next(iter(self.measurements.values())).values()))
-        return [one.task for one in first]
-
-    def score(self, method: str, task: str, seed: int | None = None) -> float:
-        """Score of one seed, or the mean over seeds."""
-        seeds = self.seeds if seed is None else [seed]
-        per_seed = []
-        for one in seeds:
-            scores = {m.task: m.score for m in self.measurements[one][method]}
-            per_seed.append(float(np.mean(list(scores.values()))) if task == MEAN else scores[task])
-        return float(np.mean(per_seed))
-
-    def best(self, methods: Sequence[str]) -> str:
-        """The method with the highest mean over tasks and seeds."""
-        return max(methods, key=lambda method: self.score(method, MEAN))
-
-    def difference(self, a: str, b: str, task: str, seed: int | None = None) -> tuple[float, float, float]:
-        """Score of a minus score of b with its 95 % interval, of one seed or as the mean over seeds."""
-        value = self.score(a, task, seed) - self.score(b, task, seed)
-        return value, *interval(self.paired(a, b, task, seed))
-
-    def paired(self, a: str, b: str, task: str, seed: int | None = None) -> np.ndarray:
-        """The difference in each resample."""
-        seeds = self.seeds if seed is None else [seed]
-        return np.mean([self.samples[one, a, task] - self.samples[one, b, task] for one in seeds], axis=0)
+def samples_of(records: SeedRecords, methods: Iterable[str], resamples: int) -> Samples:
+    """Read the measurements of all methods and resample their examples."""
+    wanted = list(methods)
+    return Samples.draw(
+        {
+            seed: {
+                method: load_measurements(of_seed[f"evaluate/{slug(method)}"].folder / "measurements.npz")
+                for method in wanted
+            }
+            for seed, of_seed in records.items()
+        },
+        resamples,
+    )
 
 
 def scores(samples: Samples) -> pd.DataFrame:
@@ -104,24 +48,24 @@ def scores(samples: Samples) -> pd.DataFrame:
 
 def comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
     """`comparisons.csv`: every method against joint training, the searched ones against every static merge."""
-    rows = [
-        (a, b, task, *samples.difference(a, b, task, seed), seed)
-        for seed in samples.seeds
-        for a, b, task in _compared(samples, static, searched)
-    ]
-    return pd.DataFrame(rows, columns=["method", "against", "task", "difference", "low", "high", "seed"])
+    pairs = _compared(samples, static, searched)
+    by_seed = [_differences(samples, pairs, seed).assign(seed=seed) for seed in samples.seeds]
+    return pd.concat(by_seed, ignore_index=True)
 
 
 def mean_comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
     """`comparisons_mean.csv`: the same differences of the mean over seeds, each with the interval of that mean."""
-    rows = [(a, b, task, *samples.difference(a, b, task)) for a, b, task in _compared(samples, static, searched)]
-    return pd.DataFrame(rows, columns=["method", "against", "task", "difference", "low", "high"])
+    return _differences(samples, _compared(samples, static, searched))
 
 
-def _compared(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> list[tuple[str, str, str]]:
+def _differences(samples: Samples, pairs: list[tuple[str, str]], seed: int | None = None) -> pd.DataFrame:
+    table = differences(samples, pairs, seed).rename(columns={"a": "method", "b": "against"})
+    return table[["method", "against", "task", "difference", "low", "high", "ahead", "verdict"]]
+
+
+def _compared(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> list[tuple[str, str]]:
     pairs = [(method, "joint") for method in samples.methods if method != "joint"]
-    pairs += [(method, against) for method in searched for against in static]
-    return [(a, b, task) for a, b in pairs for task in [*samples.tasks, MEAN]]
+    return pairs + [(method, against) for method in searched for against in static]
 
 
 def joined(records: SeedRecords, stage: str, file: str) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
+from spkit.evaluation.paired import A_BETTER, B_BETTER, MEAN, Difference, Samples
 from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
-from spkit.study.tables import MEAN, Samples
 
 _LABELS = {
     "self_position": "Self Positioning (one coefficient a task)",
@@ -53,57 +53,55 @@ def words(
 
 def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     """Merge or train jointly, by how much, how sure."""
-    value, low, high = samples.difference(chosen, "joint", MEAN)
-    better = float((samples.paired(chosen, "joint", MEAN) > 0).mean())
+    mean = samples.difference(chosen, "joint", MEAN)
     ahead, behind, open_tasks = _by_task(samples, chosen)
-    size = f"{abs(value):.1f} points on the mean (95 % interval of the difference {low:+.1f} to {high:+.1f})"
-    by_seed = [samples.difference(chosen, "joint", MEAN, seed)[0] for seed in samples.seeds]
-    agree = all(one > 0 for one in by_seed) or all(one < 0 for one in by_seed)
-    if not agree:
+    reach = f"95 % interval of the difference {mean.low:+.1f} to {mean.high:+.1f}"
+    size = f"{abs(mean.value):.1f} points on the mean ({reach})"
+    if not mean.runs_agree:
         answer = (
-            f"Undecided: the seeds disagree; on average {label(chosen)} is {value:+.1f} [{low:+.1f}, {high:+.1f}] "
-            "points from joint training."
+            f"Undecided: the seeds disagree; on average {label(chosen)} is {_signed(mean)} points from joint training."
         )
-    elif low > 0:
+    elif mean.verdict == A_BETTER:
         answer = f"Merge: {label(chosen)} is ahead of joint training by {size}."
-    elif high < 0:
+    elif mean.verdict == B_BETTER:
         answer = f"Train jointly, if you can: joint training is ahead of {label(chosen)} by {size}."
     else:
-        side = "ahead of" if value >= 0 else "behind"
+        side = "ahead of" if mean.value >= 0 else "behind"
         answer = f"Undecided: {label(chosen)} is {side} joint training by {size}, which does not exclude zero."
-    parts = [answer, f"In {100 * better:.0f} % of the resamples the position is ahead."]
+    parts = [answer, f"In {100 * mean.ahead:.0f} % of the resamples the position is ahead."]
     for names, phrase in ((ahead, "The position gains on"), (behind, "it loses on"), (open_tasks, "it is open on")):
         if names:
             parts.append(f"{phrase[0].upper()}{phrase[1:]} {', '.join(names)}.")
+    by_seed = ", ".join(f"{value:+.1f}" for value in mean.by_run)
     runs = (
         "This is one seed: the intervals say how sure the test examples make it, not what another training would give."
         if len(samples.seeds) == 1
-        else f"The intervals are over test examples; by seed the difference is {_by_seed(samples, chosen)}."
+        else f"The intervals are over test examples; by seed the difference is {by_seed}."
     )
     return " ".join([*parts, runs])
 
 
 def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[str], chosen: str) -> str:
     """Under which circumstances the other answer would be right, from what was measured."""
-    value, low, high = samples.difference(chosen, "joint", MEAN)
+    mean = samples.difference(chosen, "joint", MEAN)
     flops = costs.groupby("stage")["flops"].mean()
     search, joint = flops[f"search/{slug(chosen)}"], flops["train/joint"]
     share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
     untuned = "joint training has the experts' settings here, and no tuning of its own"
-    if low > 0:
-        return f"a joint training tuned for itself, if it gains {value:.1f} points ({untuned})."
-    if high < 0:
+    if mean.low > 0:
+        return f"a joint training tuned for itself, if it gains {mean.value:.1f} points ({untuned})."
+    if mean.high < 0:
         ahead, _, open_tasks = _by_task(samples, chosen)
         only = f" On {', '.join(ahead)} alone the position is ahead." if ahead else ""
         only += f" On {', '.join(open_tasks)} alone it is not shown to be behind." if open_tasks else ""
         best = samples.best(static)
-        if (beaten := samples.difference(chosen, best, MEAN))[2] < 0:
-            only += f" But there {label(best)}, which needs no search, is ahead of it by {-beaten[0]:.1f} points."
+        if (behind := samples.difference(chosen, best, MEAN)).high < 0:
+            only += f" But there {label(best)}, which needs no search, is ahead of it by {-behind.value:.1f} points."
         return (
             f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
             f"search costs {share}.{only}"
         )
-    wanted = max((high - low) / 2 / abs(value), 1.0) ** 2 if value else float("inf")
+    wanted = max((mean.high - mean.low) / 2 / abs(mean.value), 1.0) ** 2 if mean.value else float("inf")
     more = f"about {wanted:.0f} times as many test examples" if wanted < 1000 else "no number of test examples"
     return (
         f"{more} would tell a difference of this size from zero; until then the costs decide (the search: {share}), "
@@ -113,15 +111,14 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
 
 def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[str]]:
     """The tasks on which a method is ahead of joint training, behind it, and neither by its interval."""
-    bounds = {task: samples.difference(chosen, "joint", task)[1:] for task in samples.tasks}
-    ahead = [task for task, (low, _) in bounds.items() if low > 0]
-    behind = [task for task, (_, high) in bounds.items() if high < 0]
+    by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
+    ahead = [task for task, found in by_task.items() if found.low > 0]
+    behind = [task for task, found in by_task.items() if found.high < 0]
     return ahead, behind, [task for task in samples.tasks if task not in {*ahead, *behind}]
 
 
-def _by_seed(samples: Samples, chosen: str) -> str:
-    values = [samples.difference(chosen, "joint", MEAN, seed)[0] for seed in samples.seeds]
-    return ", ".join(f"{value:+.1f}" for value in values)
+def _signed(difference: Difference) -> str:
+    return f"{difference.value:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
 
 
 def _own_tasks(samples: Samples) -> str:
@@ -139,8 +136,7 @@ def _own_tasks(samples: Samples) -> str:
 def _joint_losses(samples: Samples) -> str:
     parts = []
     for task in samples.tasks:
-        value, low, high = samples.difference("joint", f"expert:{task}", task)
-        parts.append(f"{task} {value:+.1f} [{low:+.1f}, {high:+.1f}]")
+        parts.append(f"{task} {_signed(samples.difference('joint', f'expert:{task}', task))}")
     return f"Conflict in outcome: joint training minus the task's own expert is {'; '.join(parts)} points."
 
 
@@ -177,11 +173,11 @@ def counted(pairs: pd.DataFrame) -> str:
 
 def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:
     best = samples.best(static)
-    value, low, high = samples.difference(method, best, MEAN)
-    side = "above" if low > 0 else "below" if high < 0 else "not told apart from"
+    found = samples.difference(method, best, MEAN)
+    side = "above" if found.low > 0 else "below" if found.high < 0 else "not told apart from"
     return (
         f"{label(method)} is {side} the best static merge, tuned ones included ({label(best)}, picked on the test "
-        f"scores themselves, in its favour): {value:+.1f} [{low:+.1f}, {high:+.1f}] points on the mean."
+        f"scores themselves, in its favour): {_signed(found)} points on the mean."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 import pandas as pd
 import torch
@@ -161,7 +161,13 @@ class TaskVectors:
         """Names of the modules that a module-wise merge gives coefficients of their own."""
         return tuple(self.layout.modules)
 
-    def gram(self, by: Literal["module"] | None = None) -> Tensor | dict[str, Tensor]:
+    @overload
+    def gram(self, by: None = None) -> Float[Tensor, "N N"]: ...
+
+    @overload
+    def gram(self, by: Literal["module"]) -> dict[str, Float[Tensor, "N N"]]: ...
+
+    def gram(self, by: Literal["module"] | None = None) -> Float[Tensor, "N N"] | dict[str, Float[Tensor, "N N"]]:
         """Inner products of the task vectors, accumulated in float64.
 
         Args:
@@ -183,14 +189,11 @@ class TaskVectors:
 
     def norms(self) -> pd.Series:
         """Length ‖V_i‖ of each task vector, by name."""
-        gram = self.gram()
-        assert isinstance(gram, Tensor)
-        return pd.Series(gram.diagonal().sqrt().numpy(), index=list(self.names), name="norm")
+        return pd.Series(self.gram().diagonal().sqrt().numpy(), index=list(self.names), name="norm")
 
     def cosines(self) -> pd.DataFrame:
         """Cosine of the angle between each two task vectors; NaN where one is zero."""
         gram = self.gram()
-        assert isinstance(gram, Tensor)
         norms = gram.diagonal().sqrt()
         values = (gram / torch.outer(norms, norms)).numpy()
         return pd.DataFrame(values, index=list(self.names), columns=list(self.names))

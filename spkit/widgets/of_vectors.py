@@ -26,9 +26,7 @@ def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0
         trimmed = vectors.trim(densities[number], scope="vector")  # as `merge` does it, and the paper
         elected = trimmed.elect()
         kept = (trimmed.norms() / norms).reindex(norms.index)
-        gram = elected.gram()
-        assert not isinstance(gram, dict)
-        merged = float(gram.sum().clamp(min=0).sqrt())
+        merged = float(elected.gram().sum().clamp(min=0).sqrt())
         figure = new_figure(WIDE, 2.4)
         axes = figure.subplots()
         colours = [task_colour(position) for position in range(len(kept))]
@@ -58,7 +56,6 @@ def arc_lesson(vectors: TaskVectors, places: int = 11) -> Lesson:
         raise SpkitError("An arc needs two task vectors.", f"Found {len(vectors)}.", "Pass two.")
     pair = vectors.select(vectors.names[:2])
     gram = pair.gram()
-    assert not isinstance(gram, dict)
     plane, shares = Plane(gram, 0, 1), np.linspace(0.001, 0.999, places)
     arcs = [
         SlerpPath().fold(torch.tensor([1 - share, share], dtype=torch.float64), gram).numpy() for share in shares

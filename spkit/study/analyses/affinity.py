@@ -23,7 +23,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         # The step, the loss before it, and the loss of each task after each step.
         return {"examples": len(run.tasks) * (2 + len(run.tasks)) * given["batches"] * given["batch_size"]}
 
-    run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.diagnostics.affinity"], work)
+    run.finish(_STAGE, given, ["base", *run.all_tasks], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -30,7 +30,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": trained_examples(list(run.tasks.values()), training)}
 
     config = {"training": training, "measuring": {"every": settings["every"], **measuring}}
-    run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training.trainer", "spkit.diagnostics.conflict"], work)
+    run.finish(_STAGE, config, ["base", *run.all_tasks], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -30,7 +30,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": examples, "explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
-    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, ["spkit.diagnostics.imbalance"], work)
+    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

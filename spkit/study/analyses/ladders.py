@@ -93,7 +93,7 @@ def _rung_stage(
         return {"examples": examples(made)}
 
     config = {**config, "training": _training(run)}
-    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], ["spkit.diagnostics.data_scaling"], work)
+    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], work)
 
 
 def _training(run: SeedRun) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": report.batches * report.batch_size * len(tasks)}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]
-    run.finish("pairs/conflict", measuring, needs, ["spkit.diagnostics.conflict"], conflict)
+    run.finish("pairs/conflict", measuring, needs, conflict)
     for name in tasks:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
     for a, b in _chosen(list(tasks), settings, run.seed):
@@ -67,7 +67,7 @@ def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: in
         return {"examples": trained_examples(tasks, training)}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    run.finish(stage, training, needs, ["spkit.training.trainer", "spkit.evaluation"], work)
+    run.finish(stage, training, needs, work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -15,7 +15,7 @@ from spkit.searching.self_position import self_position
 from spkit.study.analyses.analysis import Analysis
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, save_search, train_stage
-from spkit.study.tables import MEAN, Samples, SeedRecords, paid, scores
+from spkit.study.tables import MEAN, SeedRecords, paid, samples_of, scores
 from spkit.training.resampling import resample
 from spkit.training.sampling import shares
 from spkit.training.surgery import train_with_surgery
@@ -82,7 +82,7 @@ def _surgery(
     name = f"{_LABEL}:surgery {method}"
     run.makers[name] = stage = f"{_LABEL}/surgery {method}"
     needs = ["base", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {**training, "steps": steps, "method": method}, needs, ["spkit.training.surgery"], work)
+    run.finish(stage, {**training, "steps": steps, "method": method}, needs, work)
     return name
 
 
@@ -99,9 +99,7 @@ def _search(run: SeedRun, pair: list[str]) -> str:
     name = f"{_LABEL}:self_position"
     run.makers[name] = stage = f"{_LABEL}/self_position"
     needs = ["vectors", *(f"task:{one}" for one in pair)]
-    run.finish(
-        stage, {"probe": probing, **settings}, needs, ["spkit.searching.self_position", "spkit.searching.probe"], work
-    )
+    run.finish(stage, {"probe": probing, **settings}, needs, work)
     return name
 
 
@@ -112,7 +110,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
     """
     first = next(iter(records.values()))
     methods = [f"{_LABEL}:{name.partition('/')[2]}" for name in first if name.startswith(f"{_LABEL}/")]
-    samples = Samples.draw(records, methods, resamples)
+    samples = samples_of(records, methods, resamples)
     rows = []
     for row in scores(samples).to_dict("records"):
         of_seed = records[row["seed"]]
@@ -120,7 +118,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
         paired = {}
         if row["task"] in (MEAN, *samples.tasks):  # not of the parts of a task
             ahead = samples.difference(row["method"], f"{_LABEL}:self_position", row["task"], row["seed"])
-            paired = dict(zip(("ahead", "ahead_low", "ahead_high"), ahead, strict=True))
+            paired = {"ahead": ahead.value, "ahead_low": ahead.low, "ahead_high": ahead.high}
         stages = [f"{_LABEL}/{own}"]
         if own == "self_position":
             stages += [f"train/{name}" for name in settings["pair"]]

@@ -13,7 +13,7 @@ from spkit.study.analyses.analysis import Analysis
 from spkit.study.methods import SEARCHES
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
-from spkit.study.tables import Samples, SeedRecords, scores
+from spkit.study.tables import SeedRecords, samples_of, scores
 from spkit.training.trainer import train
 
 _LABEL = "sequential"
@@ -34,7 +34,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
-    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training.trainer"], work)
+    run.finish(stage, {**training, "tasks": names}, needs, work)
     run.makers[_LABEL] = stage
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}
@@ -47,7 +47,7 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
     evaluated = [record.content["config"]["method"] for name, record in first.items() if name.startswith("evaluate/")]
     own = [method for method in evaluated if method.partition(":")[0] == _LABEL]
     separate = [method.removeprefix(f"{_LABEL}:") for method in own if method != _LABEL]
-    table = scores(Samples.draw(records, [*separate, *own], resamples))
+    table = scores(samples_of(records, [*separate, *own], resamples))
     of_this = table["method"].str.startswith(_LABEL)
     table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
     # The model after the last task is what sequential training gives without any merge.

@@ -54,8 +54,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         passes = search.get("steps", 60) * search.get("batch_size", 32) * len(run.tasks)
         return {"positions": positions, "examples": searches * passes}
 
-    code = ["spkit.searching.sweep", "spkit.searching.probe", "spkit.searching.saved_result"]
-    run.finish(f"sweeps/{kind}", config, needs, code, work)
+    run.finish(f"sweeps/{kind}", config, needs, work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

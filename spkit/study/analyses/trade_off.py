@@ -35,7 +35,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": len(ratios) * steps * search.get("batch_size", 32) * len(run.tasks)}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe, **search}
-    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.searching.trade_off", "spkit.evaluation"], work)
+    run.finish(_STAGE, config, ["vectors", *run.all_tasks], work)
 
 
 def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,51 @@
+"""The command that says which of several models is better."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spkit.cli.options import Seed, TaskNames, TaskSource, pair, write
+from spkit.cli.root import app
+from spkit.errors import SpkitError, quoted
+
+
+@app.command()
+def compare(
+    models: Annotated[list[str], typer.Argument(help="Two models or more: a folder or hub id each, or NAME=FOLDER.")],
+    tasks: TaskSource = "bundled",
+    task: TaskNames = None,
+    against: Annotated[
+        str | None, typer.Option(help="Name of the model that every other one is compared with. Default: every pair.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the table, as CSV.")] = None,
+    resamples: Annotated[int, typer.Option(help="Samples of the test examples behind an interval.")] = 1000,
+    seed: Seed = 0,
+) -> None:
+    """Say which model is better, by how much, and how sure that is: paired differences with 95 % intervals."""
+    named = _named(models)
+    if against is not None and against not in named:
+        raise SpkitError(
+            "`--against` must name one of the models.", f"Found {against!r}.", f"Pass one of {quoted(named)}."
+        )
+    from spkit.evaluation.comparison import compare as run
+    from spkit.tasks import load_tasks
+
+    table = run(named, load_tasks(tasks, task), against=against, resamples=resamples, seed=seed)
+    typer.echo(table.round(3).to_string(index=False, na_rep="-"))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write(table, output)
+        typer.echo(f"Table: {output}")
+
+
+def _named(models: list[str]) -> dict[str, str]:
+    """Each model's name: what stands before `=`, else the last part of its path, or all of it where two share that."""
+    if len(models) < 2:
+        raise SpkitError("A comparison needs two models or more.", f"Found {quoted(models)}.", "Add another.")
+    given = [pair(text, "MODEL") if "=" in text else ("", text) for text in models]
+    short = [name or Path(place).name for name, place in given]
+    names = short if len(set(short)) == len(short) else [name or place for name, place in given]
+    if len(set(names)) < len(names):
+        raise SpkitError("Models must have different names.", f"Found {quoted(names)}.", "Write NAME=FOLDER.")
+    return dict(zip(names, (place for _, place in given), strict=True))

@@ -1,0 +1,178 @@
+"""Is model A better than model B, by how much, and how sure is that?"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+from sentence_transformers import SentenceTransformer
+from tqdm.auto import tqdm
+
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation.measurement import Measurement
+from spkit.evaluation.measuring import Tasks, measure
+from spkit.evaluation.paired import MEAN, Samples
+
+#: A model, or what `measure` returned of one.
+Run: TypeAlias = SentenceTransformer | str | Path | Sequence[Measurement]
+
+
+def compare(
+    models: Mapping[str, Run | Sequence[Run]] | Sequence[str | Path],
+    tasks: Tasks | Any = None,
+    *,
+    against: str | None = None,
+    split: str = "test",
+    batch_size: int = 64,
+    resamples: int = 1000,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Say which of two models is better, by how much, and how sure that is: for every pair, task by task.
+
+    All models are scored on the same resampled examples, so that what makes an example hard for both of them cancels
+    out: a difference is known better than either score. The interval is over test examples, not over trainings: to see
+    whether another training would give the same, pass several runs of each model. Each interval is one of 95 % by
+    itself; of many pairs some exclude zero by chance.
+
+    Args:
+        models: name to a model, its folder or its hub id; to what `spkit.evaluation.measure` returned of it; or to a
+            list of these, one for each run (a training seed), as many for every model. Or folders in a list, which
+            give the names.
+        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names; not needed
+            where everything is measured already.
+        against: the model that every other one is compared with; None compares every pair.
+        split: `"test"`, `"dev"` or `"train"`.
+        batch_size: texts embedded at once.
+        resamples: samples of the examples behind an interval; 1,000 is common.
+        seed: of these samples. Scores do not depend on it.
+        cache: a folder in which measurements are kept and read again, by the model's weights and the task's data.
+        progress: whether to show a progress bar over the models.
+
+    Returns:
+        For each pair a row a task and, at the end, the row `mean` over the tasks, each with the columns `task`,
+        `metric`, `a`, `b`, `difference` (score of a minus score of b, in points; with several runs their mean), `low`
+        and `high` (its 95 % interval), `ahead` (share of the resamples in which a is ahead, 0 to 1) and `verdict`:
+        "a is better" or "b is better" where the interval excludes zero, else "no difference shown"; "the runs disagree"
+        where the interval excludes zero but not every run has the same model ahead; "no interval" (`low`, `high` and
+        `ahead` are NaN) for a task of mteb's whose score cannot be taken apart, "no score" where a metric is undefined.
+
+    Raises:
+        SpkitError: fewer than two models, an unknown name in `against`, models without `tasks`, another number of runs
+            for some model, measurements of other tasks or examples, or what `spkit.evaluate` raises.
+
+    References:
+        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13 (paired resampling,
+        percentile intervals).
+
+    Example:
+        >>> import numpy as np
+        >>> from spkit.evaluation import Measurement
+        >>> right = np.tile([0.0, 1.0, 1.0, 0.0], 25)
+        >>> old = [Measurement("topic", "accuracy", 50.0, right)]
+        >>> new = [Measurement("topic", "accuracy", 54.0, np.where(np.arange(100) % 25 == 0, 1.0, right))]
+        >>> table = compare({"new": new, "old": old}, against="old")
+        >>> table[["task", "a", "b", "difference"]].to_dict("records")[0]
+        {'task': 'topic', 'a': 'new', 'b': 'old', 'difference': 4.0}
+    """
+    named = _named(models)
+    runs = _runs(named)
+    pairs = _pairs(list(named), against)
+    if resamples < 1:
+        raise SpkitError("`resamples` must be positive.", f"Found {resamples}.", "Pass `resamples=1000`.")
+    to_measure = [name for of_run in runs for name, run in of_run.items() if not _is_measured(run)]
+    if tasks is None and to_measure:
+        raise SpkitError(
+            "Models must be compared on tasks.",
+            f"Found no `tasks` for {quoted(dict.fromkeys(to_measure))}.",
+            "Pass `tasks=spkit.load_tasks(...)`, or measurements in place of the models.",
+        )
+    measurements: dict[int, dict[str, Sequence[Measurement]]] = {}
+    with tqdm(total=len(to_measure), desc="compare", unit="model", disable=not progress or not to_measure) as bar:
+        for number, of_run in enumerate(runs):
+            measurements[number] = {}
+            for name, run in of_run.items():
+                if _is_measured(run):
+                    measurements[number][name] = run
+                    continue
+                found = measure(run, tasks, split=split, batch_size=batch_size, name=name, cache=cache)
+                measurements[number][name] = found
+                bar.update()
+    return differences(Samples.draw(measurements, resamples, seed), pairs)
+
+
+def differences(samples: Samples, pairs: Sequence[tuple[str, str]], seed: int | None = None) -> pd.DataFrame:
+    """The table of `compare` for some pairs of what was sampled.
+
+    Args:
+        samples: scores of all models.
+        pairs: names of a and b.
+        seed: of one run; None is the mean over runs.
+    """
+    metrics = samples.metrics | {MEAN: MEAN}
+    rows = []
+    for a, b in pairs:
+        for task, metric in metrics.items():
+            found = samples.difference(a, b, task, seed)
+            about = {"task": task, "metric": metric, "a": a, "b": b, "difference": found.value}
+            rows.append(about | {"low": found.low, "high": found.high, "ahead": found.ahead, "verdict": found.verdict})
+    return pd.DataFrame(rows)
+
+
+def _named(models: Mapping[str, Run | Sequence[Run]] | Sequence[str | Path]) -> dict[str, Run | Sequence[Run]]:
+    if isinstance(models, Mapping):
+        named = dict(models)
+    else:
+        unnamed = [type(one).__name__ for one in models if not isinstance(one, str | Path)]
+        if isinstance(models, str) or unnamed:
+            raise SpkitError(
+                "Models must have names.",
+                f"Found {f'the text {models!r}' if isinstance(models, str) else quoted(dict.fromkeys(unnamed))}.",
+                "Pass {'mine': model, 'other': 'runs/other'}; only folders and hub ids name themselves.",
+            )
+        short, whole = [Path(one).name for one in models], [str(one) for one in models]
+        names = short if len(set(short)) == len(short) else whole
+        if len(set(names)) < len(names):
+            raise SpkitError("Models must differ.", f"Found {quoted(names)}.", "Leave out what stands there twice.")
+        named = dict(zip(names, models, strict=True))
+    if len(named) < 2:
+        raise SpkitError("A comparison needs two models or more.", f"Found {quoted(named) or 'none'}.", "Add another.")
+    return named
+
+
+def _pairs(names: list[str], against: str | None) -> list[tuple[str, str]]:
+    if against is None:
+        return list(combinations(names, 2))
+    if against not in names:
+        raise SpkitError(
+            "`against` must name one of the models.", f"Found {against!r}.", f"Pass one of {quoted(names)}."
+        )
+    return [(name, against) for name in names if name != against]
+
+
+def _runs(named: Mapping[str, Run | Sequence[Run]]) -> list[dict[str, Run]]:
+    """The models of each run, by name."""
+    listed: dict[str, list[Run]] = {}
+    for name, given in named.items():
+        several = isinstance(given, Sequence) and not isinstance(given, str) and not _is_measured(given)
+        listed[name] = list(given) if several else [given]  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    counts = {name: len(runs) for name, runs in listed.items()}
+    if len(set(counts.values())) > 1 or not all(counts.values()):
+        raise SpkitError(
+            "Every model must have the same number of runs, one at least.",
+            f"Found {', '.join(f'{count} of {name!r}' for name, count in counts.items())}.",
+            "Pass as many for each, in the same order.",
+        )
+    return [dict(zip(listed, of_run, strict=True)) for of_run in zip(*listed.values(), strict=True)]
+
+
+def _is_measured(run: Any) -> bool:
+    """Whether these are the measurements of one model."""
+    return (
+        isinstance(run, Sequence)
+        and not isinstance(run, str)
+        and len(run) > 0
+        and all(isinstance(one, Measurement) for one in run)
+    )

@@ -1,0 +1,46 @@
+"""What every merge method speaks of: weights of the experts, and a merge as a point."""
+
+from collections.abc import Mapping, Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from spkit.errors import SpkitError, quoted
+from spkit.vectors.task_vectors import TaskVectors
+
+#: One number for all, or one per expert by name or in order.
+Weight = float | Mapping[str, float] | Sequence[float]
+
+#: A merge as a point: the vectors that span it, and the coefficients in that span, for the model or for each module.
+Point = tuple[TaskVectors, Float[Tensor, " N"] | Float[Tensor, "M N"]]
+
+
+def weights_of(vectors: TaskVectors, weight: Weight) -> Float[Tensor, " N"]:
+    """A weight for each vector: 0 or more, and not all of them 0.
+
+    Args:
+        vectors: N task vectors.
+        weight: one number for all, or one per vector by name or in order.
+
+    Returns:
+        Float64 tensor of shape [N].
+
+    Raises:
+        SpkitError: weights for modules, a wrong number of them or wrong names, a negative one, or all of them 0.
+    """
+    given = [float(weight)] * len(vectors) if isinstance(weight, int | float) else weight
+    rows = vectors.coefficients(given)
+    if len(rows) > 1:
+        raise SpkitError(
+            "`weight` must be a number for all, or one per expert.",
+            f"Found weights for {len(rows)} modules.",
+            "For module-wise coefficients call `vectors.at`.",
+        )
+    weights = rows[0]
+    if not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
+        raise SpkitError(
+            "`weight` must be 0 or more, and above 0 for at least one expert.",
+            f"Found {weights.tolist()} for {quoted(vectors.names)}.",
+            "For negative coefficients call `vectors.at`.",
+        )
+    return weights
