@@ -1,7 +1,7 @@
 """The figures of spkit as functions of a table or a result, seaborn's way: each draws on `ax` and returns the axes.
 
-A figure is drawn on a new pyplot figure, on axes of one's own, or on a part of a figure (`spkit.drawing.Place`). A study
-draws its figures with the same functions.
+A figure is drawn on a new pyplot figure, on axes of one's own, or on a part of a figure (`spkit.drawing.Place`). A
+study draws its figures with the same functions.
 
 Example:
     >>> from pandas import DataFrame
@@ -101,13 +101,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.trade_off import trade_off
     from spkit.figures.trajectory import trajectory
 
-_load = loaded_on_use("spkit", _OWNERS)
-
-
-def __getattr__(name: str) -> object:
-    value = _load(name)
-    globals()[name] = value
-    return value
+__getattr__ = loaded_on_use("spkit", _OWNERS, holder=__name__)
 
 
 def __dir__() -> list[str]:

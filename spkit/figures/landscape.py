@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
@@ -54,6 +54,7 @@ def landscape(
         Li et al., arXiv 2410.15035, figure 5.
 
     Example:
+        >>> from spkit.drawing import Sheet
         >>> table = DataFrame({"x": [0.0, 1.0, 0.0, 1.0], "y": [0.0, 0.0, 1.0, 1.0], "value": [50.0, 60.0, 55.0, 70.0]})
         >>> axes = landscape(table, Sheet(), marks=DataFrame({"x": [1.0], "y": [0.0], "name": ["expert: faq"]}))
         >>> [text.get_text() for text in axes.texts]
@@ -82,7 +83,7 @@ def landscape(
             way["y"],
             color="white",
             linewidth=1.2,
-            path_effects=[withStroke(linewidth=2.4, foreground="black")],
+            path_effects=_around("black", 2.4),
         )
     if marks is not None:
         _mark(panel, _with_columns(marks, ["x", "y", "name"], "`marks`"))
@@ -99,9 +100,7 @@ def _mark(panel: Axes, marks: DataFrame) -> None:
         here = [row for row in records(marks) if (row["x"] > middle) == (side < 0)]
         heights = spread([float(row["y"]) for row in here], distance=0.065 * (high - low))
         for row, height in zip(here, heights, strict=True):
-            panel.plot(
-                row["x"], row["y"], "o", markersize=5, markerfacecolor="white", markeredgecolor="black", zorder=4
-            )
+            panel.plot(row["x"], row["y"], "o", markersize=5, color="black", markerfacecolor="white", zorder=4)
             panel.annotate(
                 str(row["name"]),
                 (row["x"], height),
@@ -111,9 +110,14 @@ def _mark(panel: Axes, marks: DataFrame) -> None:
                 va="center",
                 fontsize=7,
                 color="white",
-                path_effects=[withStroke(linewidth=1.6, foreground="black")],
+                path_effects=_around("black", 1.6),
                 zorder=5,
             )
+
+
+def _around(colour: str, width: float) -> list[AbstractPathEffect]:
+    """An edge around a line or a text, which is then seen on any ground."""
+    return [withStroke(linewidth=width, foreground=colour)]
 
 
 def _with_columns(table: DataFrame, needed: list[str], name: str) -> DataFrame:

@@ -46,18 +46,9 @@ def sweep(table: DataFrame, over: Over, ax: Place = None) -> list[Axes]:
         SpkitError: the table holds no such sweep with scores, or lacks a column.
 
     Example:
-        >>> row = {
-        ...     "over": "length",
-        ...     "pair": "",
-        ...     "task": "faq",
-        ...     "metric": "accuracy",
-        ...     "low": 50.0,
-        ...     "high": 70.0,
-        ...     "seed": 0,
-        ... }
-        >>> points = [
-        ...     {**row, "value": value, "length": value, "score": 60 + value, "marked": False} for value in (0.5, 1.0)
-        ... ]
+        >>> row = {"over": "length", "pair": "", "task": "faq", "metric": "accuracy", "low": 50.0, "high": 70.0}
+        >>> row |= {"seed": 0, "score": 60.0, "marked": False}
+        >>> points = [{**row, "value": value, "length": value} for value in (0.5, 1.0)]
         >>> panels = sweep(DataFrame([*points, {**points[0], "value": 0.8, "marked": True}]), "length", Sheet())
         >>> [panel.get_title() for panel in panels]
         ['faq', 'mean of tasks']
