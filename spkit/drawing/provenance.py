@@ -25,12 +25,17 @@ def provenance(rule: Rule, results: Path, tables: Mapping[str, DataFrame]) -> di
     settings = style_settings()
     return {
         "inputs": {name: file_hash(results / name) for name in rule.inputs},
-        "code": code_hash(rule.draw, without=["spkit.merging"]),
+        "code": drawing_code(rule),
         "methods": _labels(tables),
         "style": text_hash(*(f"{key}: {settings[key]!r}" for key in sorted(settings))),
         "seeds": sorted({seed for table in tables.values() for seed in seeds_of(table)}),
         "versions": {"spkit": __version__, **{name: _version(name) for name in ("matplotlib", "pandas")}},
     }
+
+
+def drawing_code(rule: Rule) -> str:
+    """sha256 of all code that a figure is drawn by, without comments and docstrings."""
+    return code_hash(rule.draw, without=["spkit.merging"])
 
 
 def _labels(tables: Mapping[str, DataFrame]) -> dict[str, str]:

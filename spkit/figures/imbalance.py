@@ -47,11 +47,13 @@ def imbalance(table: DataFrame, ax: Place = None) -> list[Axes]:
     drawn = imbalance_drawn(table)
     tasks, shares = ordered_tasks(drawn["task"]), distinct(drawn, "share_of")
     panels = panels_on(ax, shares, (WIDE, 0.75 + 0.25 * len(tasks)), sharex=True, sharey=True)
+    _, widest = extent(drawn, "percent")
     for panel, name in zip(panels, shares, strict=True):
         _bars(panel, rows(drawn, drawn["share_of"] == name), tasks)
-        panel.set(title=name, ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * extent(drawn, "percent")[1]))
+        panel.set(
+            title=name, xlabel="share, %", ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * extent(drawn, "percent")[1])
+        )
     panels[0].set_yticks(range(len(tasks)), tasks)
-    panels[len(panels) // 2].set_xlabel("share, %")
     return panels
 
 
