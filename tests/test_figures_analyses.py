@@ -208,13 +208,13 @@ def test_pairs_show_what_was_measured_and_the_stored_correlation(results, drawn,
 # Imbalance
 
 
-def test_shares_are_drawn_in_per_cent_and_words_stay_words(results, drawn, tmp_path, written):
+def test_shares_are_drawn_in_per_cent_and_unknown_ones_as_a_word(results, drawn, tmp_path, written):
     shown = data(drawn, "imbalance").query("share_of == 'examples'").rename(columns={"percent": "example_share"})
     source = pd.read_csv(results / "imbalance.csv")
     source["example_share"] *= 100
     assert_mean_and_seeds(shown, source, ["task"], ["example_share"])
-    table = pd.read_csv(results / "imbalance.csv").astype({"gradient_share": object})
-    table["gradient_share"] = "undetermined"
+    table = pd.read_csv(results / "imbalance.csv")
+    table["gradient_share"] = np.nan
     table.to_csv(tmp_path / "imbalance.csv", index=False)
     draw_figures(tmp_path, tmp_path, only=["imbalance"])
     assert written.count("undetermined") == len(TASKS)

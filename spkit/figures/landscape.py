@@ -70,7 +70,8 @@ def landscape(
         )
     panel = panel_on(ax, _SIZE)
     colours = "viridis" if higher_is_better else "viridis_r"
-    filled = panel.tricontourf(*places.T, known[value].to_numpy(dtype=float), levels=_LEVELS, cmap=colours)
+    values = known[value].to_numpy(dtype=float)
+    filled = panel.tricontourf(places[:, 0], places[:, 1], values, levels=_LEVELS, cmap=colours)
     bar = panel.figure.colorbar(filled, ax=panel, label=label, pad=0.03)
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)

@@ -101,7 +101,7 @@ class Table:
 
     def _completed(self, table: DataFrame) -> DataFrame:
         """With a seed where there is none, and with unknown bounds where a measurement has none."""
-        given: dict[str, object] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
+        given: dict[str, float] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
         if not {"low", "high"} & set(table.columns):
             given |= {bound: np.nan for bound in ("low", "high") if bound in self.numbers}
         return table.assign(**given) if given else table
