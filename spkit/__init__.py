@@ -51,7 +51,7 @@ _OWNERS = {
     "train_with_surgery": "training.surgery",
     "ConflictCallback": "diagnostics.conflict",
     "task_affinity": "diagnostics.affinity",
-    "run_study": "study",
+    "run_study": "figures.study",
     "load_profile": "study",
     "open_results": "figures.opened",
     "evaluate": "evaluation",
@@ -120,6 +120,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.evaluation.comparison import compare
     from spkit.explorer import explore, explore_study
     from spkit.figures.opened import open_results
+    from spkit.figures.study import run_study
     from spkit.merging.methods import merge, merge_methods
     from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model
@@ -133,7 +134,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.searching.sweep import sweep
     from spkit.searching.trade_off import TradeOff, trade_off
     from spkit.searching.uncertainty import Uncertainty, uncertainty
-    from spkit.study import load_profile, run_study
+    from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks
     from spkit.training.resampling import resample
     from spkit.training.surgery import train_with_surgery
