@@ -51,9 +51,10 @@ _OWNERS = {
     "train_with_surgery": "training.surgery",
     "ConflictCallback": "diagnostics.conflict",
     "task_affinity": "diagnostics.affinity",
-    "run_study": "figures.study",
+    "run_study": "figures.studies",
     "load_profile": "study",
     "open_results": "figures.opened",
+    "plot": "plot",
     "evaluate": "evaluation",
     "compare": "evaluation.comparison",
     "explore": "explorer",
@@ -96,6 +97,7 @@ __all__ = [
     "merge_methods",
     "norm_ladder",
     "open_results",
+    "plot",
     "resample",
     "run_study",
     "save_model",
@@ -110,6 +112,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from spkit import plot
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
@@ -120,7 +123,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.evaluation.comparison import compare
     from spkit.explorer import explore, explore_study
     from spkit.figures.opened import open_results
-    from spkit.figures.study import run_study
+    from spkit.figures.studies import run_study
     from spkit.merging.methods import merge, merge_methods
     from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model

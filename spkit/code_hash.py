@@ -8,7 +8,7 @@ import ast
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -29,7 +29,7 @@ from spkit._code_units import (
 from spkit.errors import SpkitError
 
 
-def code_hash(*roots: Callable[..., Any] | str) -> str:
+def code_hash(*roots: Callable[..., Any] | str, without: Sequence[str] = ()) -> str:
     """sha256 of all code of spkit that functions and modules reach, without comments, docstrings and layout.
 
     Reached is what the code names, and what that names in turn: helpers of its own module, what it imports (inside
@@ -40,6 +40,7 @@ def code_hash(*roots: Callable[..., Any] | str) -> str:
     Args:
         roots: functions, classes, `functools.partial` objects, or full names of modules, each of which counts as a
             whole. A function without a file, as in a notebook, counts with what it names of spkit.
+        without: packages of which nothing is read, since what is taken of them is kept beside the hash in another way.
 
     Returns:
         64 hexadecimal digits. What was read once in a process is not read again: it runs the code that it has loaded.
@@ -60,19 +61,21 @@ def code_hash(*roots: Callable[..., Any] | str) -> str:
             else:
                 texts.add(piece[0])
                 units |= piece[1]
-    reached = sorted(_closure(units))
+    reached = sorted(_closure(units, tuple(without)))
     digest = hashlib.sha256()
     for line in [*sorted(texts), *(f"{unit.module}:{unit.name}\n{_text(unit)}" for unit in reached)]:
         digest.update(f"{len(line)}\n{line}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
-def _closure(units: set[Unit]) -> set[Unit]:
+def _closure(units: set[Unit], without: tuple[str, ...] = ()) -> set[Unit]:
     reached: set[Unit] = set()
     waiting = list(units)
     while waiting:
         unit = waiting.pop()
-        if unit not in reached:
+        if any(unit.module == package or unit.module.startswith(f"{package}.") for package in without):
+            pass
+        elif unit not in reached:
             reached.add(unit)
             waiting += _next(unit)
         if not waiting:

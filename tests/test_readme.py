@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spkit.figures import summary_table, to_markdown
+from spkit.results import summary_table, to_markdown
 from spkit.study import load_profile
 from tests.readme_results import SECTIONS
 

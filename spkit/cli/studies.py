@@ -12,7 +12,7 @@ from spkit.cli.root import app
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
-    from spkit.figures.study import run_study
+    from spkit.figures.studies import run_study
     from spkit.study import load_profile
 
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
@@ -39,7 +39,7 @@ def study(
     ] = None,
 ) -> None:
     """Run a study in resumable stages: what is finished is not done again."""
-    from spkit.figures.study import run_study
+    from spkit.figures.studies import run_study
     from spkit.study import load_profile
     from spkit.study.run import publish as publish_results
 

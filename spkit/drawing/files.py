@@ -45,9 +45,19 @@ def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
             with whole_file(files[suffix]) as unfinished:
                 drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
     write_text(files[".csv"], drawn.to_csv(index=False, lineterminator="\n"))
-    made_of = json.dumps(provenance(rule, results, tables, caption), indent=2, ensure_ascii=False)
-    write_text(files[".json"], f"{made_of}\n")
+    about = {"figure": rule.name, "caption": caption, **provenance(rule, results, tables)}
+    write_text(files[".json"], json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     return list(files.values())
+
+
+def is_fresh(rule: Rule, results: Path, output: Path) -> bool:
+    """Whether a figure's files are there, and were made of what it would be made of now."""
+    files = [output / f"{rule.name}{suffix}" for suffix in SUFFIXES]
+    if not all(file.is_file() for file in files) or not all((results / name).is_file() for name in rule.inputs):
+        return False
+    made_of = json.loads(files[-1].read_text(encoding="utf-8"))
+    wanted = provenance(rule, results, read_results(results, rule.inputs))
+    return all(made_of.get(key) == value for key, value in wanted.items())
 
 
 def differences(name: str, fresh: Path, output: Path) -> list[str]:

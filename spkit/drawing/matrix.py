@@ -51,7 +51,7 @@ COSINES = Scale(-1.0, 1.0, "RdBu")
 def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
     """Colour the cells of a table; a missing value leaves its cell empty.
 
-    One call of matplotlib: seaborn's heat map makes the same one, and draws the whole figure anew for each of its panels.
+    One call of matplotlib. seaborn's heat map makes the same one, and draws the whole figure anew for each panel.
 
     Args:
         axes: where to draw; rows go down.
@@ -59,9 +59,7 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         scale: which colour a number has.
     """
     cells = np.ma.masked_invalid(values.to_numpy(dtype=float))
-    axes.pcolormesh(
-        cells, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=1.5
-    )
+    axes.pcolormesh(cells, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=1.5)
     down, across = cells.shape
     axes.set(xlim=(0, across), ylim=(down, 0))
     axes.set_xticks([place + 0.5 for place in range(across)], [str(name) for name in values.columns])

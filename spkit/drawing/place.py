@@ -14,10 +14,14 @@ from spkit.errors import SpkitError, quoted
 
 
 class Sheet(Figure):
-    """A figure for files: pyplot does not know of it, so that no window can open; what is drawn on it sets its size."""
+    """A figure for files: pyplot does not know of it, so that no window can open; what is drawn on it sets its size.
 
-    def __init__(self) -> None:
-        super().__init__(layout="constrained")
+    Args:
+        size: width and height in inches, where no figure of ours is going to set them.
+    """
+
+    def __init__(self, *size: int | float) -> None:
+        super().__init__(layout="constrained", figsize=size or None)
         FigureCanvasAgg(self)
 
 

@@ -54,9 +54,7 @@ class Rule:
 _RULES: dict[str, Rule] = {}
 
 
-def figure(
-    name: str, inputs: Sequence[str | Table], order: int | float = float("inf")
-) -> Callable[[Draw], Rule]:
+def figure(name: str, inputs: Sequence[str | Table], order: int | float = float("inf")) -> Callable[[Draw], Rule]:
     """Make a function the rule that draws the figure `name` of a study.
 
     The function computes and stores nothing: it gets the tables, and returns what it drew; files are written elsewhere.

@@ -37,6 +37,8 @@ Color = tuple[float, float, float] | str
 
 QUIET = "#777777"
 FAINT = "#E6E6E6"
+#: Bars behind numbers and seeds.
+BAR = "#B8C4CE"
 
 
 _FILE = Path(__file__).with_name("spkit.mplstyle")

@@ -11,8 +11,8 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
-from spkit.searching.result import PositionResult
 from spkit.figures.opened import vectors_folder
+from spkit.searching.result import PositionResult
 from spkit.study.report import SUMMARY
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors

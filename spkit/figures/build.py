@@ -5,14 +5,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spkit.drawing.files import SUFFIXES, NoTableError, differences, write_figure
+from spkit.drawing.files import SUFFIXES, NoTableError, differences, is_fresh, write_figure
 from spkit.drawing.rule import NothingToDrawError, Rule, chosen_rules
 from spkit.errors import SpkitError, quoted
 from spkit.figures.gallery import PAGE, page_fits, write_gallery
 from spkit.figures.listing import all_rules
 
 
-def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | None = None) -> list[Path]:
+def draw_figures(
+    results: Path | str, output: Path | str, only: Sequence[str] | None = None, *, stale_only: bool = False
+) -> list[Path]:
     """Draw figures from a study's files, each as PDF, PNG, the data drawn (CSV) and its provenance (JSON).
 
     A figure whose data a study did not produce is left out, and said so on stderr. A page, `figures.md`, shows all that
@@ -22,6 +24,7 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
         results: folder of a finished study.
         output: folder for the figures; made where it does not exist.
         only: names of figures (see `figure_names`); default all.
+        stale_only: whether a figure that was made of the same tables, code and style stays as it is.
 
     Returns:
         The files written, four for each figure; the page is not among them.
@@ -34,7 +37,8 @@ def draw_figures(results: Path | str, output: Path | str, only: Sequence[str] | 
     lacks: dict[str, NothingToDrawError] = {}
     for rule in chosen_rules(all_rules(), only):
         try:
-            written += write_figure(rule, results, output)
+            if not (stale_only and is_fresh(rule, results, output)):
+                written += write_figure(rule, results, output)
         except NothingToDrawError as lack:
             _refuse(rule, lack, only)
             lacks[rule.name] = lack

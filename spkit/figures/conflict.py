@@ -38,7 +38,7 @@ def conflict(report: CosineReport | DataFrame, ax: Place = None) -> Axes:
         SpkitError: there is no pair of tasks, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [-0.2], "corrected": [-0.3]})
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [-0.2], "corrected": [-0.3]})
         >>> axes = conflict(table.assign(low=-0.4, high=-0.2, batches=16, batch_size=32), Sheet())
         >>> [text.get_text() for text in axes.texts]
         ['−0.30', '[−0.40, −0.20]', 'raw −0.20']

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -43,7 +42,7 @@ def conflict_by_module(report: CosineReport | DataFrame, ax: Place = None) -> Ax
         SpkitError: no task has a gradient, or a column is missing.
 
     Example:
-        >>> table = pd.DataFrame({"module": ["embeddings", "layer.0"], "a": "faq", "b": "sts", "corrected": [0.1, -0.3]})
+        >>> table = DataFrame({"module": ["embeddings", "layer.0"], "a": "faq", "b": "sts", "corrected": [0.1, -0.3]})
         >>> axes = conflict_by_module(table.assign(verdict="agree"), Sheet())
         >>> [label.get_text() for label in axes.get_xticklabels()], [text.get_text() for text in axes.texts]
         (['embeddings', 'layer 0'], ['0.10', '−0.30'])

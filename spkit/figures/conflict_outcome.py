@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
@@ -38,8 +37,15 @@ def conflict_outcome(comparisons: DataFrame, ax: Place = None, *, means: DataFra
         SpkitError: no expert is compared with joint training, or a column is missing.
 
     Example:
-        >>> row = {"method": "expert:faq", "against": "joint", "task": "faq", "difference": 2.0, "low": 1.0, "high": 3.0}
-        >>> axes = conflict_outcome(pd.DataFrame([row]), Sheet())
+        >>> row = {
+        ...     "method": "expert:faq",
+        ...     "against": "joint",
+        ...     "task": "faq",
+        ...     "difference": 2.0,
+        ...     "low": 1.0,
+        ...     "high": 3.0,
+        ... }
+        >>> axes = conflict_outcome(DataFrame([row]), Sheet())
         >>> [text.get_text() for text in axes.texts]
         ['−2.0']
     """

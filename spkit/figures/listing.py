@@ -1,4 +1,4 @@
-"""Which figures there are: those of the modules beside this one, of the study's analyses, and those that a user made."""
+"""Which figures there are: those of the modules beside this one, of the study's analyses, and a user's own."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -38,7 +38,7 @@ def methods(scores: DataFrame, ax: Place = None) -> list[Axes]:
         SpkitError: a column is missing, or a method has two rows for one task, metric and seed.
 
     Example:
-        >>> scores = pd.DataFrame({"task": ["faq", "sts"], "metric": ["accuracy", "cosine_spearman"], "score": [71, 64]})
+        >>> scores = DataFrame({"task": ["faq", "sts"], "metric": ["accuracy", "cosine_spearman"], "score": [71, 64]})
         >>> scores = pd.concat([scores.assign(method="base"), scores.assign(method="ties", score=[74, 70])])
         >>> [panel.get_title() for panel in methods(scores, Sheet())]
         ['faq', 'sts', 'mean']

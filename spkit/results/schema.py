@@ -148,14 +148,10 @@ EFFECTIVE_WEIGHTS = Table("effective_weights.csv", ("task", "seed"), ("weight", 
 NORMS = Table("norms.csv", ("group", "examples", "schedule", "seed"), ("steps", "norm"))
 NORMS_FIT = Table("norms_fit.csv", ("group", "schedule", "scale"), ("slope", *_BOUNDS, "intercept", "r_squared", "n"))
 ANGLES = Table("angles.csv", ("a", "b", "task", "share", "schedule", "seed"), ("examples", "angle"))
-RESAMPLING = Table(
-    "resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops", "seconds", "search_flops"), ("group",)
-)
+RESAMPLING = Table("resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops", "seconds", "search_flops"), ("group",))
 #: Only a sweep over probe sizes has the column that would tell several of its rows apart.
 SWEEPS = Table("sweeps.csv", (), ("value", *_SCORE, "length"), ("over", "pair", "marked", "task", "metric", "seed"))
-TRADE_OFF = Table(
-    "trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front")
-)
+TRADE_OFF = Table("trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front"))
 
 #: Every table that has a schema, by its file's name.
 TABLES: Mapping[str, Table] = {table.file: table for table in list(globals().values()) if isinstance(table, Table)}

@@ -14,8 +14,7 @@ from spkit.files import write_folder
 from spkit.hashing import file_hash, text_hash
 from spkit.saving.card import versions
 
-#: The file of a stage that its record stands in.
-RECORD = "record.json"
+_RECORD = "record.json"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     if before is not None and _equal(before, wanted) and _whole(folder, before):
         say(f"  {stage.name}: done before")
         return Record(folder, before)
-    if before is None and folder.exists() and not (folder / RECORD).exists():
+    if before is None and folder.exists() and not (folder / _RECORD).exists():
         raise SpkitError(
             "A study may write over its own stages only.",
             f"Found {folder}, which no stage wrote.",
@@ -102,7 +101,7 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
             cost={key: value for key, value in vars(cost).items() if key != "seconds"},
             outputs=_outputs(unfinished),
         )
-        (unfinished / RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        (unfinished / _RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     write_folder(folder, fill)
     return Record(folder, content)
@@ -116,13 +115,13 @@ def _equal(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return None
 
 
 def _outputs(folder: Path) -> dict[str, dict[str, Any]]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _RECORD)
     return {
         path.relative_to(folder).as_posix(): {"sha256": file_hash(path), "bytes": path.stat().st_size} for path in paths
     }

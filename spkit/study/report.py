@@ -78,25 +78,6 @@ def report(
     return finish(Stage("report", config, inputs, work), root, say)
 
 
-def figures_stage(
-    reported: Record, draw: Callable[[Path, Path], object], root: Path, say: Callable[[str], None]
-) -> Record:
-    """Draw the figures of the tables that the report left, beside them.
-
-    Args:
-        reported: the report.
-        draw: draws the figures of the tables in one folder into another.
-        root: the study's folder.
-        say: called with a line about the stage.
-    """
-
-    def work(folder: Path) -> Mapping[str, Any]:
-        draw(reported.folder, folder)
-        return {}
-
-    return finish(Stage("report/figures", {}, {"report": reported.hash}, work), root, say)
-
-
 _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
 
 

@@ -13,31 +13,24 @@ from spkit.study import tables
 from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
-from spkit.study.records import RECORD, Record
-from spkit.study.report import HEADLINE, figures_stage, report
+from spkit.study.records import Record
+from spkit.study.report import HEADLINE, report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
 
-def run_study(
-    profile: Profile,
-    output: str | Path,
-    say: Callable[[str], None] = print,
-    draw: Callable[[Path, Path], object] | None = None,
-) -> Path:
-    """Run a study, or what is missing of it.
+def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
+    """Run a study, or what is missing of it; `spkit.run_study` draws its figures, too.
 
     Args:
         profile: what to do.
         output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
         say: called with one line about each stage.
-        draw: draws the figures of the tables in one folder into another; without it there are none.
 
     Returns:
-        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, `summary.md`, and
-        `figures/` where they are drawn.
+        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, and `summary.md`.
 
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
@@ -61,11 +54,6 @@ def run_study(
     for path in sorted(made.folder.iterdir()):
         if path.suffix in (".csv", ".md"):
             copy_file(path, root / path.name)
-    if draw is not None:
-        (root / "figures").mkdir(exist_ok=True)
-        for path in sorted(figures_stage(made, draw, root, say).folder.iterdir()):
-            if path.name != RECORD:
-                copy_file(path, root / "figures" / path.name)
     return root
 
 

@@ -1,4 +1,4 @@
-"""A whole study: its stages, tables and words, and the figures drawn from them."""
+"""A study from the first stage to its figures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +9,10 @@ from spkit.study.profile import Profile
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
-    """Run a study, or what is missing of it.
+    """Run a study, or what is missing of it, and draw its figures.
 
     Args:
-        profile: what to do; see `spkit.load_profile`.
+        profile: what to do.
         output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
         say: called with one line about each stage.
 
@@ -23,4 +23,7 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
     """
-    return run.run_study(profile, output, say, draw_figures)
+    root = run.run_study(profile, output, say)
+    say("  figures …")
+    draw_figures(root, root / "figures", stale_only=True)
+    return root

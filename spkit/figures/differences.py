@@ -1,0 +1,196 @@
+"""Paired differences: does a method beat joint training, and does the search beat the best merge without one?"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from spkit.drawing.caption import families_text, seeds_shown, seeds_text
+from spkit.drawing.dots import beside_row, bold_searched, dots, quiet_axes, row_lines, rows_with_gaps
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE
+from spkit.drawing.text import signed
+from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
+from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
+from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
+
+_KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
+
+
+class _Shown(NamedTuple):
+    """What the two panels show, and the merge that the search is compared with."""
+
+    joint: DataFrame
+    static: DataFrame
+    rival: str | None
+
+    @property
+    def panels(self) -> list[str]:
+        return [name for name, part in (("joint", self.joint), ("static", self.static)) if len(part)]
+
+
+def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | None = None) -> list[Axes]:
+    """Paired differences of scores: every method against joint training, and the search against the best merge.
+
+    Args:
+        comparisons: the columns method, against, task ("mean" for the mean over tasks), difference (points; above 0 the
+            method is better), low, high, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+        means: the same columns without seed: the means over seeds with intervals of their own. None takes the means of
+            the bounds.
+
+    Returns:
+        The panels: against joint training (mean over tasks), and, where a search was compared with merges by a fixed
+        rule, against the best of these, task by task.
+
+    Raises:
+        SpkitError: nothing is compared with joint training or with a merge, or a column is missing.
+
+    Example:
+        >>> row = {"method": "ties", "against": "joint", "task": "mean", "difference": -1.3, "low": -2.0, "high": -0.5}
+        >>> (panel,) = differences(DataFrame([row]), Sheet())
+        >>> [text.get_text() for text in panel.texts]
+        ['−1.3']
+    """
+    shown = _shown(comparisons, means)
+    names = ordered_methods(shown.joint["method"])
+    blocks = [
+        (method, task)
+        for task in sorted(ordered_tasks(shown.static["task"]), key=lambda task: task != "mean")
+        for method in ordered_methods(shown.static["method"])
+    ]
+    longest = max(len(names), len(blocks))
+    panels = panels_on(ax, shown.panels, (WIDE, 0.185 * (longest + 2) + 0.55))
+    for panel, name in zip(panels, shown.panels, strict=True):
+        if name == "joint":
+            groups = ["merge" if family(method) == "tuned" else family(method) for method in names]
+            _against_joint(panel, shown.joint, dict(zip(names, rows_with_gaps(groups), strict=True)))
+        else:
+            _against_static(panel, shown.static, blocks, method_label(str(shown.rival)))
+    return panels
+
+
+def best_static(table: DataFrame) -> str | None:
+    """The merge without search that leaves the searched ones the smallest gain in the mean over tasks.
+
+    Args:
+        table: comparisons of methods, of the mean over seeds or of each.
+
+    Returns:
+        Its name, or None where no search was compared with a merge.
+    """
+    against = _families(table, "against")
+    fair = (_families(table, "method") == "searched") & ((against == "merge") | (against == "tuned"))
+    candidates = rows(table, fair & (table["task"] == "mean"))
+    gains = {
+        name: rows(candidates, candidates["against"] == name)["difference"].mean()
+        for name in distinct(candidates, "against")
+    }
+    return min(gains, key=lambda name: gains[name], default=None)
+
+
+def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
+    table = COMPARISONS.checked(comparisons)
+    mean = None if means is None else COMPARISONS_MEAN.checked(means)
+    rival = best_static(table if mean is None else mean)
+
+    def to_joint(one: DataFrame) -> DataFrame:
+        return rows(one, (one["against"] == "joint") & (one["task"] == "mean"))
+
+    def to_static(one: DataFrame) -> DataFrame:
+        return rows(one, (_families(one, "method") == "searched") & (one["against"] == rival))
+
+    joint, static = (
+        with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean)) for part in (to_joint, to_static)
+    )
+    shown = _Shown(joint, static, rival)
+    if not shown.panels:
+        raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
+    return shown
+
+
+@figure("differences", inputs=[COMPARISONS, COMPARISONS_MEAN], order=20)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The comparisons of a study."""
+    table, means = tables[COMPARISONS.file], tables[COMPARISONS_MEAN.file]
+    sheet = Sheet()
+    differences(table, sheet, means=means)
+    shown = _shown(table, means)
+    caption = (
+        "Paired differences in points; right of the line the method named on the left is better; "
+        f"{seeds_text(table)}.{seeds_shown(table)} Bars: 95 % paired bootstrap interval over test examples"
+        f"{', of the mean over seeds' if several_seeds(table) else ''}. "
+        f"Colours: {families_text(ordered_methods(shown.joint['method']))}. "
+    )
+    if "joint" in shown.panels:
+        caption += "Against joint training: mean over tasks. "
+    if "static" in shown.panels:
+        caption += (
+            f"Against {method_label(str(shown.rival))}: of the merges without search that were compared, the one with "
+            "the best mean over tasks on the test parts, so that the choice favours the merge."
+        )
+    return Drawing(sheet, _with_panel(shown), caption.strip())
+
+
+def _families(table: DataFrame, column: str) -> np.ndarray:
+    """The family of each method in a column."""
+    return np.array([family(method) for method in table[column]], dtype=str)
+
+
+def _with_panel(shown: _Shown) -> DataFrame:
+    """The data of both panels in one table."""
+    named = (("joint", shown.joint), ("best static merge", shown.static))
+    parts = [part.assign(panel=name) for name, part in named if len(part)]
+    return columns(pd.concat(parts, ignore_index=True), ["panel", "method", "against", "task", "seed", *_VALUES])
+
+
+def _against_joint(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
+    _frame(panel, list(heights.values()), "every method\nagainst joint training")
+    panel.set_yticks(list(heights.values()), [method_label(method) for method in heights])
+    bold_searched(panel, list(heights))
+    dots(panel, drawn, "difference", heights)
+    _numbers(panel, drawn, heights)
+
+
+def _against_static(panel: Axes, drawn: DataFrame, blocks: list[tuple[str, str]], rival: str) -> None:
+    tasks = [task for _, task in blocks]
+    places = dict(zip(blocks, rows_with_gaps(tasks), strict=True))
+    _frame(panel, list(places.values()), f"Self Positioning\nagainst {rival}")
+    labels = []
+    for task in dict.fromkeys(tasks):
+        here = rows(drawn, drawn["task"] == task)
+        heights = {method: height for (method, other), height in places.items() if other == task}
+        dots(panel, here, "difference", heights)
+        _numbers(panel, here, heights)
+    for method, task in blocks:
+        detail = method_label(method).partition(", ")[2] or "whole model"
+        labels.append(f"{task}, {detail}" if len({name for name, _ in blocks}) > 1 else task)
+    panel.set_yticks(list(places.values()), labels)
+
+
+def _frame(panel: Axes, heights: list[float], title: str) -> None:
+    row_lines(panel, heights)
+    panel.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
+    panel.set_ylim(max(heights) + 0.7, min(heights) - 0.7)
+    panel.set_title(title)
+    panel.set_xlabel("difference, points")
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    panel.margins(x=0.06)
+    quiet_axes(panel)
+
+
+def _numbers(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
+    for row in records(of_mean(drawn)):
+        searched = family(row["method"]) == "searched"
+        beside_row(
+            panel,
+            signed(row["difference"], 1),
+            heights[row["method"]],
+            color=FAMILY_COLOURS["searched"] if searched else "#444444",
+            fontweight="bold" if searched else "normal",
+        )
