@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spkit.diagnostics.data_scaling import fit_line
+from spkit.diagnostics.line_fit import fit_line
 from spkit.evaluation import Measurement
 from spkit.evaluation.paired import MEAN, Samples
 from spkit.study.analyses import analysis
@@ -155,8 +155,8 @@ def test_angles_are_compared_by_mixture(scores, larger, smaller, expected):
         row("topic", 0.75, larger, 2.0),
         row("faq", 0.5, 45.0, 3.0),  # of one size: no side to lean to
         row("topic", 0.5, 46.0, 3.0),
-        row("faq", 0.75, "zero vector", 0.0),
-        row("topic", 0.25, "zero vector", 0.0),
+        row("faq", 0.75, np.nan, 0.0),
+        row("topic", 0.25, np.nan, 0.0),
     ]
     found = claims_of(scores, {"angles.csv": pd.DataFrame(rows)})
     assert outcome(found, "leans to the larger") == expected

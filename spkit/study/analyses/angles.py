@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from spkit.diagnostics.data_scaling import angle_rung
+from spkit.diagnostics.data_scaling import angle_rows
 from spkit.errors import SpkitError, quoted
-from spkit.results.frames import numbers
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
@@ -37,7 +36,7 @@ def _stages(run: SeedRun, settings: AngleSettings) -> None:
         sizes = (first, settings.total - first)
         for schedule in settings.schedules():
             given = {"seed": run.seed, **schedule, **training}
-            rows = partial(angle_rung, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
             examples = partial(_examples, run, settings.total, schedule)
             name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
             training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows, examples)
@@ -79,7 +78,7 @@ class Leanings:
 
 def leanings(table: pd.DataFrame) -> Leanings:
     """What `angles.csv` says of leaning; vectors of length zero have no angle and are left out."""
-    known = table.assign(angle=numbers(table, "angle")).dropna(subset="angle")
+    known = table.dropna(subset="angle")
     nearer, turning = [], []
     # The two rows of a mixture have the same joint model.
     for _, mixture in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
@@ -101,7 +100,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     nearer, turns = leaning.nearer_to_larger, leaning.turning
     if not nearer:  # all sets were of one size
         return []
-    angle = numbers(table, "angle")
+    angle = table["angle"]
     larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
     return [
         f"Joint training on two tasks: as a task's share of the examples grows, the joint vector turns towards that "

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from spkit.diagnostics.imbalance import effective_weights, imbalance
+from spkit.diagnostics.effective_weights import effective_weights
+from spkit.diagnostics.imbalance import imbalance
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun

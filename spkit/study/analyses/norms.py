@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from spkit.diagnostics.data_scaling import fit_line, norm_rung
-from spkit.results.frames import numbers
+from spkit.diagnostics.data_scaling import norm_row
+from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
@@ -55,7 +55,7 @@ def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
 
 
 def _rows(run: SeedRun, tasks: list[Task], size: int, given: dict[str, Any]) -> list[dict[str, Any]]:
-    return [norm_rung(run.base, tasks, size, **given)]
+    return [norm_row(run.base, tasks, size, **given)]
 
 
 def _examples(run: SeedRun, rows: list[dict[str, Any]]) -> int:
@@ -69,12 +69,12 @@ def _table(records: SeedRecords, settings: NormSettings, resamples: int) -> dict
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fit = tables["norms_fit.csv"].query("group == 'all groups' and scale == 'log'")
-    values = {column: numbers(fit, column) for column in ("slope", "low", "high", "r_squared")}
+    fit = tables["norms_fit.csv"]
+    fit = fit[(fit["group"] == ALL_GROUPS) & (fit["scale"] == "log")]
     parts = [
         f"‖V‖ ~ n^{row['slope']:.2f} [{row['low']:.2f}, {row['high']:.2f}] "
         f"(R² {row['r_squared']:.2f}, n = {row['n']}) at fixed {row['schedule']}"
-        for row in fit.assign(**values).dropna(subset="slope").to_dict("records")
+        for row in fit.dropna(subset="slope").to_dict("records")
     ]
     if not parts:
         return []
@@ -89,9 +89,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Each group of tasks by itself: one line through all of them would take their levels for a spread."""
     fit = tables["norms_fit.csv"]
-    single = fit[fit["group"] != "all groups"]
-    values = {column: numbers(single, column) for column in ("slope", "low", "high", "r_squared")}
-    single = single.assign(**values).dropna(subset=["low", "high"])
+    single = fit[fit["group"] != ALL_GROUPS].dropna(subset=["low", "high"])
     lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
     if data.empty:

@@ -138,7 +138,7 @@ def correlation(pairs: pd.DataFrame) -> pd.DataFrame:
     about = {"pairs": len(known), "undetermined": len(pairs) - len(known), "tasks": len(names)}
     rows = []
     for statistic in ("pearson", "spearman"):
-        row: dict[str, Any] = {"statistic": statistic, "r": None, "low": None, "high": None, **about}
+        row: dict[str, Any] = {"statistic": statistic, "r": np.nan, "low": np.nan, "high": np.nan, **about}
         whole = _correlation(known, statistic)
         left_out = [_correlation(known[(known["a"] != name) & (known["b"] != name)], statistic) for name in names]
         if len(names) < _FEWEST or whole is None or None in left_out:
