@@ -86,5 +86,5 @@ results.figure("effective_weights")
 # - `spkit.imbalance(tasks, ...)` on your own tasks: [notebook 10](10_your_own_models_and_data.ipynb) shows how to name them.
 # - Sample evenly and measure the angles again, about a minute:
 #   `base = spkit.load_base("minilm-l3", max_seq_length=32)`, then
-#   `spkit.angle_ladder(base, tasks["headline"], tasks["similarity"], [(3, 1), (1, 3)], total=384, epochs=1, sampling="uniform")`.
+#   `spkit.angles_by_ratio(base, tasks["headline"], tasks["similarity"], [(3, 1), (1, 3)], total=384, epochs=1, sampling="uniform")`.
 # - Does merging suffer from imbalance too? A long vector weighs more in an average: `results.vectors().norms()`.

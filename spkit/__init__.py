@@ -6,7 +6,7 @@ evaluation bring torch, transformers and mteb.
 
 from typing import TYPE_CHECKING
 
-from spkit._lazy import loaded_on_use
+from spkit._lazy import loaded_on_use, renamed
 
 __version__ = "0.1.0"
 
@@ -41,11 +41,11 @@ _OWNERS = {
     "count_costs": "costs",
     "Cost": "costs",
     "imbalance": "diagnostics.imbalance",
-    "effective_weights": "diagnostics.imbalance",
-    "EffectiveWeights": "diagnostics.imbalance",
-    "norm_ladder": "diagnostics.data_scaling",
-    "angle_ladder": "diagnostics.data_scaling",
-    "fit_line": "diagnostics.data_scaling",
+    "effective_weights": "diagnostics.effective_weights",
+    "EffectiveWeights": "diagnostics.effective_weights",
+    "norms_by_examples": "diagnostics.data_scaling",
+    "angles_by_ratio": "diagnostics.data_scaling",
+    "fit_line": "diagnostics.line_fit",
     "sweep": "searching.sweep",
     "resample": "training.resampling",
     "train_with_surgery": "training.surgery",
@@ -78,7 +78,7 @@ __all__ = [
     "TaskVectors",
     "TradeOff",
     "Uncertainty",
-    "angle_ladder",
+    "angles_by_ratio",
     "choose_mu",
     "compare",
     "count_costs",
@@ -95,7 +95,7 @@ __all__ = [
     "load_tasks",
     "merge",
     "merge_methods",
-    "norm_ladder",
+    "norms_by_examples",
     "open_results",
     "plot",
     "resample",
@@ -116,8 +116,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
-    from spkit.diagnostics.data_scaling import angle_ladder, fit_line, norm_ladder
-    from spkit.diagnostics.imbalance import EffectiveWeights, effective_weights, imbalance
+    from spkit.diagnostics.data_scaling import angles_by_ratio, norms_by_examples
+    from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights
+    from spkit.diagnostics.imbalance import imbalance
+    from spkit.diagnostics.line_fit import fit_line
     from spkit.errors import NotFiniteError, SpkitError
     from spkit.evaluation import evaluate
     from spkit.evaluation.comparison import compare
@@ -145,7 +147,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.vectors.task_vectors import TaskVectors
 
 
-__getattr__ = loaded_on_use(__name__, _OWNERS)
+#: Names of earlier versions -> today's.
+_RENAMED = {"norm_ladder": "norms_by_examples", "angle_ladder": "angles_by_ratio"}
+
+__getattr__ = renamed(loaded_on_use(__name__, _OWNERS), __name__, _RENAMED)
 
 
 def __dir__() -> list[str]:

@@ -17,8 +17,8 @@ from spkit._code_units import (
     submodules,
 )
 
-#: Functions that list the modules of a package: who calls them uses every module there.
-_SCANS = {"iter_modules", "walk_packages"}
+#: Functions that list the modules of a package or import one by a name that is made: who calls them uses every module.
+_SCANS = {"iter_modules", "walk_packages", "import_module"}
 
 
 def references(module: str, nodes: Iterable[ast.AST], typed: dict[str, Unit] | None = None) -> set[Unit]:

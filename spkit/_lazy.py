@@ -1,6 +1,7 @@
 """Public names of a package that are loaded on first use (PEP 562), so that importing the package costs nothing."""
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -27,3 +28,24 @@ def loaded_on_use(package: str, owners: Mapping[str, str], holder: str | None = 
         return value
 
     return load
+
+
+def renamed(load: Callable[[str], Any], package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__` that also knows names of earlier versions, and says what they are called today.
+
+    Args:
+        load: knows today's names.
+        package: its name.
+        names: old name to new name.
+    """
+
+    def load_either(name: str) -> Any:
+        if name in names:
+            warnings.warn(
+                f"`{package}.{name}` is called `{package}.{names[name]}` now; the old name will go.",
+                FutureWarning,
+                stacklevel=2,
+            )
+        return load(names.get(name, name))
+
+    return load_either

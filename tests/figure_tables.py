@@ -1,4 +1,4 @@
-"""Tables of a study's analyses as they may come out: made up, with several seeds, undetermined entries and words."""
+"""Tables of a study's analyses as they may come out: made up, with several seeds, and undetermined entries."""
 
 from collections import defaultdict
 from itertools import combinations, product
@@ -120,9 +120,9 @@ def write_analyses(
                 )
         for (a, b), (left, right) in product(pairs[:: len(pairs) - 1], ((3, 1), (2, 1), (1, 1), (1, 2), (1, 3))):
             for task, share in ((a, left / (left + right)), (b, right / (left + right))):
-                angle: object = 70 - 45 * share + 10 * (task == b) + random.normal(0, 1)
+                angle = 70 - 45 * share + 10 * (task == b) + random.normal(0, 1)
                 if (task, share, seed) == (tasks[-1], 0.25, seeds[0]):
-                    angle = "zero vector"
+                    angle = np.nan
                 row = {
                     "a": a,
                     "b": b,
@@ -131,9 +131,9 @@ def write_analyses(
                     "share": share,
                     "schedule": "epochs",
                 }
-                tables["angles"].append(
-                    {**row, "cosine": angle, "angle": angle, "norm": 1, "joint_norm": 1, "seed": seed}
-                )
+                verdict = "zero vector" if np.isnan(angle) else "measured"
+                more = {"cosine": np.cos(np.radians(angle)), "angle": angle, "verdict": verdict}
+                tables["angles"].append({**row, **more, "norm": 1, "joint_norm": 1, "seed": seed})
         ways = [
             (f"{scheme} {a}-{b}", scheme)
             for scheme in ("total", "max")
@@ -186,7 +186,7 @@ def write_analyses(
 
 
 def lines_through(norms: pd.DataFrame) -> pd.DataFrame:
-    """A fit for each group, schedule and scale, words where a group has fewer than three sizes."""
+    """A fit for each group, schedule and scale, none where a group has fewer than three sizes."""
     rows = []
     for group, scale in product([*dict.fromkeys(norms["group"]), "all groups"], ("linear", "log")):
         part = norms if group == "all groups" else norms[norms["group"] == group]
@@ -194,13 +194,13 @@ def lines_through(norms: pd.DataFrame) -> pd.DataFrame:
             row: dict[str, object] = {"group": group, "schedule": schedule, "scale": scale, "n": len(points)}
             names = ("slope", "low", "high", "intercept", "r_squared")
             if points["examples"].nunique() < 3:
-                rows.append({**row, **dict.fromkeys(names, "fewer than three sizes")})
+                rows.append({**row, **dict.fromkeys(names, np.nan), "verdict": "fewer than three sizes"})
                 continue
             x, y = points["examples"].to_numpy(float), points["norm"].to_numpy(float)
             x, y = (np.log(x), np.log(y)) if scale == "log" else (x, y)
             slope, intercept = np.polyfit(x, y, 1)
             values = (slope, slope - 0.05, slope + 0.05, intercept, np.corrcoef(x, y)[0, 1] ** 2)
-            rows.append({**row, **dict(zip(names, values, strict=True))})
+            rows.append({**row, **dict(zip(names, values, strict=True)), "verdict": "measured"})
     return pd.DataFrame(rows)
 
 

@@ -192,6 +192,8 @@ def test_bad_input(no_type_check) -> None:
         call({"a": [one, one], "b": one})
     with pytest.raises(SpkitError, match=r"same number of runs.*0 of 'b'"):
         call({"a": one, "b": []})
+    with pytest.raises(SpkitError, match=r"must be models, folders.*Found 'int' for 'b'"):
+        call({"a": one, "b": [3]})
     with pytest.raises(SpkitError, match=r"same tasks, each once.*'sts' of 'b' against 't' of 'a'"):
         call({"a": one, "b": [correlated(1)]})
     with pytest.raises(SpkitError, match=r"each once.*'t', 't' of 'a'"):

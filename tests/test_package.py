@@ -45,6 +45,15 @@ def test_an_unknown_name_says_what_there_is():
         spkit.mergee  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.parametrize(("old", "new"), spkit._RENAMED.items())
+def test_an_old_name_still_works_and_names_the_new_one(old, new):
+    with pytest.warns(FutureWarning, match=rf"`spkit.{old}` is called `spkit.{new}` now"):
+        assert getattr(spkit, old) is getattr(spkit, new)
+    with pytest.warns(FutureWarning, match=new):  # every time, not only the first
+        getattr(spkit, old)
+    assert old not in spkit.__all__
+
+
 def test_a_public_name_is_looked_up_once():
     spkit.merge_methods  # noqa: B018
     began = time.perf_counter()

@@ -1,5 +1,6 @@
 """The study: profiles, records, one whole run with a handful of steps, its verdict, and the commands."""
 
+import inspect
 import json
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
@@ -21,15 +23,21 @@ from spkit import __version__, _code_units, cli
 from spkit import code_hash as hashing_code
 from spkit.cli import app
 from spkit.code_hash import code_hash
+from spkit.diagnostics.affinity import task_affinity
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.environment import machine
 from spkit.errors import SpkitError
-from spkit.evaluation import Measurement, evaluate
+from spkit.evaluation import Measurement, bootstrap, evaluate
 from spkit.evaluation.paired import MEAN, Samples
 from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
 from spkit.study import load_profile, run_study, stages
+from spkit.study.analyses import analysis, analysis_names
 from spkit.study.methods import SEARCHES, STATIC, method_names
+from spkit.study.profile import Profile
 from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
@@ -334,17 +342,175 @@ def test_a_study_can_be_narrowed_to_some_of_its_analyses() -> None:
     ("text", "message"),
     [
         ("base = ", "valid TOML"),
-        (PROFILE + "bsae = 1", "only known keys.*'bsae'"),
-        (PROFILE.replace("steps = 3", "stepz = 3"), "only known keys.*'search.stepz'"),
-        (PROFILE.replace('base = "base"', ""), "must name its base and tasks.*lacks 'base'"),
+        (PROFILE + "bsae = 1", "only known keys. Found `bsae`. Did you mean 'base'"),
+        (PROFILE + "xyz = 1", "only known keys. Found `xyz`. A profile may have .*'affinity'.*'base'"),
+        (PROFILE.replace("steps = 3", "stepz = 3"), "only known keys. Found `search.stepz`. Did you mean 'steps'"),
+        (PROFILE.replace('base = "base"', ""), "`base` must be given. Write base ="),
+        (
+            PROFILE.replace("training =", "trained ="),
+            "`training` must be given.*Found `trained`. Did you mean 'training'",
+        ),
         (PROFILE.replace("steps = 6, ", ""), "either `steps` or `epochs`"),
         (PROFILE.replace("steps = 6", "steps = 6, epochs = 1"), "either `steps` or `epochs`"),
         (PROFILE.replace("probe = {size = 72}", "probe = 72"), "`probe` must be a table"),
+        (PROFILE + "[norm_ladder]\nsizes = [1]\nsteps = 1", r"`norm_ladder` must be written as \[norms\]"),
+        (PROFILE + "[angle_ladder]\ntotal = 2", r"`angle_ladder` must be written as \[angles\]"),
+        (PROFILE + "[along_training]", "`along_training.every` must be given. Write every = 32"),
+        (PROFILE.replace("{density = 0.5}", "{densty = 0.5}"), "'densty'.*Did you mean 'density'"),
+        (PROFILE.replace("ties = {", "tise = {"), "Found `merges.tise`. Did you mean 'ties'"),
+        (PROFILE.replace("density = 0.5", "density = 1.5"), "density.*1.5"),
     ],
 )
 def test_broken_profiles_are_refused(tmp_path, text, message) -> None:
-    with pytest.raises(SpkitError, match=message):
+    with pytest.raises(SpkitError, match=f"(?s){message}"):
         load_profile(write_profile(tmp_path, text))
+
+
+#: In the order of the models: the key, values at and beyond the bound, and what is said of the latter.
+RANGES = [
+    ("training.steps", 1, 0, "1 or more"),
+    ("training.epochs", 0.1, 0, "above 0"),
+    ("training.learning_rate", 1e-9, 0, "above 0"),
+    ("training.batch_size", 1, 0, "1 or more"),
+    ("merges.evaluations", 3, 2, "3 or more"),
+    ("probe.size", 1, 0, "1 or more"),
+    ("search.learning_rate", 1e-9, 0.0, "above 0"),
+    ("search.steps", 1, 0, "1 or more"),
+    ("search.batch_size", 1, 0, "1 or more"),
+    ("search.mu", 0, -0.1, "0 or more"),
+    ("search_module.mu", 0, -0.1, "0 or more"),
+    ("conflict.batches", 1, 0, "1 or more"),
+    ("conflict.batch_size", 1, 0, "1 or more"),
+    ("evaluation.resamples", 1, 0, "1 or more"),
+    ("max_seq_length", 1, 0, "1 or more"),
+    ("affinity.batches", 2, 1, "2 or more"),
+    ("affinity.learning_rate", 1e-9, 0, "above 0"),
+    ("affinity.batch_size", 1, 0, "1 or more"),
+    ("along_training.every", 1, 0, "1 or more"),
+    ("along_training.batches", 1, 0, "1 or more"),
+    ("along_training.batch_size", 1, 0, "1 or more"),
+    ("imbalance.batches", 1, 0, "1 or more"),
+    ("imbalance.batch_size", 1, 0, "1 or more"),
+    ("pairs.tasks", ["a", "b", "c", "d"], ["a", "b", "c"], "a list of 4 or more"),
+    ("pairs.steps", 1, 0, "1 or more"),
+    ("pairs.limit", 1, 0, "1 or more"),
+    ("pairs.batches", 1, 0, "1 or more"),
+    ("pairs.batch_size", 1, 0, "1 or more"),
+    ("norms.sizes", [1], [], "a list of 1 or more"),
+    ("norms.epochs", 0.1, 0, "above 0"),
+    ("norms.steps", 1, 0, "1 or more"),
+    ("angles.pairs", [["a", "b"]], [], "a list of 1 or more"),
+    ("angles.total", 2, 1, "2 or more"),
+    ("angles.ratios", [[1, 1]], [], "a list of 1 or more"),
+    ("resampling.steps", 1, 0, "1 or more"),
+    ("sweeps.length", [0.0], [], "a list of 1 or more"),
+    ("sweeps.direction", [0.0], [], "a list of 1 or more"),
+    ("sweeps.mu", [0.0], [], "a list of 1 or more"),
+    ("sweeps.probe_size", [1], [], "a list of 1 or more"),
+    ("sweeps.pairs", [["a", "b"]], [], "a list of 1 or more"),
+    ("sweeps.probe_seeds", [0], [], "a list of 1 or more"),
+    ("trade_off.ratios", [0.1], [], "a list of 1 or more"),
+    ("trade_off.steps", 1, 0, "1 or more"),
+]
+#: What a table needs beside the key that is looked at.
+NEEDED = {
+    "training": "learning_rate = 1e-3",
+    "along_training": "every = 2",
+    "pairs": 'tasks = ["a", "b", "c", "d"]\nsteps = 2',
+    "norms": "sizes = [4]\nepochs = 1",
+    "angles": 'pairs = [["a", "b"]]\ntotal = 8\nepochs = 1',
+    "resampling": 'pair = ["a", "b"]',
+    "trade_off": 'between = ["a", "b"]',
+}
+
+
+@pytest.mark.parametrize(("key", "least", "beyond", "rule"), RANGES, ids=[key for key, *_ in RANGES])
+def test_the_ranges_of_a_profile(tmp_path, key, least, beyond, rule) -> None:
+    table, _, name = key.rpartition(".")
+
+    def text(value: object) -> str:
+        needed = [line for line in NEEDED.get(table, "").splitlines() if line.split(" =")[0] != name]
+        own = "\n".join([*([f"[{table}]"] if table else []), *needed, f"{name} = {json.dumps(value)}"])
+        length = "\n[training]\nsteps = 2" if table != "training" else "\nsteps = 2" * (name not in ("steps", "epochs"))
+        return f'base = "base"\ntasks = ["a", "b"]\n{own}{length}\n'
+
+    profile = load_profile(write_profile(tmp_path, text(least)))
+    settings = profile.analyses.get(table) or (getattr(profile, table) if table else profile)
+    assert json.loads(json.dumps(getattr(settings, name))) == least
+    with pytest.raises(SpkitError) as refused:
+        load_profile(write_profile(tmp_path, text(beyond)))
+    assert str(refused.value).startswith(f"`{key}` must be {rule}. Found {beyond!r}.")
+    assert "small.toml" in str(refused.value)
+
+
+def test_every_range_of_a_profile_is_tested() -> None:
+    """A bound that a model names must stand in the list above."""
+    models = {"": Profile} | {
+        name: field.annotation for name, field in Profile.model_fields.items() if isinstance(field.annotation, type)
+    }
+    models |= {name: analysis(name).settings for name in analysis_names()}
+    bounded = {
+        f"{table}.{name}" if table else name
+        for table, model in models.items()
+        if issubclass(model, BaseModel)
+        for name, field in model.model_fields.items()
+        if any(hasattr(limit, bound) for limit in field.metadata for bound in ("gt", "ge", "min_length"))
+    }
+    alike = {f"search_module.{name}" for name in ("learning_rate", "steps", "batch_size")}  # one model, two tables
+    alike |= {f"angles.{name}" for name in ("epochs", "steps")}
+    assert bounded - alike == {key for key, *_ in RANGES}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('training = {steps = "6"}', "`training.steps` must be a whole number. Found '6'."),
+        ("training = {steps = true}", "`training.steps` must be a whole number. Found True."),
+        ("training = {steps = 1.5}", "`training.steps` must be a whole number. Found 1.5."),
+        ("training = {epochs = inf}", "`training.epochs` must be a finite number. Found inf."),
+        ('training = {steps = 1}\njoint = {mixing = "both"}', "`joint.mixing` must be one of 'task' or 'step'."),
+        ("training = {steps = 1}\njoint = {sampling = [1]}", "`joint.sampling` must be a text or a number or a table."),
+        ('training = {steps = 1}\nprobe = {split = "dev"}', "must come from the training splits.*Found split = 'dev'"),
+        ("training = {steps = 1}\nresampling = {mixing = 1}", "`resampling.mixing` must be true or false. Found 1."),
+        ("training = {steps = 1}\nseeds = [0, 0]", "`seeds` must be one or more different numbers"),
+        ("training = {steps = 1}\nnames = ['a']", "`names` must be a list of the tasks of a task file"),
+    ],
+)
+def test_values_of_another_kind_are_refused(tmp_path, line, message) -> None:
+    with pytest.raises(SpkitError, match=f"(?s){message}"):
+        load_profile(write_profile(tmp_path, f'base = "base"\ntasks = ["a", "b"]\n{line}\n'))
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
+    text = 'tasks = ["a", "b"]\ntraining = {steps = 0, stepz = 1}\n[norms]\nsizes = []\n[sweeps]\nlenght = [1.0]\n'
+    with pytest.raises(SpkitError) as refused:
+        load_profile(write_profile(tmp_path, text))
+    first, *lines = str(refused.value).splitlines()
+    assert first.strip() == f"5 things are wrong with {tmp_path / 'small.toml'}:"
+    wanted = ("`norms.sizes`", "`sweeps.lenght`", "`training.stepz`", "`base` must be given", "`training.steps`")
+    assert len(lines) == 5
+    for part in wanted:
+        assert sum(part in line for line in lines) == 1, part
+
+
+def test_defaults_are_those_of_the_functions(tmp_path) -> None:
+    profile = load_profile(
+        write_profile(tmp_path, 'base = "b"\ntasks = ["a", "b"]\ntraining = {steps = 1}\n[affinity]\n')
+    )
+    for function, settings in (
+        (train, profile.training),
+        (train, profile.joint),
+        (self_position, profile.search),
+        (gradient_conflict, profile.conflict),
+        (Probe.sample, profile.probe),
+        (bootstrap, profile.evaluation),
+        (task_affinity, profile.analyses["affinity"]),
+    ):
+        given = settings.arguments()
+        given.pop("steps", None) if function is train else None
+        usual = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+        assert given == {name: usual[name] for name in given}, function
+    assert profile.static == STATIC
 
 
 def test_unknown_profiles_are_refused(tmp_path) -> None:

@@ -17,7 +17,8 @@ from transformers import TrainerCallback
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.models.bases import base_mark, check_fits
+from spkit.models.bases import base_mark
+from spkit.models.fits import check_fits
 from spkit.tasks import Task
 from spkit.training import trainer as training
 from spkit.training.losses import TaskBatches, task_loss

@@ -70,7 +70,7 @@ def imbalance(
     seed: Seed = 0,
 ) -> None:
     """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
-    from spkit.diagnostics.imbalance import effective_weights
+    from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -90,7 +90,7 @@ def imbalance(
     )
     output.mkdir(parents=True, exist_ok=True)
     write(table, output / "imbalance.csv", index=True)
-    typer.echo(table.round(3).to_string())
+    typer.echo(table.round(3).to_string(na_rep="-"))
     typer.echo(f"Table: {output / 'imbalance.csv'}")
     if joint is not None and found is not None:
         weights = effective_weights(joint, found)

@@ -77,14 +77,14 @@ def task_affinity(
         torch.manual_seed(seed)
         streams = {name: TaskBatches(task, task.train, working, batch_size, seed) for name, task in named.items()}
     drawn = {name: _different_batches(stream, 2 * batches, batch_size) for name, stream in streams.items()}
-    judged = {name: found[batches:] for name, found in drawn.items()}
-    before = {name: _losses(streams[name], found) for name, found in judged.items()}
+    measured_on = {name: of_task[batches:] for name, of_task in drawn.items()}
+    before = {name: _losses(streams[name], of_task) for name, of_task in measured_on.items()}
     rows = []
     with tqdm(total=len(named) ** 2, desc="affinity", unit="pair", disable=not progress) as bar:
         for source, stream in streams.items():
             moved = _step(working, stream, drawn[source][:batches], learning_rate)
             for onto in named:
-                after = _losses(streams[onto], judged[onto])
+                after = _losses(streams[onto], measured_on[onto])
                 rows.append({"from": source, "onto": onto} | _affinity(before[onto], after, moved))
                 bar.update()
             _put_back(working, model)
@@ -106,27 +106,27 @@ def _check(named: Mapping[str, Task], learning_rate: float, batches: int) -> Non
 
 def _different_batches(stream: TaskBatches, count: int, batch_size: int) -> list[dict[str, Any]]:
     """Batches of one pass, none of which shares an example with another."""
-    found = list(islice(stream.epoch(0), count))
-    if len(found) < count or stream.batch_size < batch_size:
+    batches = list(islice(stream.epoch(0), count))
+    if len(batches) < count or stream.batch_size < batch_size:
         raise SpkitError(
             "Each task must fill the batches of its step and of its loss with different examples.",
-            f"Found {len(found)} batches of {stream.batch_size} in task {stream.task.name!r}, where {count} of "
+            f"Found {len(batches)} batches of {stream.batch_size} in task {stream.task.name!r}, where {count} of "
             f"{batch_size} are needed.",
             "Lower `batches` or `batch_size`, or give the task more examples.",
         )
-    return found
+    return batches
 
 
 @torch.no_grad()
 def _losses(stream: TaskBatches, batches: list[dict[str, Any]]) -> Float[np.ndarray, " B"]:
-    found = np.array([float(stream.loss_of(batch)) for batch in batches])
-    if not np.isfinite(found).all():
+    losses = np.array([float(stream.loss_of(batch)) for batch in batches])
+    if not np.isfinite(losses).all():
         raise NotFiniteError(
             "Losses before and after a step must be finite.",
-            f"Found {found.tolist()} for task {stream.task.name!r}.",
+            f"Found {losses.tolist()} for task {stream.task.name!r}.",
             "Lower `learning_rate`, or look for broken examples.",
         )
-    return found
+    return losses
 
 
 def _step(model: SentenceTransformer, stream: TaskBatches, batches: list[dict[str, Any]], learning_rate: float) -> bool:

@@ -1,9 +1,8 @@
-"""Data imbalance: which task has how much of the data, the steps, the gradient, and of a joint model."""
+"""Data imbalance: which task has how much of a joint training's examples, texts, steps and gradient."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
-from pathlib import Path
+from math import isfinite, nan, sqrt
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,13 +12,15 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
-from spkit.models.bases import check_fits, copy_model, load_model
+from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
 from spkit.training.losses import SMALLEST_BATCH, TaskBatches
 from spkit.training.sampling import Sampling, shares
-from spkit.vectors.matrix import column_blocks
 from spkit.vectors.task_vectors import TaskVectors
+
+MEASURED, NO_GRADIENT, UNDETERMINED = "measured", "no gradient", "undetermined"
+TOO_FEW, NO_SHARE = "fewer examples than a batch", "measured, share unknown"
 
 
 def imbalance(
@@ -55,9 +56,10 @@ def imbalance(
         A row a task, by its name: `examples`, `tokens` (as the model reads them: cut, with special tokens and prompts)
         or `words`, and the shares `example_share`, `token_share` or `word_share`, `step_share`.
         With `batches`: `gradient_norm`, √s with s = (‖Σ g‖² − Σ‖g‖²) / (M(M − 1)), which is ‖E g‖ without the noise of
-        the batches, and `gradient_share`, of step share times norm. In place of a number stand the words
-        "no gradient" (zero in every batch; its share is 0), "undetermined" (s ≤ 0: more batches are needed; no share
-        is known then), or "fewer examples than a batch".
+        the batches, `gradient_share`, of step share times norm, and `verdict`: "measured"; "no gradient" (zero in every
+        batch: norm and share are 0); "undetermined" (s ≤ 0: more batches are needed) or "fewer examples than a batch",
+        where the norm is missing (NaN) and with it every task's share; "measured, share unknown" for the others then.
+        Where no task has a gradient, no share is known.
         With `vectors`: `vector_norm` ‖V‖ and `norm_per_example`.
 
     Raises:
@@ -81,7 +83,7 @@ def imbalance(
     unit = "word" if model is None else "token"
     lengths = {name: _words(task) if model is None else _tokens(task, model) for name, task in named.items()}
     steps = shares(sizes, sampling)
-    columns: dict[str, Mapping[str, float | str]] = {
+    columns: dict[str, Mapping[str, Any]] = {
         "examples": sizes,
         "example_share": shares(sizes, "proportional"),
         f"{unit}s": lengths,
@@ -91,96 +93,15 @@ def imbalance(
     if batches is not None and model is not None:
         working = copy_model(model)
         with tqdm(total=len(named) * batches, desc="gradients", unit="batch", disable=not progress) as bar:
-            norms = {
+            gradients = {
                 name: _gradient_norm(task, working, batches, batch_size, seed, bar) for name, task in named.items()
             }
-        columns |= {"gradient_norm": norms, "gradient_share": _gradient_shares(steps, norms)}
+        columns |= _gradient_columns(steps, gradients)
     table = pd.DataFrame({name: pd.Series(column) for name, column in columns.items()}).rename_axis("task")
     if vectors is not None:
         table["vector_norm"] = vectors.norms()
         table["norm_per_example"] = table["vector_norm"] / table["examples"]
     return table
-
-
-@dataclass(frozen=True)
-class EffectiveWeights:
-    """What a jointly trained model holds of each expert.
-
-    Attributes:
-        table: a row an expert: `weight`, `cosine` (of the joint vector and the expert's), `norm` (of the expert's).
-        explained: share of ‖V_joint‖² that lies in the span of the experts' vectors, from 0 to 1; the rest is what the
-            joint training learned that no combination of the experts has.
-        norm: ‖V_joint‖.
-        rank: dimensions that the experts' vectors span. Below their number the weights are not the only ones that give
-            this projection: they are the shortest.
-    """
-
-    table: pd.DataFrame
-    explained: float
-    norm: float
-    rank: int
-
-
-def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVectors) -> EffectiveWeights:
-    """The weight of each task in a joint model: its task vector projected on the span of the experts' vectors.
-
-    The point θ0 + Σ w_i V_i is the merge nearest to the joint model. Equal weights say that the training was balanced;
-    a small weight names the task that was drowned. Memory: one parameter of the joint vector at a time.
-
-    Args:
-        joint: the jointly trained model, or its folder.
-        vectors: the experts' task vectors over the base that the joint model was trained from.
-
-    Returns:
-        Weights w, solving K w = Vᵀ V_joint by least squares, and the explained share wᵀ Vᵀ V_joint / ‖V_joint‖².
-
-    Raises:
-        SpkitError: a model that does not fit the base or equals it, or a task vector of length zero.
-
-    References:
-        Li et al., arXiv 2410.15035, whose merges are the points of this span.
-
-    Example:
-        >>> from spkit import load_base
-        >>> base, expert = load_base("minilm-l3"), load_base("minilm-l3")
-        >>> with torch.no_grad():
-        ...     _ = next(expert.parameters()).add_(0.01)
-        >>> vectors = TaskVectors.from_models(base, {"faq": expert})
-        >>> found = effective_weights(vectors.at([0.5]), vectors)
-        >>> found.table["weight"].round(3).to_dict(), round(found.explained, 3)
-        ({'faq': 0.5}, 1.0)
-    """
-    joint = load_model(joint)
-    check_fits(vectors.base, joint, "the joint model", vectors.base_hash)
-    products, square = torch.zeros(len(vectors), dtype=torch.float64), 0.0
-    starts = dict(vectors.base.named_parameters())
-    for name, end in joint.named_parameters():
-        moved = end.detach().to("cpu", torch.float32) - starts[name].detach().to("cpu", torch.float32)
-        place, flat = vectors.layout.slices[name], moved.flatten()
-        for columns in column_blocks(place, len(vectors) + 1, bytes_each=8):
-            part = flat[columns.start - place.start : columns.stop - place.start].double()
-            products += vectors.matrix[:, columns].double() @ part
-            square += float(part @ part)
-    gram = vectors.gram()
-    norms = gram.diagonal().sqrt()
-    zero = [name for name, norm in zip(vectors.names, norms.tolist(), strict=True) if norm == 0]
-    if zero or square == 0:
-        raise SpkitError(
-            "The joint model and each expert must differ from the base.",
-            f"Found equal to it: {quoted(zero) if zero else 'the joint model'}.",
-            "Leave out such an expert with `vectors.select(names)`." if zero else "Train the joint model.",
-        )
-    # In unit vectors, where a vector that is a thousand times shorter does not pass for a dependent one.
-    cosines, scaled = gram / torch.outer(norms, norms), products / norms
-    values, directions = torch.linalg.eigh(cosines)
-    kept = values > 1e-9 * values.max()
-    along = directions[:, kept].T @ scaled
-    weights = directions[:, kept] @ (along / values[kept]) / norms
-    table = pd.DataFrame(
-        {"weight": weights.numpy(), "cosine": (scaled / sqrt(square)).numpy(), "norm": norms.numpy()},
-        index=pd.Index(list(vectors.names), name="task"),
-    )
-    return EffectiveWeights(table, float(weights @ products) / square, sqrt(square), int(kept.sum()))
 
 
 def _check(
@@ -240,12 +161,12 @@ def _tokens(task: Task, model: SentenceTransformer) -> int:
 
 def _gradient_norm(
     task: Task, model: SentenceTransformer, batches: int, batch_size: int, seed: int, bar: tqdm
-) -> float | str:
-    """√s of a task at the model's weights, or the word for what it has instead."""
+) -> tuple[float, str]:
+    """√s of a task at the model's weights, NaN where it is not known, and the verdict."""
     stream = TaskBatches(task, task.train, model, batch_size, seed) if len(task.train) >= batch_size else None
     if stream is None or stream.batch_size < batch_size:
         bar.update(batches)
-        return "fewer examples than a batch"
+        return nan, TOO_FEW
     sums: dict[str, Tensor] = {}
     squares = 0.0
     for _, batch in zip(range(batches), stream, strict=False):
@@ -262,19 +183,28 @@ def _gradient_norm(
             "Gradients must be finite.", f"Found one of task {task.name!r} that is not.", "Look for broken weights."
         )
     if squares == 0:
-        return "no gradient"
+        return 0.0, NO_GRADIENT
     signal = (square - squares) / (batches * (batches - 1))
-    return sqrt(signal) if signal > 0 else "undetermined"
+    return (sqrt(signal), MEASURED) if signal > 0 else (nan, UNDETERMINED)
 
 
 def _square(tensor: Tensor) -> float:
     return float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64)) ** 2
 
 
-def _gradient_shares(steps: Mapping[str, float], norms: Mapping[str, float | str]) -> dict[str, float | str]:
-    pull = {name: 0.0 if norm == "no gradient" else norm for name, norm in norms.items()}
-    parts = {name: steps[name] * norm for name, norm in pull.items() if not isinstance(norm, str)}
-    if len(parts) < len(pull):  # one unknown term leaves the sum, and with it every share, unknown
-        return dict.fromkeys(norms, "undetermined")
-    total = sum(parts.values())
-    return {name: part / total for name, part in parts.items()} if total else dict.fromkeys(norms, "no gradient")
+def _gradient_columns(
+    steps: Mapping[str, float], gradients: Mapping[str, tuple[float, str]]
+) -> dict[str, dict[str, float] | dict[str, str]]:
+    """Norms, shares and verdicts; one norm that is not known leaves the sum, and with it every share, unknown."""
+    weighted = {name: steps[name] * norm for name, (norm, _) in gradients.items()}
+    total = sum(weighted.values())
+    shares_known = isfinite(total)
+    verdicts = {
+        name: NO_SHARE if verdict == MEASURED and not shares_known else verdict
+        for name, (_, verdict) in gradients.items()
+    }
+    return {
+        "gradient_norm": {name: norm for name, (norm, _) in gradients.items()},
+        "gradient_share": {name: part / total if total else nan for name, part in weighted.items()},
+        "verdict": verdicts,
+    }

@@ -14,8 +14,11 @@ from spkit.evaluation.measurement import Measurement
 from spkit.evaluation.measuring import Tasks, measure
 from spkit.evaluation.paired import MEAN, Samples
 
+#: A model, its folder or its hub id.
+Model: TypeAlias = SentenceTransformer | str | Path
+
 #: A model, or what `measure` returned of one.
-Run: TypeAlias = SentenceTransformer | str | Path | Sequence[Measurement]
+Run: TypeAlias = Model | Sequence[Measurement]
 
 
 def compare(
@@ -82,7 +85,7 @@ def compare(
     pairs = _pairs(list(named), against)
     if resamples < 1:
         raise SpkitError("`resamples` must be positive.", f"Found {resamples}.", "Pass `resamples=1000`.")
-    to_measure = [name for of_run in runs for name, run in of_run.items() if not _is_measured(run)]
+    to_measure = [name for of_run in runs for name, run in of_run.items() if isinstance(run, Model)]
     if tasks is None and to_measure:
         raise SpkitError(
             "Models must be compared on tasks.",
@@ -94,11 +97,11 @@ def compare(
         for number, of_run in enumerate(runs):
             measurements[number] = {}
             for name, run in of_run.items():
-                if _is_measured(run):
+                if not isinstance(run, Model):
                     measurements[number][name] = run
                     continue
-                found = measure(run, tasks, split=split, batch_size=batch_size, name=name, cache=cache)
-                measurements[number][name] = found
+                measured = measure(run, tasks, split=split, batch_size=batch_size, name=name, cache=cache)
+                measurements[number][name] = measured
                 bar.update()
     return differences(Samples.draw(measurements, resamples, seed), pairs)
 
@@ -115,15 +118,16 @@ def differences(samples: Samples, pairs: Sequence[tuple[str, str]], seed: int | 
     rows = []
     for a, b in pairs:
         for task, metric in metrics.items():
-            found = samples.difference(a, b, task, seed)
-            about = {"task": task, "metric": metric, "a": a, "b": b, "difference": found.value}
-            rows.append(about | {"low": found.low, "high": found.high, "ahead": found.ahead, "verdict": found.verdict})
+            one = samples.difference(a, b, task, seed)
+            about = {"task": task, "metric": metric, "a": a, "b": b, "difference": one.value}
+            rows.append(about | {"low": one.low, "high": one.high, "ahead": one.ahead, "verdict": one.verdict})
     return pd.DataFrame(rows)
 
 
 def _named(models: Mapping[str, Run | Sequence[Run]] | Sequence[str | Path]) -> dict[str, Run | Sequence[Run]]:
+    named: dict[str, Run | Sequence[Run]] = {}
     if isinstance(models, Mapping):
-        named = dict(models)
+        named.update(models)
     else:
         unnamed = [type(one).__name__ for one in models if not isinstance(one, str | Path)]
         if isinstance(models, str) or unnamed:
@@ -136,7 +140,7 @@ def _named(models: Mapping[str, Run | Sequence[Run]] | Sequence[str | Path]) -> 
         names = short if len(set(short)) == len(short) else whole
         if len(set(names)) < len(names):
             raise SpkitError("Models must differ.", f"Found {quoted(names)}.", "Leave out what stands there twice.")
-        named = dict(zip(names, models, strict=True))
+        named.update(zip(names, models, strict=True))
     if len(named) < 2:
         raise SpkitError("A comparison needs two models or more.", f"Found {quoted(named) or 'none'}.", "Add another.")
     return named
@@ -154,10 +158,16 @@ def _pairs(names: list[str], against: str | None) -> list[tuple[str, str]]:
 
 def _runs(named: Mapping[str, Run | Sequence[Run]]) -> list[dict[str, Run]]:
     """The models of each run, by name."""
-    listed: dict[str, list[Run]] = {}
+    listed: dict[str, list[Any]] = {}
     for name, given in named.items():
-        several = isinstance(given, Sequence) and not isinstance(given, str) and not _is_measured(given)
-        listed[name] = list(given) if several else [given]  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+        listed[name] = [given] if isinstance(given, Model) or _is_measured(given) else list(given)
+        strange = [type(run).__name__ for run in listed[name] if not (isinstance(run, Model) or _is_measured(run))]
+        if strange:
+            raise SpkitError(
+                "What is compared must be models, folders, hub ids or measurements.",
+                f"Found {quoted(dict.fromkeys(strange))} for {name!r}.",
+                "Pass a model, what `spkit.evaluation.measure` returned of it, or a list of these, one for each run.",
+            )
     counts = {name: len(runs) for name, runs in listed.items()}
     if len(set(counts.values())) > 1 or not all(counts.values()):
         raise SpkitError(
@@ -168,11 +178,6 @@ def _runs(named: Mapping[str, Run | Sequence[Run]]) -> list[dict[str, Run]]:
     return [dict(zip(listed, of_run, strict=True)) for of_run in zip(*listed.values(), strict=True)]
 
 
-def _is_measured(run: Any) -> bool:
+def _is_measured(given: Any) -> bool:
     """Whether these are the measurements of one model."""
-    return (
-        isinstance(run, Sequence)
-        and not isinstance(run, str)
-        and len(run) > 0
-        and all(isinstance(one, Measurement) for one in run)
-    )
+    return isinstance(given, Sequence) and len(given) > 0 and all(isinstance(one, Measurement) for one in given)

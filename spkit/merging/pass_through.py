@@ -10,7 +10,8 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
-from spkit.models.bases import check_fits, cut_like, load_model, source_of
+from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.fits import check_fits
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import nearest
 from spkit.vectors.provenance import Provenance

@@ -10,7 +10,7 @@ import pandas as pd
 from spkit.results.schema import SUMMARY
 from spkit.results.summary import summary_table, to_markdown
 from spkit.study import paper, tables, verdict
-from spkit.study.analyses import ANALYSES
+from spkit.study.analyses import analysis
 from spkit.study.methods import SEARCHES, TUNED, merge_names, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -49,7 +49,7 @@ def report(
     """
 
     def work(folder: Path) -> Mapping[str, Any]:
-        resamples = profile.evaluation.get("resamples", 1000)
+        resamples = profile.evaluation.resamples
         samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
         static = merge_names(profile.static)
         made = _headline(samples, records, static) | _analyses(profile, records, resamples)
@@ -60,10 +60,11 @@ def report(
             for method, stage in _SEARCH_STAGES.items()
         }
         chosen = min(held_back, key=lambda method: held_back[method])
-        made["against_the_paper.csv"] = paper.table(samples, made, static, profile.static, chosen)
+        claims = [claim for name in profile.analyses for claim in analysis(name).claims(made)]
+        made["against_the_paper.csv"] = paper.table(samples, static, profile.static, chosen, claims)
         for name, table in made.items():
             tables.write_csv(table, folder / name)
-        more = [sentence for name in profile.analyses for sentence in ANALYSES[name].words(made)]
+        more = [sentence for name in profile.analyses for sentence in analysis(name).words(made)]
         conflict, costs = made["conflict.csv"], made["costs.csv"]
         sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
         (folder / SUMMARY).write_text(_summary(profile, made, sentences, _ran_on(records)), encoding="utf-8")
@@ -72,7 +73,8 @@ def report(
     inputs = {
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
-    config = {"evaluation": profile.evaluation, "merges": list(profile.static), "analyses": profile.analyses}
+    analyses = {name: settings.arguments() for name, settings in profile.analyses.items()}
+    config = {"evaluation": profile.evaluation.arguments(), "merges": list(profile.static), "analyses": analyses}
     return finish(Stage("report", config, inputs, work), root, say)
 
 
@@ -101,7 +103,7 @@ def _analyses(profile: Profile, records: Mapping[int, Mapping[str, Record]], res
     made: dict[str, pd.DataFrame] = {}
     for name, settings in profile.analyses.items():
         seeds = profile.seeds_of(name)
-        made |= ANALYSES[name].results({seed: records[seed] for seed in seeds}, settings, resamples)
+        made |= analysis(name).table({seed: records[seed] for seed in seeds}, settings, resamples)
     return made
 
 

@@ -10,7 +10,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.results.schema import SUMMARY
 from spkit.study import tables
-from spkit.study.analyses import ANALYSES
+from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
 from spkit.study.records import Record
@@ -22,7 +22,7 @@ from spkit.vectors.task_vectors import TaskVectors
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
-    """Run a study, or what is missing of it.
+    """Run a study, or what is missing of it; `spkit.run_study` draws its figures, too.
 
     Args:
         profile: what to do.
@@ -48,7 +48,7 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
         headline_stages(run)
         for name, settings in profile.analyses.items():
             if seed in profile.seeds_of(name):
-                ANALYSES[name].run(run, settings)
+                analysis(name).stages(run, settings)
         records[seed] = run.records
     made = report(profile, records, list(tasks), root, say)
     for path in sorted(made.folder.iterdir()):

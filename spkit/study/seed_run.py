@@ -99,11 +99,11 @@ class SeedRun:
     @cached_property
     def probe(self) -> Probe:
         """The probe that merges are tuned and positions are searched on."""
-        return Probe.sample(self.tasks, seed=self.seed, **self.profile.probe)
+        return Probe.sample(self.tasks, seed=self.seed, **self.profile.probe.arguments())
 
     @cached_property
     def held_back(self) -> Probe:
-        """As many examples that neither training nor search has seen, to judge searches by."""
+        """As many examples that neither training nor search has seen, to choose between searches by."""
         return Probe.sample(self.tasks, size=len(self.probe), split="dev", seed=self.seed)
 
     @property

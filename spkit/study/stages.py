@@ -66,7 +66,7 @@ def trained_examples(tasks: Sequence[Task], settings: Mapping[str, Any]) -> int:
     if steps is None:
         return round(settings["epochs"] * sum(len(task.train) for task in tasks))
     in_turn = settings.get("mixing") == "step" or settings.get("order") == "sequential"
-    return steps * settings.get("batch_size", 32) * (len(tasks) if in_turn else 1)
+    return steps * settings["batch_size"] * (len(tasks) if in_turn else 1)
 
 
 def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> Record:
@@ -91,7 +91,7 @@ def conflict_stage(run: SeedRun) -> Record:
     """Cosines of the tasks' gradients at the base."""
 
     def work(folder: Path) -> Mapping[str, Any]:
-        report = gradient_conflict(run.base, run.tasks, seed=run.seed, **run.profile.conflict)
+        report = gradient_conflict(run.base, run.tasks, seed=run.seed, **run.profile.conflict.arguments())
         rows = [
             {
                 "a": a,
@@ -120,12 +120,12 @@ def conflict_stage(run: SeedRun) -> Record:
         examples = report.batches * report.batch_size * len(run.tasks)
         return {"examples": examples}
 
-    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], work)
+    return run.finish("conflict", run.profile.conflict.arguments(), ["base", *run.all_tasks], work)
 
 
 def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Merge by a fixed rule, and leave the model."""
-    parameters = merge_settings(run.profile.merges, method, run.seed)
+    parameters = merge_settings(run.profile.merges.settings, method, run.seed)
     reads_data = not method.startswith(PASS_THROUGH) and find(method).reads_data
 
     def work(folder: Path) -> Mapping[str, Any]:
@@ -140,7 +140,6 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     return run.finish(name, {"method": method, **parameters}, needs, work)
 
 
-
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
     return {name: run.tasks[name] for name in vectors.names}
 
@@ -148,9 +147,9 @@ def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
 def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Tune the length of a static merge on the probe, and leave the model."""
     settings = _objective_settings(run)
-    parameters = merge_settings(run.profile.merges, method, run.seed)
+    parameters = merge_settings(run.profile.merges.settings, method, run.seed)
     parameters.pop("length", None)  # what is tuned
-    evaluations = run.profile.merges.get("evaluations", 12)
+    evaluations = run.profile.merges.evaluations
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)
@@ -160,28 +159,29 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         coefficients_table(rows, modules, span.names).to_csv(folder / "coefficients.csv", index=False)
         tuned.history.to_csv(folder / "history.csv", index=False)
         save_model(merge(span.base, span, method, length=tuned.length, **parameters), folder / "model")
-        passes = len(tuned.history) + (2 if settings.get("scale") == "gap" else 0)
+        passes = len(tuned.history) + (2 if settings["scale"] == "gap" else 0)
         return {"length": tuned.length, "examples": len(run.probe) * passes}
 
-    config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
+    probe = run.profile.probe.arguments()
+    config = {"method": method, "probe": probe, "parameters": parameters, "evaluations": evaluations}
     return run.finish(name, config | settings, [vectors, *run.all_tasks], work)
 
 
 def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
-    """Search a position on the probe; judge it once on held-back examples."""
+    """Search a position on the probe, and measure its loss on held-back examples, once."""
     table, granularity = SEARCHES[method]
-    settings = dict(getattr(run.profile, table))
+    settings = getattr(run.profile, table).arguments()
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)
         result = self_position(span, run.probe, granularity=granularity, seed=run.seed, **settings)
         save_search(result, folder)
-        size, scale = settings.get("batch_size", 32), settings.get("scale", "sum")
-        judge = Objective(span, run.held_back, size, scale, run.seed)
-        examples = settings.get("steps", 60) * size * len(run.tasks) + (2 * len(run.probe) if scale == "gap" else 0)
-        return {"held_back_loss": judge.scaled(judge.task_losses(result.rows)), "examples": examples}
+        size, scale = settings["batch_size"], settings["scale"]
+        held_back = Objective(span, run.held_back, size, scale, run.seed)
+        examples = settings["steps"] * size * len(run.tasks) + (2 * len(run.probe) if scale == "gap" else 0)
+        return {"held_back_loss": held_back.scaled(held_back.task_losses(result.rows)), "examples": examples}
 
-    config = {"probe": run.profile.probe, "granularity": granularity, **settings}
+    config = {"probe": run.profile.probe.arguments(), "granularity": granularity, **settings}
     return run.finish(name, config, [vectors, *run.all_tasks], work)
 
 
@@ -201,9 +201,9 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
     names = list(run.tasks if tasks is None else tasks)
 
     def work(folder: Path) -> Mapping[str, Any]:
-        found = measure(run.model(method), {name: run.tasks[name] for name in names}, name=method)
-        save_measurements(found, folder / "measurements.npz")
-        return {f"{one.task}:{one.metric}": one.score for one in found}
+        measured = measure(run.model(method), {name: run.tasks[name] for name in names}, name=method)
+        save_measurements(measured, folder / "measurements.npz")
+        return {f"{one.task}:{one.metric}": one.score for one in measured}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
     return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, work)
@@ -244,7 +244,7 @@ def _objective_settings(run: SeedRun) -> dict[str, Any]:
 
     The regulariser is left out: it counts lengths differently on the search's path, and one number needs none.
     """
-    return {key: run.profile.search[key] for key in ("batch_size", "scale") if key in run.profile.search}
+    return {"batch_size": run.profile.search.batch_size, "scale": run.profile.search.scale}
 
 
 def coefficients_table(rows: torch.Tensor, modules: list[str], names: Sequence[str]) -> pd.DataFrame:
@@ -262,7 +262,7 @@ def expert_stages(run: SeedRun) -> None:
     """An expert for each task, and their task vectors."""
     for name, task in run.tasks.items():
         run.makers[f"expert:{name}"] = f"train/{name}"
-        train_stage(run, f"train/{name}", [task], run.profile.training)
+        train_stage(run, f"train/{name}", [task], run.profile.training.arguments())
     experts = {name: model_of(run, f"train/{name}") for name in run.tasks}
     vectors_stage(run, "vectors", experts, [f"train/{name}" for name in run.tasks])
 
@@ -280,7 +280,7 @@ def headline_stages(run: SeedRun) -> None:
 
 def joint_settings(run: SeedRun, tasks: int) -> dict[str, Any]:
     """Joint training processes as many examples of every task as an expert does."""
-    settings = {**run.profile.training, **run.profile.joint}
-    if "steps" in settings and settings.get("mixing", "task") == "task":
+    settings = run.profile.training.arguments() | run.profile.joint.arguments()
+    if "steps" in settings and settings["mixing"] == "task":
         settings["steps"] *= tasks
     return settings

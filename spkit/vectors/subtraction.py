@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.models.adapters import load_expert
-from spkit.models.bases import check_fits
+from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
 
 

@@ -23,10 +23,7 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
         table: `conflict_along_training_by_module`: step, module, a, b, corrected, low, high, verdict, seed.
     """
     table, still = reached(each_pair_once(table, ["step", "module"]))
-    table = table.assign(
-        pair=table["a"] + ", " + table["b"],
-        **{column: pd.to_numeric(table[column], errors="coerce") for column in ("corrected", "low", "high")},
-    )
+    table = table.assign(pair=table["a"] + ", " + table["b"])
     steps, modules = sorted(table["step"].unique()), list(dict.fromkeys(table["module"]))
     pairs = list(dict.fromkeys(table["pair"]))
 
@@ -72,7 +69,7 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
     Args:
         table: `angles`: a, b, task, share, schedule, examples, angle, norm, joint_norm, seed.
     """
-    table = table.assign(angle=pd.to_numeric(table["angle"], errors="coerce")).dropna(subset=["angle"])
+    table = table.dropna(subset=["angle"])
     table = table[table["schedule"] == table["schedule"].iloc[0]]
     (a, b), *_ = dict.fromkeys(zip(table["a"], table["b"], strict=True))
     table = table[(table["a"] == a) & (table["b"] == b)]

@@ -1,4 +1,4 @@
-"""Do the tasks' gradients pull in different directions? Cosines that mini-batch noise does not shrink."""
+"""Do the tasks' gradients point in different directions? Cosines that mini-batch noise does not shrink."""
 
 from spkit.diagnostics.conflict.callback import ConflictCallback
 from spkit.diagnostics.conflict.measuring import check_batches, gradient_conflict

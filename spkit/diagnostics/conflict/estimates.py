@@ -14,7 +14,7 @@ BLOCKS = 4
 #: Half-width of a 95 % interval of Student's t with BLOCKS − 1 degrees of freedom, in standard errors.
 _T_975 = 3.182
 
-CONFLICT, AGREE, OPEN = "conflict", "agree", "not told apart from 0"
+CONFLICT, AGREE, OPEN = "conflict", "agree", "neither shown"
 UNDETERMINED, NO_GRADIENT = "undetermined", "no gradient"
 
 

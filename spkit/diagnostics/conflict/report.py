@@ -28,9 +28,9 @@ class ConflictReport:
             noise.
         low: lower end of the 95 % jackknife interval of `corrected`.
         high: its upper end.
-        verdict: "conflict" (the interval is below 0), "agree" (above), "not told apart from 0", "undetermined" (the
-            noise is larger than a gradient), "no gradient" (all of a task's gradients are zero: a constant loss, or
-            parameters that it does not reach).
+        verdict: "conflict" (the interval is below 0), "agree" (above), "neither shown" (it holds 0), "undetermined"
+            (the noise is larger than a gradient), "no gradient" (all of a task's gradients are zero: a constant loss,
+            or parameters that it does not reach).
         conflicting: share of the pairs of single micro-batches, one of each task, whose inner product is negative. Each
             micro-batch is compared with four of every other task, exactly; on the diagonal with the three of its own
             round: what noise alone does.

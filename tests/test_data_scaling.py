@@ -1,4 +1,4 @@
-"""Ladders: with a training of known outcome, where norms and angles follow by hand, and with the real one run small."""
+"""Norms by examples, angles by ratio: by hand with a training of known outcome, and with the real one run small."""
 
 import inspect
 import json
@@ -13,13 +13,16 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.diagnostics.data_scaling import angle_ladder, angle_rung, fit_line, norm_ladder, norm_rung, subset
+from spkit.diagnostics.data_scaling import angle_rows, angles_by_ratio, norm_row, norms_by_examples
+from spkit.diagnostics.line_fit import fit_line
+from spkit.diagnostics.nested_subsets import subset
 from spkit.errors import SpkitError
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
+NUMBERS = ["slope", "low", "high", "intercept", "r_squared"]
 QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
 
 
@@ -82,7 +85,9 @@ def test_a_subset_does_not_repeat_the_warnings_of_its_task() -> None:
 
 def test_norms_follow_the_examples_by_hand(base, tasks) -> None:
     groups = {"faq": tasks["faq"], "two": [tasks["faq"], tasks["likeness"]]}
-    table = norm_ladder(base, groups, [24, 48, 96], epochs=2.0, steps=7, batch_size=8, seed=3, training=by_examples)
+    table = norms_by_examples(
+        base, groups, [24, 48, 96], epochs=2.0, steps=7, batch_size=8, seed=3, training=by_examples
+    )
     assert list(table.columns) == ["group", "examples", "schedule", "steps", "norm", "seed"]
     assert len(table) == 2 * 2 * 3
     assert (table["seed"] == 3).all()
@@ -96,13 +101,13 @@ def test_norms_follow_the_examples_by_hand(base, tasks) -> None:
 def test_what_the_training_is_given(base, tasks) -> None:
     calls: list = []
     training = partial(by_examples, calls=calls)
-    row = norm_rung(base, tasks["faq"], 40, epochs=0.5, batch_size=8, seed=2, training=training)
+    row = norm_row(base, tasks["faq"], 40, epochs=0.5, batch_size=8, seed=2, training=training)
     assert row == json.loads(json.dumps(row))
     assert (row["group"], row["schedule"], row["steps"]) == ("faq", "epochs", 2)
     steps, batch_size, seed, texts = calls[0]
     assert (steps, batch_size, seed) == (2, 8, 2)
     assert texts["faq"] == subset(tasks["faq"], 40, 2).train["anchor"]
-    norm_rung(base, list(tasks.values()), 210, steps=1, batch_size=8, training=training)
+    norm_row(base, list(tasks.values()), 210, steps=1, batch_size=8, training=training)
     assert calls[1][3]["faq"] == tasks["faq"].train["anchor"]
 
 
@@ -111,7 +116,7 @@ def test_a_group_takes_no_example_back_from_a_task_as_it_grows(base, tasks) -> N
     for examples in range(60, 210, 7):
         calls: list = []
         training = partial(by_examples, calls=calls)
-        norm_rung(base, list(tasks.values()), examples, steps=1, batch_size=4, training=training)
+        norm_row(base, list(tasks.values()), examples, steps=1, batch_size=4, training=training)
         now = set(calls[0][3]["faq"])
         assert before <= now
         assert abs(len(now) - examples * 120 / 210) < 1
@@ -126,6 +131,7 @@ def test_lines_by_hand() -> None:
     ]
     line = fit_line(pd.DataFrame(rows)).set_index("scale").loc["linear"]
     assert (line["group"], line["schedule"], line["n"]) == ("a", "epochs", 6)
+    assert line["verdict"] == "measured"
     assert line["slope"] == pytest.approx(0.01)  # the errors of the seeds cancel
     assert line["intercept"] == pytest.approx(0.5)
     x = np.array([100, 200, 400] * 2)
@@ -148,7 +154,7 @@ def test_slope_on_the_logarithmic_scale_is_the_exponent() -> None:
 def test_lines_of_each_group_and_schedule_and_of_all(base, tasks) -> None:
     settings = {"epochs": 1.0, "steps": 5, "batch_size": 8, "training": by_examples}
     groups = {name: tasks[name] for name in ("faq", "likeness")}
-    table = norm_ladder(base, groups, [16, 24, 48], **settings)
+    table = norms_by_examples(base, groups, [16, 24, 48], **settings)
     lines = fit_line(table).set_index(["group", "schedule", "scale"])
     assert set(lines.index) == {
         (group, schedule, scale)
@@ -162,51 +168,53 @@ def test_lines_of_each_group_and_schedule_and_of_all(base, tasks) -> None:
     assert "all groups" not in set(fit_line(table[table["group"] == "faq"])["group"])
 
 
-def test_what_has_no_line_is_named(base, tasks) -> None:
-    two = norm_ladder(base, {"faq": tasks["faq"]}, [16, 24], steps=5, batch_size=8, training=by_examples)
+def test_what_has_no_line_is_missing_and_says_why(base, tasks) -> None:
+    two = norms_by_examples(base, {"faq": tasks["faq"]}, [16, 24], steps=5, batch_size=8, training=by_examples)
     lines = fit_line(two)
-    assert (lines[["slope", "low", "high", "intercept", "r_squared"]] == "fewer than three sizes").all(axis=None)
+    assert lines[NUMBERS].isna().all(axis=None)
+    assert set(lines["verdict"]) == {"fewer than three sizes"}
     assert (lines["n"] == 2).all()
-    still = norm_ladder(base, {"faq": tasks["faq"]}, [16, 24, 48], steps=5, batch_size=8, training=unmoved)
+    still = norms_by_examples(base, {"faq": tasks["faq"]}, [16, 24, 48], steps=5, batch_size=8, training=unmoved)
     assert (still["norm"] == 0).all()
     lines = fit_line(still).set_index("scale")
-    assert (lines.loc["linear", "slope"], lines.loc["linear", "r_squared"]) == (0, "constant norm")
-    assert lines.loc["log", "slope"] == "norm of zero"
-    assert not lines.isna().any(axis=None)
+    assert (lines.loc["linear", ["slope", "low", "high", "intercept"]] == 0).all()
+    assert np.isnan(lines.loc["linear", "r_squared"])
+    assert lines.loc["log", NUMBERS].isna().all()
+    assert lines["verdict"].to_dict() == {"linear": "constant norm", "log": "norm of zero"}
 
 
 def test_angles_follow_the_ratio_by_hand(base, tasks) -> None:
     ratios = [(3, 1), (1, 1), (1, 3)]
     a, b = tasks["faq"], tasks["likeness"]
-    table = angle_ladder(base, a, b, ratios, total=60, epochs=1.0, batch_size=8, seed=1, training=by_examples)
+    table = angles_by_ratio(base, a, b, ratios, total=60, epochs=1.0, batch_size=8, seed=1, training=by_examples)
     assert len(table) == 6
     for (first, second), (_, rows) in zip([(45, 15), (30, 30), (15, 45)], table.groupby(table.index // 2), strict=True):
         for (name, size, other), row in zip(
             (("faq", first, second), ("likeness", second, first)), rows.to_dict("records"), strict=True
         ):
             assert (row["a"], row["b"], row["task"], row["examples"]) == ("faq", "likeness", name, size)
-            assert row["share"] == size / 60
+            assert (row["share"], row["verdict"]) == (size / 60, "measured")
             # Single vectors are at right angles and add up to the joint one.
             assert row["angle"] == pytest.approx(np.degrees(np.arctan2(other, size)), rel=1e-3)
             assert row["cosine"] == pytest.approx(np.cos(np.radians(row["angle"])))
             assert row["norm"] == pytest.approx(size / 1000, rel=1e-3)
             assert row["joint_norm"] == pytest.approx(np.hypot(size, other) / 1000, rel=1e-3)
-    both = angle_ladder(base, a, b, [(1, 1)], total=60, epochs=1.0, steps=3, batch_size=8, training=by_examples)
+    both = angles_by_ratio(base, a, b, [(1, 1)], total=60, epochs=1.0, steps=3, batch_size=8, training=by_examples)
     assert both["schedule"].to_list() == ["epochs", "epochs", "steps", "steps"]
 
 
 def test_a_training_that_moves_nothing_has_no_angle(base, tasks) -> None:
-    rows = angle_rung(base, tasks["faq"], tasks["topic"], (16, 16), steps=2, batch_size=8, training=unmoved)
-    assert rows == json.loads(json.dumps(rows))
-    assert [(row["angle"], row["cosine"], row["norm"]) for row in rows] == [("zero vector", "zero vector", 0.0)] * 2
+    rows = angle_rows(base, tasks["faq"], tasks["topic"], (16, 16), steps=2, batch_size=8, training=unmoved)
+    assert [(row["verdict"], row["norm"], row["joint_norm"]) for row in rows] == [("zero vector", 0.0, 0.0)] * 2
+    assert pd.DataFrame(rows)[["angle", "cosine"]].isna().all(axis=None)
 
 
 def test_real_training_reaches_further_with_more_examples(base, tasks) -> None:
     """At a fixed number of epochs; and the joint vector leans to the larger of two sets."""
-    table = norm_ladder(base, {"faq": tasks["faq"]}, [16, 32, 64], epochs=1.0, **QUICK)
+    table = norms_by_examples(base, {"faq": tasks["faq"]}, [16, 32, 64], epochs=1.0, **QUICK)
     assert table["steps"].to_list() == [2, 4, 8]
     assert table["norm"].is_monotonic_increasing
-    rows = angle_rung(base, tasks["faq"], tasks["likeness"], (48, 16), epochs=1.0, **QUICK)
+    rows = angle_rows(base, tasks["faq"], tasks["likeness"], (48, 16), epochs=1.0, **QUICK)
     assert rows[0]["angle"] < rows[1]["angle"]
 
 
@@ -218,7 +226,7 @@ def test_norms_and_angles_are_those_of_task_vectors(base, tasks) -> None:
 
         return kept.setdefault(" ".join(task.name for task in chosen), train(base, chosen, **settings))
 
-    rows = angle_rung(base, tasks["faq"], tasks["likeness"], (16, 16), steps=2, training=training, **QUICK)
+    rows = angle_rows(base, tasks["faq"], tasks["likeness"], (16, 16), steps=2, training=training, **QUICK)
     vectors = TaskVectors.from_models(base, kept)
     for row in rows:
         assert row["cosine"] == pytest.approx(vectors.cosines().loc[row["task"], "faq likeness"], rel=1e-6)
@@ -235,32 +243,32 @@ def test_a_loss_that_never_changes_gives_a_norm_of_zero(base, tasks) -> None:
             return 0 * self.model(features[0])["sentence_embedding"].sum()
 
     task = Task(**{**vars(tasks["faq"]), "loss": Flat})
-    assert norm_rung(base, task, 16, steps=2, **QUICK)["norm"] == 0
+    assert norm_row(base, task, 16, steps=2, **QUICK)["norm"] == 0
 
 
 def test_bad_input(base, tasks) -> None:
     faq, likeness = tasks["faq"], tasks["likeness"]
-    rung, ladder, angles = (inspect.unwrap(call) for call in (norm_rung, norm_ladder, angle_ladder))
+    row, norms, angles = (inspect.unwrap(call) for call in (norm_row, norms_by_examples, angles_by_ratio))
     calls: list = []
     settings = {"batch_size": 8, "training": partial(by_examples, calls=calls)}
     for size in (0, 121):
         with pytest.raises(SpkitError, match=rf"from one to all.*size of {size} for task 'faq', which has 120"):
             inspect.unwrap(subset)(faq, size)
     with pytest.raises(SpkitError, match=r"from one to all.*Found 300, where 'faq', 'likeness' hold 180.*up to 180"):
-        ladder(base, {"two": [faq, likeness]}, [64, 300], steps=1, **settings)
+        norms(base, {"two": [faq, likeness]}, [64, 300], steps=1, **settings)
     with pytest.raises(SpkitError, match="no task hold 0"):
-        ladder(base, {"none": []}, [64], steps=1, **settings)
+        norms(base, {"none": []}, [64], steps=1, **settings)
     with pytest.raises(SpkitError, match=r"must fill a batch.*Found 5 of task 'likeness' at batch size 8"):
-        ladder(base, {"two": [faq, likeness]}, [64, 16], steps=1, **settings)
-    with pytest.raises(SpkitError, match=r"groups and sizes.*Found groups none and sizes \[64\]"):
-        ladder(base, {}, [64], steps=1, **settings)
-    with pytest.raises(SpkitError, match=r"groups and sizes.*'faq' and sizes \[\]"):
-        ladder(base, {"faq": faq}, [], steps=1, **settings)
+        norms(base, {"two": [faq, likeness]}, [64, 16], steps=1, **settings)
+    with pytest.raises(SpkitError, match=r"groups of tasks, at sizes.*Found groups none and sizes \[64\]"):
+        norms(base, {}, [64], steps=1, **settings)
+    with pytest.raises(SpkitError, match=r"groups of tasks, at sizes.*'faq' and sizes \[\]"):
+        norms(base, {"faq": faq}, [], steps=1, **settings)
     for length in ({}, {"epochs": 0.0}, {"steps": -1}, {"epochs": 1.0, "steps": 0}):
         with pytest.raises(SpkitError, match=r"positive `epochs`, `steps` or both.*Found epochs="):
-            ladder(base, {"faq": faq}, [64], **length, **settings)
+            norms(base, {"faq": faq}, [64], **length, **settings)
     with pytest.raises(SpkitError, match=r"either `epochs` or `steps`.*epochs=1.0 and steps=2"):
-        rung(base, faq, 64, epochs=1.0, steps=2, **settings)
+        row(base, faq, 64, epochs=1.0, steps=2, **settings)
     with pytest.raises(SpkitError, match=r"different names.*'faq', 'faq'"):
         angles(base, faq, faq, total=64, steps=1, **settings)
     with pytest.raises(SpkitError, match=r"size of 67 for task 'likeness', which has 60"):
@@ -270,4 +278,4 @@ def test_bad_input(base, tasks) -> None:
             angles(base, faq, likeness, ratios, total=64, steps=1, **settings)
     assert calls == []  # all of it is said before anything is trained
     with pytest.raises(SpkitError, match=r"'the trained model'"):
-        rung(base, faq, 64, steps=1, training=lambda base, tasks, **_: tiny_encoder(0, WORDS, layers=1))
+        row(base, faq, 64, steps=1, training=lambda base, tasks, **_: tiny_encoder(0, WORDS, layers=1))

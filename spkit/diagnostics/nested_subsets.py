@@ -1,0 +1,70 @@
+"""Parts of tasks with fewer training examples, nested: a smaller part is contained in every larger one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from copy import copy
+
+import torch
+
+from spkit.errors import SpkitError, quoted
+from spkit.tasks import Task
+from spkit.training.losses import spread_seed
+from spkit.training.sampling import turns
+
+
+def subset(task: Task, size: int, seed: int = 0) -> Task:
+    """A task with fewer training examples, nested for one seed: the smaller subset is contained in the larger one.
+
+    Args:
+        task: the whole task; its dev and test stay as they are.
+        size: training examples to keep, from 1 to all.
+        seed: of the draw; each task draws for itself.
+
+    Returns:
+        A new task of the same name.
+
+    Raises:
+        SpkitError: a size out of range.
+
+    Example:
+        >>> from spkit import load_tasks
+        >>> chat = load_tasks("bundled", names=["chat"])["chat"]
+        >>> few, more = subset(chat, 20), subset(chat, 40)
+        >>> len(few.train), set(few.train["anchor"]) <= set(more.train["anchor"])
+        (20, True)
+    """
+    if not 1 <= size <= len(task.train):
+        received = f"Found a size of {size} for task {task.name!r}, which has {len(task.train)}."
+        rule = "A subset must hold from one to all training examples of its task."
+        raise SpkitError(rule, received, f"Choose sizes that take at most {len(task.train)} from it.")
+    order = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(spread_seed(seed, task.name)))
+    smaller = copy(task)  # not made anew: what `Task` warns of has been said of the whole
+    object.__setattr__(smaller, "train", task.train.select(sorted(order[:size].tolist())))
+    return smaller
+
+
+def subsets(tasks: Sequence[Task], sizes: Sequence[int], batch_size: int, seed: int) -> list[Task]:
+    """Tasks with so many examples each, of which each must fill a batch."""
+    names = [task.name for task in tasks]
+    if len(set(names)) < len(names):
+        raise SpkitError("Tasks must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
+    for name, size in zip(names, sizes, strict=True):
+        if size < batch_size:
+            received = f"Found {size} of task {name!r} at batch size {batch_size}."
+            rule = "The examples of each task of a training must fill a batch."
+            raise SpkitError(rule, received, "Choose larger sizes or a smaller `batch_size`.")
+    return [subset(task, size, seed) for task, size in zip(tasks, sizes, strict=True)]
+
+
+def subsets_by_share(tasks: Sequence[Task], examples: int, batch_size: int, seed: int) -> list[Task]:
+    """So many examples of several tasks together, each task with its share of them.
+
+    They are counted in turns, so that a larger number takes no example back from any task.
+    """
+    whole = sum(len(task.train) for task in tasks)
+    if not 1 <= examples <= whole:
+        received = f"Found {examples}, where {quoted(task.name for task in tasks) or 'no task'} hold {whole}."
+        rule = "A training must take from one to all training examples of its tasks."
+        raise SpkitError(rule, received, f"Choose sizes up to {whole}.")
+    counts = Counter(turns([len(task.train) / whole for task in tasks], examples))
+    return subsets(tasks, [counts[number] for number in range(len(tasks))], batch_size, seed)
