@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "spkit needs Python 3.11 or newer; found: $(PYTHON). Say which: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear .venv
 	@echo "Installing the versions of constraints.txt into .venv; this takes some minutes and about 3 GB of disk."
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[lab,test,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[all,test,dev]"
 	@$(BIN)/python -m pip check
 	@touch $@
 

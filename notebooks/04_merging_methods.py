@@ -72,7 +72,8 @@ ties_lesson(vectors)
 
 # %%
 merged = spkit.merge(vectors.base, vectors, method="ties", density=0.2)
-merged.recipe["method"], merged.recipe["settings"]
+recipe = spkit.recipe_of(merged)
+recipe["method"], recipe["settings"]
 
 # %% [markdown]
 # ## Which one wins?

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _OWNERS = {
     "SpkitError": "errors",
     "NotFiniteError": "errors",
+    "UndefinedPathError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
     "load_base": "models.bases",
@@ -27,15 +28,16 @@ _OWNERS = {
     "merge_methods": "merging.methods",
     "Probe": "searching.probe",
     "self_position": "searching.self_position",
-    "choose_mu": "searching.choose_mu",
-    "trade_off": "searching.trade_off",
-    "TradeOff": "searching.trade_off",
+    "choose_mu": "searching.over",
+    "trade_off": "searching.over",
+    "TradeOff": "searching.over",
     "search": "searching.black_box",
     "uncertainty": "searching.uncertainty",
     "Uncertainty": "searching.uncertainty",
     "PositionResult": "searching.result",
-    "load_position": "searching.saved_result",
+    "load_position": "searching.result",
     "save_model": "saving.recipe",
+    "recipe_of": "models.origin",
     "gradient_conflict": "diagnostics.conflict",
     "ConflictReport": "diagnostics.conflict",
     "count_costs": "costs",
@@ -78,6 +80,7 @@ __all__ = [
     "TaskVectors",
     "TradeOff",
     "Uncertainty",
+    "UndefinedPathError",
     "angles_by_ratio",
     "choose_mu",
     "compare",
@@ -98,6 +101,7 @@ __all__ = [
     "norms_by_examples",
     "open_results",
     "plot",
+    "recipe_of",
     "resample",
     "run_study",
     "save_model",
@@ -120,7 +124,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights
     from spkit.diagnostics.imbalance import imbalance
     from spkit.diagnostics.line_fit import fit_line
-    from spkit.errors import NotFiniteError, SpkitError
+    from spkit.errors import NotFiniteError, SpkitError, UndefinedPathError
     from spkit.evaluation import evaluate
     from spkit.evaluation.comparison import compare
     from spkit.explorer import explore, explore_study
@@ -128,16 +132,15 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.studies import run_study
     from spkit.merging.methods import merge, merge_methods
     from spkit.models.bases import load_base
+    from spkit.models.origin import recipe_of
     from spkit.saving.recipe import save_model
     from spkit.searching.black_box import search
-    from spkit.searching.choose_mu import choose_mu
+    from spkit.searching.over import TradeOff, choose_mu, trade_off
     from spkit.searching.paths import FreePath, Path, SimplexPath, SlerpPath
     from spkit.searching.probe import Probe
-    from spkit.searching.result import PositionResult
-    from spkit.searching.saved_result import load_position
+    from spkit.searching.result import PositionResult, load_position
     from spkit.searching.self_position import self_position
     from spkit.searching.sweep import sweep
-    from spkit.searching.trade_off import TradeOff, trade_off
     from spkit.searching.uncertainty import Uncertainty, uncertainty
     from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks

@@ -22,7 +22,10 @@ def loaded_on_use(package: str, owners: Mapping[str, str], holder: str | None = 
             raise AttributeError(
                 f"module {holder or package!r} has no attribute {name!r}. It has {', '.join(sorted(owners))}."
             )
-        module = import_module(f"{package}.{owner}")
+        try:
+            module = import_module(f"{package}.{owner}")
+        except ModuleNotFoundError as error:
+            raise _said_better(error, name) from error
         value = module if owner == name else getattr(module, name)
         setattr(sys.modules[holder or package], name, value)
         return value
@@ -49,3 +52,11 @@ def renamed(load: Callable[[str], Any], package: str, names: Mapping[str, str]) 
         return load(names.get(name, name))
 
     return load_either
+
+
+def _said_better(error: ModuleNotFoundError, name: str) -> Exception:
+    """The same, with the extra that brings the package where one does."""
+    from spkit._extras import EXTRAS, MissingPackageError
+
+    package = (error.name or "").partition(".")[0]
+    return MissingPackageError(package, f"`{name}`") if package in EXTRAS else error

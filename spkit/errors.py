@@ -34,6 +34,14 @@ class NotFiniteError(SpkitError):
         self.rule, self.found, self.fix, self.result = rule, found, fix, result
 
 
+class UndefinedPathError(SpkitError):
+    """A path has no answer between these task vectors: SLERP where one is zero, or two point in opposite directions.
+
+    A `spkit.Path` of your own raises it, too, where its geometry leaves none; a search by module then gives such a
+    module the coefficients of the whole model.
+    """
+
+
 def quoted(names: Iterable[str]) -> str:
     """Names as they stand in an error: in quotes, separated by commas.
 

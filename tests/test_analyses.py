@@ -19,7 +19,7 @@ from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
 from spkit.study.methods import SEARCHES, STATIC, TUNED
-from spkit.study.profile_file import profile_names
+from spkit.study.places import profile_names
 from spkit.study.run import _load
 from tests.tiny_study import NAMES, PROFILE
 

@@ -92,11 +92,11 @@ def test_a_grid_holds_every_combination() -> None:
 def test_an_interrupted_search_returns_the_best_it_has(vectors, probe, monkeypatch) -> None:
     measured, calls = Objective.task_losses, []
 
-    def stopping(self, coefficients, only=None):
+    def stopping(self, coefficients):
         calls.append(coefficients)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return measured(self, coefficients, only)
+        return measured(self, coefficients)
 
     monkeypatch.setattr(Objective, "task_losses", stopping)
     result = search(vectors, probe, "random", budget=20, **QUICK)

@@ -71,29 +71,29 @@ def test_standard_errors_are_the_formula_for_one_task() -> None:
 class Quadratic:
     """Takes the place of the objective: L(c) = Σ_t ½ (c − truth)ᵀ H_t (c − truth), c over all modules and tasks.
 
-    Each batch of a task has its own pull beside it.
+    Each batch of a task has a slope of its own beside it.
     """
 
     def __init__(
-        self, shape: tuple[int, int], truth: np.ndarray, bends: list[np.ndarray], pulls: list[np.ndarray]
+        self, shape: tuple[int, int], truth: np.ndarray, bends: list[np.ndarray], slopes: list[np.ndarray]
     ) -> None:
-        self.shape, self.truth, self.bends, self.pulls = shape, truth, bends, pulls
+        self.shape, self.truth, self.bends, self.slopes = shape, truth, bends, slopes
 
     def batch_gradients(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
         away = rows.flatten().numpy() - self.truth
-        pairs = enumerate(zip(self.bends, self.pulls, strict=True))
-        return {str(t): torch.from_numpy(bend @ away + pull).view(-1, *self.shape) for t, (bend, pull) in pairs}
+        pairs = enumerate(zip(self.bends, self.slopes, strict=True))
+        return {str(t): torch.from_numpy(bend @ away + slope).view(-1, *self.shape) for t, (bend, slope) in pairs}
 
     def whole(self, rows: torch.Tensor) -> StepLoss:
         return StepLoss(0.0, {}, sum(one.mean(0) for one in self.batch_gradients(rows).values()))
 
     def lowest(self) -> np.ndarray:
-        return self.truth - np.linalg.solve(sum(self.bends), sum(pull.mean(0) for pull in self.pulls))
+        return self.truth - np.linalg.solve(sum(self.bends), sum(slope.mean(0) for slope in self.slopes))
 
 
 def at(vectors: TaskVectors, rows: torch.Tensor, **settings) -> PositionResult:
     """A result by module at given coefficients, as a search would leave it."""
-    known = {"granularity": "module", "batch_size": 8, "scale": "sum", "seed": 0, "weights": None}
+    known = {"granularity": "module", "batch_size": 8, "scale": "mean", "seed": 0, "weights": None}
     return PositionResult(vectors, rows, list(vectors.modules), pd.DataFrame(), known | settings)
 
 
@@ -107,8 +107,8 @@ def test_an_interval_by_module_covers_the_truth_as_often_as_it_says(monkeypatch)
     noises = rng.normal(size=(2, 8, 8)) / 4
     covered = 0
     for _ in range(200):
-        pulls = [rng.normal(size=(count, 8)) @ noise.T for count, noise in zip((8, 12), noises, strict=True)]
-        quadratic = Quadratic(shape, truth, bends, pulls)
+        slopes = [rng.normal(size=(count, 8)) @ noise.T for count, noise in zip((8, 12), noises, strict=True)]
+        quadratic = Quadratic(shape, truth, bends, slopes)
         monkeypatch.setattr(curvature, "Objective", lambda *_, quadratic=quadratic: quadratic)
         result = at(small, torch.from_numpy(quadratic.lowest()).view(shape))
         table = uncertainty(result, Probe({}, {}, "train", 0), progress=False).coefficients
@@ -151,7 +151,7 @@ def test_a_curvature_below_its_error_is_not_told_from_flat() -> None:
 def bowl(
     task: Task, vectors: TaskVectors, coefficient: int, bottom: float, steepness: float, module: str | None = None
 ) -> Task:
-    """A loss that is ½ · steepness · (c_i − bottom)², whatever the examples, plus a pull of its own in each batch.
+    """A loss that is ½ · steepness · (c_i − bottom)², whatever the examples, plus a slope of its own in each batch.
 
     c_i is that of the whole model, or that of one module.
     """
@@ -172,8 +172,8 @@ def bowl(
         def forward(self, features, labels):
             flat = torch.cat([parameter.flatten() for parameter in self.model.parameters()])
             moved = (flat - start) @ direction
-            pull = features[0]["input_ids"].float().mean() / 100  # differs from batch to batch
-            return steepness / 2 * (moved - bottom) ** 2 + (pull - pull.detach().round()) * 0.1 * moved
+            slope = features[0]["input_ids"].float().mean() / 100  # differs from batch to batch
+            return steepness / 2 * (moved - bottom) ** 2 + (slope - slope.detach().round()) * 0.1 * moved
 
     return Task(**{**vars(task), "loss": Bowl})
 
@@ -262,32 +262,32 @@ def test_a_task_vector_of_zeros_is_named_in_a_search_of_the_model(vectors, tasks
     assert "zero task vector" not in table["reason"][["faq", "topic"]].tolist()
 
 
-def test_the_pull_of_a_search_determines_what_the_loss_does_not(monkeypatch, vectors) -> None:
-    """A loss that reads one module: with a pull of strength p all modules follow it, as far as they move together.
+def test_the_spread_penalty_of_a_search_determines_what_the_loss_does_not(monkeypatch, vectors) -> None:
+    """A loss that reads one module: with a penalty of weight p all modules follow it, as far as they move together.
 
     H = H_loss + p · ∇²(mean squared distance from the mean), by autograd here, gives the same standard errors.
     """
     modules, rng = len(vectors.modules), np.random.default_rng(0)
     bend = np.zeros((18, 18))
     bend[:3, :3] = np.diag([2.0, 1.0, 0.5])
-    pulls = [np.pad(rng.normal(size=(6, 3)), ((0, 0), (0, 15)))]
-    quadratic = Quadratic((modules, 3), np.zeros(18), [bend], pulls)
+    slopes = [np.pad(rng.normal(size=(6, 3)), ((0, 0), (0, 15)))]
+    quadratic = Quadratic((modules, 3), np.zeros(18), [bend], slopes)
     monkeypatch.setattr(curvature, "Objective", lambda *_: quadratic)
     rows, probe = torch.full((modules, 3), 0.4, dtype=torch.float64), Probe({}, {}, "train", 0)
-    free = uncertainty(at(vectors, rows, pull=0.0), probe, progress=False).coefficients
+    free = uncertainty(at(vectors, rows, spread_penalty=0.0), probe, progress=False).coefficients
     assert free["determined"].tolist() == [True] * 3 + [False] * 15
-    pulled = uncertainty(at(vectors, rows, pull=0.7), probe, progress=False)
-    assert pulled.coefficients["determined"].all()
+    penalised = uncertainty(at(vectors, rows, spread_penalty=0.7), probe, progress=False)
+    assert penalised.coefficients["determined"].all()
 
     def distance(flat: torch.Tensor) -> torch.Tensor:
         own = flat.view(modules, 3)
         return (own - own.mean(0)).square().sum(1).mean()
 
     whole = bend + 0.7 * torch.autograd.functional.hessian(distance, rows.flatten()).numpy()
-    np.testing.assert_allclose(pulled.hessian, whole, atol=1e-9)
+    np.testing.assert_allclose(penalised.hessian, whole, atol=1e-9)
     inverse = np.linalg.inv(whole)
-    expected = np.sqrt(np.diag(inverse @ np.cov(pulls[0].T) @ inverse / 6))
-    np.testing.assert_allclose(pulled.coefficients["standard_error"], expected, rtol=1e-6)
+    expected = np.sqrt(np.diag(inverse @ np.cov(slopes[0].T) @ inverse / 6))
+    np.testing.assert_allclose(penalised.coefficients["standard_error"], expected, rtol=1e-6)
 
 
 def test_the_bar_counts_every_pass(vectors, tasks, monkeypatch, capsys) -> None:

@@ -85,11 +85,11 @@ def test_a_stopped_black_box_search_goes_on_as_if_it_had_not_stopped(vectors, tm
     alone = search(two, probe, method, **BLACK_BOX)
     measured, calls = Objective.task_losses, []
 
-    def counted(self, coefficients, only=None):
+    def counted(self, coefficients):
         calls.append(coefficients)
         if len(calls) == 10:
             raise KeyboardInterrupt
-        return measured(self, coefficients, only)
+        return measured(self, coefficients)
 
     monkeypatch.setattr(Objective, "task_losses", counted)
     stopped = search(two, probe, method, journal=path, **BLACK_BOX)
@@ -125,7 +125,7 @@ def test_a_journal_of_other_coefficients_than_those_asked_for_is_refused(vectors
     given = {"budget": 3, "batch_size": 8, "progress": False, "journal": path}
     search(vectors, probe, "random", **given)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[2]["coefficients"][0] = 0.125
+    lines[2]["measured"]["coefficients"][0] = 0.125
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     with pytest.raises(SpkitError, match=r"what the journal holds.*\[0\.125, .* in evaluation 1, where"):
         search(vectors, probe, "random", **given)
@@ -177,7 +177,8 @@ def test_the_journal_is_json_that_others_can_read(vectors, probes, tmp_path):
     header, *rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert header["path"] == "free"
     assert len(rows) == 9
-    assert set(rows[0]) == {"loss", "task_losses", "gradient", "seconds"}
+    assert set(rows[0]) == {"measured", "seconds", "examples"}
+    assert set(rows[0]["measured"]) == {"loss", "task_losses", "gradient"}
 
 
 def test_best_expert_is_where_the_loss_is_lowest(vectors, probes):
@@ -204,21 +205,25 @@ def test_an_unknown_start_is_refused(no_type_check, vectors, probes, wrong):
         self_position(vectors, probes[0], start=wrong, **SETTINGS)
 
 
-def test_the_pull_keeps_modules_together(vectors, probes):
+def test_the_spread_penalty_keeps_modules_together(vectors, probes):
     given = {**SETTINGS, "granularity": "module", "optimizer": "adam", "steps": 20}
     spread = [
         float((rows - rows.mean(0)).square().sum(1).mean())
-        for rows in (self_position(vectors, probes[0], pull=pull, **given).rows for pull in (0.0, 0.5, 50.0))
+        for rows in (
+            self_position(vectors, probes[0], spread_penalty=penalty, **given).rows for penalty in (0.0, 0.5, 50.0)
+        )
     ]
     assert spread[0] > spread[1] > spread[2]
     assert spread[2] < 0.1 * spread[0]
 
 
-def test_the_pull_is_in_the_loss_of_the_history(vectors, probes):
+def test_the_spread_penalty_is_in_the_loss_of_the_history(vectors, probes):
     start = torch.full((len(vectors.modules), 3), 0.3, dtype=torch.float64)
     start[0] = 0.9
     table = dict(zip(vectors.modules, start.tolist(), strict=True))
     given = {**SETTINGS, "granularity": "module", "steps": 1, "mu": 0.0, "start": table}
-    plain, pulled = (self_position(vectors, probes[0], pull=pull, **given).history["loss"][0] for pull in (0.0, 2.0))
+    plain, penalised = (
+        self_position(vectors, probes[0], spread_penalty=penalty, **given).history["loss"][0] for penalty in (0.0, 2.0)
+    )
     expected = 2.0 * float((start - start.mean(0)).square().sum(1).mean())
-    assert pulled - plain == pytest.approx(expected, rel=1e-9)
+    assert penalised - plain == pytest.approx(expected, rel=1e-9)

@@ -117,7 +117,7 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
 
 def test_the_ties_lesson_says_what_trimming_leaves(vectors) -> None:
     lesson = ties_lesson(vectors, densities=(0.1, 1.0))
-    kept = vectors.trim(0.1, scope="vector").norms() / vectors.norms()
+    kept = vectors.trim(0.1).norms() / vectors.norms()
     lesson.slider.value = 0
     assert f"hold {kept.min():.0%} to {kept.max():.0%} of its length" in lesson.words()
     lesson.slider.value = 1

@@ -112,6 +112,15 @@ def test_ties_over_the_vector_is_peft_on_the_whole_vector(base, experts):
     assert not torch.allclose(got, flat(merge(base, experts, "ties", density=0.25, scope="tensor")), **CLOSE)
 
 
+@pytest.mark.parametrize("density", [0.05, 0.2, 1.0])
+def test_ties_is_the_trimmed_and_elected_vectors_at_ones(base, experts, density):
+    """One default everywhere, to the bit: what a search on the basis begins at is what `merge` gives."""
+    vectors = TaskVectors.from_models(base, experts)
+    merged = merge(base, vectors, "ties", density=density)
+    assert weights_hash(vectors.trim(density).elect().at([1.0] * 3)) == weights_hash(merged)
+    assert merged.recipe["operations"] == list(vectors.trim(density).elect().provenance.operations)
+
+
 def test_ties_at_density_one_still_elects(base, experts):
     deltas = torch.stack([flat(expert) - flat(base) for expert in experts.values()])
     agree = deltas.sign() == deltas.sum(0).sign()
@@ -363,7 +372,7 @@ def probe() -> Probe:
 
 def test_the_tuned_length_has_the_lowest_loss_seen(base, experts, probe):
     vectors = TaskVectors.from_models(base, experts)
-    tuned = tune_length(vectors, probe, "ties", density=0.5, evaluations=5, batch_size=16, scale="sum", progress=False)
+    tuned = tune_length(vectors, probe, "ties", density=0.5, evaluations=5, batch_size=16, scale="mean", progress=False)
     assert len(tuned.history) <= 5
     best = tuned.history.sort_values("loss").iloc[0]
     assert tuned.length == best["length"]
@@ -371,7 +380,7 @@ def test_the_tuned_length_has_the_lowest_loss_seen(base, experts, probe):
     span, direction = point(vectors, "ties", density=0.5)
     torch.testing.assert_close(tuned.coefficients, tuned.length * direction)
     assert torch.equal(tuned.vectors.matrix, span.matrix)
-    objective = Objective(span, probe, 16, "sum", 0)  # the loss again, from the model that is handed out
+    objective = Objective(span, probe, 16, "mean", 0)  # the loss again, from the model that is handed out
     losses = objective.task_losses(tuned.coefficients[None])
     assert objective.scaled(losses) == pytest.approx(best["loss"], rel=1e-5)
     assert {f"loss:{name}" for name in NAMES} < set(tuned.history.columns)
@@ -381,7 +390,7 @@ def test_the_tuned_length_has_the_lowest_loss_seen(base, experts, probe):
 def test_tuning_spends_its_evaluations_and_not_more(base, pair, probe):
     vectors = TaskVectors.from_models(base, pair)
     tuned = tune_length(
-        vectors, probe, "average", evaluations=4, longest=1.0, batch_size=16, scale="sum", progress=False
+        vectors, probe, "average", evaluations=4, longest=1.0, batch_size=16, scale="mean", progress=False
     )
     assert len(tuned.history) == 4
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 import spkit
 from spkit.errors import SpkitError
-from spkit.searching.paths import PATHS, FreePath, SimplexPath, SlerpPath, path_of
+from spkit.searching.path_names import path_names
+from spkit.searching.paths import PATHS, FreePath, Path, SimplexPath, SlerpPath, path_of
 
 EYE3 = torch.eye(3, dtype=torch.float64)
 
@@ -219,6 +220,8 @@ def test_a_path_of_ones_own_is_passed_through():
     torch.testing.assert_close(
         path.coefficients(path.start(float64(0.5, 0.5, 0.5), EYE3), EYE3), float64(0.5, 0.5, 0.5)
     )
+    assert path_names()[: len(PATHS)] == tuple(PATHS)
+    assert all(isinstance(path_of(name), Path) for name in path_names())
     assert path_of("slerp") is PATHS["slerp"]
 
 

@@ -53,7 +53,7 @@ def loss_of(vectors: TaskVectors, probe: Probe, coefficients) -> float:
     return objective.scaled(objective.task_losses(vectors.coefficients(coefficients)))
 
 
-@pytest.mark.parametrize("scale", ["sum", "gap"])
+@pytest.mark.parametrize("scale", ["mean", "gap"])
 @pytest.mark.parametrize("granularity", ["model", "module"])
 def test_gradient_by_projection_is_the_finite_difference(vectors, probe, scale, granularity) -> None:
     """Central differences in float32 weights: step 1e-2, third-order error and rounding below two in a hundred."""
@@ -127,7 +127,7 @@ def test_the_seed_decides_the_history(vectors, probe, found) -> None:
 def test_history_tells_the_search(vectors, found) -> None:
     history = found.history
     expected = ["step", "loss", *(f"loss:{n}" for n in vectors.names), *(f"coefficient:{n}" for n in vectors.names)]
-    assert history.columns.tolist() == [*expected, "gradient_norm", "seconds"]
+    assert history.columns.tolist() == [*expected, "gradient_norm", "seconds", "examples"]
     assert history["step"].tolist() == list(range(12))
     assert history["seconds"].is_monotonic_increasing
     scales = found.settings["scales"]
@@ -159,10 +159,10 @@ def test_validation_returns_the_position_that_is_best_on_it(vectors, tasks, prob
     result = self_position(vectors, probe, validation=validation, validate_every=2, **settings)
     looked = result.history["validation"].dropna()
     assert looked.index.tolist() == [1, 3, 5, 7]
-    judge = Objective(vectors, validation, 8)
-    assert judge.scaled(judge.task_losses(result.rows)) == pytest.approx(looked.min(), rel=1e-6)
+    objective = Objective(vectors, validation, 8)
+    assert objective.scaled(objective.task_losses(result.rows)) == pytest.approx(looked.min(), rel=1e-6)
     last = self_position(vectors, probe, **settings).rows
-    assert judge.scaled(judge.task_losses(last)) == pytest.approx(looked.iloc[-1], rel=1e-6)
+    assert objective.scaled(objective.task_losses(last)) == pytest.approx(looked.iloc[-1], rel=1e-6)
     assert looked.min() < looked.iloc[-1]
 
 
@@ -195,7 +195,7 @@ def test_gap_divides_by_what_the_expert_gains(vectors, probe) -> None:
     for number, name in enumerate(vectors.names):
         expert = objective.task_losses(torch.eye(3, dtype=torch.float64)[[number]])
         assert objective.scales[name] == pytest.approx(base[name] - expert[name])
-    plain = Objective(vectors, probe, 8, "sum")
+    plain = Objective(vectors, probe, 8, "mean")
     assert set(plain.scales.values()) == {1.0}
     assert plain.scaled(base) == pytest.approx(sum(base.values()) / 3)
 
@@ -235,12 +235,12 @@ def test_a_loss_that_is_zero_everywhere_divides_nothing(vectors, tasks) -> None:
 
 def test_a_loss_that_is_not_finite_names_its_task(vectors, tasks) -> None:
     odd = Probe.sample({**tasks, "topic": with_loss(tasks["topic"], float("nan"))}, size=96)
-    for scale in ("sum", "gap"):
+    for scale in ("mean", "gap"):
         with pytest.raises(SpkitError, match=r"stay finite.*nan for task 'topic' at coefficients"):
             self_position(vectors, odd, steps=1, scale=scale, **QUICK)
 
 
-def test_gradient_scale_lets_every_task_pull_equally_hard_at_the_average(vectors, probe) -> None:
+def test_gradient_scale_gives_every_task_a_gradient_of_one_length_at_the_average(vectors, probe) -> None:
     """Each task's gradient, taken apart by weights that all but leave the others out, has the same length."""
     plain = Objective(vectors, probe, 8, "gradient")
     assert min(plain.scales.values()) > 0
@@ -284,8 +284,8 @@ def test_a_weight_moves_the_position_towards_its_task(vectors, probe) -> None:
     settings = {"path": "free", "optimizer": "lbfgs", "steps": 12, "mu": 0.0, **WHOLE}
     even = self_position(vectors, probe, **settings)
     leaning = self_position(vectors, probe, weights={"faq": 20.0, "topic": 1.0, "likeness": 1.0}, **settings)
-    judge = Objective(vectors, probe, 32)
-    assert judge.task_losses(leaning.rows)["faq"] < judge.task_losses(even.rows)["faq"]
+    objective = Objective(vectors, probe, 32)
+    assert objective.task_losses(leaning.rows)["faq"] < objective.task_losses(even.rows)["faq"]
     assert leaning.settings["weights"]["faq"] == 20
 
 
@@ -344,7 +344,7 @@ def test_patience_ends_a_search_that_gets_no_better(vectors, probe, tasks, optim
         ({"weights": {"faq": 1.0}}, "`weights` must name each task of the probe once.*Found 'faq'"),
         ({"weights": {"faq": 1.0, "topic": 1.0, "likeness": 0.0}}, "`weights` must be positive"),
         ({"path": "arc"}, "'slerp', 'simplex', 'free'.*'arc'"),
-        ({"granularity": "layer"}, "'model' or 'module'.*'layer'"),
+        ({"granularity": "layer"}, "'model', 'module'.*'layer'"),
         ({"optimizer": "cma"}, "'sgd', 'adam', 'lbfgs'"),
         ({"mu": -0.1}, "`mu`.*-0.1"),
         ({"mu": float("nan")}, "`mu`.*nan"),
@@ -362,7 +362,7 @@ def test_bad_input(vectors, probe, change, message) -> None:
 
 
 def test_an_unknown_scale_is_refused(vectors, probe) -> None:
-    with pytest.raises(SpkitError, match=r"'sum', 'gap', 'gradient'.*'max'"):
+    with pytest.raises(SpkitError, match=r"'mean', 'gap', 'gradient'.*'max'"):
         inspect.unwrap(Objective.__init__)(object.__new__(Objective), vectors, probe, 8, "max")
 
 

@@ -1,6 +1,8 @@
 """Recipes: what a merged folder says of itself, and that mergekit makes the same weights from it."""
 
 import json
+import pickle
+from copy import deepcopy
 
 import pytest
 import torch
@@ -149,7 +151,7 @@ def test_a_folder_of_vectors_remembers_models_and_operations(folders, vectors, t
     ("change", "reason"),
     [
         (
-            lambda vectors: vectors.trim(0.5, scope="vector").elect(),
+            lambda vectors: vectors.trim(0.5).elect(),
             "no method for these coefficients on vectors after",
         ),
         (lambda vectors: vectors.drop(0.5), "after drop"),
@@ -162,7 +164,7 @@ def test_what_mergekit_cannot_express_says_why(vectors, change, reason):
 
 
 def test_ties_at_unequal_coefficients_is_not_that_of_mergekit(vectors):
-    basis = vectors.trim(0.5).elect()
+    basis = vectors.trim(0.5, scope="tensor").elect()
     assert position_config(basis, torch.full((1, 3), 0.5, dtype=torch.float64))["merge_method"] == "ties"
     with pytest.raises(InexpressibleError, match="after trim, elect"):
         position_config(basis, torch.tensor([[0.5, 0.5, 0.4]], dtype=torch.float64))
@@ -266,7 +268,27 @@ def test_a_merge_never_replaces_something_else(folders, tmp_path):
         save_model(merged, tmp_path / "thesis")
 
 
-def test_a_copy_keeps_the_recipe(folders, tmp_path):
-    merged = spkit.merge(folders / "base", {"a": folders / "a", "b": folders / "b"}, "average")
-    save_model(copy_model(merged), tmp_path / "copied")
+@pytest.mark.parametrize("copied", [copy_model, deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_keeps_the_recipe_and_where_it_came_from(folders, tmp_path, copied):
+    merged = copied(spkit.merge(folders / "base", {"a": folders / "a", "b": folders / "b"}, "average"))
+    assert spkit.recipe_of(merged)["settings"] == {}
+    save_model(merged, tmp_path / "copied")
     assert (tmp_path / "copied" / "recipe.json").is_file()
+    assert source_of(copied(load_base(folders / "a"))) == str(folders / "a")
+
+
+def test_what_is_known_of_a_model_is_no_attribute_of_it_and_not_in_its_card(folders, tmp_path):
+    plain, loaded = SentenceTransformer(str(folders / "base"), device="cpu"), load_base(folders / "base", device="cpu")
+    merged = spkit.merge(loaded, {"a": folders / "a"}, "average")
+    assert vars(plain).keys() == vars(loaded).keys() == vars(merged).keys()
+    loaded.save(str(tmp_path / "loaded"))
+    assert "origin" not in (tmp_path / "loaded" / "README.md").read_text()
+
+
+def test_a_recipe_holds_until_the_weights_change(folders):
+    merged = spkit.merge(folders / "base", {"a": folders / "a", "b": folders / "b"}, "task_arithmetic", weight=0.3)
+    recipe = spkit.recipe_of(merged)
+    assert (recipe["method"], recipe["settings"]) == ("task_arithmetic", {"weight": 0.3})
+    next(merged.parameters()).data.mul_(0.5)
+    assert spkit.recipe_of(merged) is None
+    assert spkit.recipe_of(load_base(folders / "a")) is None

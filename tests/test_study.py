@@ -3,9 +3,6 @@
 import inspect
 import json
 import shutil
-import subprocess
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +16,7 @@ from pydantic import BaseModel
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from spkit import __version__, _code_units, cli
+from spkit import _code_units
 from spkit import code_hash as hashing_code
 from spkit.cli import app
 from spkit.code_hash import code_hash
@@ -37,8 +34,8 @@ from spkit.searching.self_position import self_position
 from spkit.study import load_profile, run_study, stages
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.methods import SEARCHES, STATIC, method_names
+from spkit.study.places import profile_names
 from spkit.study.profile import Profile
-from spkit.study.profile_file import profile_names
 from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
 from spkit.study.seed_run import SeedRun
@@ -74,8 +71,8 @@ training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
 merges = {evaluations = 4, ties = {density = 0.5}}
 probe = {size = 72}
-search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "sum"}
-search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "sum"}
+search = {path = "slerp", steps = 3, batch_size = 8, learning_rate = 0.1, scale = "mean"}
+search_module = {path = "free", steps = 2, batch_size = 8, learning_rate = 0.1, scale = "mean"}
 conflict = {batches = 4, batch_size = 8}
 evaluation = {resamples = 50}
 """
@@ -811,39 +808,10 @@ def test_words_say_what_was_found() -> None:
 # Commands
 
 
-def test_the_version_is_told() -> None:
-    assert command("--version").strip() == f"spkit {__version__}"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "known"),
-    [
-        (["position", "--vectors", "v", "--path", "straight", "-o", "x"], "'slerp', 'simplex', 'free'"),
-        (["sweep", "--vectors", "v", "--over", "lenght", "-o", "x"], "'direction', 'length', 'mu', 'probe_size'"),
-    ],
-)
-def test_a_misspelt_choice_is_answered_with_the_choices(arguments, known) -> None:
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 2
-    assert known in " ".join(result.output.replace("│", " ").split())
-
-
 def command(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
-        "figures", "explore",
-    ],
-)  # fmt: skip
-def test_every_command_helps(name) -> None:
-    assert "--output" in command(name, "--help")
-    assert name in command("--help")
 
 
 def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
@@ -896,7 +864,7 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     said = command("sweep", *given, *over, "-o", tmp_path / "sweeps")
     assert "marked" not in said
     assert set(read(tmp_path / "sweeps", "length.csv")["value"]) == {0, 1}
-    said = command("sweep", *given, *over, "--found", tmp_path / "found", "-o", tmp_path / "sweeps")
+    said = command("sweep", *given, *over, "--mark", tmp_path / "found", "-o", tmp_path / "sweeps")
     assert "marked" in said
     assert read(tmp_path / "sweeps", "length.csv")["marked"].any()
     draws = ["--probe-size", 64, "--value", 32, "--probe-seed", 0, "--probe-seed", 1]
@@ -924,70 +892,3 @@ def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
     names = command("figures", "--list").split()
     assert names
     assert "\n".join(names) in command("figures", "--list")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["study", "dmeo"], "Found 'dmeo'"),
-        (["study", "demo", "--seeds", "one"], "numbers separated by commas"),
-        (["train", "--task", "nonsense", "--steps", "1", "-o", "x"], "'nonsense'"),
-        (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
-        (["train", "--sampling", "topic=much,chat=1", "--steps", "1", "-o", "x"], "Shares must be numbers"),
-        (["train", "--order", "sequential", "--conflict-every", "2", "--steps", "1", "-o", "x"], "one joint training"),
-        (["imbalance", "--joint", "x", "-o", "y"], "Pass --vectors too"),
-        (["train", "--task", "my-own", "--steps", "1", "-o", "x"], "--tasks my_tasks.toml"),
-        (["evaluate", "no/such-model-here"], "could not be loaded"),
-        (["evaluate", "./no-such-folder"], "there is no such folder"),
-    ],
-)
-def test_errors_are_one_line_and_exit_status_1(arguments, message, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["spkit", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert len(said.err.strip().splitlines()) == 1
-    assert said.err.startswith("Error: ")
-    assert message in said.err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["train", "--steps", "1"],
-        ["vectors", "--expert", "faq=faq"],
-        ["merge", "--expert", "faq=faq"],
-        ["position", "--vectors", "vectors"],
-    ],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_folder_of_something_else_is_refused_before_the_work(arguments, tmp_path, monkeypatch, capsys) -> None:
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "mine.txt").write_text("keep")
-    monkeypatch.chdir(tmp_path)
-    # None of the models that the arguments name is there: the work cannot begin.
-    monkeypatch.setattr(sys, "argv", ["spkit", *arguments, "--output", "notes"])
-    with pytest.raises(SystemExit):
-        cli.main()
-    assert "notes, which holds something else" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
-
-
-def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(cli, "app", lambda: warnings.warn("Some\nthing.", UserWarning, stacklevel=1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        cli.main()
-    assert capsys.readouterr().err == "Warning: Some thing.\n"
-
-
-def test_the_command_itself_ends_without_a_traceback(tmp_path) -> None:
-    arguments = [sys.executable, "-m", "spkit.cli", "train", "--task", "nonsense", "-o", "x"]
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("Error: ")

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
+import spkit.searching.over
 import spkit.searching.sweep
-import spkit.searching.sweep_points
 from spkit import Probe, SlerpPath, SpkitError, TaskVectors, evaluate, self_position
 from spkit.searching.objective import Objective
+from spkit.searching.probe_parts import part_of, probe_sizes
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep import sweep
 from tests.experts import flat, noisy
@@ -69,7 +70,7 @@ def counts(monkeypatch) -> dict[str, int]:
 
     monkeypatch.setattr(Objective, "task_losses", count("losses", Objective.task_losses))
     monkeypatch.setattr(spkit.searching.sweep, "evaluate", count("evaluate", evaluate))
-    monkeypatch.setattr(spkit.searching.sweep_points, "self_position", count("search", self_position))
+    monkeypatch.setattr(spkit.searching.over, "self_position", count("search", self_position))
     return counted
 
 
@@ -138,9 +139,7 @@ def test_defaults_are_eleven_points_of_every_pair(vectors, tasks) -> None:
 
 
 def test_a_position_is_measured_once(vectors, scored, counts) -> None:
-    table = sweep(
-        vectors, scored, "direction", values=[0, 1], found=at(vectors, [[0.5, 0.5, 0.5]]), length=1.0, **QUIET
-    )
+    table = sweep(vectors, scored, "direction", values=[0, 1], mark=at(vectors, [[0.5, 0.5, 0.5]]), length=1.0, **QUIET)
     assert len(points(table)) == 9
     assert counts == {"losses": 4, "evaluate": 4, "search": 0}  # three experts, and the position beside three pairs
 
@@ -173,7 +172,7 @@ def test_a_length_of_a_position_by_module_scales_every_module(vectors, tasks, mo
     written = []
     monkeypatch.setattr(Objective, "task_losses", lambda self, rows: written.append(rows) or dict.fromkeys(NAMES, 1.0))
     found = at(vectors, rows)
-    table = points(sweep(vectors, tasks, "length", values=[0.5], found=found, score=False, **QUIET))
+    table = points(sweep(vectors, tasks, "length", values=[0.5], mark=found, score=False, **QUIET))
     length = float(SlerpPath().start(torch.from_numpy(rows.mean(0)), vectors.gram())[-1].exp())
     np.testing.assert_allclose(written[0].numpy(), 0.5 / length * rows)
     np.testing.assert_allclose(coefficients(table)[1], rows.mean(0))  # the mark: mean over modules
@@ -187,7 +186,7 @@ def test_a_length_of_a_position_by_module_scales_every_module(vectors, tasks, mo
 def test_the_mark_of_two_vectors_lies_on_the_curve(vectors, scored, probe) -> None:
     pair = vectors.select(["topic", "faq"])
     found = self_position(pair, probe, **SEARCH)
-    table = sweep(pair, scored, "direction", values=[0.0], found=found, **QUIET)
+    table = sweep(pair, scored, "direction", values=[0.0], mark=found, **QUIET)
     mark = table[table["marked"]].reset_index(drop=True)
     np.testing.assert_allclose(coefficients(mark, pair.names)[0], found.rows[0].numpy())
     (x,), (length,) = set(mark["value"]), set(mark["length"])
@@ -202,7 +201,7 @@ def test_the_mark_of_two_vectors_lies_on_the_curve(vectors, scored, probe) -> No
 def test_the_mark_of_three_vectors_has_the_ratio_of_the_weights(vectors, tasks) -> None:
     a, length = torch.tensor([0.5, 2.0, 1.0]).double(), 0.8
     found = at(vectors, (length * SlerpPath().fold(a, vectors.gram()))[None].tolist())
-    table = points(sweep(vectors, tasks, "direction", values=[0.5], found=found, score=False, **QUIET))
+    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=found, score=False, **QUIET))
     marks = table[table["marked"]].set_index("pair")["value"]
     expected = {"faq+topic": 2 / 2.5, "faq+likeness": 1 / 1.5, "topic+likeness": 1 / 3}
     assert marks.to_dict() == pytest.approx(expected)
@@ -211,7 +210,7 @@ def test_the_mark_of_three_vectors_has_the_ratio_of_the_weights(vectors, tasks) 
 
 def test_a_pair_that_has_no_part_in_the_position_has_no_mark(vectors, tasks) -> None:
     found = at(vectors, [[0.7, 0.0, -0.1]])
-    table = points(sweep(vectors, tasks, "direction", values=[0.5], found=found, score=False, **QUIET))
+    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=found, score=False, **QUIET))
     assert table[table["marked"]].set_index("pair")["value"].to_dict() == {"faq+topic": 0.0, "faq+likeness": 0.0}
     assert set(table["length"]) == {0.7}
 
@@ -220,7 +219,7 @@ def test_a_pair_that_has_no_part_in_the_position_has_no_mark(vectors, tasks) -> 
 
 
 def test_each_mu_is_a_search_of_its_own(vectors, scored, probe, found, counts) -> None:
-    table = sweep(vectors, scored, "mu", values=[0.0, 0.01, 5.0], probe=probe, found=found, **SEARCH)
+    table = sweep(vectors, scored, "mu", values=[0.0, 0.01, 5.0], probe=probe, mark=found, **SEARCH)
     for mu in (0.0, 5.0):
         alone = self_position(vectors, probe, mu=mu, **SEARCH)
         rows = table[table["value"] == mu]
@@ -245,18 +244,18 @@ def test_parts_of_the_probe_are_nested_and_keep_its_ratio(probe) -> None:
     lopsided = Probe(
         probe.tasks, {**probe.examples, "topic": probe.examples["topic"].select(range(10))}, probe.split, probe.seed
     )
-    small, large = (spkit.searching.sweep_points._part(lopsided, size, 1) for size in (25, 40))
+    small, large = (part_of(lopsided, size, 1) for size in (25, 40))
     assert len(small) == 25
     assert {name: len(rows) for name, rows in small.examples.items()} == {"faq": 10, "topic": 5, "likeness": 10}
     for name in NAMES:
         assert set(map(str, small.examples[name])) <= set(map(str, large.examples[name]))
         assert set(map(str, large.examples[name])) <= set(map(str, lopsided.examples[name]))
-    assert spkit.searching.sweep_points._part(lopsided, 25, 2).fingerprint() != small.fingerprint()
+    assert part_of(lopsided, 25, 2).fingerprint() != small.fingerprint()
 
 
 def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
     given = {"values": [30, 60], "probe_seeds": (0, 7), "score": False, **SEARCH}
-    table = points(sweep(vectors, tasks, "probe_size", probe=probe, found=found, **given))
+    table = points(sweep(vectors, tasks, "probe_size", probe=probe, mark=found, **given))
     assert table[["value", "probe_seed", "marked"]].to_numpy().tolist() == [
         [30, 0, False],
         [30, 7, False],
@@ -269,19 +268,17 @@ def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
     whole = coefficients(table)[2:]
     assert (whole == found.rows[0].numpy()).all()
     assert not np.array_equal(coefficients(table)[0], coefficients(table)[1])
-    part = spkit.searching.sweep_points._part(probe, 30, 7)
+    part = part_of(probe, 30, 7)
     np.testing.assert_array_equal(coefficients(table)[1], self_position(vectors, part, **SEARCH).rows[0].numpy())
 
 
 def test_probe_sizes_are_cut_to_what_there_is(tasks) -> None:
-    sizes = {
-        size: spkit.searching.sweep_points.probe_sizes(Probe.sample(tasks, size=size), None) for size in (60, 64, 96)
-    }
+    sizes = {size: probe_sizes(Probe.sample(tasks, size=size), None) for size in (60, 64, 96)}
     assert sizes == {60: [60], 64: [63], 96: [64, 96]}  # 64 in three equal parts are 63
     few = Probe.sample(tasks, size=90, balance={"faq": 32.0, "topic": 16.0, "likeness": 32.0})
     rows = few.examples["topic"].select(range(8))
     few = Probe(tasks, {**few.examples, "topic": rows}, "train", 0)
-    assert spkit.searching.sweep_points.probe_sizes(few, None) == [len(few)]  # 64 would leave topic without a batch
+    assert probe_sizes(few, None) == [len(few)]  # 64 would leave topic without a batch
 
 
 # What is measured.
@@ -418,7 +415,7 @@ def test_bad_sweeps(no_type_check, vectors, tasks, over, given, message) -> None
     ("over", "given", "message"),
     [
         ("mu", {"values": [-0.1]}, "different numbers, 0 or more"),
-        ("mu", {"mu": 0.1}, r"`mu` belongs to a single search\. Found 0\.1"),
+        ("mu", {"mu": 0.1}, r"`mu` must be left to `values`[\s\S]*Found 0\.1"),
         ("probe_size", {"values": [61]}, r"up to the size of the probe\. Found \[61\] for a probe of 60"),
         ("probe_size", {"values": [30.5]}, "whole numbers"),
         ("probe_size", {"values": [0]}, "whole numbers"),
@@ -452,14 +449,14 @@ def test_vectors_without_an_arc_between_them_are_named(vectors, tasks, factor) -
 
 
 def test_positions_of_other_vectors_are_refused(vectors, tasks, found) -> None:
-    with pytest.raises(SpkitError, match=r"`found` must be a position in the span of `vectors`"):
-        sweep(vectors.trim(0.1), tasks, "length", found=found, **QUIET)
+    with pytest.raises(SpkitError, match=r"`mark` must be a position in the span of `vectors`"):
+        sweep(vectors.trim(0.1), tasks, "length", mark=found, **QUIET)
     with pytest.raises(
         SpkitError, match=r"`around` must be a position[\s\S]*'likeness'[\s\S]*the given 'faq', 'topic'\."
     ):
         sweep(vectors.select(["faq", "topic"]), tasks, "length", around=found, **QUIET)
     with pytest.raises(SpkitError, match="must have a positive coefficient"):
-        sweep(vectors, tasks, "direction", found=at(vectors, [[-1.0, -1.0, 0.0]]), **QUIET)
+        sweep(vectors, tasks, "direction", mark=at(vectors, [[-1.0, -1.0, 0.0]]), **QUIET)
 
 
 def test_tasks_must_have_names_of_their_own(vectors, tasks) -> None:

@@ -494,5 +494,5 @@ def test_wrong_sources():
 
 def test_missing_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SpkitError, match=r"Found no package 'chatterbot_corpus'\. Install"):
+    with pytest.raises(SpkitError, match=r"needs the package chatterbot_corpus.*spkit\[demo\]"):
         load_tasks(["chat"])

@@ -66,11 +66,11 @@ def test_the_mu_with_the_lowest_loss_on_the_validation_is_kept(vectors, parts) -
     probe, validation = parts
     candidates = (0.0, 0.5, 50.0)
     best = spkit.choose_mu(vectors, probe, validation, candidates, **QUICK)
-    judge = Objective(vectors, validation, 16)
+    objective = Objective(vectors, validation, 16)
     losses = {}
     for mu in candidates:
         single = spkit.self_position(vectors, probe, mu=mu, validation=validation, **QUICK)
-        losses[mu] = judge.scaled(judge.task_losses(single.rows))
+        losses[mu] = objective.scaled(objective.task_losses(single.rows))
         if mu == best.settings["mu"]:
             assert torch.equal(single.rows, best.rows)
     assert best.settings["mu_candidates"] == pytest.approx({str(mu): loss for mu, loss in losses.items()})
@@ -136,7 +136,7 @@ def test_a_sweep_that_was_stopped_goes_on(vectors, parts, found, tmp_path, monke
     [
         ({"candidates": ()}, "one or more different"),
         ({"candidates": (0.1, 0.1)}, "one or more different"),
-        ({"mu": 0.1}, r"`mu` belongs to a single search. Found 0\.1"),
+        ({"mu": 0.1}, r"`mu` must be left to `candidates`[\s\S]*Found 0\.1"),
         ({"journal": __file__}, "must be a folder where several searches are made[\\s\\S]*test_trading"),
         ({"candidates": (-1.0,)}, "`mu` must be 0 or more"),
     ],
@@ -166,7 +166,7 @@ def test_a_point_is_the_search_with_these_weights_from_the_point_before(vectors,
 
 
 def test_losses_of_the_table_may_be_those_of_other_examples(vectors, parts) -> None:
-    table = spkit.trade_off(vectors, parts[0], "faq", "topic", ratios=[1.0], judge=parts[1], **QUICK).table
+    table = spkit.trade_off(vectors, parts[0], "faq", "topic", ratios=[1.0], measured_on=parts[1], **QUICK).table
     plain = spkit.self_position(vectors, parts[0], **QUICK)
     assert table["loss:topic"].iloc[0] == Objective(vectors, parts[1], 16).task_losses(plain.rows)["topic"]
 
@@ -187,7 +187,7 @@ def test_scores_are_those_of_each_positions_model(found, tasks) -> None:
         ({"second": "intent"}, r"two tasks of the probe[\s\S]*'intent'"),
         ({"ratios": ()}, "different positive numbers"),
         ({"ratios": (1.0, -1.0)}, "different positive numbers"),
-        ({"weights": {"faq": 1.0}}, r"`weights` belong to a single search. Found \{'faq'"),
+        ({"weights": {"faq": 1.0}}, r"`weights` must be left to `ratios`[\s\S]*Found \{'faq'"),
         ({"journal": __file__}, "must be a folder where several searches are made"),
     ],
 )

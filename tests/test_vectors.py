@@ -1,5 +1,6 @@
 """Task vectors: positions, geometry and projections against oracles, the folder on disk, and models that do not fit."""
 
+import copy
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -374,11 +375,11 @@ def test_selection_keeps_the_order_given(vectors):
 
 def test_trim_elect_and_drop_give_new_vectors(vectors):
     before = vectors.matrix.clone()
-    trimmed = vectors.trim(0.25)
+    trimmed = vectors.trim(0.25, scope="tensor")
     for place in vectors.layout.slices.values():
         shares = (trimmed.matrix[:, place] != 0).float().mean(1)
         np.testing.assert_allclose(shares, 0.25, atol=0.01)
-    whole = vectors.trim(0.25, scope="vector")
+    whole = vectors.trim(0.25)
     np.testing.assert_allclose((whole.matrix != 0).float().mean(1), 0.25, atol=1e-4)
     assert not torch.equal(whole.matrix, trimmed.matrix)
     signs = trimmed.matrix.sum(0).sign()
@@ -390,6 +391,14 @@ def test_trim_elect_and_drop_give_new_vectors(vectors):
     assert elected.names == vectors.names
     assert elected.base is vectors.base
     assert torch.equal(vectors.matrix, before)
+
+
+def test_an_unknown_attribute_says_what_was_meant(vectors):
+    with pytest.raises(AttributeError, match=r"TaskVectors has no attribute 'nroms'\. Did you mean 'norms'\?"):
+        vectors.nroms  # noqa: B018
+    assert not hasattr(vectors, "_nothing")
+    assert "trim" in dir(vectors)
+    assert torch.equal(copy.copy(vectors).matrix, vectors.matrix)
 
 
 def test_no_experts_at_all_are_refused(base):

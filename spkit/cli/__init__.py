@@ -2,8 +2,12 @@
 
 import sys
 import warnings
+from typing import NoReturn
+
+import typer
 
 from spkit.cli import comparing, diagnostics, explorer, models, studies
+from spkit.cli.checks import WrongUsageError
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 
@@ -14,14 +18,27 @@ def _one_line(message: Warning | str, *about: object) -> None:
 
 
 def main() -> None:
-    """Entry point: errors of ours are one line on stderr and exit status 1."""
+    """Entry point: an error is one line on stderr; exit status 2 where the command is wrong, 1 where its work fails."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
-            app()
+            # Without arguments the list of commands helps more than the word that one is missing.
+            status = app(sys.argv[1:] or ["--help"], prog_name="spkit", standalone_mode=False)
+    except typer.TyperException as error:
+        asked = getattr(getattr(error, "ctx", None), "command_path", "spkit")
+        said = error.format_message().replace("Value error, ", "")  # whose error it is, helps nobody
+        _end(f"{said}{'' if said.endswith(('.', '?')) else '.'} See `{asked} --help`.", error.exit_code)
+    except typer.Abort:
+        _end("Stopped.", 1)
     except SpkitError as error:
-        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)  # what others said may have had line ends
-        sys.exit(1)
+        _end(str(error), 2 if isinstance(error, WrongUsageError) else 1)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    print(f"Error: {' '.join(message.split())}", file=sys.stderr)  # what others said may have had line ends
+    sys.exit(status)
 
 
 __all__ = ["app", "comparing", "diagnostics", "explorer", "main", "models", "studies"]

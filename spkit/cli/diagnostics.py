@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.searching.choices import Over
+from spkit.searching.position_folder import check_position
 
 
 @app.command()
@@ -23,6 +26,9 @@ def conflict(
     seed: Seed = 0,
 ) -> None:
     """Measure the cosines between the tasks' gradients at a model, corrected for the noise of mini-batches."""
+    with usage():
+        check_models([], base)
+        check_tasks(tasks, task)
     from spkit.diagnostics.conflict import gradient_conflict
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -70,20 +76,24 @@ def imbalance(
     seed: Seed = 0,
 ) -> None:
     """Measure each task's share of examples, tokens, steps and gradient, and the length of its task vector."""
+    with usage():
+        shares = sampling_of(sampling)
+        if joint is not None and vectors is None:
+            raise SpkitError("A joint model is compared with task vectors.", "Found none.", "Pass --vectors too.")
+        check_models([], base, *([] if joint is None else [joint]))
+        check_tasks(tasks, task, vectors)
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    if joint is not None and vectors is None:
-        raise SpkitError("A joint model is held against task vectors.", "Found none.", "Pass --vectors too.")
     found = None if vectors is None else TaskVectors.load(vectors)
     table = measure(
         load_tasks(tasks, task if task or found is None else list(found.names)),
         found,
         model=load_base(base, max_seq_length=max_length) if found is None else None,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         batches=batches,
         batch_size=batch_size,
         seed=seed,
@@ -103,7 +113,7 @@ def imbalance(
 def sweep(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
-    over: Annotated[Literal["direction", "length", "mu", "probe_size"], typer.Option(help="What changes.")],
+    over: Annotated[Over, typer.Option(help="What changes.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
@@ -111,10 +121,10 @@ def sweep(
         list[str] | None, typer.Option(help="Two vectors as faq+sts (direction); repeat. Default: every pair.")
     ] = None,
     length: Annotated[
-        float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --found, or 1.")
+        float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --mark, or 1.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Steps of each search (mu and probe_size).")] = 60,
-    found: Annotated[
+    mark: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
     split: Annotated[Literal["dev", "test"], typer.Option(help="Which examples.")] = "dev",
@@ -125,14 +135,18 @@ def sweep(
     seed: Seed = 0,
 ) -> None:
     """Score merges while one thing changes (direction, length, mu or probe size); goes on where it was stopped."""
+    with usage():
+        check_tasks(tasks, task, vectors)
+        if mark is not None:
+            check_position(mark)
     from spkit.searching.probe import Probe
-    from spkit.searching.saved_result import load_position
+    from spkit.searching.result import load_position
     from spkit.searching.sweep import sweep as run_sweep
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
     loaded = TaskVectors.load(vectors)
-    position = None if found is None else load_position(found, loaded)
+    position = None if mark is None else load_position(mark, loaded)
     chosen = load_tasks(tasks, task or list(loaded.names))
     probe = Probe.sample(chosen, size=probe_size, seed=seed) if over in ("mu", "probe_size") else None
     settings: dict[str, Any] = {} if probe is None else {"steps": steps}
@@ -142,7 +156,7 @@ def sweep(
         chosen,
         over,
         values=values or None,
-        found=position,
+        mark=position,
         probe=probe,
         probe_seeds=probe_seed or None,
         pairs=[one.split("+") for one in between] if between else None,

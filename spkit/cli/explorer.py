@@ -5,8 +5,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from spkit._extras import require
+from spkit.cli.checks import usage
 from spkit.cli.options import Seed, TaskSource
 from spkit.cli.root import app
+from spkit.study.places import check_explorable
+from spkit.tasks.sources import check_source
+from spkit.vectors.folder import check_vectors
 
 
 @app.command()
@@ -30,6 +35,13 @@ def explore(
     seed: Seed = 0,
 ) -> None:
     """Open the explorer as a page of its own: sliders over the space between the models."""
+    with usage():
+        if vectors is None:
+            check_explorable(run, seed)
+        else:
+            check_vectors(vectors)
+        check_source(tasks, folder=data)
+    require("voila", "The explorer's page")
     from spkit.explorer import explore as open_explorer
     from spkit.explorer import explore_study
     from spkit.explorer.page import serve

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
+from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import (
     BaseName,
     Experts,
@@ -26,6 +27,10 @@ from spkit.cli.options import (
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.merging.registry import PASS_THROUGH, find, methods
+from spkit.models.sources import check_new_model
+from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
+from spkit.searching.path_names import check_path_name, path_names
+from spkit.vectors.folder import check_new_vectors
 
 
 @app.command()
@@ -54,25 +59,35 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train on one task (an expert) or several (jointly, or one after the other); goes on where it was stopped."""
-    from spkit.diagnostics.conflict import ConflictCallback
-    from spkit.models.bases import load_base
-    from spkit.saving.recipe import check_new_model, save_model
-    from spkit.tasks import load_tasks
-    from spkit.training.trainer import train as run_training
-
     output = output.resolve()
-    check_new_model(output)
-    say_replaced(output)
-    chosen = load_tasks(tasks, task)
-    checkpoints = output.with_name(f"{output.name}.checkpoints")
-    callbacks = []
-    if conflict_every is not None:
-        if order != "joint":
+    with usage():
+        check_new_model(output)
+        shares = sampling_of(sampling)
+        if (steps is None) == (epochs is None):
+            raise SpkitError(
+                "A training is given its length as --steps or as --epochs.",
+                f"Found {'neither' if steps is None else 'both'}.",
+                "Pass one, for example `--steps 80`.",
+            )
+        if conflict_every is not None and order != "joint":
             raise SpkitError(
                 "Conflict is measured along one joint training.",
                 f"Found --conflict-every {conflict_every} with --order {order}.",
                 "Leave one of the two out.",
             )
+        check_models([], base)
+        check_tasks(tasks, task)
+    from spkit.diagnostics.conflict import ConflictCallback
+    from spkit.models.bases import load_base
+    from spkit.saving.recipe import save_model
+    from spkit.tasks import load_tasks
+    from spkit.training.trainer import train as run_training
+
+    say_replaced(output)
+    chosen = load_tasks(tasks, task)
+    checkpoints = output.with_name(f"{output.name}.checkpoints")
+    callbacks = []
+    if conflict_every is not None:
         watched = output.with_name(f"{output.name}.conflict")
         callbacks = [
             ConflictCallback(
@@ -91,7 +106,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        sampling=sampling_of(sampling),
+        sampling=shares,
         mixing=mixing,
         order=order,
         callbacks=callbacks,
@@ -111,10 +126,11 @@ def vectors(
     max_length: MaxLength = None,
 ) -> None:
     """Subtract the base from each expert, print lengths and angles, and save the task vectors."""
-    from spkit.vectors.storage import check_new_vectors
+    with usage():
+        check_new_vectors(output)
+        check_models(expert, base)
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_vectors(output)
     say_replaced(output)
     found = TaskVectors.from_models(base_of(base, max_length), named(expert))
     found.save(output)
@@ -161,16 +177,19 @@ def merge(
     ] = False,
 ) -> None:
     """Merge experts by a fixed rule into an ordinary sentence-transformers folder."""
-    given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
-    ours = None if method.startswith(PASS_THROUGH) else find(method)
-    if ours is not None:
-        given = ours.check_settings(given)  # before anything heavy is loaded
-
+    with usage():
+        check_new_model(output)
+        given = {name: json_of(value) for name, value in (pair(text, "--parameter") for text in parameter or [])}
+        ours = None if method.startswith(PASS_THROUGH) else find(method)
+        if ours is not None:
+            given = ours.check_settings(given)
+        check_models(expert, base)
+        if ours is not None and ours.reads_data:
+            check_tasks(tasks, list(named(expert)))
     from spkit.merging.methods import merge as run_merge
-    from spkit.saving.recipe import check_new_model, save_model
+    from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
 
-    check_new_model(output)
     say_replaced(output)
     if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
@@ -179,37 +198,55 @@ def merge(
     typer.echo(f"Merged with {method}: {output}")
 
 
+def _known_path(name: str) -> str:
+    try:
+        check_path_name(name)
+    except SpkitError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
 @app.command()
 def position(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    path: Annotated[Literal["slerp", "simplex", "free"], typer.Option(help="Parameters of the search.")] = "slerp",
+    path: Annotated[
+        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+    ] = "slerp",
     granularity: Annotated[
-        Literal["model", "module"], typer.Option(help="One coefficient a task, or one a task in every module.")
+        Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
     mu: Annotated[float, typer.Option(help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Literal["sgd", "adam", "lbfgs"], typer.Option(help="What moves the position.")] = "sgd",
+    optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Examples of each task in a step.")] = 32,
     scale: Annotated[
-        Literal["sum", "gap", "gradient"], typer.Option(help="How the tasks' losses are put on one scale.")
-    ] = "sum",
-    pull: Annotated[float, typer.Option(help="Weight of the modules' distance from their mean.")] = 0.0,
+        Scale,
+        typer.Option(
+            parser=scale_of,
+            metavar=f"[{'|'.join(get_args(Scale))}]",
+            help="How the tasks' losses are put on one scale.",
+        ),
+    ] = "mean",
+    spread_penalty: Annotated[
+        float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
+    ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
     probe_size: Annotated[int, typer.Option(help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
     """Search the best position between experts on a probe, and save the merged model with its recipe."""
-    from spkit.saving.recipe import check_new_model
+    with usage():
+        check_new_model(output)
+        check_tasks(tasks, task, vectors)
     from spkit.searching.probe import Probe
     from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    check_new_model(output)
     say_replaced(output)
     found = TaskVectors.load(vectors)
     probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
@@ -228,7 +265,7 @@ def position(
         steps=steps,
         batch_size=batch_size,
         scale=scale,
-        pull=pull,
+        spread_penalty=spread_penalty,
         journal=journal,
         seed=seed,
     )
@@ -250,6 +287,9 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Score a model with mteb's own metrics, with 95 % intervals over examples."""
+    with usage():
+        check_models([], model)
+        check_tasks(tasks, task)
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks

@@ -4,19 +4,20 @@ from typing import Annotated
 
 import typer
 
-import spkit
+from spkit import __version__
 
 app = typer.Typer(
     name="spkit",
-    no_args_is_help=True,
     add_completion=False,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: it reads well everywhere, and rich takes a tenth of a second to import
 )
 
 
 def _say_version(asked: bool) -> bool:
     if asked:
-        typer.echo(f"spkit {spkit.__version__}")
+        typer.echo(f"spkit {__version__}")
         raise typer.Exit
     return asked
 

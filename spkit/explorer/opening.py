@@ -11,8 +11,8 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
-from spkit.figures.opened import vectors_folder
 from spkit.searching.result import PositionResult
+from spkit.study.places import check_explorable, vectors_folder
 from spkit.study.report import SUMMARY
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
@@ -130,12 +130,7 @@ def explore_study(
     from spkit.tasks import load_tasks
 
     root, folder = Path(run) / f"seed{seed}", vectors_folder(run, seed)
-    if not folder.is_dir():
-        raise SpkitError(
-            "A study can be explored once it has made its task vectors.",
-            f"Found none in {folder}.",
-            "Run `spkit study`, or `make demo`, first.",
-        )
+    check_explorable(run, seed)
     vectors = TaskVectors.load(folder)
     if isinstance(tasks, str | Path):
         loaded = load_tasks(tasks, list(vectors.names) if tasks == "bundled" else None, data)

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from spkit._extras import require
 from spkit.errors import SpkitError
 
 
@@ -59,8 +59,7 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, the
     Raises:
         SpkitError: voila is not installed, or ends with an error.
     """
-    if find_spec("voila") is None:
-        raise SpkitError("The page needs voila.", "Found none installed.", 'Run `pip install "spkit[lab]"`.')
+    require("voila", "The explorer's page")
     with tempfile.TemporaryDirectory(prefix="spkit-page-") as folder:
         path = Path(folder) / "explorer.ipynb"
         path.write_text(json.dumps(page_notebook(call, arguments)), encoding="utf-8")

@@ -53,7 +53,7 @@ class Points:
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
         while self._journal.replaying:
-            line = self._journal.tell(dict)
+            line = self._journal.entry(dict)
             self._keep(_key(line["coefficients"]), pd.DataFrame.from_dict(line["measured"], orient="index"))
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Points:
         if key in self._measured:
             return
         self._keep(key, measured)
-        self._journal.tell(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
+        self._journal.entry(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
 
     def _keep(self, key: tuple[float, ...], measured: pd.DataFrame) -> None:
         # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.

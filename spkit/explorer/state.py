@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spkit.errors import SpkitError
+from spkit.errors import UndefinedPathError
 from spkit.explorer.points import Ranges
 from spkit.searching.paths import SlerpPath
 
@@ -67,7 +67,7 @@ class Space:
         self.why_no_path = ""
         try:
             self.path.coefficients(torch.zeros(len(names) + 1, dtype=torch.float64), gram)
-        except SpkitError as error:
+        except UndefinedPathError as error:
             self.path, self.why_no_path = None, str(error)
         self.presets = self._presets(found or {})
         places = [place for values in self.presets.values() if (place := self._on_path(values)) is not None]

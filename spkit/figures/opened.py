@@ -12,6 +12,7 @@ from spkit.drawing.render import render
 from spkit.drawing.rule import NothingToDrawError, chosen_rules
 from spkit.figures.listing import all_rules
 from spkit.results.opened import USUAL, ResultFiles, project_folder
+from spkit.study.places import vectors_folder
 from spkit.study.profile_file import load_profile
 from spkit.study.run import train_experts
 from spkit.vectors.task_vectors import TaskVectors
@@ -97,11 +98,6 @@ class Results(ResultFiles):
     def vectors(self, seed: int = 0) -> TaskVectors:
         """The task vectors of a seed, memory-mapped; see `run` for where they come from."""
         return TaskVectors.load(vectors_folder(self.run(seed), seed))
-
-
-def vectors_folder(run: str | Path, seed: int) -> Path:
-    """Where a seed of a study leaves its task vectors."""
-    return Path(run) / f"seed{seed}" / "vectors" / "vectors"
 
 
 def open_results(*folders: str | Path) -> Results:

@@ -17,7 +17,7 @@ from spkit.vectors.task_vectors import TaskVectors
 
 
 def merge_methods() -> list[str]:
-    """Names that `merge` takes: ours, then mergekit's behind `mergekit:`.
+    """Names that `merge` takes: ours, then mergekit's behind `mergekit:` where it is installed.
 
     Example:
         >>> merge_methods()[:4]

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
+from spkit._extras import installed, require
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
@@ -19,7 +20,9 @@ from spkit.vectors.task_vectors import TaskVectors
 
 
 def mergekit_methods() -> list[str]:
-    """Names of mergekit's methods, behind `mergekit:`."""
+    """Names of mergekit's methods, behind `mergekit:`; none where it is not installed."""
+    if not installed("mergekit"):
+        return []
     from mergekit.merge_methods import registered_methods
 
     return sorted(f"{PASS_THROUGH}{method.spec.name}" for method in registered_methods())
@@ -27,6 +30,7 @@ def mergekit_methods() -> list[str]:
 
 def check_pass_through(method: str) -> None:
     """Raise where mergekit has no method of this name."""
+    require("mergekit", f"The method {method!r}")
     known = mergekit_methods()
     if method not in known:
         raise SpkitError(

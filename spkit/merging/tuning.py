@@ -10,7 +10,8 @@ from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError
 from spkit.merging.methods import point
-from spkit.searching.objective import Objective, Scale
+from spkit.searching.choices import Scale
+from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -24,12 +25,14 @@ class TunedMerge:
         coefficients: shape [N], or [M, N] where the method gives each module its own; float64.
         length: the λ that was found.
         history: a row an evaluation: `length`, `loss`.
+        examples: how many were embedded, for the scales too.
     """
 
     vectors: TaskVectors
     coefficients: Float[Tensor, " N"] | Float[Tensor, "M N"]
     length: float
     history: pd.DataFrame
+    examples: int
 
 
 def tune_length(
@@ -41,7 +44,7 @@ def tune_length(
     evaluations: int = 12,
     mu: float = 0.0,
     batch_size: int = 32,
-    scale: Scale = "sum",
+    scale: Scale = "mean",
     seed: int = 0,
     progress: bool = True,
     **parameters: Any,
@@ -78,8 +81,8 @@ def tune_length(
             "Pass 4.0 and 12, for example.",
         )
     span, direction = point(vectors, method, **parameters)
-    objective = Objective(vectors, probe, batch_size, scale, seed)
-    objective.vectors = span  # scales come from the experts themselves, losses from the merge's own span
+    # Scales come from the experts themselves, losses from the merge's own span.
+    objective = Objective(span, probe, batch_size, scale, seed, experts=vectors)
     rows: list[dict[str, float]] = []
     with tqdm(total=evaluations, desc=f"tune {method}", unit="pass", disable=not progress) as bar:
 
@@ -96,4 +99,4 @@ def tune_length(
         minimize_scalar(loss_at, bounds=(0.0, longest), method="bounded", options=options)
     history = pd.DataFrame(rows)
     length = min(rows, key=lambda row: row["loss"])["length"]
-    return TunedMerge(span, length * direction, length, history)
+    return TunedMerge(span, length * direction, length, history, sum(objective.examples.values()))

@@ -6,6 +6,7 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
+from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.models.bases import copy_model, load_model, quiet_libraries, transformer_of
 
@@ -31,6 +32,7 @@ def load_expert(source: SentenceTransformer | str | Path, base: SentenceTransfor
     if not isinstance(source, SentenceTransformer):
         folder = Path(os.path.expanduser(source))
         if (folder / "adapter_config.json").is_file():
+            require("peft", f"The adapter of {name!r}")
             return _folded(_over_base(folder, base, name))
     return _folded(load_model(source))
 
@@ -54,7 +56,7 @@ def _over_base(folder: Path, base: SentenceTransformer, name: str) -> SentenceTr
         raise SpkitError(
             "An adapter must fit the base.",
             f"Found {name!r} in {folder}: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
-            "Pass the base it was trained over; reading adapters needs the package peft.",
+            "Pass the base it was trained over.",
         ) from error
     return model
 

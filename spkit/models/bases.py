@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-
-#: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
-BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
+from spkit.models.origin import note_source, noted_source
+from spkit.models.sources import BUNDLED_BASES, check_model
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
 _BASE_MARK = "_spkit_base"
-_SOURCE = "_spkit_source"
 
 
 @contextmanager
@@ -70,7 +67,7 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
     model = load_model(name, device=device)
-    mark_source(model, os.path.expanduser(name), weights_hash(model))
+    note_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
         model.max_seq_length = max_seq_length
     return model.eval()
@@ -80,44 +77,11 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
+    check_model(source)
     name = os.path.expanduser(source)
     if name in BUNDLED_BASES:
         return _load_bundled(BUNDLED_BASES[name], device)
-    _check_folder(name)
     return _load_saved(name, device)
-
-
-def _check_folder(name: str) -> None:
-    """Refuse a path to nothing at once: as a hub id it would be asked for again and again before it is refused."""
-    if os.path.isdir(name) or "/" not in name or _is_cached(name):
-        return
-    parent = os.path.dirname(name)
-    # A hub id is two names with a slash between, of which the first is a folder here only where a path is meant.
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or os.path.isdir(parent):
-        beside = [one for one in _folders(parent) if not one.startswith(".")]
-        near = list(dict.fromkeys([*get_close_matches(os.path.basename(name), beside), *beside]))
-        raise SpkitError(
-            "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-            f"Found {name!r}, and there is no such folder{f'; beside it are {quoted(near[:8])}' if near else ''}.",
-            "Correct the path; if a hub id is meant, download it first (`hf download`).",
-        )
-
-
-def _folders(parent: str) -> list[str]:
-    try:
-        return sorted(one.name for one in os.scandir(parent) if one.is_dir())
-    except OSError:  # none, or not for our eyes
-        return []
-
-
-def _is_cached(name: str) -> bool:
-    """Whether this is the id of a model that was downloaded from the hub before."""
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        return isinstance(try_to_load_from_cache(name, "config.json"), str)
-    except ValueError:  # no id at all
-        return False
 
 
 def _load_saved(name: str, device: str | None) -> SentenceTransformer:
@@ -169,20 +133,14 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
     """Write the base's weights hash into the model's configuration, from where every way of saving keeps it."""
     transformer = transformer_of(model)
     if transformer is not None:
-        setattr(transformer.config, _BASE_MARK, base_hash)
-
-
-def mark_source(model: SentenceTransformer, source: str, loaded: str) -> None:
-    """Let a model remember where it was loaded from, as long as its weights have the hash they were loaded with."""
-    setattr(model, _SOURCE, (source, loaded))
+        transformer.config.update({_BASE_MARK: base_hash})
 
 
 def source_of(model: SentenceTransformer | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
     if not isinstance(model, SentenceTransformer):
         return os.path.expanduser(model)
-    source, loaded = getattr(model, _SOURCE, (None, None))
-    return source if source is not None and loaded == weights_hash(model) else None
+    return noted_source(model)
 
 
 def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.models.bases import BUNDLED_BASES, transformer_of
+from spkit.models.bases import transformer_of
+from spkit.models.sources import BUNDLED_BASES
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.task_vectors import TaskVectors
 

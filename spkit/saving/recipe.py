@@ -10,9 +10,11 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.files import check_replaceable, write_folder
+from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
+from spkit.models.origin import note_recipe, recipe_of
+from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
 from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
 from spkit.vectors.provenance import Provenance
@@ -85,8 +87,8 @@ def _recipe(
 
 def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
-    setattr(model, "recipe", {**recipe, "sha256": weights_hash(model)})  # noqa: B010 (no attribute a type checker knows)
-    model._model_card_text = model_card(recipe)
+    note_recipe(model, {**recipe, "sha256": weights_hash(model)})
+    model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
 
 
 def save_model(model: SentenceTransformer, folder: str | Path) -> None:
@@ -102,15 +104,7 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
     Raises:
         SpkitError: the folder exists and holds something else than a model.
     """
-    recipe = getattr(model, "recipe", None)
-    if recipe is not None and recipe["sha256"] != weights_hash(model):
-        recipe = None
-    save_with_recipe(model, Path(folder), recipe, {})
-
-
-def check_new_model(folder: Path) -> None:
-    """Raise now what a save to this folder would raise; see `save_model`."""
-    check_replaceable(folder, "modules.json", "A model")
+    save_with_recipe(model, Path(folder), recipe_of(model), {})
 
 
 def save_with_recipe(

@@ -1,26 +1,29 @@
 """Black-box searches of the coefficients, under the same objective and result as the search by gradient."""
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from spkit.errors import SpkitError, quoted
+from spkit._extras import require
+from spkit.errors import SpkitError
+from spkit.searching.choices import Method, Scale, check_choice, scale_of
 from spkit.searching.journal import Journal
-from spkit.searching.objective import Objective, Scale, check_scale
+from spkit.searching.measurements import Measurements, identity
+from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 from spkit.vectors.task_vectors import TaskVectors
 
-Method = Literal["grid", "random", "tpe", "cma"]
+#: The package behind a method, where it is not our own.
+_PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
 #: The objective at coefficients [N], in float64.
 _Loss = Callable[[np.ndarray], float]
@@ -35,7 +38,7 @@ def search(
     bounds: tuple[float, float] = (0.0, 1.5),
     mu: float = 0.01,
     batch_size: int = 32,
-    scale: Scale = "sum",
+    scale: Scale = "mean",
     weights: Mapping[str, float] | None = None,
     journal: str | Path | None = None,
     seed: int = 0,
@@ -48,7 +51,7 @@ def search(
 
     Args:
         vectors: the task vectors, or a sparsified set of them.
-        probe: the examples the position is judged on.
+        probe: the examples whose loss is minimised.
         method: `"grid"` (as many values for each coefficient as the budget allows), `"random"` (uniform), `"tpe"`
             (optuna's tree-structured Parzen estimator) or `"cma"` (CMA-ES, from the average).
         budget: evaluations of the whole probe, at least 2.
@@ -57,14 +60,15 @@ def search(
         batch_size: examples of each task in a batch; they are each other's negatives.
         scale: see `spkit.searching.objective.Objective`.
         weights: see `spkit.searching.objective.Objective`.
-        journal: a file that keeps each evaluation. A search that was stopped goes on from it, when called again with
+        journal: a file that keeps each measurement. A search that was stopped goes on from it, when called again with
             the same settings, as if it had never stopped; None keeps nothing.
         seed: of the batches and of the method.
         progress: whether to show a progress bar.
 
     Returns:
         The best position seen; its history has a row an evaluation, with `step`, `loss`, `loss:<task>`,
-        `coefficient:<task>` and `seconds`. A search that is interrupted returns the best it has.
+        `coefficient:<task>`, `seconds` and `examples` (embedded up to then). A search that is interrupted returns
+        the best it has.
 
     Raises:
         SpkitError: an unknown method or scale, a setting out of range, a budget that fills no grid, CMA-ES on one task
@@ -74,7 +78,7 @@ def search(
         Bergstra et al. 2011 (TPE); Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772.
     """
     _check(method, budget, bounds, mu, len(vectors))
-    check_scale(scale)
+    scale = scale_of(scale)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights)
     settings: dict[str, Any] = {
         "method": method,
@@ -91,31 +95,27 @@ def search(
         "probe_seed": probe.seed,
         "seed": seed,
     }
-    identity = {} if journal is None else _identity(vectors, probe)
-    told = Journal(journal, settings | identity, writes=is_main())
+
+    def all_settings() -> dict[str, Any]:
+        return settings | identity(vectors) | {"texts": probe.fingerprint()}
+
+    measurements = Measurements(Journal(journal, all_settings), objective)
     rows: list[dict[str, float]] = []
-    began, interrupted = time.perf_counter(), False
-    hidden = not (progress and is_main())
+    interrupted, hidden = False, not (progress and is_main())
     with tqdm(total=budget, desc=f"search {method}", unit="pass", disable=hidden) as bar:
 
         def loss_at(given: np.ndarray) -> float:
-            nonlocal began
             coefficients = torch.from_numpy(np.asarray(given, dtype=np.float64))
             asked = coefficients.tolist()
-
-            def compute() -> dict[str, Any]:
-                losses = objective.task_losses(coefficients[None])
-                return {"coefficients": asked, "task_losses": losses, "seconds": time.perf_counter() - began}
-
-            replayed, answer = told.replaying, told.tell(compute)
-            if replayed:  # the clock goes on from what the evaluations took when they were made
-                began = time.perf_counter() - answer["seconds"]
-                _check_recorded(answer["coefficients"], asked, len(rows))
-            losses = answer["task_losses"]
+            measured = measurements.make(
+                lambda: {"coefficients": asked, "task_losses": objective.task_losses(coefficients[None])}
+            )
+            _check_recorded(measured["coefficients"], asked, len(rows))
+            losses = measured["task_losses"]
             loss = objective.scaled(losses) + mu * float(coefficients.abs().sum())
             row = {"step": len(rows), "loss": loss} | {f"loss:{name}": value for name, value in losses.items()}
             row |= {f"coefficient:{n}": v for n, v in zip(vectors.names, asked, strict=True)}
-            rows.append(row | {"seconds": answer["seconds"]})
+            rows.append(row | {"seconds": measurements.seconds, "examples": measurements.examples})
             bar.update()
             return loss
 
@@ -127,16 +127,10 @@ def search(
             interrupted = True
             if not rows:
                 raise
-    settings["interrupted"] = interrupted
+    settings |= {"interrupted": interrupted, "examples": measurements.examples}
     best = min(rows, key=lambda row: row["loss"])
-    found = torch.tensor([[best[f"coefficient:{name}"] for name in vectors.names]], dtype=torch.float64)
-    return PositionResult(vectors, found, ["model"], pd.DataFrame(rows), settings)
-
-
-def _identity(vectors: TaskVectors, probe: Probe) -> dict[str, Any]:
-    """What decides the losses and does not stand in the settings; it takes reading every vector and text."""
-    texts = probe.fingerprint()
-    return {"base": vectors.base_hash, "names": list(vectors.names), "gram": vectors.gram().tolist(), "texts": texts}
+    position = torch.tensor([[best[f"coefficient:{name}"] for name in vectors.names]], dtype=torch.float64)
+    return PositionResult(vectors, position, ["model"], pd.DataFrame(rows), settings)
 
 
 def _check_recorded(recorded: list[float], asked: list[float], number: int) -> None:
@@ -211,10 +205,9 @@ def _values_per_axis(budget: int, count: int) -> int:
 
 
 def _check(method: str, budget: int, bounds: tuple[float, float], mu: float, count: int) -> None:
-    if method not in get_args(Method):
-        raise SpkitError(
-            f"`method` must be one of {quoted(get_args(Method))}.", f"Found {method!r}.", "Pass one of these."
-        )
+    check_choice("method", method, Method)
+    if method in _PACKAGES:
+        require(_PACKAGES[method], f"The search {method!r}")
     if budget < 2:
         raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
     if not -np.inf < bounds[0] < bounds[1] < np.inf:

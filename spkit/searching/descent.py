@@ -1,44 +1,59 @@
 """How a search moves: stochastic gradient descent on batches, or a quasi-Newton method on the whole probe."""
 
-import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.searching.journal import Journal
+from spkit.searching.choices import Optimizer
+from spkit.searching.measurements import Measurements
 from spkit.searching.objective import Objective
 from spkit.searching.position import Position
 
-Optimizer = Literal["sgd", "adam", "lbfgs"]
-
 
 class Run:
-    """One search: evaluates the objective at the present φ, keeps the history, and watches the validation."""
+    """One search: evaluates the objective at the present φ, keeps the history, and watches the validation.
+
+    Args:
+        position: what is moved.
+        objective: what is minimised.
+        validation: the objective on other examples, which the best position is chosen by; None chooses the last.
+        measurements: makes the evaluations.
+        mu: weight of the length.
+        spread_penalty: weight of the mean squared distance of the modules' coefficients from their mean.
+        validate_every: steps between two looks at the validation.
+        patience: looks without a new best after which the search stops.
+        after_step: called after each evaluation of the objective.
+
+    Attributes:
+        rows: the history, a row an evaluation.
+        last: coefficients at the last φ.
+    """
 
     def __init__(
         self,
         position: Position,
         objective: Objective,
-        judge: Objective | None,
+        validation: Objective | None,
+        measurements: Measurements,
+        *,
         mu: float,
-        pull: float,
+        spread_penalty: float,
         validate_every: int,
         patience: int | None,
-        journal: Journal,
+        after_step: Callable[[], object],
     ) -> None:
-        self.position, self.objective, self.judge = position, objective, judge
-        self.mu, self.pull, self.journal = mu, pull, journal
-        self.validate_every, self.patience = validate_every, patience
+        self.position, self._objective, self._validation = position, objective, validation
+        self._measurements, self._after_step = measurements, after_step
+        self._mu, self._spread_penalty = mu, spread_penalty
+        self._validate_every, self._patience = validate_every, patience
         self.rows: list[dict[str, float]] = []
-        self.after_step: Callable[[], object] = lambda: None
-        self.last = self.finite = position.coefficients().detach()
+        self.last = self._finite = position.coefficients().detach()
         self._best: tuple[float, Tensor] | None = None
         self._looks_since_best = 0
-        self._began = time.perf_counter()
 
     def evaluate(self, whole: bool) -> float:
         """The objective at the present φ, on the next batches or on the whole probe; leaves the gradient on φ."""
@@ -47,48 +62,53 @@ class Run:
         at = coefficients.detach()
 
         def compute() -> dict[str, Any]:
-            found = self.objective.whole(at) if whole else self.objective.step(at, number)
-            seconds = time.perf_counter() - self._began
-            return {**vars(found), "gradient": found.gradient.tolist(), "seconds": seconds}
+            step = self._objective.whole(at) if whole else self._objective.step(at, number)
+            return {**vars(step), "gradient": step.gradient.tolist()}
 
-        replayed, told = self.journal.replaying, self.journal.tell(compute)
-        if replayed:  # the clock goes on from what the evaluations took when they were made
-            self._began = time.perf_counter() - told["seconds"]
-        self.finite = at
-        gradient = torch.tensor(told["gradient"], dtype=torch.float64)
+        measured = self._measurements.make(compute)
+        self._finite = at
+        gradient = torch.tensor(measured["gradient"], dtype=torch.float64)
         spread = (coefficients - coefficients.mean(0)).square().sum(1).mean()
-        penalty = self.mu * self.position.length() + self.pull * spread
+        penalty = self._mu * self.position.length() + self._spread_penalty * spread
         parameters.grad = None
         ((coefficients * gradient).sum() + penalty).backward()
         assert parameters.grad is not None
-        loss = told["loss"] + float(penalty.detach())
-        row: dict[str, float] = {"step": len(self.rows), "loss": loss}
-        row |= {f"loss:{name}": value for name, value in told["task_losses"].items()}
-        means = at.mean(0).tolist()
-        names = self.objective.vectors.names
+        loss = measured["loss"] + float(penalty.detach())
+        row: dict[str, float] = {"step": number, "loss": loss}
+        row |= {f"loss:{name}": value for name, value in measured["task_losses"].items()}
+        names, means = self._objective.vectors.names, at.mean(0).tolist()
         row |= {f"coefficient:{name}": value for name, value in zip(names, means, strict=True)}
-        row |= {"gradient_norm": float(parameters.grad.norm()), "seconds": told["seconds"]}
-        self.rows.append(row)
-        self.after_step()
+        row |= {"gradient_norm": float(parameters.grad.norm())}
+        self.rows.append(row | {"seconds": self._measurements.seconds, "examples": self._measurements.examples})
+        self._after_step()
         return loss
 
     def reached(self, end: bool) -> bool:
-        """Take note of where φ now stands; True when nothing better has come for as long as `patience` says."""
+        """Take note of where φ now stands; True when nothing better has come for as long as the patience says."""
         self.last = self.position.coefficients().detach()
-        step = len(self.rows)
-        if self.judge is None or (step % self.validate_every and not end):
+        validation, here = self._validation, self.last
+        if validation is None or (len(self.rows) % self._validate_every and not end):
             return False
-        judge, here = self.judge, self.last
-        value = self.journal.tell(lambda: judge.scaled(judge.task_losses(here)))
-        value += self.mu * float(self.position.length().detach())
-        self.rows[-1]["validation"] = value
+        value = self._measurements.make(lambda: validation.scaled(validation.task_losses(here)))
+        value += self._mu * float(self.position.length().detach())
+        self.rows[-1] |= {"validation": value, "examples": self._measurements.examples}
         self._looks_since_best += 1
         if self._best is None or value < self._best[0]:
             self._best, self._looks_since_best = (value, self.last), 0
-        return self.patience is not None and self._looks_since_best >= self.patience
+        return self._patience is not None and self._looks_since_best >= self._patience
 
-    def found(self) -> Float[Tensor, "M N"]:
-        """The best on the validation; the last without one."""
+    def end_at(self, parameters: Tensor) -> None:
+        """Move φ to where the search ends."""
+        with torch.no_grad():
+            self.position.parameters.copy_(parameters)
+        self.last = self.position.coefficients().detach()
+
+    def back_to_finite(self) -> None:
+        """End at the last coefficients whose loss was finite."""
+        self.last = self._finite
+
+    def chosen(self) -> Float[Tensor, "M N"]:
+        """The coefficients that are best on the validation; the last without one."""
         return self._best[1] if self._best is not None else self.last
 
 
@@ -146,6 +166,4 @@ def quasi_newton(run: Run, steps: int) -> None:
         pass
     finally:  # an interrupted search, too, ends at the best it has
         if lowest is not None:
-            with torch.no_grad():
-                parameters.copy_(lowest[1])
-            run.last = run.position.coefficients().detach()
+            run.end_at(lowest[1])

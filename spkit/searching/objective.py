@@ -1,9 +1,9 @@
 """The objective of every search: the tasks' own losses on the probe, at a point in the span of the task vectors."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -11,15 +11,14 @@ from torch import Tensor
 
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
+from spkit.searching.choices import Scale, scale_of
 from spkit.searching.probe import Probe
-from spkit.searching.processes import own_device, shared_out, summed
+from spkit.searching.processes import own_device, process_count, shared_out, summed
 from spkit.searching.token_rows import TokenRows
 from spkit.training.losses import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
-#: How the tasks' losses are put on one scale before they are averaged.
-Scale = Literal["sum", "gap", "gradient"]
-SCALES: tuple[Scale, ...] = get_args(Scale)
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,26 @@ class Objective:
         vectors: the span to search.
         probe: the examples.
         batch_size: examples of each task in a step.
-        scale: `"sum"` averages the losses as they are (the paper). `"gap"` divides each task's by what its expert gains
-            on the probe (loss of the base minus loss of the expert), so that tasks whose losses are large or spread
-            wide do not decide alone. `"gradient"` divides each by the norm of its gradient at the average of the
-            experts, so that all tasks pull equally hard there. On the bundled tasks (3 seeds, each task left
-            out in turn, data/results/scales.csv) the sum is no worse than the others on the probe's own tasks: gap -0.8
-            points with a standard error of 0.4, gradient -0.1 (0.4), by module -0.7 (0.5). On the task left out
-            gradient is ahead by 2.6 (1.6), which these few tasks cannot settle.
+        scale: `"mean"` averages the losses as they are (the paper). `"gap"` divides each task's by what its expert
+            gains on the probe (loss of the base minus loss of the expert), so that tasks whose losses are large or
+            spread wide do not decide alone. `"gradient"` divides each by the norm of its gradient at the average of
+            the experts, so that no task moves the position more than another there. On the bundled tasks (3 seeds,
+            each task left out in turn, data/results/scales.csv) the plain mean is no worse than the others on the
+            probe's own tasks: gap -0.8 points with a standard error of 0.4, gradient -0.1 (0.4), by module -0.7 (0.5).
+            On the task left out gradient is ahead by 2.6 (1.6), which these few tasks cannot settle.
         seed: of the order of batches.
         weights: how much each probe task counts, by name; None is the same for all. Only their ratios matter.
         batches_per_step: batches of each task in a step, over all processes.
+        experts: the vectors in which the scales are measured, where these are others than those of the span (a merge
+            that changed their entries); None is `vectors`.
+
+    Attributes:
+        scale: the name of the scale.
+        scales: what each task's loss is divided by.
+        shares: each task's weight; they sum to 1.
+        examples: how many of each task's examples were embedded up to now, by all processes together: repeated ones
+            count again, and what the scales took counts too. Times the task's text columns they are the texts that
+            `spkit.count_costs` counts.
 
     Raises:
         SpkitError: an unknown scale, or weights that do not name each probe task once or are not positive.
@@ -72,13 +81,14 @@ class Objective:
         vectors: TaskVectors,
         probe: Probe,
         batch_size: int = 32,
-        scale: Scale = "sum",
+        scale: Scale = "mean",
         seed: int = 0,
         weights: Mapping[str, float] | None = None,
         batches_per_step: int = 1,
+        experts: TaskVectors | None = None,
     ) -> None:
-        check_scale(scale)
-        check_weights(weights, probe.tasks)
+        self.scale = scale_of(scale)
+        _check_weights(weights, probe.tasks)
         self.vectors = vectors
         self.model = copy_model(vectors.base)
         if (device := own_device()) is not None:
@@ -87,6 +97,7 @@ class Objective:
             name: TaskBatches(probe.tasks[name], rows, self.model, batch_size, seed)
             for name, rows in probe.examples.items()
         }
+        self.examples = dict.fromkeys(self.batches, 0)
         self._per_step = batches_per_step
         self._streams: dict[str, Iterator[list[int]]] = {name: part.rows() for name, part in self.batches.items()}
         self._drawn = 0
@@ -96,51 +107,50 @@ class Objective:
         total = sum(weights.values()) if weights is not None else len(self.batches)
         self.shares = {name: (weights[name] if weights is not None else 1.0) / total for name in self.batches}
         self.scales = dict.fromkeys(self.batches, 1.0)
-        if scale != "sum":
-            self.scales = self._scales(self._gaps() if scale == "gap" else self._gradient_norms(), scale)
+        if self.scale != "mean":
+            self.scales = self._measured_scales(vectors if experts is None else experts)
 
-    def _gaps(self) -> dict[str, float]:
-        """What each probe task's expert gains on it; 0 where there is no expert of its name."""
-        gaps = {}
-        for name, loss in self.task_losses(self._one_hot()).items():
-            gaps[name] = 0.0
-            if name in self.vectors.names:
-                gap = loss - self.task_losses(self._one_hot(name), only=name)[name]
-                gaps[name] = gap if gap > 0.01 * loss else 0.0
-        return gaps
-
-    def _gradient_norms(self) -> dict[str, float]:
-        """Norm of each task's gradient with respect to the weights, at the average, over the whole probe."""
-        average = torch.full((1, len(self.vectors)), 1.0 / len(self.vectors), dtype=torch.float64)
-        self.vectors.write(average, self.model)
-        norms = {}
-        for name in self.batches:  # each process on its own: a norm of P numbers cannot be told in a few
-            batches = self._fixed(name)
-            self._accumulate([(name, batch) for batch in batches], {name: 1.0 / len(batches)})
-            gradients = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
-            norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
-            self.model.zero_grad(set_to_none=True)
-        return norms
-
-    def _scales(self, found: Mapping[str, float], scale: str) -> dict[str, float]:
-        without = [name for name, value in found.items() if not value > 0]
+    def _measured_scales(self, experts: TaskVectors) -> dict[str, float]:
+        measured = self._gaps(experts) if self.scale == "gap" else self._gradient_norms(experts)
+        without = [name for name, value in measured.items() if not value > 0]
         if not without:
-            return dict(found)
+            return measured
         what = {
             "gap": "no expert of their name that is better than the base on the probe",
             "gradient": "no gradient at the average of the experts",
         }
         warnings.warn(
-            f"Probe tasks {quoted(without)} have {what[scale]}; their losses are divided by the base's loss instead.",
+            f"Probe tasks {quoted(without)} have {what[self.scale]}; their losses are divided by the base's loss "
+            "instead.",
             stacklevel=4,
         )
-        base = self.task_losses(self._one_hot())
+        base = self._losses(experts, _one_hot(experts))
         # A loss of zero, as of a margin that is kept, divides nothing.
-        return {name: value if value > 0 else base[name] or 1.0 for name, value in found.items()}
+        return {name: value if value > 0 else base[name] or 1.0 for name, value in measured.items()}
 
-    def _one_hot(self, name: str | None = None) -> Float[Tensor, "1 N"]:
-        """The expert of a name; the base without one."""
-        return torch.tensor([[float(one == name) for one in self.vectors.names]], dtype=torch.float64)
+    def _gaps(self, experts: TaskVectors) -> dict[str, float]:
+        """What each probe task's expert gains on it; 0 where there is no expert of its name."""
+        gaps = {}
+        for name, loss in self._losses(experts, _one_hot(experts)).items():
+            gaps[name] = 0.0
+            if name in experts.names:
+                gap = loss - self._losses(experts, _one_hot(experts, name), only=name)[name]
+                gaps[name] = gap if gap > 0.01 * loss else 0.0
+        return gaps
+
+    def _gradient_norms(self, experts: TaskVectors) -> dict[str, float]:
+        """Norm of each task's gradient with respect to the weights, at the average, over the whole probe."""
+        average = torch.full((1, len(experts)), 1.0 / len(experts), dtype=torch.float64)
+        experts.write(average, self.model)
+        norms = {}
+        for name in self.batches:  # each process on its own: a norm of P numbers does not follow from a few
+            batches = [(name, batch) for batch in self._fixed(name)]
+            self._count(batches, process_count())
+            self._accumulate(batches, {name: 1.0 / len(batches)})
+            gradients = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
+            norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
+            self.model.zero_grad(set_to_none=True)
+        return norms
 
     def scaled(self, task_losses: Mapping[str, float]) -> float:
         """The objective's value from each task's own loss."""
@@ -158,16 +168,17 @@ class Objective:
         """
         for _ in range(self._drawn, self._drawn if number is None else number):
             self._next_rows()
-        own = [(name, self.batches[name].collate(rows)) for name, rows in shared_out(self._next_rows())]
-        found = [batch for _, batch in own]
+        own = [(name, self.batches[name].collate(rows)) for name, rows in self._shared_out(self._next_rows())]
+        batches = [batch for _, batch in own]
         if not self._token_rows.trusted:
             self.vectors.write(coefficients, self.model)
-        if rows := self._token_rows.of(found):
+        if rows := self._token_rows.of(batches):
             self.vectors.write(coefficients, self.model, rows)
         factors = {name: self.shares[name] / self.scales[name] / self._per_step for name in self.batches}
         totals = self._accumulate(own, factors)
-        self._token_rows.watch(found)
-        return self._told(totals, dict.fromkeys(self.batches, self._per_step), coefficients, self._token_rows.of(found))
+        self._token_rows.watch(batches)
+        counts = dict.fromkeys(self.batches, self._per_step)
+        return self._step_loss(totals, counts, coefficients, self._token_rows.of(batches))
 
     def _next_rows(self) -> list[tuple[str, list[int]]]:
         self._drawn += 1
@@ -182,7 +193,18 @@ class Objective:
         self.vectors.write(coefficients, self.model)
         counts = {name: len(self._fixed(name)) for name in self.batches}
         factors = {name: self.shares[name] / self.scales[name] / count for name, count in counts.items()}
-        return self._told(self._accumulate(self._all_fixed(), factors), counts, coefficients)
+        own = self._shared_out(self._all_fixed())
+        return self._step_loss(self._accumulate(own, factors), counts, coefficients)
+
+    def _shared_out(self, batches: Iterable[tuple[str, _Batch]]) -> list[tuple[str, _Batch]]:
+        """This process's share of some batches; those of all processes are counted, so that all have one count."""
+        batches = list(batches)
+        self._count(batches)
+        return list(shared_out(batches))
+
+    def _count(self, batches: Iterable[tuple[str, Any]], times: int = 1) -> None:
+        for name, _ in batches:  # each is full: the samplers leave out what does not fill a batch
+            self.examples[name] += times * self.batches[name].batch_size
 
     def _accumulate(self, batches: list[tuple[str, dict[str, Any]]], factors: Mapping[str, float]) -> dict[str, float]:
         """Add the gradient of each batch's loss times its task's factor; sums of the losses, without factor."""
@@ -191,18 +213,18 @@ class Objective:
             totals[name] += self.batches[name].backward(batch, factors[name])
         return totals
 
-    def _told(
+    def _step_loss(
         self,
         totals: Mapping[str, float],
         counts: Mapping[str, int],
         coefficients: Float[Tensor, "M N"],
         rows: Mapping[str, Tensor] | None = None,
     ) -> StepLoss:
-        """Sum gradient and losses over the processes: nothing else travels between them."""
+        """Gradient and losses, summed over the processes: nothing else travels between them."""
         gradient = self._projected(rows)
         losses = torch.tensor([totals[name] for name in self.batches], dtype=torch.float64)
         numbers = summed(torch.cat([gradient.flatten(), losses]))
-        # Judged after the sum, so that all processes stop at the same step.
+        # Checked after the sum, so that all processes stop at the same step.
         means = self._means(numbers[gradient.numel() :], counts, coefficients)
         gradient = numbers[: gradient.numel()].view_as(gradient)
         if not torch.isfinite(gradient).all():
@@ -230,15 +252,16 @@ class Objective:
             SpkitError: a loss that is not finite, with its task.
         """
         self.vectors.write(coefficients, self.model)
-        found = {}
+        stacked = {}
         for name in self.batches:
             gradients = []
+            self._count([(name, batch) for batch in self._fixed(name)], process_count())
             for batch in self._fixed(name):
                 loss = self.batches[name].backward(batch, self.shares[name] / self.scales[name])
                 gradients.append(self._projected())
                 _finite(loss, name, coefficients)
-            found[name] = torch.stack(gradients)
-        return found
+            stacked[name] = torch.stack(gradients)
+        return stacked
 
     def _projected(self, rows: Mapping[str, Tensor] | None = None) -> Float[Tensor, "M N"]:
         gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
@@ -250,8 +273,7 @@ class Objective:
         return gradient
 
     def _all_fixed(self) -> list[tuple[str, dict[str, Any]]]:
-        """This process's share of all fixed batches."""
-        return list(shared_out((name, batch) for name in self.batches for batch in self._fixed(name)))
+        return [(name, batch) for name in self.batches for batch in self._fixed(name)]
 
     def _fixed(self, name: str) -> list[dict[str, Any]]:
         """A task's batches of the first pass, kept: what is compared must be measured on the same ones."""
@@ -259,27 +281,30 @@ class Objective:
             self._kept[name] = list(self.batches[name].epoch(0))
         return self._kept[name]
 
-    @torch.no_grad()
-    def task_losses(self, coefficients: Float[Tensor, "M N"], only: str | None = None) -> dict[str, float]:
+    def task_losses(self, coefficients: Float[Tensor, "M N"]) -> dict[str, float]:
         """Each task's mean loss over the whole probe, on batches that are the same at every call."""
-        self.vectors.write(coefficients, self.model)
+        return self._losses(self.vectors, coefficients)
+
+    @torch.no_grad()
+    def _losses(
+        self, vectors: TaskVectors, coefficients: Float[Tensor, "M N"], only: str | None = None
+    ) -> dict[str, float]:
+        vectors.write(coefficients, self.model)
         names = [only] if only else list(self.batches)
         counts = {name: len(self._fixed(name)) for name in names}
         totals = dict.fromkeys(self.batches, 0.0)
-        for task, batch in shared_out((name, batch) for name in names for batch in self._fixed(name)):
+        for task, batch in self._shared_out((name, batch) for name in names for batch in self._fixed(name)):
             totals[task] += float(self.batches[task].loss_of(batch))
-        told = summed(torch.tensor(list(totals.values()), dtype=torch.float64))
-        return self._means(told, counts, coefficients)
+        sums = summed(torch.tensor(list(totals.values()), dtype=torch.float64))
+        return self._means(sums, counts, coefficients)
 
 
-def check_scale(scale: str) -> None:
-    """Raise what `Objective` would raise about the scale, before anything is computed."""
-    if scale not in SCALES:
-        raise SpkitError(f"`scale` must be one of {quoted(SCALES)}.", f"Found {scale!r}.", "Pass one of these.")
+def _one_hot(vectors: TaskVectors, name: str | None = None) -> Float[Tensor, "1 N"]:
+    """Coefficients of the expert of a name; of the base without one."""
+    return torch.tensor([[float(one == name) for one in vectors.names]], dtype=torch.float64)
 
 
-def check_weights(weights: Mapping[str, float] | None, tasks: Mapping[str, Any]) -> None:
-    """Raise what `Objective` would raise about the weights, before anything is computed."""
+def _check_weights(weights: Mapping[str, float] | None, tasks: Mapping[str, Any]) -> None:
     if weights is None:
         return
     if set(weights) != set(tasks):

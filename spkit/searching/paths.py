@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, UndefinedPathError
+from spkit.searching.path_names import path_in_file
 
 #: Below this sine an angle counts as zero or straight: float64 leaves no correct digits in a division by it.
 _TINY_SINE = 1e-6
@@ -22,14 +23,18 @@ class Path(Protocol):
     """What a path must offer. All tensors are float64; φ has a fixed length for a given number of task vectors."""
 
     def start(self, coefficients: Float[Tensor, " N"], gram: Float[Tensor, "N N"]) -> Float[Tensor, " F"]:
-        """Parameters φ whose coefficients are near the given ones (exactly these, where the path contains them)."""
+        """Parameters φ whose coefficients are near the given ones (exactly these, where the path contains them).
+
+        Raises:
+            UndefinedPathError: the geometry leaves no answer (a zero vector or a straight angle on SLERP).
+        """
         ...
 
     def coefficients(self, parameters: Float[Tensor, " F"], gram: Float[Tensor, "N N"]) -> Float[Tensor, " N"]:
         """c(φ; K), differentiable in φ.
 
         Raises:
-            SpkitError: the geometry leaves no answer (a zero vector or a straight angle on SLERP).
+            UndefinedPathError: the geometry leaves no answer (a zero vector or a straight angle on SLERP).
         """
         ...
 
@@ -105,7 +110,7 @@ class SlerpPath:
             c with V_1..N = V·c.
 
         Raises:
-            SpkitError: a vector is zero, or two meet at a straight angle.
+            UndefinedPathError: a vector is zero, or two meet at a straight angle.
         """
         scale = self._scale(gram)
         scaled = gram * torch.outer(scale, scale)
@@ -124,7 +129,7 @@ class SlerpPath:
         """What each vector is multiplied by before the fold."""
         norms = gram.diagonal().sqrt()
         if not bool((norms > 0).all()):
-            raise SpkitError(
+            raise UndefinedPathError(
                 "SLERP needs task vectors that are not zero.",
                 f"Found norms {[round(float(norm), 6) for norm in norms]}.",
                 "Leave the zero vector out with `vectors.select`.",
@@ -144,7 +149,7 @@ def _slerp(
     if float(1 - cosine.detach() ** 2) < _TINY_SINE**2:
         if float(cosine.detach()) > 0:
             return (1 - position) * left + position * right  # the limit of SLERP at angle zero
-        raise SpkitError(
+        raise UndefinedPathError(
             "SLERP needs an angle below 180 degrees between what is merged.",
             "Found task vectors that point in opposite directions, between which every arc is as short.",
             'Use path="simplex" or path="free", or leave one of them out.',
@@ -218,19 +223,14 @@ class FreePath:
         return parameters.abs().sum()
 
 
-#: Paths by the name that `self_position` takes.
+#: Paths by the name that `self_position` takes; `path_names` knows those in files of their own too.
 PATHS: dict[str, Path] = {"slerp": SlerpPath(), "simplex": SimplexPath(), "free": FreePath()}
 
 
 def path_of(path: str | Path) -> Path:
     """A path by its name; an object with a path's methods is passed through."""
     if isinstance(path, str):
-        if path not in PATHS:
-            names = ", ".join(repr(name) for name in PATHS)
-            raise SpkitError(
-                f"`path` must be one of {names}, or a spkit.Path.", f"Found {path!r}.", "Pass one of these."
-            )
-        return PATHS[path]
+        return PATHS[path] if path in PATHS else path_in_file(path)
     if isinstance(path, type) or not isinstance(path, Path):  # a class has the methods too, but nobody to call them on
         raise SpkitError(
             "A path must have the methods `start`, `coefficients` and `length`.",

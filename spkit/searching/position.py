@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError
+from spkit.errors import UndefinedPathError
 from spkit.searching.paths import Path
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -34,9 +34,9 @@ class Position:
         for gram, first in zip(self.grams, start.expand(len(self.grams), -1), strict=True):
             try:
                 rows.append(path.start(first, gram))
-                # Where a vector is zero, nothing would pull on its coefficient but the regulariser.
+                # Where a vector is zero, nothing but the regulariser would move its coefficient.
                 self.answers.append(bool(torch.isfinite(rows[-1]).all() and (gram.diagonal() > 0).all()))
-            except SpkitError:
+            except UndefinedPathError:
                 rows.append(fallback)
                 self.answers.append(False)
         if not any(self.answers):  # one vector is zero everywhere, and the path has an answer all the same
@@ -58,3 +58,12 @@ class Position:
         """λ, as the mean over the modules that have their own."""
         own = self.parameters[torch.tensor(self.answers)]
         return torch.stack([self.path.length(parameters) for parameters in own]).mean()
+
+
+def position_on(vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> Position:
+    """Where a search begins: a `Position`, or that of a path whose modules have their parameters in common.
+
+    Such a path has a method `position(vectors, start)`.
+    """
+    own = getattr(path, "position", None)
+    return Position(vectors, path, modules, start) if own is None else own(vectors, start)

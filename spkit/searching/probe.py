@@ -1,4 +1,4 @@
-"""The probe: a small sample of the tasks on which a position is judged."""
+"""The probe: a small sample of the tasks, whose loss a search minimises."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Several processes on one search: who does which batch, and the few numbers they tell each other.
+"""Several processes on one search: who does which batch, and the few numbers they exchange.
 
 Under `accelerate launch`, or `torchrun` on CPUs, every process runs the same script. Each computes the projected
 gradients of its own batches; sums of N numbers a module are all that travels, because the coefficients need no more.
@@ -57,5 +57,5 @@ def _state() -> "PartialState":
     from accelerate import PartialState
     from accelerate.utils import parse_flag_from_env
 
-    # Accelerate asks for no CPU backend unless it is told that the processes run on CPUs.
+    # Accelerate asks for no CPU backend unless it knows that the processes run on CPUs.
     return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())

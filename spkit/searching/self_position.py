@@ -1,8 +1,8 @@
-"""Self Positioning: gradient descent on a path's few parameters, judged on a small probe."""
+"""Self Positioning: gradient descent on a path's few parameters, for the lowest loss on a small probe."""
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pandas as pd
 import torch
@@ -10,12 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from spkit.errors import NotFiniteError, SpkitError, quoted
-from spkit.searching.descent import Optimizer, Run, descend, quasi_newton
+from spkit.errors import NotFiniteError, SpkitError
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_choice, scale_of
+from spkit.searching.descent import Run, descend, quasi_newton
 from spkit.searching.journal import Journal
-from spkit.searching.objective import Objective, Scale
+from spkit.searching.measurements import Measurements, identity
+from spkit.searching.objective import Objective
 from spkit.searching.paths import Path, path_of
-from spkit.searching.position import Position
+from spkit.searching.position import position_on
 from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
@@ -28,16 +30,16 @@ def self_position(
     probe: Probe,
     *,
     path: str | Path = "slerp",
-    granularity: Literal["model", "module"] = "model",
+    granularity: Granularity = "model",
     mu: float = 0.01,
     optimizer: Optimizer = "sgd",
     learning_rate: float | None = None,
     steps: int = 60,
     batch_size: int = 32,
-    scale: Scale = "sum",
+    scale: Scale = "mean",
     weights: Mapping[str, float] | None = None,
-    pull: float = 0.0,
-    start: Literal["average", "best_expert"] | Coefficients | ModuleCoefficients = "average",
+    spread_penalty: float = 0.0,
+    start: Start | Coefficients | ModuleCoefficients = "average",
     validation: Probe | None = None,
     validate_every: int = 10,
     patience: int | None = None,
@@ -53,9 +55,9 @@ def self_position(
 
     Args:
         vectors: the task vectors, or a sparsified set of them (TIES basis).
-        probe: the examples the position is judged on.
+        probe: the examples whose loss is minimised.
         path: `"slerp"` (the paper's fold and length), `"simplex"` (positive weights times a length), `"free"` (the
-            coefficients themselves), or a `spkit.Path`.
+            coefficients themselves), another name of `spkit.searching.path_names`, or a `spkit.Path`.
         granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
             attention, each layer's MLP, heads).
         mu: weight of the length λ in the objective, 0 or more; the paper finds good values below 0.05.
@@ -65,25 +67,25 @@ def self_position(
         learning_rate: first step size; it decays linearly to zero. None is 0.1; `"lbfgs"` takes none.
         steps: steps of the search; for `"lbfgs"` at most so many passes over the probe, fewer where it has converged.
         batch_size: examples of each task in a step; they are each other's negatives.
-        scale: `"sum"` (the paper), `"gap"` or `"gradient"`; see `spkit.searching.objective.Objective`.
+        scale: `"mean"` (the paper), `"gap"` or `"gradient"`; see `spkit.searching.objective.Objective`.
         weights: how much each probe task counts, by name, where some matter more; None is the same for all.
-        pull: weight of the mean squared distance of the modules' coefficients from their mean over the modules, 0 or
-            more: keeps a search by module from running away with one of them.
+        spread_penalty: weight of the mean squared distance of the modules' coefficients from their mean over the
+            modules, 0 or more: keeps a search by module from running away with one of them.
         start: `"average"` (1/N each), `"best_expert"` (the one with the lowest loss on the probe), or coefficients,
             also those of another result, by module where the search is.
         validation: a probe on other examples; with it the best position on it is returned, not the last.
         validate_every: steps between two looks at the validation.
         patience: looks without a new best after which the search stops; None goes on to the end.
         batches_per_step: batches of each task in a step. Under `accelerate launch` (on CPUs: `torchrun`) the processes
-            share them out, and tell each other N numbers a module and a loss a task; the result is that of one process.
-        journal: a file that keeps each evaluation. A search that was stopped goes on from it, when called again with
+            share them out, and exchange N numbers a module and a loss a task; the result is that of one process.
+        journal: a file that keeps each measurement. A search that was stopped goes on from it, when called again with
             the same settings, as if it had never stopped; None keeps nothing.
         seed: of the order of the batches.
         progress: whether to show a progress bar.
 
     Returns:
-        Coefficients, history and model of the position. A search that is interrupted (Ctrl-C, a notebook's stop button)
-        returns what it has.
+        Coefficients, history and model of the position, and the number of examples that were embedded for it. A search
+        that is interrupted (Ctrl-C, a notebook's stop button) returns what it has.
 
     Raises:
         SpkitError: an unknown path, granularity or optimiser, a setting out of range, vectors between which the path
@@ -94,21 +96,26 @@ def self_position(
     References:
         arXiv 2410.15035, "Self Positioning".
     """
-    check_settings(granularity, mu, optimizer, learning_rate, steps, validate_every, patience, pull, batches_per_step)
+    check_settings(
+        granularity, mu, optimizer, learning_rate, steps, validate_every, patience, spread_penalty, batches_per_step
+    )
+    scale = scale_of(scale)
     if patience is not None and validation is None:
         raise SpkitError("`patience` needs a `validation` probe.", "Found none.", "Pass `validation`.")
     chosen_path = path_of(path)
+    if hasattr(chosen_path, "position"):  # its coefficients differ from module to module, whatever is asked for
+        granularity = "module"
     rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
-    given = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
+    given_start = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step)
-    judge = None
+    held_back = None
     if validation is not None:
-        judge = Objective(vectors, validation, batch_size, scale, seed, weights)
+        held_back = Objective(vectors, validation, batch_size, scale, seed, weights)
     settings: dict[str, Any] = {
         "path": path if isinstance(path, str) else repr(path),
         "granularity": granularity,
         "mu": mu,
-        "pull": pull,
+        "spread_penalty": spread_penalty,
         "optimizer": optimizer,
         "learning_rate": rate,
         "steps": steps,
@@ -120,29 +127,35 @@ def self_position(
         "probe": {name: len(rows) for name, rows in probe.examples.items()},
         "probe_split": probe.split,
         "probe_seed": probe.seed,
-        "start": given if isinstance(given, str) else given.tolist(),
+        "start": given_start if isinstance(given_start, str) else given_start.tolist(),
         "validation": None if validation is None else {name: len(rows) for name, rows in validation.examples.items()},
         "validate_every": validate_every,
         "patience": patience,
         "seed": seed,
     }
-    identity: dict[str, Any] = {}
-    if journal is not None:  # what the settings do not say; it takes reading every vector and text
+
+    def all_settings() -> dict[str, Any]:
         texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
-        identity = {
-            "base": vectors.base_hash,
-            "names": list(vectors.names),
-            "gram": vectors.gram().tolist(),
-            "texts": texts,
-        }
-    told = Journal(journal, settings | identity, writes=is_main())
-    first = _named_start(given, objective, told) if isinstance(given, str) else given
-    position = Position(vectors, chosen_path, granularity == "module", first)
-    run = Run(position, objective, judge, mu, pull, validate_every, patience, told)
+        return settings | identity(vectors) | {"texts": texts}
+
+    objectives = (objective,) if held_back is None else (objective, held_back)
+    measurements = Measurements(Journal(journal, all_settings), *objectives)
+    first = _named_start(given_start, objective, measurements) if isinstance(given_start, str) else given_start
+    position = position_on(vectors, chosen_path, granularity == "module", first)
     failure, interrupted = None, False
     hidden = not (progress and is_main())
     with tqdm(total=steps, desc=f"position {granularity}", unit="step", disable=hidden) as bar:
-        run.after_step = bar.update
+        run = Run(
+            position,
+            objective,
+            held_back,
+            measurements,
+            mu=mu,
+            spread_penalty=spread_penalty,
+            validate_every=validate_every,
+            patience=patience,
+            after_step=bar.update,
+        )
         try:
             if rate is None:
                 quasi_newton(run, steps)
@@ -151,12 +164,13 @@ def self_position(
         except KeyboardInterrupt:
             interrupted = True
         except NotFiniteError as error:
-            failure, run.last = error, run.finite
-    settings["interrupted"] = interrupted
-    result = PositionResult(vectors, run.found(), position.names, pd.DataFrame(run.rows), settings)
+            failure = error
+            run.back_to_finite()
+    settings |= {"interrupted": interrupted, "examples": measurements.examples}
+    result = PositionResult(vectors, run.chosen(), position.names, pd.DataFrame(run.rows), settings)
     if failure is not None:
-        found = f"{failure.found.rstrip('.')}, in step {len(run.rows)}."
-        raise NotFiniteError(failure.rule, found, failure.fix, result if run.rows else None) from failure
+        where = f"{failure.found.rstrip('.')}, in step {len(run.rows)}."
+        raise NotFiniteError(failure.rule, where, failure.fix, result if run.rows else None) from failure
     return result
 
 
@@ -173,7 +187,7 @@ def _start_rows(
     return rows
 
 
-def _named_start(name: str, objective: Objective, journal: Journal) -> Float[Tensor, "1 N"]:
+def _named_start(name: str, objective: Objective, measurements: Measurements) -> Float[Tensor, "1 N"]:
     count = len(objective.vectors)
     if name == "average":
         return torch.full((1, count), 1.0 / count, dtype=torch.float64)
@@ -182,7 +196,7 @@ def _named_start(name: str, objective: Objective, journal: Journal) -> Float[Ten
             "`start` must be 'average', 'best_expert' or coefficients.", f"Found {name!r}.", "Pass one of these."
         )
     experts = torch.eye(count, dtype=torch.float64)[:, None]
-    losses = journal.tell(lambda: [objective.scaled(objective.task_losses(expert)) for expert in experts])
+    losses = measurements.make(lambda: [objective.scaled(objective.task_losses(expert)) for expert in experts])
     return experts[losses.index(min(losses))]
 
 
@@ -194,26 +208,20 @@ def check_settings(
     steps: int = 1,
     validate_every: int = 1,
     patience: int | None = None,
-    pull: float = 0.0,
+    spread_penalty: float = 0.0,
     batches_per_step: int = 1,
 ) -> None:
     """Raise what `self_position` would raise about these settings, before anything is computed."""
-    if granularity not in ("model", "module"):
-        raise SpkitError(
-            "`granularity` must be 'model' or 'module'.", f"Found {granularity!r}.", "Pass one of the two."
-        )
-    if optimizer not in get_args(Optimizer):
-        raise SpkitError(
-            f"`optimizer` must be one of {quoted(get_args(Optimizer))}.", f"Found {optimizer!r}.", "Pass one of these."
-        )
+    check_choice("granularity", granularity, Granularity)
+    check_choice("optimizer", optimizer, Optimizer)
     if optimizer == "lbfgs" and learning_rate is not None:
         raise SpkitError(
             "`learning_rate` has no meaning for 'lbfgs', which finds its steps itself.",
             f"Found {learning_rate}.",
             "Leave it out.",
         )
-    if not pull >= 0:
-        raise SpkitError("`pull` must be 0 or more.", f"Found {pull}.", "Pass 0.05, for example.")
+    if not spread_penalty >= 0:
+        raise SpkitError("`spread_penalty` must be 0 or more.", f"Found {spread_penalty}.", "Pass 0.05, for example.")
     if batches_per_step < 1:
         raise SpkitError("`batches_per_step` must be positive.", f"Found {batches_per_step}.", "Pass 1 or more.")
     if not mu >= 0:

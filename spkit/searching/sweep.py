@@ -3,9 +3,9 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -14,21 +14,19 @@ from tqdm.auto import tqdm
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import evaluate
 from spkit.hashing import text_hash
-from spkit.searching.choose_mu import check_folder
-from spkit.searching.journal import Journal
+from spkit.searching.choices import Over, check_choice
+from spkit.searching.journal import Journal, JournalFolder
+from spkit.searching.measurements import identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep_points import (
-    Over,
     SweepPoint,
     direction_points,
     grid,
     length_points,
-    mu_points,
-    probe_sizes,
-    size_points,
+    searched_points,
     vector_pairs,
 )
 from spkit.tasks import Task
@@ -52,7 +50,7 @@ def sweep(
     over: Over,
     *,
     values: Sequence[int | float] | None = None,
-    found: PositionResult | None = None,
+    mark: PositionResult | None = None,
     pairs: Sequence[Sequence[str]] | None = None,
     length: float | None = None,
     around: PositionResult | Coefficients | ModuleCoefficients | None = None,
@@ -84,14 +82,14 @@ def sweep(
         values: where, each once. `"direction"`: 0 to 1 (default: in steps of 0.1); `"length"`: 0 or more (0 to 2 in
             steps of 0.2); `"mu"`: 0 or more (0, 0.003, 0.01, 0.03, 0.1); `"probe_size"`: examples, up to those of the
             probe (64, 128, 256, 512, 1024, cut to those that give each task a batch and to the whole probe).
-        found: a searched position in the span of `vectors`, which gets marked rows of its own. Its x (for each pair)
+        mark: a searched position in the span of `vectors`, which gets marked rows of its own. Its x (for each pair)
             and λ are those of its coefficients on the paper's path, of their mean over modules where it has several;
             its μ and probe size are those of its settings. It keeps its own coefficients: where these are of more than
             the two vectors, or not along the direction that is swept, it stands beside the curve. Coefficients that
             are not positive count as a_i = 0, and a pair of two such vectors has no mark.
         pairs: of `"direction"`: pairs of names; None is every pair.
-        length: of `"direction"`: λ, positive; None is that of `found`, 1 without one.
-        around: of `"length"`: a position or coefficients that give the direction; None is that of `found`, or the
+        length: of `"direction"`: λ, positive; None is that of `mark`, 1 without one.
+        around: of `"length"`: a position or coefficients that give the direction; None is that of `mark`, or the
             fold of all vectors with equal weights without one.
         probe: of `"mu"` and `"probe_size"`: the examples to search on.
         probe_seeds: of `"probe_size"`: each draws parts of its own (default: `seed`). With the same seed a smaller part
@@ -111,7 +109,8 @@ def sweep(
         `probe_seed` (of `"probe_size"` alone; for the marked row that of its own probe), `task`, `metric`, `score`,
         `low`, `high` (points, 95 % interval over examples, as `spkit.evaluate`; absent without `score`), `loss` (the
         task's own, on its whole dev split), `coefficient:<task vector>` (mean over modules), `length` (λ of these; of
-        `"mu"` and `"probe_size"` as the searched path counts it), and `marked`.
+        `"mu"` and `"probe_size"` as the searched path counts it), and `marked`. Its `attrs["examples"]` is the number
+        of examples that searches and losses embedded.
 
     Raises:
         SpkitError: an unknown `over` or `split`, an argument of another sweep, a value out of range or given twice,
@@ -126,12 +125,12 @@ def sweep(
     given = {"pairs": pairs, "length": length, "around": around, "probe": probe, "probe_seeds": probe_seeds}
     _check_arguments(over, split, {**given, "settings": settings or None})
     named = _named(tasks)
-    if found is not None:
-        _check_span("found", found, vectors)
-    check_folder(journal)
-    folder = None if journal is None else Path(journal)
+    if mark is not None:
+        _check_span("mark", mark, vectors)
+    journals = JournalFolder(journal)
     held_back = Probe(named, {name: task.splits["dev"] for name, task in named.items()}, "dev", seed)
     objective = Objective(vectors, held_back, batch_size, seed=seed)  # what it would refuse is said before any search
+    searched = 0
     if over in ("mu", "probe_size"):
         if probe is None:
             raise SpkitError(
@@ -140,55 +139,56 @@ def sweep(
                 "Pass `probe=spkit.Probe.sample(tasks)`.",
             )
         searching = {**settings, "batch_size": batch_size, "seed": seed, "progress": progress}
-        if over == "mu":
-            points = mu_points(vectors, probe, grid(over, values), found, folder, searching)
-        else:
-            seeds = [seed] if probe_seeds is None else list(probe_seeds)
-            points = size_points(vectors, probe, probe_sizes(probe, values), seeds, found, folder, searching)
+        seeds = [seed] if probe_seeds is None else list(probe_seeds)
+        points, searched = searched_points(vectors, probe, over, values, seeds, mark, journals, searching)
     elif over == "direction":
         if length is not None and not 0 < length < math.inf:
             raise SpkitError("`length` must be positive and finite.", f"Found {length}.", "Pass 1.0, for example.")
-        points = direction_points(vectors, vector_pairs(vectors, pairs), grid(over, values), length, found)
+        points = direction_points(vectors, vector_pairs(vectors, pairs), grid(over, values), length, mark)
     else:
-        around = found if around is None else around
+        around = mark if around is None else around
         if isinstance(around, PositionResult):
             _check_span("around", around, vectors)
             around = around.rows
         rows = None if around is None else vectors.coefficients(around)
-        points = length_points(vectors, rows, grid(over, values), found)
-    identity: dict[str, Any] = {"split": split, "score": score, "batch_size": batch_size, "seed": seed}
-    if folder is not None:  # what these do not say; it takes reading every vector and text
-        identity |= {"base": vectors.base_hash, "names": list(vectors.names), "gram": vectors.gram().tolist()}
-        identity |= {"tasks": {name: task.fingerprint() for name, task in named.items()}}
+        points = length_points(vectors, rows, grid(over, values), mark)
+
+    @cache  # it takes reading every vector and text
+    def all_settings() -> dict[str, Any]:
+        about = {"split": split, "score": score, "batch_size": batch_size, "seed": seed}
+        return about | identity(vectors) | {"tasks": {name: task.fingerprint() for name, task in named.items()}}
 
     def measure(rows: torch.Tensor) -> dict[str, Any]:
+        before = sum(objective.examples.values())
         losses = objective.task_losses(rows)
+        measured = {"losses": losses, "examples": sum(objective.examples.values()) - before}
         if not score:
-            return {"losses": losses, "scores": [{"task": name} for name in losses]}
+            return {**measured, "scores": [{"task": name} for name in losses]}
         scores = evaluate(vectors.at(rows), named, split=split, seed=seed).drop(columns="seconds")
-        return {"losses": losses, "scores": scores.to_dict("records")}
+        return {**measured, "scores": scores.to_dict("records")}
 
-    measured = _measured(points, measure, folder, identity, progress)
-    return pd.DataFrame([row for pair in zip(points, measured, strict=True) for row in _rows(over, vectors, *pair)])
+    keys = [text_hash(json.dumps(point.rows.tolist()))[:24] for point in points]
+    measured = _measured(dict(zip(keys, points, strict=True)), measure, journals, all_settings, progress)
+    table = pd.DataFrame(
+        [row for key, point in zip(keys, points, strict=True) for row in _rows(over, vectors, point, measured[key])]
+    )
+    table.attrs["examples"] = searched + sum(one["examples"] for one in measured.values())
+    return table
 
 
 def _measured(
-    points: Sequence[SweepPoint],
+    points: Mapping[str, SweepPoint],
     measure: Callable[[torch.Tensor], dict[str, Any]],
-    folder: Path | None,
-    identity: Mapping[str, Any],
+    journals: JournalFolder,
+    settings: Callable[[], dict[str, Any]],
     progress: bool,
-) -> list[dict[str, Any]]:
-    """Each point's losses and scores: equal coefficients are measured once, and kept in a file of their own."""
-    known: dict[str, dict[str, Any]] = {}
-    keys = [text_hash(json.dumps(point.rows.tolist()))[:24] for point in points]
-    with tqdm(total=len(points), desc="sweep", unit="point", disable=not (progress and is_main())) as bar:
-        for key, point in zip(keys, points, strict=True):
-            if key not in known:
-                file = None if folder is None else folder / f"position_{key}.jsonl"
-                known[key] = Journal(file, identity, writes=is_main()).tell(partial(measure, point.rows))
-            bar.update()
-    return [known[key] for key in keys]
+) -> dict[str, dict[str, Any]]:
+    """Losses and scores at different coefficients, by their hash, each kept in a journal of its own."""
+    measured = {}
+    for key, point in tqdm(points.items(), desc="sweep", unit="point", disable=not (progress and is_main())):
+        journal = Journal(journals.file(f"position_{key}"), settings)
+        measured[key] = journal.entry(partial(measure, point.rows))
+    return measured
 
 
 def _rows(over: str, vectors: TaskVectors, point: SweepPoint, measured: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -216,8 +216,7 @@ def _named(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
 
 def _check_arguments(over: str, split: str, given: Mapping[str, Any]) -> None:
     """Raise for a word that is unknown and an argument that would have no effect."""
-    if over not in get_args(Over):
-        raise SpkitError(f"`over` must be one of {quoted(get_args(Over))}.", f"Found {over!r}.", "Pass one of these.")
+    check_choice("over", over, Over)
     if split not in ("dev", "test"):
         raise SpkitError("`split` must be 'dev' or 'test'.", f"Found {split!r}.", "Pass one of the two.")
     for name, value in given.items():
@@ -230,7 +229,9 @@ def _check_arguments(over: str, split: str, given: Mapping[str, Any]) -> None:
             )
     if over == "mu" and "mu" in (given["settings"] or {}):
         raise SpkitError(
-            "`mu` belongs to a single search.", f"Found {given['settings']['mu']}.", "Pass several as `values`."
+            "`mu` must be left to `values`: each search has its own.",
+            f"Found {given['settings']['mu']} beside `values`.",
+            "Leave it out.",
         )
 
 

@@ -1,35 +1,31 @@
 """The points of a sweep: which coefficients stand at which value, by formula or by a search."""
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, UndefinedPathError, quoted
+from spkit.searching.choices import Over
+from spkit.searching.journal import JournalFolder
+from spkit.searching.over import Variant, searches
 from spkit.searching.paths import SlerpPath, path_of
 from spkit.searching.probe import Probe
+from spkit.searching.probe_parts import part_of, probe_sizes
 from spkit.searching.result import PositionResult
-from spkit.searching.self_position import self_position
-from spkit.training.losses import SMALLEST_BATCH, spread_seed
-from spkit.training.sampling import turns
 from spkit.vectors.task_vectors import TaskVectors
 
-Over = Literal["direction", "length", "mu", "probe_size"]
-
-#: What each sweep visits where no values are given; probe sizes are cut to what there is.
+#: What each sweep visits where no values are given; for probe sizes see `probe_sizes`.
 _VALUES: dict[Over, tuple[float, ...]] = {
     "direction": tuple(step / 10 for step in range(11)),
     "length": tuple(step / 5 for step in range(11)),
     "mu": (0.0, 0.003, 0.01, 0.03, 0.1),
-    "probe_size": (64, 128, 256, 512, 1024),
 }
 
 
@@ -68,28 +64,6 @@ def grid(over: Over, values: Sequence[int | float] | None) -> list[float]:
     return chosen
 
 
-def probe_sizes(probe: Probe, values: Sequence[int | float] | None) -> list[int]:
-    """The sizes to visit, up to that of the probe and large enough for each task; the default ones for None."""
-    if values is None:
-        fitting = [int(size) for size in _VALUES["probe_size"] if size < len(probe) and not _lacking(probe, int(size))]
-        return [*fitting, len(probe)] if len(probe) <= max(_VALUES["probe_size"]) else fitting
-    sizes = list(values)
-    if not sizes or len(set(sizes)) < len(sizes) or not all(size in range(1, len(probe) + 1) for size in sizes):
-        raise SpkitError(
-            "`values` of a sweep over 'probe_size' must be different whole numbers, up to the size of the probe.",
-            f"Found {sizes} for a probe of {len(probe)} examples.",
-            "Pass smaller ones, or a larger `probe`.",
-        )
-    for size in map(int, sizes):
-        if few := _lacking(probe, size):
-            raise SpkitError(
-                "Each task must have enough examples for a batch in every part of the probe.",
-                f"Found {_part_counts(probe, size)} in a part of {size}, too few for {quoted(few)}.",
-                "Pass larger `values`.",
-            )
-    return [int(size) for size in sizes]
-
-
 def vector_pairs(vectors: TaskVectors, pairs: Sequence[Sequence[str]] | None) -> list[tuple[str, str]]:
     """The pairs to visit, each of two names of vectors and given once; every pair for None."""
     if len(vectors) < 2:
@@ -119,10 +93,10 @@ def direction_points(
     pairs: Sequence[tuple[str, str]],
     values: Sequence[float],
     length: float | None,
-    found: PositionResult | None,
+    mark: PositionResult | None,
 ) -> list[SweepPoint]:
     """The arc between each two vectors at one length, and where a position stands beside each."""
-    weights, own_length = (None, 1.0) if found is None else slerp_parameters(vectors, found.rows)
+    weights, own_length = (None, 1.0) if mark is None else slerp_parameters(vectors, mark.rows)
     length = own_length if length is None else float(length)
     points = []
     for pair in pairs:
@@ -133,14 +107,14 @@ def direction_points(
             with _arc_between(pair):
                 row[0, places] = length * SlerpPath().fold(torch.tensor([1 - value, value], dtype=torch.float64), gram)
             points.append(SweepPoint(value, row, length, name))
-        if found is not None and weights is not None and bool(weights[places].any()):
+        if mark is not None and weights is not None and bool(weights[places].any()):
             place = float(weights[places[1]] / weights[places].sum())
-            points.append(SweepPoint(place, found.rows, own_length, name, marked=True))
+            points.append(SweepPoint(place, mark.rows, own_length, name, marked=True))
     return points
 
 
 def length_points(
-    vectors: TaskVectors, around: Float[Tensor, "M N"] | None, values: Sequence[float], found: PositionResult | None
+    vectors: TaskVectors, around: Float[Tensor, "M N"] | None, values: Sequence[float], mark: PositionResult | None
 ) -> list[SweepPoint]:
     """A direction at several lengths: that of the given coefficients, or the fold of all vectors with equal weights."""
     if around is not None:
@@ -150,88 +124,59 @@ def length_points(
             weights = torch.ones(len(vectors), dtype=torch.float64)
             direction = SlerpPath().fold(weights, vectors.gram())[None]
     points = [SweepPoint(value, value * direction, value) for value in values]
-    if found is not None:
-        length = slerp_parameters(vectors, found.rows)[1]
-        points.append(SweepPoint(length, found.rows, length, marked=True))
+    if mark is not None:
+        length = slerp_parameters(vectors, mark.rows)[1]
+        points.append(SweepPoint(length, mark.rows, length, marked=True))
     return points
 
 
-def mu_points(
+def searched_points(
     vectors: TaskVectors,
     probe: Probe,
-    values: Sequence[float],
-    found: PositionResult | None,
-    journal: Path | None,
+    over: Over,
+    values: Sequence[int | float] | None,
+    probe_seeds: Sequence[int],
+    mark: PositionResult | None,
+    journals: JournalFolder,
     settings: dict[str, Any],
-) -> list[SweepPoint]:
-    """Where the search ends with each weight μ of the length."""
-    points = []
-    for mu in values:
-        result = _searched(vectors, probe, journal, f"mu_{mu}", {**settings, "mu": mu})
-        points.append(SweepPoint(mu, result.rows, _path_length(result, settings)))
-    if found is not None:
-        points.append(SweepPoint(float(found.settings["mu"]), found.rows, _path_length(found, settings), marked=True))
-    return points
+) -> tuple[list[SweepPoint], int]:
+    """Where the search ends with each weight μ of the length, or on parts of the probe drawn with each seed.
 
+    Returns:
+        The points, and the number of examples that the searches embedded.
 
-def size_points(
-    vectors: TaskVectors,
-    probe: Probe,
-    values: Sequence[int],
-    seeds: Sequence[int],
-    found: PositionResult | None,
-    journal: Path | None,
-    settings: dict[str, Any],
-) -> list[SweepPoint]:
-    """Where the search ends on parts of the probe; the whole probe is searched on once, whatever the seeds."""
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise SpkitError("`probe_seeds` must be one or more different numbers.", f"Found {seeds}.", "Pass (0, 1, 2).")
-    points = []
-    for size in values:
-        results = {}
-        for seed in seeds:
-            draw = None if size == len(probe) else seed
-            if draw not in results:
-                part, name = (probe, "all") if draw is None else (_part(probe, size, draw), f"{size}_seed_{draw}")
-                results[draw] = _searched(vectors, part, journal, f"size_{name}", settings)
-            result = results[draw]
-            points.append(SweepPoint(float(size), result.rows, _path_length(result, settings), probe_seed=seed))
-    if found is not None:
-        size, seed = float(sum(found.settings["probe"].values())), found.settings["probe_seed"]
-        points.append(SweepPoint(size, found.rows, _path_length(found, settings), probe_seed=seed, marked=True))
-    return points
-
-
-def _part_counts(probe: Probe, size: int) -> dict[str, int]:
-    """Examples of each task in a part of a probe, in the ratio of the whole; they sum to the size."""
-    numbers = Counter(turns([len(rows) / len(probe) for rows in probe.examples.values()], size))
-    return {name: numbers[place] for place, name in enumerate(probe.examples)}
-
-
-def _lacking(probe: Probe, size: int) -> list[str]:
-    """Tasks that have too few examples for a batch in a part of this size."""
-    counts = _part_counts(probe, size)
-    return [name for name, count in counts.items() if count < 2 * SMALLEST_BATCH[probe.tasks[name].kind]]
-
-
-def _part(probe: Probe, size: int, seed: int) -> Probe:
-    """A part of the probe, drawn at random; with the same seed a smaller one is contained in a larger one."""
-    examples = {}
-    for name, count in _part_counts(probe, size).items():
-        generator = torch.Generator().manual_seed(spread_seed(seed, name))
-        order = torch.randperm(len(probe.examples[name]), generator=generator)
-        examples[name] = probe.examples[name].select(sorted(order[:count].tolist()))
-    return Probe(probe.tasks, examples, probe.split, seed)
-
-
-def _searched(
-    vectors: TaskVectors, probe: Probe, journal: Path | None, name: str, settings: dict[str, Any]
-) -> PositionResult:
-    file = None if journal is None else journal / f"{name}.jsonl"
-    result = self_position(vectors, probe, journal=file, **settings)
-    if result.settings["interrupted"]:  # where it stands is not the position of this value
+    Raises:
+        KeyboardInterrupt: a search was interrupted: where it stands is not the position of its value.
+    """
+    if not probe_seeds or len(set(probe_seeds)) < len(probe_seeds):
+        raise SpkitError(
+            "`probe_seeds` must be one or more different numbers.", f"Found {probe_seeds}.", "Pass (0, 1, 2)."
+        )
+    plan: list[tuple[float, int | None, Variant]]
+    if over == "mu":
+        plan = [(mu, None, Variant(f"mu_{mu}", {"mu": mu})) for mu in grid(over, values)]
+    else:
+        sizes = probe_sizes(probe, values)
+        plan = [(float(size), seed, _on_part(probe, size, seed)) for size in sizes for seed in probe_seeds]
+    variants = {variant.name: variant for _, _, variant in plan}  # the whole probe is the same for all seeds
+    results = dict(zip(variants, searches(vectors, probe, variants.values(), journals, **settings), strict=False))
+    if any(result.settings["interrupted"] for result in results.values()):
         raise KeyboardInterrupt
-    return result
+    points = []
+    for value, seed, variant in plan:
+        result = results[variant.name]
+        points.append(SweepPoint(value, result.rows, _path_length(result, settings), probe_seed=seed))
+    if mark is not None:
+        length, seed = _path_length(mark, settings), mark.settings["probe_seed"] if over == "probe_size" else None
+        value = mark.settings["mu"] if over == "mu" else sum(mark.settings["probe"].values())
+        points.append(SweepPoint(float(value), mark.rows, length, probe_seed=seed, marked=True))
+    return points, sum(result.examples for result in results.values())
+
+
+def _on_part(probe: Probe, size: int, seed: int) -> Variant:
+    if size == len(probe):
+        return Variant(f"size_{size}_all", {})
+    return Variant(f"size_{size}_seed_{seed}", {"probe": part_of(probe, size, seed)})
 
 
 def slerp_parameters(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> tuple[Float[Tensor, " N"], float]:
@@ -275,7 +220,7 @@ def _arc_between(names: Sequence[str]) -> Iterator[None]:
     """Say between which vectors the path has no answer."""
     try:
         yield
-    except SpkitError as error:
+    except UndefinedPathError as error:
         raise SpkitError(
             "SLERP needs task vectors that are not zero and do not point in opposite directions.",
             f"Found no arc between {quoted(names)}.",

@@ -30,7 +30,7 @@ class TokenRows:
             self._name = names[0] if users == 1 and names else None
 
     def of(self, batches: Iterable[Mapping[str, Any]]) -> dict[str, Int[Tensor, " rows"]]:
-        """The parameter's name and the sorted rows that the batches look up; nothing where rows cannot be told."""
+        """The parameter's name and the sorted rows that the batches look up; nothing where that is not known."""
         return {} if self._name is None else {self._name: self._looked_up(batches)}
 
     @property

@@ -41,7 +41,7 @@ class Uncertainty:
             the last two kinds.
         directions: a row a direction of these coefficients, the steepest first: `curvature`, `error` (how far that may
             be off), and each coefficient's share in it. Along a direction of small curvature the position may move at
-            little cost; one that does not curve by more than its error is not told from flat.
+            little cost; one that does not curve by more than its error may as well be flat.
         batches: of each task, on which the intervals rest.
     """
 
@@ -64,9 +64,9 @@ def uncertainty(result: PositionResult, probe: Probe, *, progress: bool = True) 
     direction u by 3·‖(H − Hᵀ)u‖/2, since the largest eigenvalue of mere rounding would reach two thirds of this.
 
     Args:
-        result: a search, best near the lowest loss (many steps, or `"lbfgs"`). Its `pull` is part of the curvature: the
-            modules that it holds together are determined together. Its `mu` is not: on the paths `"free"` and
-            `"simplex"` the length has none.
+        result: a search, best near the lowest loss (many steps, or `"lbfgs"`). Its `spread_penalty` is part of the
+            curvature: the modules that it holds together are determined together. Its `mu` is not: on the paths
+            `"free"` and `"simplex"` the length has none.
         probe: the probe it was searched on, or another.
         progress: whether to show a progress bar. It counts passes over the probe: 2·N + 1 for N coefficients, or
             2·M·N + 1 by module, without those of vectors that are zero in a module.
@@ -96,16 +96,16 @@ def uncertainty(result: PositionResult, probe: Probe, *, progress: bool = True) 
     shifts = _STEP * torch.eye(rows.numel(), dtype=torch.float64)[torch.from_numpy(free)].view(-1, *rows.shape)
     kind, hidden = settings["granularity"], not (progress and is_main())
     with tqdm(total=2 * len(shifts) + 1, desc=f"uncertainty {kind}", unit="pass", disable=hidden) as bar:
-        gradients = {name: of_free(found) for name, found in objective.batch_gradients(rows).items()}
+        gradients = {name: of_free(batches) for name, batches in objective.batch_gradients(rows).items()}
         bar.update()
-        few = [name for name, found in gradients.items() if len(found) < 2]
+        few = [name for name, batches in gradients.items() if len(batches) < 2]
         if few:
             raise SpkitError(
                 "Each task must have two batches or more: their scatter is what is measured.",
                 f"Found one for {quoted(few)} at batch size {settings['batch_size']}.",
                 "Pass a larger probe.",
             )
-        differences = settings.get("pull", 0.0) * _spread_curvature(free.reshape(rows.shape))
+        differences = settings.get("spread_penalty", 0.0) * _spread_curvature(free.reshape(rows.shape))
         for number, shift in enumerate(shifts):
             for sign in (1, -1):
                 differences[number] += sign * of_free(objective.whole(rows + sign * shift).gradient) / (2 * _STEP)
@@ -160,7 +160,7 @@ def _tables(
     heads = ["curvature", "error"] if names.nlevels == 1 else [("curvature", ""), ("error", "")]
     directions = pd.DataFrame(np.column_stack([values, errors, axes.T]), columns=pd.Index([*heads, *names[free]]))
     hessian = pd.DataFrame((differences + differences.T) / 2, index=names[free], columns=names[free])
-    return Uncertainty(coefficients, hessian, directions, {name: len(found) for name, found in gradients.items()})
+    return Uncertainty(coefficients, hessian, directions, {name: len(batches) for name, batches in gradients.items()})
 
 
 def _directions(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from spkit.diagnostics.conflict import check_batches
 from spkit.errors import SpkitError, quoted
-from spkit.searching.objective import check_scale
+from spkit.searching.choices import scale_of
 from spkit.searching.paths import path_of
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import check_settings
@@ -27,7 +27,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         settings: Search = getattr(profile, table)
         path_of(settings.path)
         check_settings(granularity, settings.mu, settings.optimizer, settings.learning_rate, settings.steps)
-        check_scale(settings.scale)
+        scale_of(settings.scale)
     for name, given in profile.analyses.items():
         analysis(name).check(given, list(tasks))
     _check_sizes(profile, tasks)

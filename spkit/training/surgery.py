@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
+from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.tasks import Task
 from spkit.training.trainer import LEARNING_RATE, train
@@ -83,6 +84,7 @@ Weighting = Callable[[Float[Tensor, "T T"]], Float[Tensor, " T"]]
 
 
 def _weighting(method: str) -> Weighting:
+    require("torchjd", "Gradient surgery")
     from scipy.optimize import nnls
     from torchjd.aggregation import PCGradWeighting, UPGradWeighting
     from torchjd.linalg import DualConeProjector

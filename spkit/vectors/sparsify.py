@@ -41,23 +41,27 @@ def trim(matrix: Float[Tensor, "N P"], density: float, places: Sequence[slice], 
         size = place.stop - place.start
         dropped = size - max(1, int(density * size))  # rounded down, as mergekit and PEFT do
         for source, target in zip(matrix, trimmed, strict=True):
-            below = _next_below_rank(source[place], dropped)
-            for columns in _pieces(place):
+            below, _ = magnitude_at(source[place], dropped)
+            for columns in pieces(place):
                 target[columns] = functional.hardshrink(source[columns], below)
     return trimmed
 
 
-def _next_below_rank(values: Float[Tensor, " P"], rank: int) -> float:
-    """The number next below the magnitude that would stand at `rank`, counted from 0, if all were sorted upwards.
+def magnitude_at(values: Float[Tensor, " P"], rank: int) -> tuple[float, float]:
+    """The magnitude that would stand at `rank`, counted from 0, if all were sorted upwards, behind the float below it.
 
     The bits of floats that are not negative, read as whole numbers, are in the order of the floats, so that counting
     finds the answer 16 bits at a time: unlike sorting or partitioning, it needs no copy of the values.
+
+    Example:
+        >>> magnitude_at(torch.tensor([4.0, -2.0, 1.0]), 1)[1]
+        2.0
     """
     whole, width = _WHOLE[values.dtype], 8 * values.element_size()
     found = 0
     for shift in reversed(range(0, width, 16)):
         counts = np.zeros(1 << 16, dtype=np.int64)
-        for columns in _pieces(slice(0, len(values))):
+        for columns in pieces(slice(0, len(values))):
             bits = values[columns].cpu().view(whole).numpy() & torch.iinfo(whole).max  # without the sign
             if shift + 16 < width:
                 bits = bits[bits >> (shift + 16) == found]
@@ -67,7 +71,8 @@ def _next_below_rank(values: Float[Tensor, " P"], rank: int) -> float:
         digit = int(up_to.searchsorted(rank, side="right"))
         rank -= int(up_to[digit] - counts[digit])
         found = found << 16 | digit
-    return float(torch.tensor(max(found - 1, 0), dtype=whole).view(values.dtype))
+    below, there = torch.tensor([max(found - 1, 0), found], dtype=whole).view(values.dtype).tolist()
+    return below, there
 
 
 def elect(matrix: Float[Tensor, "N P"]) -> Float[Tensor, "N P"]:
@@ -79,7 +84,7 @@ def elect(matrix: Float[Tensor, "N P"]) -> Float[Tensor, "N P"]:
                 [3., 2.]])
     """
     elected = torch.empty_like(matrix)
-    for columns in _pieces(slice(0, matrix.shape[1]), len(matrix)):
+    for columns in pieces(slice(0, matrix.shape[1]), len(matrix)):
         block, out = matrix[:, columns], elected[:, columns]
         signs = block.sum(0).sign()
         torch.mul(block, signs, out=out).clamp_(min=0)  # magnitudes of those that agree
@@ -95,14 +100,15 @@ def drop(matrix: Float[Tensor, "N P"], p: float, seed: int) -> Float[Tensor, "N 
     generator = torch.Generator().manual_seed(seed)
     dropped = torch.empty_like(matrix)
     for source, target in zip(matrix, dropped, strict=True):
-        for columns in _pieces(slice(0, matrix.shape[1])):
+        for columns in pieces(slice(0, matrix.shape[1])):
             values = source[columns]
             kept = torch.rand(values.shape, generator=generator) >= p
             torch.mul(values, kept, out=target[columns]).div_(1 - p)
     return dropped
 
 
-def _pieces(place: slice, rows: int = 1) -> Iterator[slice]:
+def pieces(place: slice, rows: int = 1) -> Iterator[slice]:
+    """The columns of a place in runs that `rows` rows of fit into the cache."""
     width = max(1, _AT_A_TIME // rows)
     for start in range(place.start, place.stop, width):
         yield slice(start, min(start + width, place.stop))

@@ -12,19 +12,13 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
-from spkit.files import check_replaceable, write_folder
+from spkit.files import write_folder
 from spkit.hashing import weights_hash
-from spkit.models.bases import load_model, mark_source, quiet_libraries
+from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
+from spkit.models.origin import note_source
+from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
 from spkit.vectors.provenance import Provenance
-
-_MATRIX = "vectors.safetensors"
-_BASE = "base"
-
-
-def check_new_vectors(folder: Path) -> None:
-    """Raise now what a save of task vectors to this folder would raise."""
-    check_replaceable(folder, _MATRIX, "Task vectors")
 
 
 def save(
@@ -41,7 +35,7 @@ def save(
 
     def fill(unfinished: Path) -> None:
         with quiet_libraries():
-            base.save(str(unfinished / _BASE))
+            base.save(str(unfinished / BASE))
         about = {
             "names": json.dumps(list(names)),
             "base_hash": base_hash,
@@ -50,20 +44,15 @@ def save(
             "experts": json.dumps(provenance.experts),
             "operations": json.dumps(provenance.operations),
         }
-        save_file({"vectors": matrix.contiguous()}, unfinished / _MATRIX, metadata=about)
+        save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
 
     write_folder(folder, fill)
 
 
 def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
     """Read a folder of task vectors; see `TaskVectors.load`."""
-    path = folder / _MATRIX
-    if not path.is_file():
-        raise SpkitError(
-            "A folder of task vectors must hold vectors.safetensors and base/.",
-            f"Found no {path}.",
-            "Pass a folder that `TaskVectors.save` wrote.",
-        )
+    check_vectors(folder)
+    path = folder / MATRIX
     try:
         with safe_open(path, framework="pt") as file:
             about, matrix = file.metadata() or {}, file.get_tensor("vectors")
@@ -82,22 +71,22 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found {path} without {quoted(missing)}.",
             "Pass a folder that `TaskVectors.save` wrote.",
         )
-    base = load_model(folder / _BASE)
-    _map_weights(base, folder / _BASE)
+    base = load_model(folder / BASE)
+    _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:
         raise SpkitError(
             "The base must be the one that the task vectors were made with.",
-            f"Found weights in {folder / _BASE} that differ from those of {quoted(json.loads(about['names']))}.",
+            f"Found weights in {folder / BASE} that differ from those of {quoted(json.loads(about['names']))}.",
             "Copy the folder again, or save the task vectors again.",
         )
     if list(Layout.of(base).names) != json.loads(about["parameters"]):
         raise SpkitError(
             "Parameters must stand in the order that the task vectors were saved in.",
-            f"Found another order in {folder / _BASE}.",
+            f"Found another order in {folder / BASE}.",
             "Make the task vectors again with this version of transformers.",
         )
-    mark_source(base, str(folder / _BASE), about["base_hash"])
-    provenance = Provenance(str(folder / _BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
+    note_source(base, str(folder / BASE), about["base_hash"])
+    provenance = Provenance(str(folder / BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
     return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
 
 

@@ -1,6 +1,6 @@
 """Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.bases import copy_model, cut_like, load_model, mark_source, source_of
+from spkit.models.bases import copy_model, cut_like, load_model, source_of
 from spkit.models.layout import Layout
+from spkit.models.origin import note_source
 from spkit.vectors import sparsify, storage
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.vectors.matrix import gram_of, inner_products, write_sum
@@ -131,7 +132,7 @@ class TaskVectors:
             lengths = subtract(matrix, base, base_hash, models)
             if named:
                 cut_like(base, lengths)
-                mark_source(base, str(provenance.base), base_hash)
+                note_source(base, str(provenance.base), base_hash)
 
         if folder is None:
             matrix = torch.empty(shape, dtype=kept)
@@ -147,6 +148,19 @@ class TaskVectors:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __getattr__(self, name: str) -> Callable[..., "TaskVectors"]:
+        """The bases of `spkit.vectors.bases`, each in a file of its own: `vectors.breadcrumbs(...)`."""
+        if name.startswith("_"):  # what copying and pickling ask for, also of an object that has nothing yet
+            raise AttributeError(name)
+        from spkit.vectors.bases import bound
+
+        return bound(name, self)
+
+    def __dir__(self) -> list[str]:
+        from spkit.vectors.bases import basis_names
+
+        return [*super().__dir__(), *basis_names()]
 
     def __repr__(self) -> str:
         return f"TaskVectors({quoted(self.names)}; {self.num_parameters:,} parameters)"
@@ -297,12 +311,13 @@ class TaskVectors:
         matrix = self.matrix[[self.names.index(name) for name in names]]
         return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
 
-    def trim(self, density: float, scope: Literal["tensor", "vector"] = "tensor") -> "TaskVectors":
+    def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":
         """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
 
         Args:
             density: share of the entries that stays, above 0 and up to 1; their number is rounded down, to 1 at least.
-            scope: the share holds in every parameter tensor, or over the whole vector as in the paper.
+            scope: the share holds over the whole vector, as in the paper, or in every parameter tensor, as in mergekit
+                and PEFT.
 
         Returns:
             New task vectors.
@@ -316,7 +331,8 @@ class TaskVectors:
     def elect(self) -> "TaskVectors":
         """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
 
-        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result.
+        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result:
+        `trim(0.2).elect()` at ones is `spkit.merge(..., "ties", density=0.2)`.
 
         Returns:
             New task vectors.

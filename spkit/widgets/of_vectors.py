@@ -24,7 +24,7 @@ def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0
     norms = vectors.norms()
 
     def draw(number: int) -> Frame:
-        trimmed = vectors.trim(densities[number], scope="vector")  # as `merge` does it, and the paper
+        trimmed = vectors.trim(densities[number])
         elected = trimmed.elect()
         kept = (trimmed.norms() / norms).reindex(norms.index)
         merged = float(elected.gram().sum().clamp(min=0).sqrt())

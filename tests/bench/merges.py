@@ -54,7 +54,7 @@ def _ties(three: spkit.TaskVectors, states: list[dict[str, Tensor]]) -> list[Row
     tensors = [[row[place] for row in three.matrix] for place in places]
 
     def ours() -> SentenceTransformer:
-        return three.trim(DENSITY).elect().at([1.0] * 3)
+        return three.trim(DENSITY, scope="tensor").elect().at([1.0] * 3)
 
     def mergekit() -> dict[str, Tensor]:
         return merge_state_dicts(states, "ties", base=0, parameters={"weight": 1.0, "density": DENSITY})
@@ -62,7 +62,7 @@ def _ties(three: spkit.TaskVectors, states: list[dict[str, Tensor]]) -> list[Row
     def peft() -> list[Tensor]:
         return [peft_ties(parts, torch.ones(3), DENSITY) for parts in tensors]
 
-    start, alike = three.flat([0.0] * 3), _alike(three.trim(DENSITY).matrix, places)
+    start, alike = three.flat([0.0] * 3), _alike(three.trim(DENSITY, scope="tensor").matrix, places)
     expected = three.layout.flatten(dict(ours().named_parameters()))[alike]
     for found in (three.layout.flatten(mergekit()), start + torch.cat(peft())):
         torch.testing.assert_close(found[alike], expected, atol=1e-6, rtol=0)

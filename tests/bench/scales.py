@@ -1,10 +1,10 @@
-"""How the tasks' losses are best put on one scale: searches over seeds, judged on dev splits and on other tasks.
+"""How the tasks' losses are best put on one scale: searches over seeds, measured on dev splits and on other tasks.
 
-`python -m tests.bench.scales` leaves each bundled task out in turn: experts and probe of the other three, judged by the
-mean score on their dev splits and by that of the task left out. With `--data FOLDER` it reads real data instead (STS-B,
-MedQuAD, Banking77, in the files that `real_tasks` names), judged outside the probe by STS 2012, STS 2013 and two
-sources of MedQuAD. What is done is kept in runs/scales, and a second call goes on. Writes data/results/scales.csv, a
-row a search, and prints the mean differences to the plain sum.
+`python -m tests.bench.scales` leaves each bundled task out in turn: experts and probe of the other three, measured by
+the mean score on their dev splits and by that of the task left out. With `--data FOLDER` it reads real data instead
+(STS-B, MedQuAD, Banking77, in the files that `real_tasks` names), measured outside the probe by STS 2012, STS 2013 and
+two sources of MedQuAD. What is done is kept in runs/scales, and a second call goes on. Writes data/results/scales.csv,
+a row a search, and prints the mean differences to the plain mean.
 """
 
 import argparse
@@ -26,14 +26,14 @@ BY_MODULE = {"path": "free", "granularity": "module", "optimizer": "adam", "lear
 BY_MODEL = {"path": "slerp", "granularity": "model", "optimizer": "adam", "learning_rate": 0.15, "steps": 30}
 #: Each is compared with the first of its granularity.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "model, sum": BY_MODEL,
+    "model, mean": BY_MODEL,
     "model, gap": BY_MODEL | {"scale": "gap"},
     "model, gradient": BY_MODEL | {"scale": "gradient"},
-    "model, sum, sgd": BY_MODEL | {"optimizer": "sgd", "learning_rate": None},
-    "module, sum": BY_MODULE,
+    "model, mean, sgd": BY_MODEL | {"optimizer": "sgd", "learning_rate": None},
+    "module, mean": BY_MODULE,
     "module, gap": BY_MODULE | {"scale": "gap"},
     "module, gradient": BY_MODULE | {"scale": "gradient"},
-    "module, sum, pull": BY_MODULE | {"pull": 0.05},
+    "module, mean, spread penalty": BY_MODULE | {"spread_penalty": 0.05},
 }
 
 
@@ -84,7 +84,7 @@ def _on_one_scale(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def searches(folder: Path | None, seeds: list[int], variants: list[str]) -> None:
-    """Every search that is not yet in the table of runs, each written as soon as it is judged."""
+    """Every search that is not yet in the table of runs, each written as soon as it is measured."""
     base = spkit.load_base("minilm-l3", max_seq_length=32 if folder is None else 64)
     done_file, data = RUNS / "rows.jsonl", "bundled" if folder is None else "real"
     RUNS.mkdir(parents=True, exist_ok=True)
@@ -131,15 +131,15 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean score of each variant, and its difference to the plain sum of its granularity, paired by seed and tasks."""
+    """Mean score of each variant, and its difference to the plain mean of its granularity, paired by seed and tasks."""
     rows = []
     for (data, variant), part in table.groupby(["data", "variant"], sort=False):
-        plain = table[(table["data"] == data) & (table["variant"] == f"{variant.split(', ')[0]}, sum")]
+        plain = table[(table["data"] == data) & (table["variant"] == f"{variant.split(', ')[0]}, mean")]
         row: dict[str, Any] = {"data": data, "variant": variant, "searches": len(part)}
         for where in ("inside", "outside"):
             row[where] = part[f"score:{where}"].mean()
-            pairs = part.merge(plain, on=KEYS[:3], suffixes=("", ":sum"))
-            change = pairs[f"score:{where}"] - pairs[f"score:{where}:sum"]
+            pairs = part.merge(plain, on=KEYS[:3], suffixes=("", ":mean"))
+            change = pairs[f"score:{where}"] - pairs[f"score:{where}:mean"]
             row |= {f"{where}_change": change.mean(), f"{where}_standard_error": change.sem()}
         row["largest_coefficient"] = part["largest_coefficient"].max()
         rows.append(row)

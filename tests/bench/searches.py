@@ -13,7 +13,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 import spkit
-from spkit.searching.black_box import Method
+from spkit.searching.choices import Method
 from spkit.searching.objective import Objective
 
 NEAR = 1.01
@@ -52,12 +52,12 @@ def _compare(
     names = list(tasks)
     vectors = spkit.TaskVectors.from_models(base, experts)
     probe = spkit.Probe.sample(tasks, size=EXAMPLES * len(names))
-    judge = Objective(vectors, probe, BATCH)
+    objective = Objective(vectors, probe, BATCH)
     common: dict[str, Any] = {"mu": 0.0, "batch_size": BATCH, "progress": False}
     curves, notes = {}, {}
     for optimizer, settings in GRADIENTS.items():
-        found = spkit.self_position(vectors, probe, path="free", optimizer=optimizer, **settings, **common)
-        curves[optimizer] = _of_passes(found, BACKWARD) if optimizer == "lbfgs" else _of_batches(found, judge)
+        result = spkit.self_position(vectors, probe, path="free", optimizer=optimizer, **settings, **common)
+        curves[optimizer] = _of_passes(result, BACKWARD) if optimizer == "lbfgs" else _of_batches(result, objective)
     budget = ceil(max(curve["passes"].max() for curve in curves.values()))
     for method in get_args(Method):
         if method == "grid" and budget < (needed := 2 ** len(names) + 1):
@@ -72,21 +72,21 @@ def _compare(
     ]
 
 
-def _of_passes(found: spkit.PositionResult, passes: float) -> pd.DataFrame:
+def _of_passes(result: spkit.PositionResult, passes: float) -> pd.DataFrame:
     """Loss after so many passes and seconds, of a search whose every evaluation is one of the whole probe."""
-    rows = found.history
+    rows = result.history
     return pd.DataFrame({"loss": rows["loss"], "passes": (rows.index + 1) * passes, "seconds": rows["seconds"]})
 
 
-def _of_batches(found: spkit.PositionResult, judge: Objective) -> pd.DataFrame:
+def _of_batches(result: spkit.PositionResult, objective: Objective) -> pd.DataFrame:
     """The same of a search on batches: a row of its history holds the coefficients that the step began with."""
-    columns = [f"coefficient:{name}" for name in found.vectors.names]
-    places = [*torch.tensor(found.history[columns].to_numpy()), found.rows[0]]
-    seconds, share = [0.0, *found.history["seconds"]], BATCH / EXAMPLES
+    columns = [f"coefficient:{name}" for name in result.vectors.names]
+    places = [*torch.tensor(result.history[columns].to_numpy()), result.rows[0]]
+    seconds, share = [0.0, *result.history["seconds"]], BATCH / EXAMPLES
     looks = sorted({*range(0, len(places), EVERY), len(places) - 1})
     return pd.DataFrame(
         {
-            "loss": judge.scaled(judge.task_losses(places[done][None])),
+            "loss": objective.scaled(objective.task_losses(places[done][None])),
             "passes": done * share * BACKWARD,
             "seconds": seconds[done],
         }

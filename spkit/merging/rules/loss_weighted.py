@@ -46,7 +46,7 @@ def loss_weighted(
         Xiao et al., "LM-Cocktail", arXiv 2311.13534.
     """
     named = named_tasks(tasks)
-    objective = Objective(vectors, Probe.sample(named, size=examples * len(named), seed=seed), batch_size, "sum", seed)
+    objective = Objective(vectors, Probe.sample(named, size=examples * len(named), seed=seed), batch_size, seed=seed)
     eye = torch.eye(len(vectors), dtype=torch.float64)
     losses = torch.tensor([objective.scaled(objective.task_losses(row[None])) for row in eye], dtype=torch.float64)
     return vectors, length * torch.softmax(-losses / temperature, 0)

@@ -4,9 +4,13 @@ A file whose name begins with `_` helps others and is none itself.
 """
 
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from spkit.errors import SpkitError, quoted
+from spkit.signatures import nearest
 
 if TYPE_CHECKING:
     from spkit.study.analysis import Analysis
@@ -20,6 +24,21 @@ def analysis_names() -> list[str]:
         ['affinity', 'along_training', 'angles']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise where there is no analysis of a name.
+
+    Raises:
+        SpkitError: with the nearest name.
+    """
+    for name in names:
+        if name not in analysis_names():
+            raise SpkitError(
+                f"An analysis must be one of {quoted(analysis_names())}.",
+                f"Found {name!r}.",
+                nearest(name, analysis_names(), "Pass one of these, or none."),
+            )
 
 
 @cache

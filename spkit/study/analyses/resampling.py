@@ -103,8 +103,9 @@ def _search(run: SeedRun, pair: list[str]) -> str:
 
     def work(folder: Path) -> Mapping[str, Any]:
         probe = Probe.sample({name: run.tasks[name] for name in pair}, seed=run.seed, **probing)
-        save_search(self_position(run.vectors().select(pair), probe, seed=run.seed, **settings), folder)
-        return {"examples": settings["steps"] * settings["batch_size"] * len(pair)}
+        result = self_position(run.vectors().select(pair), probe, seed=run.seed, **settings)
+        save_search(result, folder)
+        return {"examples": result.examples}
 
     name = f"{_LABEL}:self_position"
     run.makers[name] = stage = f"{_LABEL}/self_position"

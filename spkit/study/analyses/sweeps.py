@@ -11,9 +11,9 @@ from pydantic import Field
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
-from spkit.searching.saved_result import load_position
+from spkit.searching.choices import Over
+from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
-from spkit.searching.sweep_points import Over
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -62,24 +62,14 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
-        position = load_position(run.folder(_SEARCH) / "model", vectors)
+        mark = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
         table = sweep(
-            vectors,
-            run.tasks,
-            kind,
-            values=values,
-            found=position,
-            split="test",
-            journal=journal,
-            seed=run.seed,
-            **more,
+            vectors, run.tasks, kind, values=values, mark=mark, split="test", journal=journal, seed=run.seed, **more
         )
         table.to_csv(folder / "sweep.csv", index=False)
         positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
-        searches = len(values) * len(given.get("probe_seeds", [0])) if searched else 0
-        passes = search["steps"] * search["batch_size"] * len(run.tasks)
-        return {"positions": positions, "examples": searches * passes}
+        return {"positions": positions, "examples": table.attrs["examples"]}
 
     run.finish(f"sweeps/{kind}", config, needs, work)
 

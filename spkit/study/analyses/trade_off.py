@@ -9,7 +9,7 @@ from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
-from spkit.searching.trade_off import trade_off
+from spkit.searching.over import trade_off
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -34,7 +34,7 @@ def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
 
     def work(folder: Path) -> Mapping[str, Any]:
         searches = trade_off(
-            run.vectors(), run.probe, first, second, ratios=ratios, judge=run.held_back, seed=run.seed, **search
+            run.vectors(), run.probe, first, second, ratios=ratios, measured_on=run.held_back, seed=run.seed, **search
         )
         if len(searches.results) < len(ratios) or searches.results[-1].settings["interrupted"]:
             raise KeyboardInterrupt
@@ -42,7 +42,7 @@ def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
         for ratio, result in zip(searches.table["ratio"], searches.results, strict=True):
             measured = measure(result.model(), run.tasks, name=f"{_STAGE}/{ratio:g}")
             save_measurements(measured, folder / _measurements(ratio))
-        return {"examples": len(ratios) * steps * search["batch_size"] * len(run.tasks)}
+        return {"examples": searches.examples}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe.arguments(), **search}
     run.finish(_STAGE, config, ["vectors", *run.all_tasks], work)

@@ -1,0 +1,35 @@
+"""MetaGPT: coefficients by the vectors' own lengths."""
+
+from spkit.errors import SpkitError, quoted
+from spkit.merging.registry import method
+from spkit.merging.weights import Point
+from spkit.vectors.task_vectors import TaskVectors
+
+
+@method("metagpt", label="MetaGPT", paper="arXiv 2406.11385")
+def metagpt(vectors: TaskVectors, *, length: float = 1.0) -> Point:
+    """Weights each vector by its share of the squared lengths.
+
+    c_i = λ · ‖V_i‖² / Σ ‖V_k‖². These minimise the summed quadratic bound on the losses where the vectors are at right
+    angles: a vector that went far has the most to lose from being shortened.
+
+    Args:
+        vectors: the experts' task vectors.
+        length: λ; 1 in the paper.
+
+    Raises:
+        SpkitError: all vectors are zero.
+
+    References:
+        Zhou et al., "MetaGPT: Merging Large Language Models Using Model Exclusive Task Arithmetic", arXiv 2406.11385.
+    """
+    gram = vectors.gram()
+    assert not isinstance(gram, dict)
+    squares = gram.diagonal()
+    if not bool(squares.sum() > 0):
+        raise SpkitError(
+            "'metagpt' needs a task vector that is not zero.",
+            f"Found none among {quoted(vectors.names)}.",
+            "Pass experts that differ from the base.",
+        )
+    return vectors, length * squares / squares.sum()

@@ -1,0 +1,94 @@
+"""What can be known to be wrong with the tasks asked for before any data is read, which takes seconds of imports."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spkit.errors import SpkitError, quoted
+from spkit.tasks.names import BUNDLED_NAMES, check_bundled, check_names
+from spkit.tasks.tables import check_file
+
+
+def check_source(
+    source: str | Path | Sequence[str] = "bundled",
+    names: Sequence[str] | None = None,
+    folder: str | Path | None = None,
+) -> None:
+    """Raises what `load_tasks` would raise about its arguments: names, the task file, data files that are not there.
+
+    Args:
+        source: as `load_tasks` takes it.
+        names: as `load_tasks` takes it.
+        folder: as `load_tasks` takes it.
+
+    Raises:
+        SpkitError: the first finding.
+
+    Example:
+        >>> check_source("bundled", ["topic"])
+    """
+    if isinstance(names, str):
+        raise SpkitError("`names` must be a list of names.", f"Found {names!r}.", f"Pass `[{names!r}]`.")
+    if not isinstance(source, str | Path):
+        if names is not None:
+            raise SpkitError(
+                "`names` chooses from all bundled tasks or from a file.",
+                f"Found the names {quoted(names)} beside the list {quoted(source)}.",
+                "Leave `names` out.",
+            )
+        check_bundled(source)
+    elif source == "bundled":
+        check_bundled(names or ())
+    elif Path(source).suffix.lower() != ".toml":
+        raise SpkitError(
+            '`source` must be "bundled", a path that ends in .toml, or a list of bundled names.',
+            f"Found {str(source)!r}.",
+            f"Pass `[{source!r}]` for that task alone." if source in BUNDLED_NAMES else "",
+        )
+    else:
+        home = Path(source).parent if folder is None else Path(folder)
+        for name, table in task_tables(Path(source), names).items():
+            if isinstance(table, dict) and "hub" not in table:
+                _check_files(table, home, f"task {name!r} of '{source}'")
+
+
+def _check_files(table: Mapping[str, Any], home: Path, where: str) -> None:
+    """Raises where a data file that a task's table names is not there; what else may be wrong is found in reading."""
+    for split in ("train", "dev", "test"):
+        given = table.get(split)
+        file = given.get("file") if isinstance(given, dict) else given
+        if isinstance(file, str):
+            try:
+                check_file(home / file)
+            except SpkitError as error:
+                raise SpkitError(str(error), f"(In {where}.)") from error
+
+
+def task_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """The tables of a task file by the tasks' names, as TOML has them.
+
+    Args:
+        path: the TOML file.
+        names: which of its tasks, in this order; all by default.
+
+    Raises:
+        SpkitError: the file is missing or no TOML, holds something else than tasks, or lacks one of the names.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpkitError(
+            "A task file must be readable.", f"Could not read '{path}': {error}.", "Pass the path of a TOML file."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
+    tables = content.pop("tasks", None)
+    if content or not isinstance(tables, dict) or not tables:
+        raise SpkitError(
+            "A task file must hold tables `[tasks.<name>]` and nothing else.",
+            f"Found {quoted(content) if content else 'no such table'} in '{path}'.",
+        )
+    chosen = list(tables) if names is None else list(names)
+    check_names(chosen, list(tables), f"tasks of '{path}'")
+    return {name: tables[name] for name in chosen}

@@ -1,0 +1,43 @@
+"""The folder of task vectors, checked without reading the vectors: torch takes seconds to import."""
+
+import json
+from pathlib import Path
+
+from spkit.errors import SpkitError
+from spkit.files import check_replaceable
+
+#: What the folder holds: the matrix of the vectors, and the base as a model folder.
+MATRIX = "vectors.safetensors"
+BASE = "base"
+
+
+def check_new_vectors(folder: Path) -> None:
+    """Raise now what a save of task vectors to this folder would raise."""
+    check_replaceable(folder, MATRIX, "Task vectors")
+
+
+def check_vectors(folder: Path) -> None:
+    """Raise where a folder holds no task vectors."""
+    path = folder / MATRIX
+    if not path.is_file():
+        raise SpkitError(
+            "A folder of task vectors must hold vectors.safetensors and base/.",
+            f"Found no {path}.",
+            "Pass a folder that `TaskVectors.save` wrote.",
+        )
+
+
+def vector_names(folder: Path) -> list[str]:
+    """Names of the task vectors in a folder; none where its file is damaged, which `TaskVectors.load` says.
+
+    Raises:
+        SpkitError: the folder holds no task vectors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check_vectors(folder)
+    try:
+        with safe_open(folder / MATRIX, framework="numpy") as file:
+            return json.loads((file.metadata() or {}).get("names", "[]"))
+    except (SafetensorError, OSError):
+        return []

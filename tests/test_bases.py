@@ -1,0 +1,71 @@
+"""What holds for every basis in `spkit/vectors/bases`: it makes new vectors, in little memory, and says what it did."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import spkit
+from spkit.hashing import weights_hash
+from spkit.vectors.bases import basis_names
+from spkit.vectors.task_vectors import TaskVectors
+from tests.bench.measuring import AnonymousPeak
+from tests.experts import noisy
+from tests.tiny import WORDS, tiny_encoder
+
+BASES = [*basis_names(), "trim", "elect", "drop"]
+NEEDED = {"trim": {"density": 0.2}, "drop": {"p": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def vectors() -> TaskVectors:
+    base = tiny_encoder(words=WORDS)
+    return TaskVectors.from_models(base, {name: noisy(base, seed, 0.01) for seed, name in enumerate(("faq", "sts"))})
+
+
+@pytest.fixture(scope="module")
+def wide() -> TaskVectors:
+    base = spkit.load_base("minilm-l3")
+    size = sum(parameter.numel() for parameter in base.parameters())
+    return TaskVectors(base, ["a", "b"], torch.randn(2, size, generator=torch.Generator().manual_seed(0)))
+
+
+def made(vectors: TaskVectors, name: str) -> TaskVectors:
+    return getattr(vectors, name)(**NEEDED.get(name, {}))
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_it_makes_new_vectors_over_the_same_base(vectors, name):
+    before = vectors.matrix.clone()
+    found = made(vectors, name)
+    assert found.names == vectors.names
+    assert found.base is vectors.base
+    assert torch.equal(vectors.matrix, before)
+    assert not torch.equal(found.matrix, before)
+    assert torch.equal(made(vectors, name).matrix, found.matrix)
+    assert weights_hash(found.at([0.0, 0.0])) == vectors.base_hash
+    assert [one["operation"] for one in found.provenance.operations] == [name]
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_what_was_done_is_saved_and_can_be_done_again(vectors, name, tmp_path):
+    made(vectors, name).save(tmp_path / name)
+    loaded = TaskVectors.load(tmp_path / name)
+    (done,) = loaded.provenance.operations
+    given = {key: value for key, value in done.items() if key != "operation"}
+    assert torch.equal(getattr(vectors, name)(**given).matrix, loaded.matrix)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_bfloat16_stays(vectors, name):
+    small = vectors.reweighted(vectors.matrix.bfloat16(), "rounded")
+    assert made(small, name).matrix.dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's own memory is read from /proc")
+@pytest.mark.parametrize("name", basis_names())
+def test_nothing_but_the_result_is_as_large_as_the_matrix(wide, name):
+    made(wide, name)  # what is loaded on first use
+    with AnonymousPeak() as peak:
+        result = made(wide, name).matrix
+    assert peak.peak - peak.before < 1.5 * result.nbytes

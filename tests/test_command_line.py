@@ -1,0 +1,183 @@
+"""The command line: help and errors come at once, in one line, before anything heavy is imported."""
+
+import json
+import subprocess
+import sys
+import warnings
+
+import pytest
+import typer
+
+from spkit import __version__, cli
+from spkit.cli import app
+
+#: By name, as the command line has them.
+COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
+
+#: What takes from a third of a second to some seconds to import.
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "mteb",
+    "datasets",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+}
+
+#: Prints what a command said, its exit status, and which heavy packages it imported.
+PROBE = """
+import contextlib, io, json, sys
+from spkit import cli
+said, status = (io.StringIO(), io.StringIO()), None
+sys.argv = ["spkit", *sys.argv[1:]]
+with contextlib.redirect_stdout(said[0]), contextlib.redirect_stderr(said[1]):
+    try:
+        cli.main()
+    except SystemExit as ended:
+        status = ended.code
+packages = {name.partition(".")[0] for name in sys.modules}
+print(json.dumps([said[0].getvalue(), said[1].getvalue(), status, sorted(packages)]))
+"""
+
+
+def run(arguments, folder) -> tuple[str, str, int, set[str]]:
+    """What a command writes to stdout and stderr in a process of its own, its status, and what it imported."""
+    command = [sys.executable, "-c", PROBE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    out, err, status, packages = json.loads(done.stdout.splitlines()[-1])
+    return out, err, status, set(packages)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments, tmp_path) -> None:
+    out, err, status, packages = run(arguments, tmp_path)
+    assert (status, err) == (0, "")
+    assert not packages & {*HEAVY, "numpy", "rich"}
+    if arguments == ["--version"]:
+        assert out.strip() == f"spkit {__version__}"
+    elif len(arguments) < 2:
+        assert all(f"  {name} " in out for name in COMMANDS)
+    else:
+        assert "--output" in out
+
+
+#: Wrong usage, and what the error must say.
+WRONG = [
+    (["postion"], "No such command 'postion'. Did you mean 'position'? See `spkit --help`."),
+    (["position", "--vectros", "v"], "No such option: --vectros"),
+    (["position", "-o", "x"], "Missing option '--vectors'. See `spkit position --help`."),
+    (["study"], "Missing argument 'profile'"),
+    (["train", "--steps", "ten", "-o", "x"], "'--steps'"),
+    (["position", "--vectors", "v", "--path", "straight", "-o", "x"], "'slerp', 'simplex', 'free'"),
+    (["position", "--vectors", "v", "--optimizer", "adem", "-o", "x"], "'adem' is not one of 'sgd', 'adam', 'lbfgs'"),
+    (["sweep", "--vectors", "v", "--over", "lenght", "-o", "x"], "'direction', 'length', 'mu', 'probe_size'"),
+    (["study", "dmeo"], "Found 'dmeo'"),
+    (["study", "no.toml"], "Found no file no.toml"),
+    (["study", "demo", "--seeds", "one"], "numbers separated by commas"),
+    (["study", "demo", "--base", "./nothing"], "there is no such folder"),
+    (["train", "--task", "nonsense", "--steps", "1", "-o", "x"], "'nonsense'"),
+    (["train", "--task", "my-own", "--steps", "1", "-o", "x"], "--tasks my_tasks.toml"),
+    (["train", "--tasks", "no.toml", "--steps", "1", "-o", "x"], "Could not read 'no.toml'"),
+    (["train", "--tasks", "lacks.toml", "--steps", "1", "-o", "x"], "Found no 'faq.csv'"),
+    (["train", "--tasks", "lacks.toml", "--task", "fap", "--steps", "1", "-o", "x"], "Did you mean 'faq'?"),
+    (["train", "--base", "minilm-l2", "--steps", "1", "-o", "x"], "bundled are 'minilm-l6', 'minilm-l3'"),
+    (["train", "--sampling", "topic=much,chat=1", "--steps", "1", "-o", "x"], "Shares must be numbers"),
+    (["train", "--order", "sequential", "--conflict-every", "2", "--steps", "1", "-o", "x"], "one joint training"),
+    (["train", "-o", "x"], "Pass one, for example `--steps 80`"),
+    (["train", "--steps", "1", "--epochs", "1", "-o", "x"], "Found both"),
+    (["merge", "--expert", "faq", "-o", "x"], "`--expert` must be NAME=VALUE"),
+    (["merge", "--expert", "faq=./nothing", "-o", "x"], "there is no such folder"),
+    (["merge", "--expert", "faq=faq", "--method", "tiess", "-o", "x"], "'ties'"),
+    (["vectors", "--expert", "a=a", "--expert", "a=b", "-o", "x"], "Experts must have different names"),
+    (["position", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
+    (["sweep", "--vectors", "nothing", "--over", "mu", "-o", "x"], "Found no nothing/vectors.safetensors"),
+    (["imbalance", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
+    (["imbalance", "--joint", "x", "-o", "y"], "Pass --vectors too"),
+    (["conflict", "--base", "no/such/folder", "-o", "x"], "there is no such folder"),
+    (["evaluate", "./no-such-folder"], "there is no such folder"),
+    (["figures", "--results", "nothing"], "Found no folder 'nothing'"),
+    (["explore", "nothing"], "Found none in nothing/seed0/vectors/vectors"),
+    (["explore", "--vectors", "nothing"], "Found no nothing/vectors.safetensors"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG])
+def test_wrong_usage_is_one_line_at_once_with_exit_status_2(arguments, message, tmp_path) -> None:
+    (tmp_path / "lacks.toml").write_text('[tasks.faq]\nkind = "retrieval"\ntrain = "faq.csv"\n')
+    out, err, status, packages = run(arguments, tmp_path)
+    assert (out, status) == ("", 2)
+    (line,) = err.splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+    assert not packages & HEAVY
+    assert [path.name for path in tmp_path.iterdir()] == ["lacks.toml"]  # nothing was begun
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--steps", "1"],
+        ["vectors", "--expert", "faq=faq"],
+        ["merge", "--expert", "faq=faq"],
+        ["position", "--vectors", "vectors"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_of_something_else_is_refused_before_the_work(arguments, tmp_path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    # None of the models that the arguments name is there: the work cannot begin.
+    out, err, status, packages = run([*arguments, "--output", "notes"], tmp_path)
+    assert (out, status) == ("", 2)
+    assert "notes, which holds something else" in err
+    assert not packages & HEAVY
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def end(monkeypatch, capsys, *arguments: str) -> tuple[object, str]:
+    """Exit status and stderr of a command in this process."""
+    monkeypatch.setattr(sys, "argv", ["spkit", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert said.out == ""
+    return ended.value.code, said.err
+
+
+def test_work_that_fails_ends_in_one_line_with_exit_status_1(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    # It may be the id of a model on the hub: only loading it tells.
+    status, said = end(monkeypatch, capsys, "evaluate", "no/such-model-here")
+    assert status == 1
+    assert "could not be loaded" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_missing_package_is_no_wrong_usage(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spkit._extras.find_spec", lambda name: None)
+    for arguments in (["demo"], ["study", "demo"], ["evaluate", "minilm-l3"]):
+        status, said = end(monkeypatch, capsys, *arguments)
+        assert status == 1
+        assert "pip install" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(cli, "app", lambda *_, **__: warnings.warn("Some\nthing.", UserWarning, stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().err == "Warning: Some thing.\n"
+
+
+def test_the_commands_are_there() -> None:
+    assert set(COMMANDS) >= {
+        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
+        "figures", "explore",
+    }  # fmt: skip
