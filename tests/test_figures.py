@@ -462,3 +462,26 @@ def test_markdown_escapes_bars_and_sets_numbers_right():
         "| p   | 1.00 | x\\|y |",
         "| q   |      |      |",
     ]
+
+
+def test_an_analysis_may_have_its_figure_in_its_own_file(package, results):
+    """One file more in a copy of the package: its figure is listed and drawn, and nothing else knows of it."""
+    copy, _ = package
+    own = copy / "study" / "analyses" / "lengths.py"
+    own.write_text(
+        "from spkit.drawing import Drawing, Sheet, figure\n\n"
+        "from spkit.results.schema import GEOMETRY\n\n\n"
+        '@figure("lengths", inputs=[GEOMETRY])\n'
+        "def rule(tables):\n"
+        "    sheet, table = Sheet(), tables[GEOMETRY.file]\n"
+        '    sheet.subplots().plot(table["norm_a"])\n'
+        '    return Drawing(sheet, table, "Lengths.")\n',
+        encoding="utf-8",
+    )
+    command = "from spkit.figures import *; import sys; assert 'torch' not in sys.modules; print(figure_names()[-1]); "
+    command += f"print(len(draw_figures({str(results)!r}, {str(copy / 'drawn')!r}, ['lengths'])))"
+    env = {**os.environ, "PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = [sys.executable, "-c", command]
+    ran = subprocess.run(run, cwd=copy.parent, env=env, capture_output=True, text=True, check=True)
+    own.unlink()
+    assert ran.stdout.split() == ["lengths", "4"]
