@@ -237,7 +237,6 @@ def test_summary_has_table_findings_and_verdict(finished) -> None:
     assert text.startswith("# What the study `small` found\n")
     for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples the position is ahead", "Cost:"):
         assert part in text
-    assert sorted(path.suffix for path in (finished / "figures").iterdir())
 
 
 def test_records_and_summary_say_what_it_ran_on(finished) -> None:
@@ -251,7 +250,7 @@ def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> No
     before, said = contents(finished), []
     run_study(load_profile(home / "small.toml"), finished, said.append)
     work = [line for line in said if not line.startswith("Seed")]
-    assert len(work) == 36
+    assert len(work) == len(list(finished.rglob("record.json")))
     assert all(line.endswith("done before") for line in work)
     assert contents(finished) == before
 
@@ -889,6 +888,7 @@ def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
     said = command("study", home / "small.toml", "-o", finished, "--publish", tmp_path / "results")
     assert "**Verdict.**" in said
     assert (tmp_path / "results" / "scores.csv").read_bytes() == (finished / "scores.csv").read_bytes()
+    assert {".pdf", ".png", ".csv", ".json"} <= {path.suffix for path in (finished / "figures").iterdir()}
     names = command("figures", "--list").split()
     assert names
     assert "\n".join(names) in command("figures", "--list")
