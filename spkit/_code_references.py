@@ -38,7 +38,7 @@ def references(module: str, nodes: Iterable[ast.AST], typed: dict[str, Unit] | N
         reader.read_imports(node)
     for node in nodes:
         reader.visit(node)
-    return reader.found | reader.scanned(nodes)
+    return reader.units | reader.scanned(nodes)
 
 
 def class_of(module: str, annotation: ast.expr | None) -> Unit | None:
@@ -54,7 +54,7 @@ def class_of(module: str, annotation: ast.expr | None) -> Unit | None:
 class _Reader(ast.NodeVisitor):
     def __init__(self, module: str, typed: dict[str, Unit]) -> None:
         self.module, self.typed = module, typed
-        self.found: set[Unit] = set()
+        self.units: set[Unit] = set()
         self.local: dict[str, tuple[str, str | None]] = {}
 
     def read_imports(self, node: ast.AST) -> None:
@@ -65,7 +65,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import) -> None:
         # `import a.b` binds `a` and is made for what `a.b` does or holds.
-        self.found |= {Unit(alias.name, WHOLE) for alias in node.names if is_ours(alias.name)}
+        self.units |= {Unit(alias.name, WHOLE) for alias in node.names if is_ours(alias.name)}
 
     def visit_FunctionDef(self, node: Function) -> None:
         outer = dict(self.typed)
@@ -101,25 +101,25 @@ class _Reader(ast.NodeVisitor):
         if self._class(node.value):
             self._use(node)
             if made := self._class(node):
-                self.found.add(made)
+                self.units.add(made)
         elif isinstance(node.value, ast.Name) and (module := as_module(self._import(node.value.id))):
-            self.found |= set(resolve_imported(module, node.attr))
+            self.units |= set(resolve_imported(module, node.attr))
         else:
             self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         if known := self.typed.get(node.id):
-            self.found.add(known)
+            self.units.add(known)
         elif node.id in self.local:
-            self.found |= set(resolve_imported(*self.local[node.id]))
+            self.units |= set(resolve_imported(*self.local[node.id]))
         else:
-            self.found |= set(resolve(self.module, node.id))
+            self.units |= set(resolve(self.module, node.id))
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """An annotation in quotes names its class as one without."""
         if isinstance(node.value, str) and node.value.isidentifier():
             units = resolve(self.module, node.value)
-            self.found |= {unit for unit in units if any(isinstance(one, ast.ClassDef) for one in nodes_of(unit))}
+            self.units |= {unit for unit in units if any(isinstance(one, ast.ClassDef) for one in nodes_of(unit))}
 
     def _import(self, name: str) -> tuple[str, str | None] | None:
         module = module_named(self.module)
@@ -142,12 +142,12 @@ class _Reader(ast.NodeVisitor):
         """Take the members that an expression goes through, as `run.profile.name`."""
         if isinstance(node, ast.Attribute):
             if owner := self._class(node.value):
-                self.found |= set(_member(owner, node.attr))
+                self.units |= set(_member(owner, node.attr))
             self._use(node.value)
 
     def scanned(self, nodes: list[ast.AST]) -> set[Unit]:
         """Every module of the packages whose modules the code lists."""
-        ways = [node for unit in self.found if unit.name != WHOLE for node in nodes_of(unit)]
+        ways = [node for unit in self.units if unit.name != WHOLE for node in nodes_of(unit)]
         if not any(_scans(node) for node in [*nodes, *ways]):
             return set()
         packages: set[str] = set()

@@ -137,8 +137,8 @@ def as_module(bound: tuple[str, str | None] | None) -> str | None:
     if bound is None or bound[1] is None:
         return None if bound is None else bound[0]
     source, name = bound
-    found, below = module_named(source), f"{source}.{name}"
-    defined = found is not None and name in found.definitions
+    owner, below = module_named(source), f"{source}.{name}"
+    defined = owner is not None and name in owner.definitions
     return below if not defined and _path(below) is not None else None
 
 
@@ -156,8 +156,8 @@ def nodes_of(unit: Unit) -> list[ast.stmt]:
 
 def parts_of(module: str) -> list[Unit]:
     """All units of a module."""
-    found = module_named(module)
-    return [] if found is None else [Unit(module, name) for name in [*found.definitions, ON_IMPORT]]
+    known = module_named(module)
+    return [] if known is None else [Unit(module, name) for name in [*known.definitions, ON_IMPORT]]
 
 
 def is_constant(unit: Unit) -> bool:
@@ -167,13 +167,13 @@ def is_constant(unit: Unit) -> bool:
 
 def resolve(module: str, name: str) -> list[Unit]:
     """The units that a name means in a module; none for a name that is not ours."""
-    found = module_named(module)
-    if found is None:
+    known = module_named(module)
+    if known is None:
         return []
-    if name in found.definitions:
+    if name in known.definitions:
         return [Unit(module, name)]
-    if name in found.imports:
-        return resolve_imported(*found.imports[name])
+    if name in known.imports:
+        return resolve_imported(*known.imports[name])
     return []
 
 
@@ -184,8 +184,8 @@ def resolve_imported(module: str, name: str | None) -> list[Unit]:
     assert name is not None
     if units := resolve(module, name):
         return units
-    found = module_named(module)
-    owner = found.owner(name) if found is not None and found.is_package else None
+    known = module_named(module)
+    owner = known.owner(name) if known is not None and known.is_package else None
     return resolve(owner, name) if owner and module_named(owner) else [Unit(module, WHOLE)]
 
 

@@ -213,9 +213,9 @@ def pairs_of(names, value, noise=0.0):
 
 
 @pytest.mark.parametrize(
-    ("width", "told"), [(0.5, "goes from +0.50 at the base to +0.10 at the end"), (2.5, "noise hides")]
+    ("width", "words"), [(0.5, "goes from +0.50 at the base to +0.10 at the end"), (2.5, "noise hides")]
 )
-def test_along_training_a_trend_is_told_only_where_something_is_known(width, told):
+def test_along_training_a_trend_is_named_only_where_something_is_known(width, words):
     rows = [
         {
             "a": "faq",
@@ -230,7 +230,7 @@ def test_along_training_a_trend_is_told_only_where_something_is_known(width, tol
         for step, value, half in ((0, 0.5, 0.1), (90, 0.1, width / 2))
     ]
     (sentence,) = analysis("along_training").words({"conflict_along_training.csv": pd.DataFrame(rows)})
-    assert told in sentence
+    assert words in sentence
 
 
 @pytest.mark.parametrize(("slope", "sign"), [(2.0, 1), (-2.0, -1)])

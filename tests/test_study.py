@@ -477,7 +477,7 @@ def test_values_of_another_kind_are_refused(tmp_path, line, message) -> None:
         load_profile(write_profile(tmp_path, f'base = "base"\ntasks = ["a", "b"]\n{line}\n'))
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
+def test_all_that_is_wrong_is_said_at_once(tmp_path) -> None:
     text = 'tasks = ["a", "b"]\ntraining = {steps = 0, stepz = 1}\n[norms]\nsizes = []\n[sweeps]\nlenght = [1.0]\n'
     with pytest.raises(SpkitError) as refused:
         load_profile(write_profile(tmp_path, text))
@@ -799,7 +799,7 @@ def test_words_say_what_was_found() -> None:
     open_ = words(
         samples(60.5, 60, spread=3.0), conflict_table([0.1]), costs, ["average"], ["self_position"], "self_position"
     )
-    assert "times as many test examples would tell a difference of this size from zero" in open_[-1]
+    assert "times as many test examples would show whether a difference of this size is chance" in open_[-1]
     unknown = words(given, conflict_table([np.nan]), costs, ["average"], ["self_position"], "self_position")
     assert "corrected for noise): by the interval of each pair, undetermined in 1." in unknown[2]
 

@@ -1,4 +1,4 @@
-"""Studies: a profile, its stages with records, and what they found in words."""
+"""Studies: a profile, its stages with their records, and the results in words."""
 
 from typing import TYPE_CHECKING
 

@@ -45,16 +45,16 @@ def outcome_of(low: float, high: float) -> str:
 
 
 def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
-    found = samples.difference(a, b, MEAN)
-    words = f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}] points on the mean"
-    return words, outcome_of(found.low, found.high)
+    mean = samples.difference(a, b, MEAN)
+    words = f"{mean.value:+.1f} [{mean.low:+.1f}, {mean.high:+.1f}] points on the mean"
+    return words, outcome_of(mean.low, mean.high)
 
 
 def _conflict(samples: Samples) -> Claim:
     outcomes = {}
     for task in samples.tasks:
-        found = samples.difference(f"expert:{task}", "joint", task)
-        outcomes[task] = outcome_of(found.low, found.high)
+        lead = samples.difference(f"expert:{task}", "joint", task)
+        outcomes[task] = outcome_of(lead.low, lead.high)
     parts = [
         f"{phrase} {', '.join(names)}"
         for wanted, phrase in ((AS, "it loses on"), (AGAINST, "it gains on"), (OPEN, "no difference is shown on"))
@@ -86,9 +86,9 @@ def _self_positioning(samples: Samples, static: Sequence[str], chosen: str) -> l
         ("joint", "joint training", "joint training"),
         (best, "every static merge", f"the best static merge ({method_label(best)}, picked on the test scores)"),
     )
-    found = []
+    claims = []
     for rival, claimed, against in rivals:
         words, outcome = _difference(samples, chosen, rival)
         measured = f"{method_label(chosen)} minus {against}: {words}."
-        found.append((f"Self Positioning is ahead of {claimed}.", measured, outcome))
-    return found
+        claims.append((f"Self Positioning is ahead of {claimed}.", measured, outcome))
+    return claims

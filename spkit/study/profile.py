@@ -189,7 +189,7 @@ class Profile(Tables):
     Attributes:
         name: of the profile, and of its default output folder.
         analyses: settings of the analyses beyond the headline comparison, by name, in the order in which they run and
-            are told. They run on the first seed, or with `every_seed = true` on all.
+            stand in the summary. They run on the first seed, or with `every_seed = true` on all.
     """
 
     name: str

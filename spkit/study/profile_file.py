@@ -1,4 +1,4 @@
-"""A study's profile as a TOML file: read, and all that is wrong with it told at once."""
+"""A study's profile as a TOML file: read, and all that is wrong with it said at once."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a study found: its result tables and the verdict, made of the records of its stages."""
+"""The results of a study: its tables and its summary, made of the records of its stages."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

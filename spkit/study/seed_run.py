@@ -65,7 +65,7 @@ class SeedRun:
         return self.records[name]
 
     def inputs(self, needs: list[str]) -> dict[str, str]:
-        """What a stage reads, each with what tells it from another of the same name."""
+        """What a stage reads, each with a hash that nothing else of the same name has."""
         inputs = {}
         for need in needs:
             if need == "base":

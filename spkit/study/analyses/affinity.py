@@ -49,10 +49,10 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     reach = t.ppf(0.975, others["batches"] - 1) * others["error"]  # the error is that of a mean over so many batches
     harms = others[others["affinity"] + reach < 0]
     pairs = ", ".join(f"{row['from']} on {row['onto']}" for row in harms.to_dict("records"))
-    told = f"it raises the other's loss in {len(harms)} ({pairs})" if pairs else "it is shown to harm none"
+    harmed = f"it raises the other's loss in {len(harms)} ({pairs})" if pairs else "it is shown to harm none"
     return [
         f"A step on one task, measured on each other task ({len(others)} directions, each with a 95 % interval over "
-        f"batches): {told}."
+        f"batches): {harmed}."
     ]
 
 

@@ -103,8 +103,8 @@ def _changes(records: Mapping[str, Any], a: str, b: str, resamples: int) -> dict
     """What joint training changes against training apart, in points: of each task, and their mean with its interval."""
 
     def measured(stage: str, task: str) -> Measurement:
-        found = load_measurements(records[stage].folder / "measurements.npz")
-        return next(one for one in found if one.task == task)
+        measurements = load_measurements(records[stage].folder / "measurements.npz")
+        return next(one for one in measurements if one.task == task)
 
     differences = []
     changes = {}

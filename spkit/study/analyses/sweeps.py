@@ -25,7 +25,7 @@ _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
 _OPTIONS: dict[str, Over] = {"pairs": "direction", "probe_seeds": "probe_size"}
 _SEARCH = "search/self_position"
-#: Points below which a curve's highest and lowest value are not worth telling apart.
+#: Points below which a curve's highest and lowest value count as one.
 _NOTHING = 0.5
 
 
@@ -144,7 +144,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _between(pair: str, table: pd.DataFrame) -> str:
-    """What a sweep from one task vector to another found for these two tasks."""
+    """What a sweep from one task vector to another says of these two tasks."""
     first, second = pair.split("+")
     means = _task_means(table[table["task"].isin([first, second])])
     curve = means[~means["marked"]].groupby("value")["score"].mean()
