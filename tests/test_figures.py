@@ -353,12 +353,8 @@ def test_a_comment_in_the_style_file_leaves_figures_fresh_and_a_changed_value_do
 
 #: What is changed of a copy of the package, a text by another, and whether the figure `methods` is then another one.
 CHANGES = {
-    "a docstring and a comment": (
-        "figures/methods.py",
-        "The scores of a study.",
-        'What it scored."""  # and why',
-        False,
-    ),
+    "a docstring": ("figures/methods.py", "The scores of a study.", "What it scored.", False),
+    "a comment": ("figures/methods.py", "_PANELS_A_ROW = 6", "_PANELS_A_ROW = 6  # and why", False),
     "a colour of it": ("drawing/style.py", '"joint": _VERMILION', '"joint": _PURPLE', True),
     "a colour of another figure": ("drawing/style.py", 'BAR = "#B8C4CE"', 'BAR = "#B8C4CF"', False),
     "a helper of its kit": ("drawing/dots.py", "height + 0.3", "height + 0.31", True),
@@ -386,8 +382,6 @@ def test_other_code_makes_a_figure_stale_and_other_words_about_it_do_not(package
     module, old, new, stale = CHANGES[what]
     text = (copy / module).read_text(encoding="utf-8")
     assert old in text
-    if new.endswith("why"):
-        old += '"""'
     (copy / module).write_text(text.replace(old, new, 1), encoding="utf-8")
     assert (code_of_methods(copy) != before) == stale
     (copy / module).write_text(text, encoding="utf-8")
@@ -468,3 +462,26 @@ def test_markdown_escapes_bars_and_sets_numbers_right():
         "| p   | 1.00 | x\\|y |",
         "| q   |      |      |",
     ]
+
+
+def test_an_analysis_may_have_its_figure_in_its_own_file(package, results):
+    """One file more in a copy of the package: its figure is listed and drawn, and nothing else knows of it."""
+    copy, _ = package
+    own = copy / "study" / "analyses" / "lengths.py"
+    own.write_text(
+        "from spkit.drawing import Drawing, Sheet, figure\n\n"
+        "from spkit.results.schema import GEOMETRY\n\n\n"
+        '@figure("lengths", inputs=[GEOMETRY])\n'
+        "def rule(tables):\n"
+        "    sheet, table = Sheet(), tables[GEOMETRY.file]\n"
+        '    sheet.subplots().plot(table["norm_a"])\n'
+        '    return Drawing(sheet, table, "Lengths.")\n',
+        encoding="utf-8",
+    )
+    command = "from spkit.figures import *; import sys; assert 'torch' not in sys.modules; print(figure_names()[-1]); "
+    command += f"print(len(draw_figures({str(results)!r}, {str(copy / 'drawn')!r}, ['lengths'])))"
+    env = {**os.environ, "PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = [sys.executable, "-c", command]
+    ran = subprocess.run(run, cwd=copy.parent, env=env, capture_output=True, text=True, check=True)
+    own.unlink()
+    assert ran.stdout.split() == ["lengths", "4"]

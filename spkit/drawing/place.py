@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from spkit.drawing.style import style
+from spkit.drawing.style import WIDE, style
 from spkit.errors import SpkitError, quoted
 
 
@@ -17,11 +17,12 @@ class Sheet(Figure):
     """A figure for files: pyplot does not know of it, so that no window can open; what is drawn on it sets its size.
 
     Args:
-        size: width and height in inches, where no figure of ours is going to set them.
+        width: in inches, where no figure of ours is going to set it.
+        height: likewise.
     """
 
-    def __init__(self, *size: int | float) -> None:
-        super().__init__(layout="constrained", figsize=size or None)
+    def __init__(self, width: int | float = WIDE, height: int | float = WIDE) -> None:
+        super().__init__(layout="constrained", figsize=(width, height))
         FigureCanvasAgg(self)
 
 

@@ -53,7 +53,8 @@ def style() -> Iterator[None]:
 
 def style_settings() -> dict[str, Any]:
     """What the style file sets, by name, without its comments and layout."""
-    return dict(mpl.rc_params_from_file(_FILE, use_default_template=False))
+    settings = mpl.rc_params_from_file(_FILE, use_default_template=False)
+    return {str(name): value for name, value in settings.items()}
 
 
 def task_colour(position: int) -> Color:

@@ -94,7 +94,7 @@ def _of_position(position: Position) -> DataFrame:
     if isinstance(given, Series):
         whole = DataFrame({"task": list(given.index), "coefficient": given.to_numpy()})
         return whole.assign(method="self_position", module="model")
-    long = given.rename_axis(index="module", columns="task").stack().rename("coefficient").reset_index()
+    long = given.rename_axis(index="module").reset_index().melt("module", var_name="task", value_name="coefficient")
     return long.assign(method="self_position:module")
 
 

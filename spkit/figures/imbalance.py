@@ -50,9 +50,7 @@ def imbalance(table: DataFrame, ax: Place = None) -> list[Axes]:
     _, widest = extent(drawn, "percent")
     for panel, name in zip(panels, shares, strict=True):
         _bars(panel, rows(drawn, drawn["share_of"] == name), tasks)
-        panel.set(
-            title=name, xlabel="share, %", ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * extent(drawn, "percent")[1])
-        )
+        panel.set(title=name, xlabel="share, %", ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * widest))
     panels[0].set_yticks(range(len(tasks)), tasks)
     return panels
 

@@ -70,7 +70,8 @@ def landscape(
         )
     panel = panel_on(ax, _SIZE)
     colours = "viridis" if higher_is_better else "viridis_r"
-    filled = panel.tricontourf(*places.T, known[value].to_numpy(dtype=float), levels=_LEVELS, cmap=colours)
+    values = known[value].to_numpy(dtype=float)
+    filled = panel.tricontourf(places[:, 0], places[:, 1], values, levels=_LEVELS, cmap=colours)
     bar = panel.figure.colorbar(filled, ax=panel, label=label, pad=0.03)
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
@@ -93,26 +94,38 @@ def landscape(
 
 
 def _mark(panel: Axes, marks: DataFrame) -> None:
-    """Each place with its name; names of places that are near each other are moved apart."""
+    """Each place with its name, on the side where there is room for it; names that would touch are moved apart."""
     low, high = panel.get_ylim()
-    middle = float(np.mean(panel.get_xlim()))
-    for side in (-1, 1):  # names stand on the side where there is room for them
-        here = [row for row in records(marks) if (row["x"] > middle) == (side < 0)]
+    places = marks[["x", "y"]].to_numpy(dtype=float)
+    leftward = _names_to_the_left(places, sum(panel.get_xlim()) / 2, high - low)
+    for left in (True, False):
+        here = [row for row, to_the_left in zip(records(marks), leftward, strict=True) if to_the_left == left]
         heights = spread([float(row["y"]) for row in here], distance=0.065 * (high - low))
         for row, height in zip(here, heights, strict=True):
             panel.plot(row["x"], row["y"], "o", markersize=5, color="black", markerfacecolor="white", zorder=4)
             panel.annotate(
                 str(row["name"]),
                 (row["x"], height),
-                (6 * side, 0),
+                (-6 if left else 6, 0),
                 textcoords="offset points",
-                ha="right" if side < 0 else "left",
+                ha="right" if left else "left",
                 va="center",
                 fontsize=7,
                 color="white",
                 path_effects=_around("black", 1.6),
                 zorder=5,
             )
+
+
+def _names_to_the_left(places: np.ndarray, middle: float, height: float) -> list[bool]:
+    """Whether a place's name stands to its left: where the panel ends to its right, or a neighbour is close there."""
+    sides = []
+    for x, y in places:
+        across = places[np.abs(places[:, 1] - y) < 0.1 * height, 0] - x
+        close = across[(across != 0) & (np.abs(across) < 0.4 * height)]
+        nearest = close[np.abs(close).argmin()] if len(close) else 0.0
+        sides.append(bool(nearest > 0 or (nearest == 0 and x > middle)))
+    return sides
 
 
 def _around(colour: str, width: float) -> list[AbstractPathEffect]:

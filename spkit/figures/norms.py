@@ -1,6 +1,7 @@
 """Does a task vector grow with its data? Its norm against the number of examples, with steps as the control."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -110,7 +111,7 @@ def _line(panel: Axes, points: DataFrame, group: str, fit: DataFrame, how: Look,
     )
 
 
-def _entry(group: str, known: list[dict[str, float]]) -> str:
+def _entry(group: str, known: list[dict[str, Any]]) -> str:
     """A group's line in the legend; without numbers where there is none."""
     for row in known:
         interval = f"[{signed(row['low'])}, {signed(row['high'])}]"

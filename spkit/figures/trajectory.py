@@ -98,7 +98,7 @@ def _of_result(result: Searched) -> DataFrame:
     wide = result.history
     method = str(result.settings.get("method", "self_position"))
     by_module = ":module" if result.settings.get("granularity") == "module" else ""
-    tasks = [column.removeprefix("coefficient:") for column in wide if str(column).startswith("coefficient:")]
+    tasks = [name.removeprefix("coefficient:") for name in map(str, wide) if name.startswith("coefficient:")]
     parts = [
         wide[["step", "loss"]].assign(
             method=f"{method}{by_module}", task=task, task_loss=wide.get(f"loss:{task}", float("nan")),

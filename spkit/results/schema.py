@@ -37,8 +37,9 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns that the table must have; it may have more."""
-        return (*self.keys, *self.numbers, *self.words)
+        """All columns that the table must have, the seed last; it may have more."""
+        named = (*self.keys, *self.numbers, *self.words)
+        return (*(name for name in named if name != "seed"), *(["seed"] if "seed" in named else []))
 
     def read(self, folder: str | Path) -> DataFrame:
         """The table that lies in a study's folder.
@@ -80,7 +81,7 @@ class Table:
         Example:
             >>> SCORES.checked(DataFrame({"method": ["ties"], "task": ["faq"], "score": [61.0]}))
             Traceback (most recent call last):
-            spkit.errors.SpkitError: A table of scores must have the columns 'method', 'task', 'metric', 'seed', ...
+            spkit.errors.SpkitError: A table of scores must have the columns 'method', 'task', 'metric', 'score', ...
         """
         table = self._completed(table)
         if missing := [column for column in self.columns if column not in table]:
@@ -101,7 +102,7 @@ class Table:
 
     def _completed(self, table: DataFrame) -> DataFrame:
         """With a seed where there is none, and with unknown bounds where a measurement has none."""
-        given: dict[str, object] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
+        given: dict[str, float] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
         if not {"low", "high"} & set(table.columns):
             given |= {bound: np.nan for bound in ("low", "high") if bound in self.numbers}
         return table.assign(**given) if given else table
@@ -125,6 +126,8 @@ CONFLICT_BY_MODULE = Table("conflict_by_module.csv", ("module", "a", "b", "seed"
 GEOMETRY = Table("geometry.csv", ("a", "b", "seed"), ("cosine", "norm_a", "norm_b"))
 HISTORY = Table("history.csv", ("method", "step", "task", "seed"), ("loss", "task_loss", "coefficient"))
 COEFFICIENTS = Table("coefficients.csv", ("method", "module", "task", "seed"), ("coefficient",))
+
+COSTS = Table("costs.csv", ("stage", "seed"), ("seconds", "examples", "texts", "tokens", "flops"))
 
 PIPELINES = Table("pipelines.csv", ("pipeline", *SCORES.keys), _SCORE)
 CONFLICT_ALONG_TRAINING = Table(

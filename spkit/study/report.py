@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spkit.results.schema import SUMMARY
+from spkit.results.schema import (
+    COEFFICIENTS,
+    COMPARISONS,
+    COMPARISONS_MEAN,
+    CONFLICT,
+    CONFLICT_BY_MODULE,
+    COSTS,
+    GEOMETRY,
+    HISTORY,
+    SCORES,
+    SUMMARY,
+    table_of,
+)
 from spkit.results.summary import summary_table, to_markdown
 from spkit.study import paper, tables, verdict
 from spkit.study.analyses import analysis
@@ -15,20 +27,6 @@ from spkit.study.methods import SEARCHES, TUNED, merge_names, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.study.seed_run import slug
-
-#: What every study shows to others; analyses add tables of their own.
-HEADLINE = (
-    "scores.csv",
-    "comparisons.csv",
-    "comparisons_mean.csv",
-    "coefficients.csv",
-    "conflict.csv",
-    "conflict_by_module.csv",
-    "conflict_summary.csv",
-    "geometry.csv",
-    "history.csv",
-    "costs.csv",
-)
 
 
 def report(
@@ -63,9 +61,9 @@ def report(
         claims = [claim for name in profile.analyses for claim in analysis(name).claims(made)]
         made["against_the_paper.csv"] = paper.table(samples, static, profile.static, chosen, claims)
         for name, table in made.items():
-            tables.write_csv(table, folder / name)
+            table_of(name).write(table, folder)
         more = [sentence for name in profile.analyses for sentence in analysis(name).words(made)]
-        conflict, costs = made["conflict.csv"], made["costs.csv"]
+        conflict, costs = made[CONFLICT.file], made[COSTS.file]
         sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
         (folder / SUMMARY).write_text(_summary(profile, made, sentences, _ran_on(records)), encoding="utf-8")
         return {"chosen": chosen, "held_back_loss": held_back}
@@ -85,16 +83,16 @@ def _headline(
     samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], static: list[str]
 ) -> dict[str, pd.DataFrame]:
     return {
-        "scores.csv": tables.scores(samples),
-        "comparisons.csv": tables.comparisons(samples, static, SEARCHES),
-        "comparisons_mean.csv": tables.mean_comparisons(samples, static, SEARCHES),
-        "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
-        "conflict.csv": tables.joined(records, "conflict", "conflict.csv"),
-        "conflict_by_module.csv": tables.joined(records, "conflict", "by_module.csv"),
+        SCORES.file: tables.scores(samples),
+        COMPARISONS.file: tables.comparisons(samples, static, SEARCHES),
+        COMPARISONS_MEAN.file: tables.mean_comparisons(samples, static, SEARCHES),
+        COEFFICIENTS.file: tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
+        CONFLICT.file: tables.joined(records, "conflict", "conflict.csv"),
+        CONFLICT_BY_MODULE.file: tables.joined(records, "conflict", "by_module.csv"),
         "conflict_summary.csv": tables.joined(records, "conflict", "summary.csv"),
-        "geometry.csv": tables.joined(records, "vectors", "geometry.csv"),
-        "history.csv": tables.history(records, _SEARCH_STAGES, samples.tasks),
-        "costs.csv": tables.costs(records),
+        GEOMETRY.file: tables.joined(records, "vectors", "geometry.csv"),
+        HISTORY.file: tables.history(records, _SEARCH_STAGES, samples.tasks),
+        COSTS.file: tables.costs(records),
     }
 
 
@@ -117,7 +115,7 @@ def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
 def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str], ran_on: str) -> str:
     seeds = ", ".join(str(seed) for seed in profile.seeds)
     averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
-    table = to_markdown(summary_table(made["scores.csv"]))
+    table = to_markdown(summary_table(made[SCORES.file]))
     findings = "\n".join(f"- {sentence}" for sentence in sentences)
     claims = to_markdown(made["against_the_paper.csv"].set_index("claim"))
     return (

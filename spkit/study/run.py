@@ -9,13 +9,13 @@ from pathlib import Path
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
-from spkit.results.schema import SUMMARY
+from spkit.results.schema import SCORES, SUMMARY
 from spkit.study import tables
 from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
 from spkit.study.records import Record
-from spkit.study.report import HEADLINE, report
+from spkit.study.report import report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
@@ -108,7 +108,7 @@ def publish(root: Path, folder: Path) -> None:
     Raises:
         SpkitError: the folder exists and holds something else.
     """
-    check_replaceable(folder, HEADLINE[0], "Published results")
+    check_replaceable(folder, SCORES.file, "Published results")
     reported = json.loads((root / "report" / "record.json").read_text(encoding="utf-8"))
 
     def fill(unfinished: Path) -> None:

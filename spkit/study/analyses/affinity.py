@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spkit.diagnostics.affinity import task_affinity
+from spkit.results.schema import AFFINITY
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -37,13 +38,13 @@ def _stages(run: SeedRun, settings: AffinitySettings) -> None:
 
 
 def _table(records: SeedRecords, settings: AffinitySettings, resamples: int) -> dict[str, pd.DataFrame]:
-    return {"affinity.csv": joined(records, _STAGE, "affinity.csv").assign(**settings.arguments())}
+    return {AFFINITY.file: joined(records, _STAGE, "affinity.csv").assign(**settings.arguments())}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     from scipy.stats import t
 
-    table = tables["affinity.csv"]
+    table = tables[AFFINITY.file]
     others = table[(table["from"] != table["onto"]) & (table["verdict"] == "measured")]
     reach = t.ppf(0.975, others["batches"] - 1) * others["error"]  # the error is that of a mean over so many batches
     harms = others[others["affinity"] + reach < 0]

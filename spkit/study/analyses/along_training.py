@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.diagnostics.conflict import ConflictCallback, check_batches
+from spkit.results.schema import CONFLICT_ALONG_TRAINING
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -50,7 +51,7 @@ def _check(settings: AlongTrainingSettings, tasks: list[str]) -> None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["conflict_along_training.csv"]
+    table = tables[CONFLICT_ALONG_TRAINING.file]
     pair = ["a", "b", "seed"]
     first, last = (table[table["step"] == step].set_index(pair) for step in (table["step"].min(), table["step"].max()))
     # The same pairs at both ends, where something is known of them: an interval as wide as all cosines says nothing.

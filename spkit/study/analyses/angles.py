@@ -11,6 +11,7 @@ from pydantic import Field
 
 from spkit.diagnostics.data_scaling import angle_rows
 from spkit.errors import SpkitError, quoted
+from spkit.results.schema import ANGLES
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
@@ -50,7 +51,7 @@ def _examples(run: SeedRun, total: int, schedule: Mapping[str, Any], rows: list[
 
 
 def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dict[str, pd.DataFrame]:
-    return {"angles.csv": rows_of(records, "angles/")}
+    return {ANGLES.file: rows_of(records, "angles/")}
 
 
 def _check(settings: AngleSettings, tasks: list[str]) -> None:
@@ -95,7 +96,7 @@ def leanings(table: pd.DataFrame) -> Leanings:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["angles.csv"]
+    table = tables[ANGLES.file]
     leaning = leanings(table)
     nearer, turns = leaning.nearer_to_larger, leaning.turning
     if not nearer:  # all sets were of one size
@@ -111,7 +112,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    leaning = leanings(tables["angles.csv"])
+    leaning = leanings(tables[ANGLES.file])
     leans, turns = leaning.nearer_to_larger, leaning.turning
     if not leans:
         return []

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from spkit.diagnostics.effective_weights import effective_weights
 from spkit.diagnostics.imbalance import imbalance
+from spkit.results.schema import EFFECTIVE_WEIGHTS
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -48,7 +49,7 @@ def _table(records: SeedRecords, settings: ImbalanceSettings, resamples: int) ->
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    weights = tables["effective_weights.csv"]
+    weights = tables[EFFECTIVE_WEIGHTS.file]
     means = weights.groupby("task", sort=False)["weight"].mean()
     parts = "; ".join(f"{task} {weight:.2f}" for task, weight in means.items())
     explained = 100 * weights["explained"].mean()

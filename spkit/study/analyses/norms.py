@@ -12,6 +12,7 @@ from pydantic import Field
 
 from spkit.diagnostics.data_scaling import norm_row
 from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
+from spkit.results.schema import NORMS, NORMS_FIT
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
@@ -65,11 +66,11 @@ def _examples(run: SeedRun, rows: list[dict[str, Any]]) -> int:
 
 def _table(records: SeedRecords, settings: NormSettings, resamples: int) -> dict[str, pd.DataFrame]:
     table = rows_of(records, "norms/")
-    return {"norms.csv": table, "norms_fit.csv": fit_line(table)}
+    return {NORMS.file: table, NORMS_FIT.file: fit_line(table)}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fit = tables["norms_fit.csv"]
+    fit = tables[NORMS_FIT.file]
     fit = fit[(fit["group"] == ALL_GROUPS) & (fit["scale"] == "log")]
     parts = [
         f"‖V‖ ~ n^{row['slope']:.2f} [{row['low']:.2f}, {row['high']:.2f}] "
@@ -88,7 +89,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Each group of tasks by itself: one line through all of them would take their levels for a spread."""
-    fit = tables["norms_fit.csv"]
+    fit = tables[NORMS_FIT.file]
     single = fit[fit["group"] != ALL_GROUPS].dropna(subset=["low", "high"])
     lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))

@@ -13,6 +13,7 @@ from pydantic import Field
 from spkit.diagnostics.conflict import check_batches, gradient_conflict
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.results.schema import PAIRS, PAIRS_FIT
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
@@ -95,7 +96,7 @@ def _table(records: SeedRecords, settings: PairSettings, resamples: int) -> dict
         )
         tables.append(table)
         fits.append(correlation(table).assign(seed=seed))
-    return {"pairs.csv": pd.concat(tables, ignore_index=True), "pairs_fit.csv": pd.concat(fits, ignore_index=True)}
+    return {PAIRS.file: pd.concat(tables, ignore_index=True), PAIRS_FIT.file: pd.concat(fits, ignore_index=True)}
 
 
 def _changes(records: Mapping[str, Any], a: str, b: str, resamples: int) -> dict[str, float]:
@@ -162,7 +163,7 @@ def _correlation(pairs: pd.DataFrame, statistic: str) -> float | None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fits = tables["pairs_fit.csv"]
+    fits = tables[PAIRS_FIT.file]
     said = []
     for row in fits[fits["statistic"] == "spearman"].to_dict("records"):
         count = row["tasks"] * (row["tasks"] - 1) // 2

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.results.labels import way_label
+from spkit.results.schema import RESAMPLING
 from spkit.saving.recipe import save_model
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
@@ -140,7 +141,7 @@ def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -
             "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
         rows.append({**row, "method": own, "group": _group(own), **cost, **paired})
-    return {"resampling.csv": pd.DataFrame(rows)}
+    return {RESAMPLING.file: pd.DataFrame(rows)}
 
 
 def _group(method: str) -> str:
@@ -153,7 +154,7 @@ _AHEAD = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]"
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["resampling.csv"].query("task == 'mean'")
+    table = tables[RESAMPLING.file].query("task == 'mean'")
     means = table.groupby("method")[["score", "flops", "search_flops", "ahead", "ahead_low", "ahead_high"]].mean()
     numbers: dict[str, dict[str, float]] = means.to_dict("index")  # pyright: ignore[reportAssignmentType]
     searched = numbers.pop("self_position")
@@ -178,7 +179,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    table = tables["resampling.csv"]
+    table = tables[RESAMPLING.file]
     mean = table[(table["task"] == MEAN) & table["group"].isin(["total", "max", "self_position"])]
     by_method = mean.groupby("method")[["score", "flops", "ahead", "ahead_low", "ahead_high"]].mean()
     others = by_method.drop("self_position")

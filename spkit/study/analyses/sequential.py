@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
 from spkit.results.labels import method_label
+from spkit.results.schema import PIPELINES
 from spkit.saving.recipe import save_model
 from spkit.study.analysis import Analysis
 from spkit.study.methods import SEARCHES
@@ -60,11 +61,11 @@ def _table(records: SeedRecords, settings: SequentialSettings, resamples: int) -
     table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
     # The model after the last task is what sequential training gives without any merge.
     table["method"] = table["method"].replace(_LABEL, "last").str.removeprefix(f"{_LABEL}:")
-    return {"pipelines.csv": table}
+    return {PIPELINES.file: table}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    means = tables["pipelines.csv"].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
+    means = tables[PIPELINES.file].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
     best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
     parts = [f"{method_label(str(best[pipeline]))} {means[pipeline].max():.1f}" for pipeline in best]
     last = means[_LABEL, "last"]

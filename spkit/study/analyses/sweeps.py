@@ -11,6 +11,7 @@ from pydantic import Field
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
+from spkit.results.schema import SWEEPS
 from spkit.searching.choices import Over
 from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
@@ -76,7 +77,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
 
 def _table(records: SeedRecords, settings: SweepSettings, resamples: int) -> dict[str, pd.DataFrame]:
     made = [joined(records, f"sweeps/{kind}", "sweep.csv") for kind in settings.kinds]
-    return {"sweeps.csv": pd.concat(made, ignore_index=True)}
+    return {SWEEPS.file: pd.concat(made, ignore_index=True)}
 
 
 def _check(settings: SweepSettings, tasks: list[str]) -> None:
@@ -104,7 +105,7 @@ def _check(settings: SweepSettings, tasks: list[str]) -> None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["sweeps.csv"]
+    table = tables[SWEEPS.file]
     said = [_between(str(pair), part) for pair, part in table[table["over"] == "direction"].groupby("pair", sort=False)]
     means = _task_means(table)
     for kind, name, ended in (

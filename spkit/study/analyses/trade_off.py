@@ -9,6 +9,7 @@ from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
 from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
@@ -69,7 +70,7 @@ def _table(records: SeedRecords, settings: TradeOffSettings, resamples: int) -> 
                     "seed": row["seed"],
                 }
             )
-    return {"trade_off.csv": pd.DataFrame(rows)}
+    return {TRADE_OFF.file: pd.DataFrame(rows)}
 
 
 def _measurements(ratio: float) -> str:
@@ -86,7 +87,7 @@ def _check(settings: TradeOffSettings, tasks: list[str]) -> None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["trade_off.csv"]
+    table = tables[TRADE_OFF.file]
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     positions = table.drop_duplicates(["ratio", "seed"])
     scores = table.groupby(["task", "ratio"])["score"].mean()
