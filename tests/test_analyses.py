@@ -18,10 +18,10 @@ from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
-from spkit.study.methods import SEARCHES, STATIC, TUNED
+from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
 from spkit.study.run import _load
-from tests.tiny_study import NAMES, PROFILE
+from tests.tiny_study import NAMES, PROFILE, STATIC
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]
 
