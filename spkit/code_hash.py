@@ -34,8 +34,9 @@ def code_hash(*roots: Callable[..., Any] | str, without: Sequence[str] = ()) -> 
 
     Reached is what the code names, and what that names in turn: helpers of its own module, what it imports (inside
     functions, too), members of classes, every module of a package whose modules it lists with `pkgutil`, functions that
-    a decorator of ours registers on import, and the functions that a function inside a function holds. Of other
-    packages nothing is read: their versions stand beside the hash wherever one is kept.
+    a decorator of ours registers on import, and the functions that a function inside a function holds. Of installed
+    packages nothing is read: their versions stand beside the hash wherever one is kept. Files beside a notebook or a
+    program of one's own are read as spkit's are.
 
     Args:
         roots: functions, classes, `functools.partial` objects, or full names of modules, each of which counts as a

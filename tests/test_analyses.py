@@ -18,10 +18,10 @@ from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
-from spkit.study.methods import SEARCHES, STATIC, TUNED
+from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
 from spkit.study.run import _load
-from tests.tiny_study import NAMES, PROFILE
+from tests.tiny_study import NAMES, PROFILE, STATIC
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]
 
@@ -182,8 +182,8 @@ def test_the_trade_off_scores_each_ratio(root):
 def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     parts = (
-        "Of the two pipelines", "Along joint training", "A step on one task",
-        "Does the cosine of gradients", "The joint model holds",
+        "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
+        "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
         "the weight μ of the length", "By the size of the probe", "**Verdict.**",
         "What would change it:",
@@ -329,10 +329,12 @@ def test_settings_that_would_fail_hours_later_are_refused(name, settings, messag
         analysis(name).check(analysis(name).settings(**settings), NAMES)
 
 
-@pytest.mark.parametrize("name", ["norms", "angles"])
-def test_a_series_of_trainings_has_a_length(name):
+@pytest.mark.parametrize(
+    ("name", "given"), [("norms", {"sizes": [8]}), ("angles", {"pairs": [["faq", "topic"]], "total": 8})]
+)
+def test_a_series_of_trainings_has_a_length(name, given):
     with pytest.raises(ValidationError, match="`epochs` or `steps`"):
-        analysis(name).settings(sizes=[8], pairs=[["faq", "topic"]], total=8)
+        analysis(name).settings(**given)
 
 
 # An analysis is one file

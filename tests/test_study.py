@@ -33,7 +33,7 @@ from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.study import load_profile, run_study, stages
 from spkit.study.analyses import analysis, analysis_names
-from spkit.study.methods import SEARCHES, STATIC, method_names
+from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
 from spkit.study.places import profile_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -250,7 +250,8 @@ def test_a_finished_study_does_nothing_and_changes_nothing(home, finished) -> No
     before, said = contents(finished), []
     run_study(load_profile(home / "small.toml"), finished, said.append)
     work = [line for line in said if not line.startswith("Seed")]
-    assert len(work) == len(list(finished.rglob("record.json")))
+    made = len(STATIC) + len(TUNED) + len(SEARCHES)
+    assert len(work) == len(TASKS) + made + len(METHODS) + 4  # vectors, joint training, conflict, report
     assert all(line.endswith("done before") for line in work)
     assert contents(finished) == before
 

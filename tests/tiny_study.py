@@ -5,6 +5,8 @@ from pathlib import Path
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 NAMES = ["faq", "topic", "likeness", "asked"]
+#: A few merges of each sort: test_study.py makes all of them once.
+STATIC = ["average", "slerp", "ties", "lines", "fisher", "mergekit:karcher"]
 PROFILE = """
 base = "base"
 tasks = "tasks.toml"
@@ -12,11 +14,10 @@ data = "data"
 seeds = [3]
 training = {steps = 2, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
+merges.methods = ["average", "slerp", "ties", "lines", "fisher", "mergekit:karcher"]
 merges.evaluations = 3
 merges.ties.density = 0.5
 merges.fisher.examples = 16
-merges.regmean.examples = 16
-merges.loss_weighted.examples = 16
 probe = {size = 64}
 search = {path = "slerp", steps = 2, batch_size = 8, learning_rate = 0.1}
 search_module = {path = "free", steps = 1, batch_size = 8, learning_rate = 0.1}

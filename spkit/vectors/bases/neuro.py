@@ -1,5 +1,7 @@
 """NeuroMerging: each neuron's change, split at its old weights; both parts elected as in TIES, each with its factor."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -53,7 +55,7 @@ def neuro(
     for name, place in vectors.layout.slices.items():
         # Of a linear layer whole rows at a time, else whatever fits.
         weight = linear.get(name)
-        columns = column_blocks(place, len(found)) if weight is None else _whole_rows(place, weight, len(found))
+        columns = _blocks(place, len(found)) if weight is None else _whole_rows(place, weight, len(found))
         for here in columns:
             block = found[:, here].float()
             if weight is None:
@@ -84,14 +86,19 @@ def along_of(
 def _share_lost(before: Float[Tensor, "N P"], after: Float[Tensor, "N P"]) -> float:
     """σ: of the vectors' L1 norms the largest share that was masked."""
     totals = torch.zeros(2, len(before), dtype=torch.float64)
-    for columns in column_blocks(slice(0, before.shape[1]), len(before), bytes_each=8):
+    for columns in _blocks(slice(0, before.shape[1]), len(before)):
         totals += torch.stack([matrix[:, columns].double().abs().sum(1) for matrix in (before, after)])
     return float((1 - totals[1] / totals[0].where(totals[0] > 0, 1.0)).where(totals[0] > 0, 0.0).max())
 
 
-def _whole_rows(place: slice, weight: Float[Tensor, "rows inputs"], vectors: int) -> list[slice]:
+def _blocks(place: slice, vectors: int) -> Iterator[slice]:
+    """Columns in blocks of which a dozen copies take no more memory than one block of other operations."""
+    return column_blocks(place, vectors, bytes_each=64)
+
+
+def _whole_rows(place: slice, weight: Float[Tensor, "rows inputs"], vectors: int) -> Iterator[slice]:
     """The columns of a weight in blocks of whole rows."""
-    width = weight.shape[1]
-    block = next(iter(column_blocks(slice(0, weight.numel()), vectors)))
-    step = max(1, (block.stop - block.start) // width) * width
-    return [slice(start, min(start + step, place.stop)) for start in range(place.start, place.stop, step)]
+    width, block = weight.shape[1], next(_blocks(slice(0, weight.numel()), vectors))
+    step = max(1, block.stop // width) * width
+    for start in range(place.start, place.stop, step):
+        yield slice(start, min(start + step, place.stop))
