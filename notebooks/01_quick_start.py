@@ -41,7 +41,7 @@ results
 # the weights of the merge, *by module* separately in each part of each layer ([notebook 6](06_self_positioning.ipynb)).
 
 # %%
-from spkit.figures import summary_table
+from spkit.results import summary_table
 
 summary_table(results["scores"])
 

@@ -53,9 +53,10 @@ _OWNERS = {
     "train_with_surgery": "training.surgery",
     "ConflictCallback": "diagnostics.conflict",
     "task_affinity": "diagnostics.affinity",
-    "run_study": "study",
+    "run_study": "figures.studies",
     "load_profile": "study",
-    "open_results": "study",
+    "open_results": "figures.opened",
+    "plot": "plot",
     "evaluate": "evaluation",
     "compare": "evaluation.comparison",
     "explore": "explorer",
@@ -99,6 +100,7 @@ __all__ = [
     "merge_methods",
     "norms_by_examples",
     "open_results",
+    "plot",
     "recipe_of",
     "resample",
     "run_study",
@@ -114,6 +116,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from spkit import plot
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
@@ -125,6 +128,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.evaluation import evaluate
     from spkit.evaluation.comparison import compare
     from spkit.explorer import explore, explore_study
+    from spkit.figures.opened import open_results
+    from spkit.figures.studies import run_study
     from spkit.merging.methods import merge, merge_methods
     from spkit.models.bases import load_base
     from spkit.models.origin import recipe_of
@@ -137,7 +142,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.searching.self_position import self_position
     from spkit.searching.sweep import sweep
     from spkit.searching.uncertainty import Uncertainty, uncertainty
-    from spkit.study import load_profile, open_results, run_study
+    from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks
     from spkit.training.resampling import resample
     from spkit.training.surgery import train_with_surgery

@@ -7,24 +7,27 @@ from importlib import import_module
 from typing import Any
 
 
-def loaded_on_use(package: str, owners: Mapping[str, str]) -> Callable[[str], Any]:
+def loaded_on_use(package: str, owners: Mapping[str, str], holder: str | None = None) -> Callable[[str], Any]:
     """The `__getattr__` of a package.
 
     Args:
         package: its name.
-        owners: public name to the module below the package that owns it.
+        owners: public name to the module below the package that owns it; a name that is its own owner is a module.
+        holder: the module that shows the names; None is the package.
     """
 
     def load(name: str) -> Any:
         owner = owners.get(name)
         if owner is None:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}. It has {', '.join(sorted(owners))}.")
+            raise AttributeError(
+                f"module {holder or package!r} has no attribute {name!r}. It has {', '.join(sorted(owners))}."
+            )
         try:
             module = import_module(f"{package}.{owner}")
         except ModuleNotFoundError as error:
             raise _said_better(error, name) from error
-        value = getattr(module, name)
-        setattr(sys.modules[package], name, value)
+        value = module if owner == name else getattr(module, name)
+        setattr(sys.modules[holder or package], name, value)
         return value
 
     return load

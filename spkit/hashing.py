@@ -1,6 +1,6 @@
 """Hashes of models, files and texts: the same content has the same name on every machine, other content another one.
 
-Merges that were never saved have no path and no revision to tell them apart; a hash of their weights does.
+Merges that were never saved have no path and no revision that would differ; the hashes of their weights do.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spkit.figures import to_markdown
+from spkit.results import to_markdown
 
 _PUBLISHED = Path("data/results")
 #: Parts of bench.csv that compare what a user waits for.

@@ -7,7 +7,8 @@ import pytest
 from spkit.diagnostics.line_fit import fit_line
 from spkit.evaluation import Measurement
 from spkit.evaluation.paired import MEAN, Samples
-from spkit.study.analyses.ladders import leanings
+from spkit.study.analyses import analysis
+from spkit.study.analyses.angles import leanings
 from spkit.study.paper import AGAINST, AS, MIXED, OPEN, PART, table
 
 TASKS = ["faq", "STS-B"]
@@ -39,9 +40,12 @@ def scores():
     }
 
 
-def judged(scores, made=None, spread=0.1):
-    found = table(samples_of(scores, spread), made or {}, ["average", "slerp"], ["average", "slerp"], CHOSEN)
-    return found.set_index("claim")
+def claims_of(scores, made=None, spread=0.1):
+    """The claims, those of the analyses whose tables are given among them."""
+    owners = {"norms_fit.csv": "norms", "angles.csv": "angles", "resampling.csv": "resampling"}
+    more = [claim for file in made or {} for claim in analysis(owners[file]).claims(made)]
+    static = ["average", "slerp"]
+    return table(samples_of(scores, spread), static, static, CHOSEN, more).set_index("claim")
 
 
 def outcome(found, word):
@@ -50,7 +54,7 @@ def outcome(found, word):
 
 
 def test_scores_are_held_against_the_papers_order(scores):
-    found = judged(scores)
+    found = claims_of(scores)
     assert len(found) == 5
     assert outcome(found, "loses to each expert") == AS
     assert found["measured"].iloc[0] == "It loses on faq, STS-B."
@@ -58,7 +62,7 @@ def test_scores_are_held_against_the_papers_order(scores):
     assert outcome(found, "SLERP is the best") == AS
     assert outcome(found, "Self Positioning is ahead of joint training") == AS
     assert outcome(found, "Self Positioning is ahead of every static merge") == AS
-    behind = judged(scores | {"joint": (77, 77)})
+    behind = claims_of(scores | {"joint": (77, 77)})
     assert outcome(behind, "Self Positioning is ahead of joint training") == AGAINST
     assert outcome(behind, "Self Positioning is ahead of every static merge") == AS
     assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in found["measured"].iloc[1]
@@ -68,22 +72,22 @@ def test_scores_are_held_against_the_papers_order(scores):
     ("joint", "expected"), [((85, 85), AGAINST), ((85, 70), MIXED), ((80, 80), OPEN), ((70, 80), PART)]
 )
 def test_joint_training_may_lose_to_no_expert_or_to_some(scores, joint, expected):
-    found = judged(scores | {"joint": joint}, spread=1.0)
+    found = claims_of(scores | {"joint": joint}, spread=1.0)
     assert outcome(found, "loses to each expert") == expected
 
 
 def test_a_difference_within_its_interval_decides_nothing(scores):
-    found = judged(scores | {"slerp": (60.1, 60.1)}, spread=30.0)
+    found = claims_of(scores | {"slerp": (60.1, 60.1)}, spread=30.0)
     assert outcome(found, "SLERP is the best") == OPEN
 
 
 def test_a_study_without_slerp_says_nothing_of_it(scores):
-    found = table(samples_of(scores), {}, ["average"], ["average"], CHOSEN)
+    found = table(samples_of(scores), ["average"], ["average"], CHOSEN)
     assert not any("SLERP is" in claim for claim in found["claim"])
 
 
 @pytest.mark.parametrize(("slope", "expected"), [(0.01, AS), (-0.01, AGAINST)])
-def test_norms_are_held_against_the_paper_group_by_group(scores, slope, expected):
+def test_norms_are_compared_group_by_group(scores, slope, expected):
     rng = np.random.default_rng(0)
     rows = [
         {
@@ -97,10 +101,10 @@ def test_norms_are_held_against_the_paper_group_by_group(scores, slope, expected
         for schedule, moved in (("epochs", slope), ("steps", 0.0))
         for n in (64, 128, 256, 300)
     ]
-    found = judged(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    found = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
     assert outcome(found, "norm of a task vector") == expected
     (words,) = [text for claim, text in found["measured"].items() if "norm of" in claim]
-    assert f"above zero in {2 if slope > 0 else 0} of 2 groups" in words
+    assert f"above zero in {2 if slope > 0 else 0} of 2 groups of tasks" in words
     assert "at fixed steps" in words
 
 
@@ -110,7 +114,7 @@ def test_a_power_that_fits_better_than_a_line_is_in_part(scores):
         for group, level in (("faq", 0.1), ("topic", 0.2))
         for n in (64, 128, 256, 512)
     ]
-    found = judged(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    found = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
     assert outcome(found, "norm of a task vector") == PART
     assert "In 2 a power of the number below 1 fits better than a line (0.50 to 0.50;" in found["measured"].iloc[-1]
 
@@ -133,13 +137,13 @@ def test_a_vector_that_only_turns_leans_in_part(scores):
     ]
     table = pd.DataFrame(rows)
     assert (leanings(table).nearer_to_larger, leanings(table).turning) == ([False, True], [True, True])
-    assert outcome(judged(scores, {"angles.csv": table}), "leans to the larger") == PART
+    assert outcome(claims_of(scores, {"angles.csv": table}), "leans to the larger") == PART
     away = leanings(table.assign(angle=90 - table["angle"]))
     assert away.turning == [False, False]
 
 
 @pytest.mark.parametrize(("larger", "smaller", "expected"), [(30.0, 60.0, AS), (60.0, 30.0, AGAINST)])
-def test_angles_are_judged_by_mixture(scores, larger, smaller, expected):
+def test_angles_are_compared_by_mixture(scores, larger, smaller, expected):
     def row(task, share, angle, norm):
         common = {"a": "faq", "b": "topic", "schedule": "epochs", "seed": 0}
         return {**common, "task": task, "share": share, "angle": angle, "joint_norm": norm}
@@ -154,7 +158,7 @@ def test_angles_are_judged_by_mixture(scores, larger, smaller, expected):
         row("faq", 0.75, np.nan, 0.0),
         row("topic", 0.25, np.nan, 0.0),
     ]
-    found = judged(scores, {"angles.csv": pd.DataFrame(rows)})
+    found = claims_of(scores, {"angles.csv": pd.DataFrame(rows)})
     assert outcome(found, "leans to the larger") == expected
     assert f"in {2 if expected == AS else 0} of 2 mixtures" in found["measured"].iloc[-1]
 
@@ -170,6 +174,6 @@ def test_resampling_must_be_worse_and_dearer(scores, ahead, flops, expected):
         {"method": "self_position", **own, "ahead": 0.0, "ahead_low": 0.0, "ahead_high": 0.0},
         {"method": "total 3-1", **other, "ahead": ahead, "ahead_low": ahead - 1, "ahead_high": ahead + 1},
     ]
-    found = judged(scores, {"resampling.csv": pd.DataFrame(rows)})
+    found = claims_of(scores, {"resampling.csv": pd.DataFrame(rows)})
     assert outcome(found, "resampling") == expected
     assert f"{-ahead:+.1f} [{-ahead - 1:+.1f}, {-ahead + 1:+.1f}] points" in found["measured"].iloc[-1]

@@ -3,17 +3,21 @@
 import itertools
 import json
 import shutil
+import sys
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from spkit import _code_units
 from spkit.errors import SpkitError
 from spkit.evaluation import load_measurements
-from spkit.study import load_profile, run_study
-from spkit.study.analyses import ANALYSES
-from spkit.study.analyses.pairs import _chosen, correlation
+from spkit.study import analyses, load_profile, run_study
+from spkit.study.analyses import analysis, analysis_names
+from spkit.study.analyses.pairs import _drawn, correlation
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
 from spkit.study.run import _load
@@ -37,7 +41,7 @@ def read(root, name):
 
 
 def test_every_analysis_runs_on_its_seeds(root):
-    for name in ANALYSES:
+    for name in analysis_names():
         assert load_profile(root.parent / "all.toml").analyses[name], name
     for path in root.glob("*.csv"):
         assert set(pd.read_csv(path).get("seed", pd.Series([3]))) == {3}, path.name
@@ -178,8 +182,8 @@ def test_the_trade_off_scores_each_ratio(root):
 def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     parts = (
-        "Of the two pipelines", "Along joint training", "A step on one task",
-        "Does the cosine of gradients", "The joint model holds",
+        "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
+        "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
         "the weight μ of the length", "By the size of the probe", "**Verdict.**",
         "What would change it:",
@@ -209,9 +213,9 @@ def pairs_of(names, value, noise=0.0):
 
 
 @pytest.mark.parametrize(
-    ("width", "told"), [(0.5, "goes from +0.50 at the base to +0.10 at the end"), (2.5, "noise hides")]
+    ("width", "words"), [(0.5, "goes from +0.50 at the base to +0.10 at the end"), (2.5, "noise hides")]
 )
-def test_along_training_a_trend_is_told_only_where_something_is_known(width, told):
+def test_along_training_a_trend_is_named_only_where_something_is_known(width, words):
     rows = [
         {
             "a": "faq",
@@ -225,8 +229,8 @@ def test_along_training_a_trend_is_told_only_where_something_is_known(width, tol
         }
         for step, value, half in ((0, 0.5, 0.1), (90, 0.1, width / 2))
     ]
-    (sentence,) = ANALYSES["along_training"].words({"conflict_along_training.csv": pd.DataFrame(rows)})
-    assert told in sentence
+    (sentence,) = analysis("along_training").words({"conflict_along_training.csv": pd.DataFrame(rows)})
+    assert words in sentence
 
 
 @pytest.mark.parametrize(("slope", "sign"), [(2.0, 1), (-2.0, -1)])
@@ -269,13 +273,13 @@ def test_too_few_pairs_have_a_reason_and_no_number():
 
 def test_a_limit_takes_every_task_about_as_often():
     names = [f"task{number}" for number in range(10)]
-    chosen = _chosen(names, {"limit": 18}, 0)
+    chosen = _drawn(names, 18, 0)
     count = Counter(name for pair in chosen for name in pair)
     assert len(set(chosen)) == 18
     assert set(count) == set(names)
     assert max(count.values()) - min(count.values()) <= 1
-    assert chosen != _chosen(names, {"limit": 18}, 1)
-    assert _chosen(names, {}, 0) == list(itertools.combinations(names, 2))
+    assert chosen != _drawn(names, 18, 1)
+    assert _drawn(names, None, 0) == list(itertools.combinations(names, 2))
 
 
 # Profiles
@@ -284,17 +288,17 @@ def test_a_limit_takes_every_task_about_as_often():
 @pytest.mark.parametrize("name", profile_names())
 def test_the_profiles_that_come_with_spkit_can_be_read(name):
     profile = load_profile(name)
-    for analysis, settings in profile.analyses.items():
+    for one, settings in profile.analyses.items():
         tasks = profile.tasks if isinstance(profile.tasks, tuple) else profile.names
         assert tasks is not None
         tasks = list(tasks)
-        ANALYSES[analysis].check(settings, tasks)
+        analysis(one).check(settings, tasks)
 
 
 def test_demo_tour_and_paper_are_there():
     assert {"demo", "tour", "paper"} <= set(profile_names())
     for name in ("tour", "paper"):
-        assert set(load_profile(name).analyses) == set(ANALYSES), name
+        assert set(load_profile(name).analyses) == set(analysis_names()), name
 
 
 def test_the_papers_tasks_need_their_folder(tmp_path):
@@ -303,22 +307,101 @@ def test_the_papers_tasks_need_their_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("analysis", "settings", "message"),
+    ("name", "settings", "message"),
     [
-        ("pairs", {"tasks": ["a", "b", "c"], "steps": 2}, "4 or more different tasks"),
-        ("pairs", {"tasks": ["a", "b", "c", "d"]}, "Found no 'steps'"),
-        ("trade_off", {"between": ["faq"]}, "must name two of the study's tasks"),
+        ("pairs", {"tasks": ["a", "b", "c", "c"], "steps": 2}, "must name different tasks"),
+        ("pairs", {"tasks": ["a", "b", "c", "d"], "steps": 2, "batches": 5}, "multiple of 4"),
+        ("along_training", {"every": 2, "batches": 5}, "multiple of 4"),
+        ("trade_off", {"between": ["faq", "faq"]}, "must name two of the study's tasks"),
+        ("trade_off", {"between": ["faq", "no"]}, "must name two of the study's tasks"),
         ("resampling", {"pair": ["faq", "faq"]}, "must name two of the study's tasks"),
-        ("resampling", {"pair": ["faq", "topic"], "samplings": [{"faq": 2}]}, "must be names or temperatures"),
         ("resampling", {"pair": ["faq", "topic"], "samplings": ["fair"]}, "fair"),
-        ("norm_ladder", {"sizes": [8]}, "`epochs` or `steps`"),
-        ("angle_ladder", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
-        ("angle_ladder", {"pairs": [["faq", "topic"]], "total": 8}, "`epochs` or `steps`"),
-        ("along_training", {}, "how often it measures"),
+        ("angles", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
+        ("sequential", {"order": ["faq", "faq"]}, "each once"),
+        ("sequential", {"order": ["faq", "no"]}, "two or more of the study's tasks"),
         ("sweeps", {}, "one or more of 'direction', 'length', 'mu', 'probe_size' its values"),
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
+        ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name the study's tasks"),
     ],
 )
-def test_settings_that_would_fail_hours_later_are_refused(analysis, settings, message):
+def test_settings_that_would_fail_hours_later_are_refused(name, settings, message):
     with pytest.raises(SpkitError, match=message):
-        ANALYSES[analysis].check(settings, NAMES)
+        analysis(name).check(analysis(name).settings(**settings), NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("norms", {"sizes": [8]}), ("angles", {"pairs": [["faq", "topic"]], "total": 8})]
+)
+def test_a_series_of_trainings_has_a_length(name, given):
+    with pytest.raises(ValidationError, match="`epochs` or `steps`"):
+        analysis(name).settings(**given)
+
+
+# An analysis is one file
+
+OWN = """
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
+from spkit.study.settings import Whole
+from spkit.study.tables import joined
+
+
+class Given(AnalysisSettings):
+    number: Whole = 3
+
+
+def stages(run, settings):
+    def work(folder):
+        (folder / "own.csv").write_text(f"number\\n{helped(settings.number)}\\n")
+        return {"examples": 0}
+
+    run.finish("own", settings.arguments(), ["base"], work)
+
+
+def helped(number):
+    return 2 * number
+
+
+def table(records, settings, resamples):
+    return {"own.csv": joined(records, "own", "own.csv")}
+
+
+def words(tables):
+    return [f"The number is {tables['own.csv']['number'].iloc[0]}."]
+
+
+def claims(tables):
+    return [("There is a number.", "There is.", "as in the paper")]
+
+
+ANALYSIS = Analysis(Given, stages, table, words, claims)
+"""
+
+
+def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
+    """Profile, command line, tables, summary and the paper's claims know it, and nothing else was touched."""
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(analyses, "__path__", [*analyses.__path__, str(tmp_path)])
+    monkeypatch.setattr(_code_units, "_path", partial(own_file, tmp_path / "own.py", _code_units._path))
+    try:
+        assert "own" in analysis_names()
+        (home / "own.toml").write_text(f"{PROFILE}[own]\nnumber = 4\n", encoding="utf-8")
+        profile = load_profile(home / "own.toml")
+        shutil.copytree(root, tmp_path / "run")
+        said = []
+        run_study(profile.with_analyses(("own",)), tmp_path / "run", said.append)
+        assert "  seed3/own …" in said
+        assert read(tmp_path / "run", "own.csv")["number"].tolist() == [8]
+        assert "- The number is 8." in (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
+        assert "There is a number." in set(read(tmp_path / "run", "against_the_paper.csv")["claim"])
+        (home / "own.toml").write_text(f"{PROFILE}[own]\nnumbr = 4\n", encoding="utf-8")
+        with pytest.raises(SpkitError, match=r"Found `own\.numbr`\. Did you mean 'number'"):
+            load_profile(home / "own.toml")
+    finally:
+        sys.modules.pop("spkit.study.analyses.own", None)
+        analysis.cache_clear()
+        _code_units.module_named.cache_clear()
+
+
+def own_file(file, path_of, name):
+    return file if name == "spkit.study.analyses.own" else path_of(name)

@@ -1,9 +1,11 @@
 """Figures: rules from result files to files, the same byte for byte, that leave matplotlib as they found it."""
 
-import hashlib
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from itertools import combinations, product
 from pathlib import Path
 
@@ -13,17 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spkit.drawing import figure
+from spkit.drawing.files import is_fresh
+from spkit.drawing.provenance import provenance
+from spkit.drawing.rule import forget
 from spkit.errors import SpkitError
-from spkit.figures import (
-    check_figures,
-    draw_figures,
-    figure,
-    figure_names,
-    summary_table,
-    to_markdown,
-)
-from spkit.figures.registry import forget
-from spkit.results.frames import family, method_label, ordered_methods
+from spkit.figures import check_figures, draw_figures, figure_names
+from spkit.figures.listing import all_rules
+from spkit.results import summary_table, to_markdown
+from spkit.results.labels import family, method_label, ordered_methods
+from spkit.results.schema import read_results
 
 #: Figures of every study, drawn here; those of its analyses are drawn in test_figures_analyses.py.
 NAMES = [
@@ -159,8 +160,9 @@ def test_provenance_names_inputs_code_versions_and_seeds(results, drawn):
     assert record["figure"] == "methods"
     assert record["seeds"] == [0, 1, 2]
     assert set(record["inputs"]) == {"scores.csv"}
-    assert {"methods.py", "style.py", "spkit.mplstyle"} <= set(record["code"])
-    assert {"spkit", "matplotlib", "seaborn"} <= set(record["versions"])
+    assert len(record["code"]) == len(record["style"]) == 64
+    assert record["methods"]["expert:sts"] == "expert: sts"
+    assert {"spkit", "matplotlib", "pandas"} <= set(record["versions"])
     assert "3 seeds (0, 1, 2)" in record["caption"]
     assert str(results) not in json.dumps(record)
 
@@ -317,22 +319,84 @@ def test_conflict_in_outcome_is_joint_training_minus_the_expert(results, tmp_pat
         assert drawn.loc[task, "high"] == pytest.approx(-own["difference"].mean() + 0.6)
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 @pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("paper", "paper")])
 def test_committed_figures_are_of_the_committed_tables_and_code(study, folder):
     """`make figures ARGS=--check` compares every byte; this finds what was forgotten to be drawn, in no time."""
     root = Path(__file__).parent.parent
     pages = sorted((root / "figures" / folder).glob("*.json"))
     assert pages
-    for page in pages:
-        made_of = json.loads(page.read_text(encoding="utf-8"))
-        for name, value in made_of["inputs"].items():
-            assert digest(root / "data" / "results" / study / name) == value, (page.name, name)
-        for name, value in made_of["code"].items():
-            assert digest(root / "spkit" / "figures" / name) == value, (page.name, name)
+    rules = all_rules()
+    results = root / "data" / "results" / study
+    assert [page.stem for page in pages if not is_fresh(rules[page.stem], results, page.parent)] == []
+
+
+# Provenance: what decides the drawing, and nothing else
+
+
+def made_of(results: Path, name: str) -> dict[str, object]:
+    rule = all_rules()[name]
+    return provenance(rule, results, read_results(results, rule.inputs))
+
+
+def test_a_comment_in_the_style_file_leaves_figures_fresh_and_a_changed_value_does_not(results, tmp_path, monkeypatch):
+    from spkit.drawing import style
+
+    before = made_of(results, "methods")
+    text = style._FILE.read_text(encoding="utf-8")
+    monkeypatch.setattr(style, "_FILE", tmp_path / "a.mplstyle")
+    (tmp_path / "a.mplstyle").write_text(f"# A comment.\n\n{text}", encoding="utf-8")
+    assert made_of(results, "methods") == before
+    (tmp_path / "a.mplstyle").write_text(text.replace("lines.linewidth: 1.4", "lines.linewidth: 1.5"), encoding="utf-8")
+    assert text.count("lines.linewidth: 1.4") == 1
+    assert {key for key, value in made_of(results, "methods").items() if value != before[key]} == {"style"}
+
+
+#: What is changed of a copy of the package, a text by another, and whether the figure `methods` is then another one.
+CHANGES = {
+    "a docstring": ("figures/methods.py", "The scores of a study.", "What it scored.", False),
+    "a comment": ("figures/methods.py", "_PANELS_A_ROW = 6", "_PANELS_A_ROW = 6  # and why", False),
+    "a colour of it": ("drawing/style.py", '"joint": _VERMILION', '"joint": _PURPLE', True),
+    "a colour of another figure": ("drawing/style.py", 'BAR = "#B8C4CE"', 'BAR = "#B8C4CF"', False),
+    "a helper of its kit": ("drawing/dots.py", "height + 0.3", "height + 0.31", True),
+}
+
+
+def code_of_methods(package: Path) -> str:
+    command = "from spkit.figures.methods import rule; from spkit.drawing.provenance import drawing_code as code; "
+    env = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = [sys.executable, "-c", command + "print(code(rule))"]
+    return subprocess.run(run, cwd=package.parent, env=env, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> tuple[Path, str]:
+    """A copy of the package, and the hash of the code of a figure in it."""
+    copy = tmp_path_factory.mktemp("code") / "spkit"
+    shutil.copytree(Path(__file__).parent.parent / "spkit", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy, code_of_methods(copy)
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_other_code_makes_a_figure_stale_and_other_words_about_it_do_not(package, what):
+    copy, before = package
+    module, old, new, stale = CHANGES[what]
+    text = (copy / module).read_text(encoding="utf-8")
+    assert old in text
+    (copy / module).write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert (code_of_methods(copy) != before) == stale
+    (copy / module).write_text(text, encoding="utf-8")
+
+
+def test_a_figure_that_is_fresh_is_not_drawn_again(results, tmp_path):
+    only = ["conflict", "geometry"]
+    assert len(draw_figures(results, tmp_path, only)) == 8
+    assert draw_figures(results, tmp_path, only, stale_only=True) == []
+    (tmp_path / "conflict.pdf").unlink()
+    assert {path.stem for path in draw_figures(results, tmp_path, only, stale_only=True)} == {"conflict"}
+    table = pd.read_csv(results / "geometry.csv")
+    changed = shutil.copytree(results, tmp_path / "changed")
+    table.assign(norm_a=2.0).to_csv(changed / "geometry.csv", index=False)
+    assert {path.stem for path in draw_figures(changed, tmp_path, only, stale_only=True)} == {"geometry"}
 
 
 def test_one_seed_is_drawn_once(tmp_path):
@@ -365,7 +429,7 @@ def test_a_figure_of_ones_own(results, tmp_path):
         assert figure_names() == [*ALL_NAMES, "mine"]
         assert len(draw_figures(results, tmp_path, only=["mine"])) == 4
         assert caption(tmp_path, "mine") == "Scores as they come."
-        assert "test_figures.py" in json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["code"]
+        assert len(json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["code"]) == 64
     finally:
         forget("mine")
 
@@ -398,3 +462,26 @@ def test_markdown_escapes_bars_and_sets_numbers_right():
         "| p   | 1.00 | x\\|y |",
         "| q   |      |      |",
     ]
+
+
+def test_an_analysis_may_have_its_figure_in_its_own_file(package, results):
+    """One file more in a copy of the package: its figure is listed and drawn, and nothing else knows of it."""
+    copy, _ = package
+    own = copy / "study" / "analyses" / "lengths.py"
+    own.write_text(
+        "from spkit.drawing import Drawing, Sheet, figure\n\n"
+        "from spkit.results.schema import GEOMETRY\n\n\n"
+        '@figure("lengths", inputs=[GEOMETRY])\n'
+        "def rule(tables):\n"
+        "    sheet, table = Sheet(), tables[GEOMETRY.file]\n"
+        '    sheet.subplots().plot(table["norm_a"])\n'
+        '    return Drawing(sheet, table, "Lengths.")\n',
+        encoding="utf-8",
+    )
+    command = "from spkit.figures import *; import sys; assert 'torch' not in sys.modules; print(figure_names()[-1]); "
+    command += f"print(len(draw_figures({str(results)!r}, {str(copy / 'drawn')!r}, ['lengths'])))"
+    env = {**os.environ, "PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = [sys.executable, "-c", command]
+    ran = subprocess.run(run, cwd=copy.parent, env=env, capture_output=True, text=True, check=True)
+    own.unlink()
+    assert ran.stdout.split() == ["lengths", "4"]

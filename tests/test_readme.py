@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spkit.figures import summary_table, to_markdown
+from spkit.results import summary_table, to_markdown
 from spkit.study import load_profile
 from tests.readme_results import SECTIONS
 
@@ -46,7 +46,7 @@ def test_the_study_of_the_readme_is_one(tmp_path: Path):
     (tmp_path / "my_study.toml").write_text(text)
     profile = load_profile(tmp_path / "my_study.toml")
     assert profile.name == "my_study"
-    assert profile.search["path"] == "slerp"
+    assert profile.search.path == "slerp"
 
 
 def test_the_readme_names_its_two_commands():

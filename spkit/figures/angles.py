@@ -6,44 +6,76 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.panels import curve, look, pair_label, panel_grid, ratio_text, ticks_at
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import WIDE, new_figure
-from spkit.results.frames import distinct, extent, rows, seeds_shown, seeds_text, with_means
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.curve import curve, look, ticks_at
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import WIDE
+from spkit.drawing.text import pair_label, ratio_text
+from spkit.results.frames import distinct, extent, rows, with_means
+from spkit.results.schema import ANGLES
 
 _ACROSS = 3
 
 
-@figure("angles", inputs=("angles.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A panel for each pair and schedule; each of the two tasks is a line over the ratio of its size to the other's."""
-    table = results["angles.csv"]
-    table = table.assign(ratio=table["share"] / (1 - table["share"]))
-    known = rows(table, table["angle"].notna())
-    if known.empty:
-        raise NothingToDrawError("angles.csv holds no angle.")
-    drawn = with_means(known, ["a", "b", "schedule", "task", "ratio"], ["angle"])
-    pairs = list(dict.fromkeys(zip(known["a"], known["b"], strict=True)))
-    found = set(zip(known["a"], known["b"], known["schedule"], strict=True))
-    shown = [(s, a, b) for s, (a, b) in product(distinct(known, "schedule"), pairs) if (a, b, s) in found]
+def angles(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """The angle of a joint training's task vector to that of a training on each of its two tasks alone.
 
+    Args:
+        table: two rows a joint training: the columns a, b, task (one of the two), examples and share (of that task),
+            schedule ("epochs" or "steps": what was fixed), angle (degrees; NaN where a vector has no length), and seed
+            where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels, one for each pair and schedule: a line for either task over the ratio of its size to the other's.
+
+    Raises:
+        SpkitError: there is no angle, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"task": ["faq", "sts"], "share": [0.75, 0.25], "angle": [30.0, 62.0]})
+        >>> (panel,) = angles(table.assign(a="faq", b="sts", examples=128, schedule="epochs"), Sheet())
+        >>> panel.get_legend_handles_labels()[1]
+        ['to faq', 'to sts']
+    """
+    drawn = angles_drawn(table)
+    pairs = list(dict.fromkeys(zip(drawn["a"], drawn["b"], strict=True)))
+    there = set(zip(drawn["a"], drawn["b"], drawn["schedule"], strict=True))
+    shown = [(s, a, b) for s, (a, b) in product(distinct(drawn, "schedule"), pairs) if (a, b, s) in there]
     across = min(_ACROSS, len(pairs))
-    drawing = new_figure(WIDE, 2.15 * -(-len(shown) // across))
-    panels = panel_grid(drawing, len(shown), across)
+    names = [f"{a}, {b} at fixed {schedule}" for schedule, a, b in shown]
+    panels = panels_on(ax, names, (WIDE, 2.15 * -(-len(shown) // across)), across=across, sharey=True)
     for place, (panel, (schedule, a, b)) in enumerate(zip(panels, shown, strict=True)):
         here = rows(drawn, (drawn["a"] == a) & (drawn["b"] == b) & (drawn["schedule"] == schedule))
         for position, task in enumerate((a, b)):
-            line = rows(here, here["task"] == task)
-            curve(panel, line, "ratio", "angle", look(position), label=f"to {task}")
+            curve(panel, rows(here, here["task"] == task), "ratio", "angle", look(position), label=f"to {task}")
         _frame(panel, here)
         panel.set_title(f"{pair_label(a, b, 66 // across)}\nfixed {schedule}")
         if place % across == 0:
             panel.set_ylabel("angle of joint vector, degrees")
+    return panels
 
-    zero = len(table) - len(known)
+
+def angles_drawn(table: DataFrame) -> DataFrame:
+    """What the figure shows: the angles of each seed and their mean, over the ratio of sizes."""
+    table = ANGLES.checked(table)
+    known = rows(table, table["angle"].notna())
+    if known.empty:
+        raise NothingToDrawError("angles.csv holds no angle.")
+    known = known.assign(ratio=known["share"] / (1 - known["share"]))
+    return with_means(known, ["a", "b", "schedule", "task", "ratio"], ["angle"])
+
+
+@figure("angles", inputs=[ANGLES], order=140)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The angles of a study's joint trainings."""
+    table = tables[ANGLES.file]
+    sheet = Sheet()
+    angles(table, sheet)
+    known = rows(table, table["angle"].notna())
     caption = (
         "Angle between the task vector of a joint training on two data sets and that of a training on each one alone, "
         "against the ratio of its number of examples to the other's (both together always the same number); along a "
@@ -51,9 +83,9 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         f"{seeds_text(known)}, n = {len(table) // 2} joint trainings."
         f"{seeds_shown(known)}"
     )
-    if zero:
-        caption += f" Angles left out, as a vector has no length: {zero}."
-    return drawing, drawn, caption
+    if len(table) > len(known):
+        caption += f" Angles left out, as a vector has no length: {len(table) - len(known)}."
+    return Drawing(sheet, angles_drawn(table), caption)
 
 
 def _frame(panel: Axes, here: DataFrame) -> None:

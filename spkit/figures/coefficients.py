@@ -1,59 +1,119 @@
 """How much of each task vector the search takes, module by module."""
 
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
-from matplotlib.figure import Figure
-from pandas import DataFrame
+from matplotlib.axes import Axes
+from pandas import DataFrame, Series
 
-from spkit.figures.heatmap import background, draw_cells, write_cell
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import NARROW, WIDE, new_figure, signed
-from spkit.results.frames import distinct, extent, ordered_tasks, records, rows, seeds_text, several_seeds
+from spkit.drawing.caption import seeds_text
+from spkit.drawing.matrix import Scale, draw_cells, write_cell
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import NARROW, WIDE
+from spkit.drawing.text import signed
+from spkit.results.frames import distinct, extent, records, rows, several_seeds
+from spkit.results.labels import ordered_tasks
+from spkit.results.schema import COEFFICIENTS
 
 _WHOLE = "whole model"
 
 
-@figure("coefficients", inputs=("coefficients.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Modules as rows, tasks as columns; the search with one coefficient a task is the first row."""
-    table = results["coefficients.csv"]
+@runtime_checkable
+class Position(Protocol):
+    """`spkit.PositionResult`, as far as the figure reads it; the class itself stands on torch."""
+
+    @property
+    def coefficients(self) -> DataFrame | Series:
+        """By task, or modules × tasks."""
+        ...
+
+
+def coefficients(position: Position | DataFrame, ax: Place = None) -> list[Axes]:
+    """The coefficients of a searched position: how much of each task vector it takes.
+
+    Args:
+        position: what `spkit.self_position` or `spkit.search` returns; or a table with the columns method
+            ("self_position" with one coefficient a task, "self_position:module" with one a module and task), module,
+            task, coefficient, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: the whole model, and the modules as rows; tasks are columns. One of them may be missing.
+
+    Raises:
+        SpkitError: there is no coefficient of Self Positioning, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"task": ["faq", "sts"], "coefficient": [0.7, 0.4], "module": "model"})
+        >>> (panel,) = coefficients(table.assign(method="self_position"), Sheet())
+        >>> [text.get_text() for text in panel.texts]
+        ['0.70', '0.40']
+    """
+    drawn = coefficients_drawn(position)
+    tasks, modules = ordered_tasks(drawn["task"]), distinct(drawn, "module")
+    # A search may go below zero: then zero is the middle; otherwise zero is the dark end.
+    low, high = (edge(0.0, value) for edge, value in zip((min, max), extent(drawn, "coefficient"), strict=True))
+    scale = Scale(low, high, "viridis") if low == 0.0 else Scale(-max(-low, high), max(-low, high), "PuOr")
+    parts = [name for name in modules if name == _WHOLE], [name for name in modules if name != _WHOLE]
+    split = [part for part in parts if part]
+    height = 0.36 if (drawn["seeds"] > 1).any() else 0.27
+    size = (NARROW if len(tasks) <= 3 else WIDE, 0.45 + height * (len(modules) + 0.3 * (len(split) - 1)))
+    names = ["whole model" if part == [_WHOLE] else "by module" for part in split]
+    panels = panels_on(ax, names, size, across=1, height_ratios=[len(part) for part in split])
+    for panel, part in zip(panels, split, strict=True):
+        here = rows(drawn, drawn["module"].isin(part))
+        grid = here.pivot(index="module", columns="task", values="coefficient").reindex(index=part, columns=tasks)
+        draw_cells(panel, grid, scale)
+        for cell in records(here):
+            lines = [(signed(cell["coefficient"]), 8.0, "bold")]
+            if cell["seeds"] > 1:
+                lines.append((f"{signed(cell['lowest'])} to {signed(cell['highest'])}", 6.0, "normal"))
+            place = part.index(cell["module"]), tasks.index(cell["task"])
+            write_cell(panel, *place, lines, scale.colour(cell["coefficient"]))
+        panel.xaxis.tick_top()
+        panel.tick_params(length=0, labeltop=panel is panels[0])
+    return panels
+
+
+def coefficients_drawn(position: Position | DataFrame) -> DataFrame:
+    """What the figure shows: mean, smallest and largest over the seeds, and their number; the whole model first."""
+    table = COEFFICIENTS.checked(position if isinstance(position, DataFrame) else _of_position(position))
     whole = rows(table, (table["method"] == "self_position") & (table["module"] == "model")).assign(module=_WHOLE)
     parts = rows(table, table["method"] == "self_position:module")
     table = pd.concat([whole, parts], ignore_index=True)
     if table.empty:
         raise NothingToDrawError("coefficients.csv holds no coefficients of Self Positioning.")
-    tasks, modules = ordered_tasks(table["task"]), distinct(table, "module")
     groups = table.groupby(["method", "module", "task"], sort=False)["coefficient"]
-    drawn = groups.agg(coefficient="mean", lowest="min", highest="max", seeds="count").reset_index()
+    return groups.agg(coefficient="mean", lowest="min", highest="max", seeds="count").reset_index()
 
-    # A search may go below zero: then zero is the middle; otherwise zero is the dark end.
-    low, high = (edge(0.0, value) for edge, value in zip((min, max), extent(drawn, "coefficient"), strict=True))
-    colours = "viridis" if low == 0.0 else "PuOr"
-    if low < 0.0:
-        low, high = -max(-low, high), max(-low, high)
-    narrow = len(tasks) <= 3
-    several = several_seeds(table)
-    height = 0.36 if several else 0.27
-    split = [part for part in ([_WHOLE] if len(whole) else [], [name for name in modules if name != _WHOLE]) if part]
-    drawing = new_figure(NARROW if narrow else WIDE, 0.45 + height * (len(modules) + 0.3 * (len(split) - 1)))
-    panels = drawing.subplots(len(split), 1, squeeze=False, height_ratios=[len(part) for part in split])[:, 0]
-    for panel, names in zip(panels, split, strict=True):
-        here = rows(drawn, drawn["module"].isin(names))
-        grid = here.pivot(index="module", columns="task", values="coefficient").reindex(index=names, columns=tasks)
-        draw_cells(panel, grid, low=low, high=high, colours=colours)
-        for cell in records(here):
-            lines = [(signed(cell["coefficient"]), 8.0, "bold")]
-            if cell["seeds"] > 1:
-                lines.append((f"{signed(cell['lowest'])} to {signed(cell['highest'])}", 6.0, "normal"))
-            colour = background(cell["coefficient"], low=low, high=high, colours=colours)
-            write_cell(panel, names.index(cell["module"]), tasks.index(cell["task"]), lines, colour)
-        panel.xaxis.tick_top()
-        panel.tick_params(length=0, labeltop=panel is panels[0])
-    unused = " The pooler takes no part in an embedding: it has the mean of the others." if "pooler" in modules else ""
+
+def _of_position(position: Position) -> DataFrame:
+    given = position.coefficients
+    if isinstance(given, Series):
+        whole = DataFrame({"task": list(given.index), "coefficient": given.to_numpy()})
+        return whole.assign(method="self_position", module="model")
+    long = given.rename_axis(index="module").reset_index().melt("module", var_name="task", value_name="coefficient")
+    return long.assign(method="self_position:module")
+
+
+@figure("coefficients", inputs=[COEFFICIENTS], order=210)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The coefficients of a study's searches."""
+    table = tables[COEFFICIENTS.file]
+    sheet = Sheet()
+    coefficients(table, sheet)
+    drawn = coefficients_drawn(table)
+    unused = (
+        " The pooler takes no part in an embedding: it has the mean of the others."
+        if "pooler" in set(drawn["module"])
+        else ""
+    )
     caption = (
-        f"Coefficients that Self Positioning found, for the whole model and for each module; {seeds_text(table)}"
-        f"{': mean over seeds, below it the smallest and the largest' if several else ''}. "
+        f"Coefficients that Self Positioning ended at, for the whole model and for each module; {seeds_text(table)}"
+        f"{': mean over seeds, below it the smallest and the largest' if several_seeds(table) else ''}; "
+        f"n = {drawn['task'].nunique()} tasks. "
         f"0 leaves the base as it is, 1 adds the whole task vector.{unused}"
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, drawn, caption)

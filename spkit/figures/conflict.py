@@ -3,34 +3,52 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from spkit.figures.cosines import conditions, each_pair_once, mean_cosines
-from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, legend_of_cosines, write_cell
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import NARROW, WIDE, new_figure, signed
-from spkit.results.frames import ordered_tasks, records, rows, seeds_text, several_seeds
+from spkit.drawing.caption import conditions, seeds_text
+from spkit.drawing.cosines import CosineReport, each_pair_once, mean_cosines
+from spkit.drawing.matrix import COSINES, draw_cells, hatch_cell, legend_of_cosines, write_cell
+from spkit.drawing.place import Place, Sheet, panel_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import NARROW, WIDE
+from spkit.drawing.text import signed
+from spkit.results.frames import records, rows, several_seeds
+from spkit.results.labels import ordered_tasks
+from spkit.results.schema import CONFLICT
 
 #: From this many tasks on a cell has no room for more than its number.
 _CROWDED = 7
 
 
-@figure("conflict", inputs=("conflict.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A cell for each pair of tasks; below the diagonal only, for the cosine of a and b is that of b and a."""
-    table = results["conflict.csv"]
-    table = rows(table, table["a"] != table["b"])
-    if table.empty:
-        raise NothingToDrawError("conflict.csv holds no pair of tasks.")
-    tasks = ordered_tasks([*table["a"], *table["b"]])
-    drawn = conflict_cells(table, tasks)
+def conflict(report: CosineReport | DataFrame, ax: Place = None) -> Axes:
+    """Cosines of the tasks' gradients, corrected for noise, with their 95 % intervals: a cell for each pair of tasks.
 
+    Red is conflict, blue agreement. Below the diagonal only, for the cosine of a and b is that of b and a.
+
+    Args:
+        report: what `spkit.gradient_conflict` returns; or a table with the columns a, b, cosine, corrected, low, high,
+            batches, batch_size, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The heat map.
+
+    Raises:
+        SpkitError: there is no pair of tasks, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [-0.2], "corrected": [-0.3]})
+        >>> axes = conflict(table.assign(low=-0.4, high=-0.2, batches=16, batch_size=32), Sheet())
+        >>> [text.get_text() for text in axes.texts]
+        ['−0.30', '[−0.40, −0.20]', 'raw −0.20']
+    """
+    table = report if isinstance(report, DataFrame) else _of_report(report)
+    tasks, drawn = conflict_drawn(table)
     few = len(tasks) <= 3
-    drawing = new_figure(NARROW if few else WIDE, 0.75 + (0.62 if few else 0.6) * (len(tasks) - 1))
-    axes = drawing.subplots()
+    axes = panel_on(ax, (NARROW if few else WIDE, 0.75 + (0.62 if few else 0.6) * (len(tasks) - 1)))
     grid = drawn.pivot(index="row", columns="column", values="corrected").reindex(index=tasks[1:], columns=tasks[:-1])
-    draw_cells(axes, grid.astype(float), low=-1.0, high=1.0, colours=COSINES)
+    draw_cells(axes, grid, COSINES)
     for cell in records(drawn):
         place = tasks.index(cell["row"]) - 1, tasks.index(cell["column"])
         raw = (f"raw {signed(cell['cosine'])}", 6.0, "normal")
@@ -46,9 +64,39 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             if cell["determined"] < cell["seeds"]:
                 lines.append((f"{cell['determined']} of {cell['seeds']} seeds", 6.0, "normal"))
             lines.append(raw)
-        write_cell(axes, *place, lines, background(cell["corrected"], low=-1.0, high=1.0, colours=COSINES))
-    legend_of_cosines(drawing, axes, "corrected cosine" if few else "cosine of gradients, corrected")
+        write_cell(axes, *place, lines, COSINES.colour(cell["corrected"]))
+    legend_of_cosines(axes, "corrected cosine" if few else "cosine of gradients, corrected")
+    return axes
 
+
+def conflict_drawn(table: DataFrame) -> tuple[list[str], DataFrame]:
+    """The tasks in order, and a row for each pair of them, the later one as the row of the heat map.
+
+    Returns:
+        row, column, cosine, corrected, low, high (means over seeds; NaN where undetermined), and determined and seeds:
+        in how many of how many seeds there was a cosine.
+    """
+    table = CONFLICT.checked(table)
+    table = rows(table, table["a"] != table["b"])
+    if table.empty:
+        raise NothingToDrawError("conflict.csv holds no pair of tasks.")
+    tasks = ordered_tasks([*table["a"], *table["b"]])
+    once = each_pair_once(table, order=tasks)
+    cells = mean_cosines(once.rename(columns={"b": "row", "a": "column"}), ["row", "column"], also=["cosine"])
+    return tasks, cells
+
+
+def _of_report(report: CosineReport) -> DataFrame:
+    return report.pairs.assign(batches=report.batches, batch_size=report.batch_size)
+
+
+@figure("conflict", inputs=[CONFLICT], order=50)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The conflict of a study's tasks at its base."""
+    table = tables[CONFLICT.file]
+    sheet = Sheet()
+    conflict(table, sheet)
+    _, drawn = conflict_drawn(table)
     caption = (
         "Cosine of the tasks' gradients at the base, corrected for mini-batch noise, with its 95 % interval; raw: "
         f"without the correction. {conditions(table)}; {seeds_text(table)}"
@@ -60,18 +108,4 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
             " Undetermined: the noise is larger than the gradient, so that no cosine can be given; where this befell "
             "only some of the seeds, the mean is over the others, and their number stands in the cell."
         )
-    return drawing, drawn, caption
-
-
-def conflict_cells(table: DataFrame, tasks: list[str]) -> DataFrame:
-    """One row for each pair of tasks: means over seeds, and in how many of the seeds the cosine was determined.
-
-    Args:
-        table: rows of conflict.csv, a pair once or in both orders.
-        tasks: the order of the tasks; the later of a pair names the row.
-
-    Returns:
-        row, column, cosine, corrected, low, high (NaN where undetermined), determined and seeds (counts).
-    """
-    once = each_pair_once(table, order=tasks)
-    return mean_cosines(once.rename(columns={"b": "row", "a": "column"}), ["row", "column"], also=["cosine"])
+    return Drawing(sheet, drawn, caption)

@@ -2,77 +2,101 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from spkit.figures.cosines import (
-    conditions,
-    each_pair_once,
-    hatched,
-    mean_cosines,
-    reached,
-    without_gradient,
-    write_cosine,
-)
-from spkit.figures.heatmap import COSINES, hatch_cell, scale_below
-from spkit.figures.panels import pair_label, panel_grid
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import WIDE, new_figure
-from spkit.results.frames import distinct, records, rows, seeds_text, several_seeds
+from spkit.drawing.caption import conditions, seeds_text
+from spkit.drawing.cosines import each_pair_once, hatched, mean_cosines, reached, without_gradient, write_cosine
+from spkit.drawing.matrix import COSINES, draw_cells, hatch_cell, scale_below
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import WIDE
+from spkit.drawing.text import pair_label
+from spkit.results.frames import distinct, records, rows, several_seeds
+from spkit.results.schema import CONFLICT_ALONG_TRAINING_BY_MODULE as TABLE
 
 _ACROSS = 3
 #: Up to so many columns of cells in a row of panels there is room for their numbers.
 _CROWDED = 18
 
 
-@figure("conflict_along_training_by_module", inputs=("conflict_along_training_by_module.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A heat map for each pair: modules as rows, steps as columns."""
-    table, still = reached(each_pair_once(results["conflict_along_training_by_module.csv"], ["step", "module"]))
-    if table.empty:
-        raise NothingToDrawError("conflict_along_training_by_module.csv holds no pair of tasks with gradients.")
-    drawn = mean_cosines(table, ["a", "b", "module", "step"])
-    modules, steps = distinct(table, "module"), sorted(distinct(table, "step"))
-    pairs = list(dict.fromkeys(zip(table["a"], table["b"], strict=True)))
+def conflict_along_training_by_module(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """Corrected cosines of the tasks' gradients in each module at steps of a joint training.
 
+    Args:
+        table: the columns step, module, a, b, corrected, low, high, verdict, batches, batch_size, and seed where there
+            are several. Modules without a gradient of any task are left out.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: a heat map for each pair of tasks, modules as rows, steps as columns; a number is bold where its
+        interval leaves out 0.
+
+    Raises:
+        SpkitError: no task has a gradient, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"step": [0, 64], "module": "pooler", "a": "faq", "b": "sts", "corrected": [0.2, -0.1]})
+        >>> table = table.assign(verdict="agree", batches=8, batch_size=32)
+        >>> (panel,) = conflict_along_training_by_module(table, Sheet())
+        >>> [text.get_text() for text in panel.texts]
+        ['0.20', '−0.10']
+    """
+    drawn, _ = along_training_by_module(table)
+    modules, steps = distinct(drawn, "module"), sorted(distinct(drawn, "step"))
+    pairs = list(dict.fromkeys(zip(drawn["a"], drawn["b"], strict=True)))
     across = min(_ACROSS, len(pairs))
-    numbered = across * len(steps) <= _CROWDED
-    drawing = new_figure(WIDE, (0.19 * len(modules) + 0.5) * -(-len(pairs) // across) + 0.5)
-    panels = panel_grid(drawing, len(pairs), across, sharey=False)
+    height = (0.19 * len(modules) + 0.5) * -(-len(pairs) // across) + 0.5
+    panels = panels_on(ax, [f"{a}, {b}" for a, b in pairs], (WIDE, height), across=across)
+    every = -(-len(steps) * across // 24)  # labels of all steps would touch where there are many
     for place, (panel, (a, b)) in enumerate(zip(panels, pairs, strict=True)):
         here = rows(drawn, (drawn["a"] == a) & (drawn["b"] == b))
         grid = here.pivot(index="module", columns="step", values="corrected").reindex(index=modules, columns=steps)
-        # Not by seaborn, which draws the whole figure anew for each of its panels.
-        values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-        panel.pcolormesh(values, vmin=-1.0, vmax=1.0, cmap=COSINES, edgecolors="white", linewidth=1.5)
-        panel.set(xlim=(0, len(steps)), ylim=(len(modules), 0))
-        panel.spines[:].set_visible(False)
+        draw_cells(panel, grid, COSINES)
         for cell in records(here):
             spot = modules.index(cell["module"]), steps.index(cell["step"])
             if not cell["determined"]:
                 hatch_cell(panel, *spot)
-            elif numbered:
+            elif numbered(drawn):
                 write_cosine(panel, spot, cell, roomy=False)
-        first = place % across == 0
-        every = -(-len(steps) * across // 24)  # labels of all steps would touch where there are many
         panel.set_xticks([spot + 0.5 for spot in range(0, len(steps), every)], [str(step) for step in steps[::every]])
-        panel.set_yticks(
-            [spot + 0.5 for spot in range(len(modules))],
-            [module.replace("layer.", "layer ").replace(".", ", ") if first else "" for module in modules],
-        )
-        panel.tick_params(length=0, labelsize=6.5, labelrotation=0)
+        names = [module.replace("layer.", "layer ").replace(".", ", ") for module in modules]
+        panel.set_yticklabels(names if place % across == 0 else [""] * len(names))
+        panel.tick_params(labelsize=6.5)
         panel.set_title(pair_label(a, b, 72 // across))
         if place >= len(pairs) - across:
             panel.set_xlabel("training step")
-    scale_below(drawing, panels, "cosine of gradients, corrected", low=-1.0, high=1.0, colours=COSINES)
+    scale_below(panels, "cosine of gradients, corrected", COSINES)
+    return panels
 
+
+def along_training_by_module(table: DataFrame) -> tuple[DataFrame, list[str]]:
+    """The mean cosine of each pair in each module at each step, and the modules in which no task has a gradient."""
+    known, still = reached(each_pair_once(TABLE.checked(table), ["step", "module"]))
+    if known.empty:
+        raise NothingToDrawError("conflict_along_training_by_module.csv holds no pair of tasks with gradients.")
+    return mean_cosines(known, ["a", "b", "module", "step"]), still
+
+
+def numbered(drawn: DataFrame) -> bool:
+    """Whether the cells have room for their numbers."""
+    return min(_ACROSS, len(drawn.drop_duplicates(["a", "b"]))) * drawn["step"].nunique() <= _CROWDED
+
+
+@figure("conflict_along_training_by_module", inputs=[TABLE], order=80)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The conflict along a study's joint training, by module."""
+    table = tables[TABLE.file]
+    sheet = Sheet()
+    conflict_along_training_by_module(table, sheet)
+    drawn, still = along_training_by_module(table)
     caption = (
         "Cosine of the tasks' gradients along a joint training in each module, corrected for mini-batch noise "
         f"({conditions(table)})"
-        f"{'; bold where its 95 % interval leaves out 0' if numbered else ''}; {seeds_text(table)}"
-        f"{', means over seeds' if several_seeds(table) else ''}, n = {len(pairs)} pairs of tasks. "
+        f"{'; bold where its 95 % interval leaves out 0' if numbered(drawn) else ''}; {seeds_text(table)}"
+        f"{', means over seeds' if several_seeds(table) else ''}, "
+        f"n = {len(drawn.drop_duplicates(['a', 'b']))} pairs of tasks. "
         "Without bias, the correction may pass ±1 where the noise is large; by chance alone some 5 % would be bold."
         f"{hatched(drawn)}{without_gradient(still)}"
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, drawn, caption)

@@ -1,108 +1,91 @@
 """Paired differences: does a method beat joint training, and does the search beat the best merge without one?"""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import (
-    FAINT,
-    FAMILY_COLOURS,
-    QUIET,
-    WIDE,
-    beside_row,
-    bold_searched,
-    dots,
-    families_text,
-    new_figure,
-    quiet_axes,
-    rows_with_gaps,
-    signed,
-)
-from spkit.results.frames import (
-    columns,
-    distinct,
-    family,
-    method_label,
-    ordered_methods,
-    ordered_tasks,
-    records,
-    rows,
-    seeds_shown,
-    seeds_text,
-    several_seeds,
-    with_means,
-)
+from spkit.drawing.caption import families_text, seeds_shown, seeds_text
+from spkit.drawing.dots import beside_row, bold_searched, dots, quiet_axes, row_lines, rows_with_gaps
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE
+from spkit.drawing.text import signed
+from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
+from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
+from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
 
 _KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
 
 
-@figure("differences", inputs=("comparisons.csv", "comparisons_mean.csv"))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Left: every method against joint training, mean over tasks. Right: the search against the best merge, by task."""
-    table, means = results["comparisons.csv"], results["comparisons_mean.csv"]
-    rival = best_static(means)
+class _Shown(NamedTuple):
+    """What the two panels show, and the merge that the search is compared with."""
 
-    def to_joint(one: DataFrame) -> DataFrame:
-        return rows(one, (one["against"] == "joint") & (one["task"] == "mean"))
+    joint: DataFrame
+    static: DataFrame
+    rival: str | None
 
-    def to_static(one: DataFrame) -> DataFrame:
-        return rows(one, (families(one, "method") == "searched") & (one["against"] == rival))
+    @property
+    def panels(self) -> list[str]:
+        return [name for name, part in (("joint", self.joint), ("static", self.static)) if len(part)]
 
-    joint = with_means(to_joint(table), _KEYS, _VALUES, to_joint(means))
-    static = with_means(to_static(table), _KEYS, _VALUES, to_static(means))
-    panels = [name for name, part in (("joint", joint), ("static", static)) if len(part)]
-    if not panels:
-        raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
 
-    methods = ordered_methods(joint["method"])
+def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | None = None) -> list[Axes]:
+    """Paired differences of scores: every method against joint training, and the search against the best merge.
+
+    Args:
+        comparisons: the columns method, against, task ("mean" for the mean over tasks), difference (points; above 0 the
+            method is better), low, high, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+        means: the same columns without seed: the means over seeds with intervals of their own. None takes the means of
+            the bounds.
+
+    Returns:
+        The panels: against joint training (mean over tasks), and, where a search was compared with merges by a fixed
+        rule, against the best of these, task by task.
+
+    Raises:
+        SpkitError: nothing is compared with joint training or with a merge, or a column is missing.
+
+    Example:
+        >>> row = {"method": "ties", "against": "joint", "task": "mean", "difference": -1.3, "low": -2.0, "high": -0.5}
+        >>> (panel,) = differences(DataFrame([row]), Sheet())
+        >>> [text.get_text() for text in panel.texts]
+        ['−1.3']
+    """
+    shown = _shown(comparisons, means)
+    names = ordered_methods(shown.joint["method"])
     blocks = [
         (method, task)
-        for task in sorted(ordered_tasks(static["task"]), key=lambda task: task != "mean")
-        for method in ordered_methods(static["method"])
+        for task in sorted(ordered_tasks(shown.static["task"]), key=lambda task: task != "mean")
+        for method in ordered_methods(shown.static["method"])
     ]
-    longest = max(len(methods), len(blocks))
-    drawing = new_figure(WIDE, 0.185 * (longest + 2) + 0.55)
-    axes = drawing.subplots(1, len(panels), squeeze=False, width_ratios=[1.0] * len(panels))[0]
-    for panel, name in zip(axes, panels, strict=True):
+    longest = max(len(names), len(blocks))
+    panels = panels_on(ax, shown.panels, (WIDE, 0.185 * (longest + 2) + 0.55))
+    for panel, name in zip(panels, shown.panels, strict=True):
         if name == "joint":
-            groups = ["merge" if family(method) == "tuned" else family(method) for method in methods]
-            _against_joint(panel, joint, dict(zip(methods, rows_with_gaps(groups), strict=True)))
+            groups = ["merge" if family(method) == "tuned" else family(method) for method in names]
+            _against_joint(panel, shown.joint, dict(zip(names, rows_with_gaps(groups), strict=True)))
         else:
-            _against_static(panel, static, blocks, method_label(str(rival)))
-
-    drawn = with_panel(joint, static)
-    caption = (
-        "Paired differences in points; right of the line the method named on the left is better; "
-        f"{seeds_text(table)}.{seeds_shown(table)} Bars: 95 % paired bootstrap interval over test examples"
-        f"{', of the mean over seeds' if several_seeds(table) else ''}. Colours: {families_text(methods)}. "
-    )
-    if "joint" in panels:
-        caption += "Against joint training: mean over tasks. "
-    if "static" in panels:
-        caption += (
-            f"Against {method_label(str(rival))}: of the merges without search that were compared, the one with the "
-            "best mean over tasks on the test parts, so that the choice favours the merge."
-        )
-    return drawing, drawn, caption.strip()
+            _against_static(panel, shown.static, blocks, method_label(str(shown.rival)))
+    return panels
 
 
 def best_static(table: DataFrame) -> str | None:
     """The merge without search that leaves the searched ones the smallest gain in the mean over tasks.
 
     Args:
-        table: comparisons_mean.csv, or comparisons.csv.
+        table: comparisons of methods, of the mean over seeds or of each.
 
     Returns:
         Its name, or None where no search was compared with a merge.
     """
-    against = families(table, "against")
-    fair = (families(table, "method") == "searched") & ((against == "merge") | (against == "tuned"))
+    against = _families(table, "against")
+    fair = (_families(table, "method") == "searched") & ((against == "merge") | (against == "tuned"))
     candidates = rows(table, fair & (table["task"] == "mean"))
     gains = {
         name: rows(candidates, candidates["against"] == name)["difference"].mean()
@@ -111,14 +94,58 @@ def best_static(table: DataFrame) -> str | None:
     return min(gains, key=lambda name: gains[name], default=None)
 
 
-def families(table: DataFrame, column: str) -> np.ndarray:
+def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
+    table = COMPARISONS.checked(comparisons)
+    mean = None if means is None else COMPARISONS_MEAN.checked(means)
+    rival = best_static(table if mean is None else mean)
+
+    def to_joint(one: DataFrame) -> DataFrame:
+        return rows(one, (one["against"] == "joint") & (one["task"] == "mean"))
+
+    def to_static(one: DataFrame) -> DataFrame:
+        return rows(one, (_families(one, "method") == "searched") & (one["against"] == rival))
+
+    joint, static = (
+        with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean)) for part in (to_joint, to_static)
+    )
+    shown = _Shown(joint, static, rival)
+    if not shown.panels:
+        raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
+    return shown
+
+
+@figure("differences", inputs=[COMPARISONS, COMPARISONS_MEAN], order=20)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The comparisons of a study."""
+    table, means = tables[COMPARISONS.file], tables[COMPARISONS_MEAN.file]
+    sheet = Sheet()
+    differences(table, sheet, means=means)
+    shown = _shown(table, means)
+    caption = (
+        "Paired differences in points; right of the line the method named on the left is better; "
+        f"{seeds_text(table)}.{seeds_shown(table)} Bars: 95 % paired bootstrap interval over test examples"
+        f"{', of the mean over seeds' if several_seeds(table) else ''}. "
+        f"Colours: {families_text(ordered_methods(shown.joint['method']))}. "
+    )
+    if "joint" in shown.panels:
+        caption += "Against joint training: mean over tasks. "
+    if "static" in shown.panels:
+        caption += (
+            f"Against {method_label(str(shown.rival))}: of the merges without search that were compared, the one with "
+            "the best mean over tasks on the test parts, so that the choice favours the merge."
+        )
+    return Drawing(sheet, _with_panel(shown), caption.strip())
+
+
+def _families(table: DataFrame, column: str) -> np.ndarray:
     """The family of each method in a column."""
     return np.array([family(method) for method in table[column]], dtype=str)
 
 
-def with_panel(joint: DataFrame, static: DataFrame) -> DataFrame:
+def _with_panel(shown: _Shown) -> DataFrame:
     """The data of both panels in one table."""
-    parts = [part.assign(panel=name) for name, part in (("joint", joint), ("best static merge", static)) if len(part)]
+    named = (("joint", shown.joint), ("best static merge", shown.static))
+    parts = [part.assign(panel=name) for name, part in named if len(part)]
     return columns(pd.concat(parts, ignore_index=True), ["panel", "method", "against", "task", "seed", *_VALUES])
 
 
@@ -147,7 +174,7 @@ def _against_static(panel: Axes, drawn: DataFrame, blocks: list[tuple[str, str]]
 
 
 def _frame(panel: Axes, heights: list[float], title: str) -> None:
-    panel.hlines(heights, 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
+    row_lines(panel, heights)
     panel.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
     panel.set_ylim(max(heights) + 0.7, min(heights) - 0.7)
     panel.set_title(title)
@@ -158,13 +185,12 @@ def _frame(panel: Axes, heights: list[float], title: str) -> None:
 
 
 def _numbers(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    for row in records(drawn):
-        if row["seed"] == "mean":
-            searched = family(row["method"]) == "searched"
-            beside_row(
-                panel,
-                signed(row["difference"], 1),
-                heights[row["method"]],
-                color=FAMILY_COLOURS["searched"] if searched else "#444444",
-                fontweight="bold" if searched else "normal",
-            )
+    for row in records(of_mean(drawn)):
+        searched = family(row["method"]) == "searched"
+        beside_row(
+            panel,
+            signed(row["difference"], 1),
+            heights[row["method"]],
+            color=FAMILY_COLOURS["searched"] if searched else "#444444",
+            fontweight="bold" if searched else "normal",
+        )

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from spkit.figures.registry import figure_names
+from spkit.figures.listing import figure_names
 from spkit.files import write_text
 
 PAGE = "figures.md"

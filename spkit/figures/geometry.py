@@ -1,48 +1,105 @@
 """Where the experts stand: angles between task vectors, and their lengths."""
 
 from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.heatmap import COSINES, background, draw_cells, legend_of_cosines, write_cell
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import WIDE, new_figure, signed
-from spkit.results.frames import columns, extent, ordered_tasks, records, rows, seeds_text, several_seeds, with_means
+from spkit.drawing.caption import seeds_text
+from spkit.drawing.matrix import COSINES, draw_cells, legend_of_cosines, write_cell
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import BAR, WIDE
+from spkit.drawing.text import signed
+from spkit.results.frames import columns, extent, of_mean, records, rows, several_seeds, with_means
+from spkit.results.labels import ordered_tasks
+from spkit.results.schema import GEOMETRY
 
 
-@figure("geometry", inputs=("geometry.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A heat map of cosines and, row for row beside it, the norms as bars."""
-    table = results["geometry.csv"]
-    pairs = rows(table, table["a"] != table["b"])
-    if table.empty:
-        raise NothingToDrawError("geometry.csv holds no rows.")
-    tasks = ordered_tasks([*table["a"], *table["b"]])
-    ends = [DataFrame({"task": table[end], "norm": table[f"norm_{end}"], "seed": table["seed"]}) for end in ("a", "b")]
-    norms = with_means(pd.concat(ends).drop_duplicates(["task", "seed"]), ["task"], ["norm"])
-    means = with_means(pairs, ["a", "b"], ["cosine"])
+@runtime_checkable
+class Vectors(Protocol):
+    """`spkit.TaskVectors`, as far as the figure reads them; the class itself stands on torch."""
 
-    drawing = new_figure(WIDE, 0.8 + 0.42 * len(tasks))
-    cosines, bars = drawing.subplots(1, 2, width_ratios=[1.9, 1.0])
+    def cosines(self) -> DataFrame:
+        """Task × task."""
+        ...
+
+    def norms(self) -> Any:
+        """A number a task."""
+        ...
+
+
+def geometry(vectors: Vectors | DataFrame, ax: Place = None) -> list[Axes]:
+    """Cosines of task vectors, and their lengths.
+
+    Args:
+        vectors: `spkit.TaskVectors`; or a table with the columns a, b, cosine, norm_a, norm_b, and seed where there are
+            several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: a heat map of cosines and, row for row beside it, the norms as bars.
+
+    Raises:
+        SpkitError: there are no tasks, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [0.12], "norm_a": [1.5], "norm_b": [0.8]})
+        >>> cosines, norms = geometry(table, Sheet())
+        >>> [text.get_text() for text in cosines.texts], [text.get_text() for text in norms.texts]
+        (['1', '1', '0.12'], ['1.5', '0.8'])
+    """
+    means, norms = _measured(vectors)
+    tasks = ordered_tasks(norms["task"])
+    cosines, bars = panels_on(ax, ["cosines", "norms"], (WIDE, 0.8 + 0.42 * len(tasks)), width_ratios=[1.9, 1.0])
     cells = DataFrame(float("nan"), index=tasks, columns=tasks)
-    for cell in records(rows(means, means["seed"] == "mean")):
+    for cell in records(of_mean(means)):
         row, column = sorted((cell["a"], cell["b"]), key=tasks.index, reverse=True)
         cells.loc[row, column] = cell["cosine"]
     values = cells.to_numpy(dtype=float)
-    draw_cells(cosines, cells, low=-1.0, high=1.0, colours=COSINES)
+    draw_cells(cosines, cells, COSINES)
     for row in range(len(tasks)):
         write_cell(cosines, row, row, [("1", 7.0, "normal")])
         for column in range(row):
             value = float(values[row, column])
             if value == value:
-                colour = background(value, low=-1.0, high=1.0, colours=COSINES)
-                write_cell(cosines, row, column, [(signed(value), 8.5, "bold")], colour)
-    legend_of_cosines(drawing, cosines, "cosine of task vectors")
+                write_cell(cosines, row, column, [(signed(value), 8.5, "bold")], COSINES.colour(value))
+    legend_of_cosines(cosines, "cosine of task vectors")
     _bars(bars, norms, tasks)
+    return [cosines, bars]
 
+
+def _measured(vectors: Vectors | DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Cosines of pairs, and norms of tasks: of each seed and their means."""
+    table = GEOMETRY.checked(vectors if isinstance(vectors, DataFrame) else _of_vectors(vectors))
+    if table.empty:
+        raise NothingToDrawError("geometry.csv holds no rows.")
+    ends = [DataFrame({"task": table[end], "norm": table[f"norm_{end}"], "seed": table["seed"]}) for end in ("a", "b")]
+    norms = with_means(pd.concat(ends).drop_duplicates(["task", "seed"]), ["task"], ["norm"])
+    return with_means(rows(table, table["a"] != table["b"]), ["a", "b"], ["cosine"]), norms
+
+
+def _of_vectors(vectors: Vectors) -> DataFrame:
+    cosines, norms = vectors.cosines(), vectors.norms()
+    names = list(cosines.index)
+    return DataFrame(
+        [
+            {"a": a, "b": b, "cosine": cosines.loc[a, b], "norm_a": norms[a], "norm_b": norms[b]}
+            for place, a in enumerate(names)
+            for b in names[place:]
+        ]
+    )
+
+
+@figure("geometry", inputs=[GEOMETRY], order=150)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The task vectors of a study."""
+    table = tables[GEOMETRY.file]
+    sheet = Sheet()
+    geometry(table, sheet)
+    means, norms = _measured(table)
     both = [
         means.assign(measure="cosine", value=means["cosine"]),
         norms.assign(measure="norm", a=norms["task"], value=norms["norm"]),
@@ -50,9 +107,10 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     drawn = columns(pd.concat(both, ignore_index=True), ["measure", "a", "b", "seed", "value"])
     caption = (
         f"Task vectors (expert minus base): cosine of each pair, and length (Euclidean norm over all parameters); "
-        f"{seeds_text(table)}{', means over seeds, each seed a dot' if several_seeds(table) else ''}."
+        f"{seeds_text(table)}{', means over seeds, each seed a dot' if several_seeds(table) else ''}, "
+        f"n = {norms['task'].nunique()} tasks."
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, drawn, caption)
 
 
 def _bars(axes: Axes, norms: DataFrame, tasks: list[str]) -> None:
@@ -61,7 +119,7 @@ def _bars(axes: Axes, norms: DataFrame, tasks: list[str]) -> None:
     for row in records(norms):
         middle = middles[row["task"]]
         if row["seed"] == "mean":
-            axes.barh(middle, row["norm"], height=0.5, color="#B8C4CE")
+            axes.barh(middle, row["norm"], height=0.5, color=BAR)
             beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 7.5}
             axes.annotate(f"{row['norm']:.3g}", (reach[row["task"]], middle), **beside)
         else:

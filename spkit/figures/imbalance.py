@@ -4,12 +4,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import WIDE, new_figure, quiet_axes
-from spkit.results.frames import extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.dots import quiet_axes
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import BAR, WIDE
+from spkit.results.frames import columns, distinct, extent, records, rows, with_means
+from spkit.results.labels import ordered_tasks
+from spkit.results.schema import IMBALANCE
 
 _SHARES = {
     "example_share": "examples",
@@ -20,40 +24,68 @@ _SHARES = {
 }
 
 
-@figure("imbalance", inputs=("imbalance.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Tasks as rows, a panel of bars for each share; all have one scale."""
-    table = results["imbalance.csv"]
+def imbalance(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """Each task's share of a joint training, in per cent: of examples, tokens, steps and gradient.
+
+    Args:
+        table: a row a task: the columns task, examples, example_share, step_share, those of token_share, word_share and
+            gradient_share that are known, and seed where there are several: `spkit.imbalance`'s table.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels of bars, one for each kind of share; all have one scale.
+
+    Raises:
+        SpkitError: there is no task, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"task": ["faq", "sts"], "examples": [300, 100], "example_share": [0.75, 0.25]})
+        >>> examples, steps = imbalance(table.assign(step_share=0.5), Sheet())
+        >>> examples.get_title(), [text.get_text() for text in examples.texts]
+        ('examples', ['75', '25'])
+    """
+    drawn = imbalance_drawn(table)
+    tasks, shares = ordered_tasks(drawn["task"]), distinct(drawn, "share_of")
+    panels = panels_on(ax, shares, (WIDE, 0.75 + 0.25 * len(tasks)), sharex=True, sharey=True)
+    _, widest = extent(drawn, "percent")
+    for panel, name in zip(panels, shares, strict=True):
+        _bars(panel, rows(drawn, drawn["share_of"] == name), tasks)
+        panel.set(title=name, xlabel="share, %", ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * widest))
+    panels[0].set_yticks(range(len(tasks)), tasks)
+    return panels
+
+
+def imbalance_drawn(table: DataFrame) -> DataFrame:
+    """What the figure shows, in per cent: each seed and the mean, a row for each task and kind of share."""
+    table = IMBALANCE.checked(table)
     if table.empty:
         raise NothingToDrawError("imbalance.csv holds no tasks.")
-    tasks = ordered_tasks(table["task"])
-    shown = {column: name for column, name in _SHARES.items() if column in table}
     parts = [
         with_means(table.assign(percent=100 * table[column]), ["task"], ["percent"]).assign(share_of=name)
-        for column, name in shown.items()
+        for column, name in _SHARES.items()
+        if column in table
     ]
-    drawn = pd.concat(parts, ignore_index=True)[["share_of", "task", "seed", "percent"]]
+    return columns(pd.concat(parts, ignore_index=True), ["share_of", "task", "seed", "percent"])
 
-    drawing = new_figure(WIDE, 0.75 + 0.25 * len(tasks))
-    panels = drawing.subplots(1, len(shown), sharex=True, sharey=True)
-    for panel, name in zip(panels, shown.values(), strict=True):
-        _bars(panel, rows(drawn, drawn["share_of"] == name), tasks)
-        panel.set_title(name)
-    panels[0].set(ylim=(len(tasks) - 0.4, -0.6), xlim=(0, 1.3 * extent(drawn, "percent")[1]))
-    panels[0].set_yticks(range(len(tasks)), tasks)
-    drawing.supxlabel("share, %", fontsize=7.5, color="#444444")
 
+@figure("imbalance", inputs=[IMBALANCE], order=110)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The shares of a study's tasks."""
+    table = tables[IMBALANCE.file]
+    sheet = Sheet()
+    imbalance(table, sheet)
+    drawn = imbalance_drawn(table)
     caption = (
         "Share of each task in a joint training, in per cent: of training examples, of their tokens, of steps, and of "
         f"steps weighted with the norm of the task's gradient at the base, noise taken off; {seeds_text(table)}, "
-        f"n = {len(tasks)} tasks.{seeds_shown(table, 'bars')}"
+        f"n = {drawn['task'].nunique()} tasks.{seeds_shown(table, 'bars')}"
     )
     if drawn["percent"].isna().any():
         caption += (
             " Undetermined: of some task no gradient norm could be told from noise or measured, so that no share of "
             "the gradient is known."
         )
-    return drawing, drawn, caption
+    return Drawing(sheet, drawn, caption)
 
 
 def _bars(panel: Axes, drawn: DataFrame, tasks: list[str]) -> None:
@@ -64,7 +96,7 @@ def _bars(panel: Axes, drawn: DataFrame, tasks: list[str]) -> None:
             continue
         known = row["percent"] == row["percent"]
         if known:
-            panel.barh(place, row["percent"], height=0.62, color="#B8C4CE", zorder=2)
+            panel.barh(place, row["percent"], height=0.62, color=BAR, zorder=2)
         own = rows(drawn, drawn["task"] == row["task"])["percent"]
         panel.annotate(
             f"{row['percent']:.0f}" if known else "undetermined",

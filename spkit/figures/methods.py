@@ -1,78 +1,104 @@
 """Every method's score on every task: the study in one picture."""
 
 from collections.abc import Mapping
+from typing import cast
 
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.panels import evenly, panel_grid, score_axis
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import (
-    FAMILY_COLOURS,
-    WIDE,
-    bold_searched,
-    dots,
-    families_text,
-    new_figure,
-    row_lines,
-    rows_with_gaps,
-    wrapped,
-)
-from spkit.results.frames import (
-    family,
-    main_scores,
-    method_label,
-    ordered_methods,
-    ordered_tasks,
-    records,
-    rows,
-    seeds_shown,
-    seeds_text,
-    several_seeds,
-    with_means,
-)
+from spkit.drawing.caption import families_text, seeds_shown, seeds_text
+from spkit.drawing.curve import evenly
+from spkit.drawing.dots import bold_searched, dots, row_lines, rows_with_gaps, score_axis
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import FAMILY_COLOURS, WIDE
+from spkit.drawing.text import wrapped
+from spkit.results.frames import main_scores, of_mean, records, rows, several_seeds, with_means
+from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
+from spkit.results.schema import SCORES
 
 #: More panels than this in one row leave no room for their axes.
 _PANELS_A_ROW = 6
 
 
-@figure("methods", inputs=("scores.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Dots and intervals, a panel for each task and one for the mean; methods as rows."""
-    scores = main_scores(results["scores.csv"])
-    if scores.empty:
-        raise NothingToDrawError("scores.csv holds no rows.")
-    drawn = with_means(scores, ["task", "metric", "method"], ["score", "low", "high"])
-    methods, tasks = ordered_methods(scores["method"]), ordered_tasks(scores["task"])
-    groups = ["merge" if family(method) == "tuned" else family(method) for method in methods]
-    heights = dict(zip(methods, rows_with_gaps(groups), strict=True))
+def methods(scores: DataFrame, ax: Place = None) -> list[Axes]:
+    """Scores of several methods as dots with their intervals: a panel for each task and one for their mean.
 
+    Args:
+        scores: the columns method, task, metric and score (points), and low, high (a 95 % interval) and seed where they
+            are known: the tables of `spkit.evaluate`, one below the other, with a column `method`. A task's main metric
+            is drawn. Where no rows of the task "mean" are given, the mean over tasks is added, without an interval.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: tasks in their order, the mean last.
+
+    Raises:
+        SpkitError: a column is missing, or a method has two rows for one task, metric and seed.
+
+    Example:
+        >>> scores = DataFrame({"task": ["faq", "sts"], "metric": ["accuracy", "cosine_spearman"], "score": [71, 64]})
+        >>> scores = pd.concat([scores.assign(method="base"), scores.assign(method="ties", score=[74, 70])])
+        >>> [panel.get_title() for panel in methods(scores, Sheet())]
+        ['faq', 'sts', 'mean']
+    """
+    drawn = methods_drawn(scores)
+    names, tasks = ordered_methods(drawn["method"]), ordered_tasks(drawn["task"])
+    groups = ["merge" if family(method) == "tuned" else family(method) for method in names]
+    heights = dict(zip(names, rows_with_gaps(groups), strict=True))
     down, across = evenly(len(tasks), _PANELS_A_ROW)
     bottom = max(heights.values())
-    drawing = new_figure(WIDE, down * (0.185 * (bottom + 1) + 0.6))
-    panels = panel_grid(drawing, len(tasks), across)
+    panels = panels_on(ax, tasks, (WIDE, down * (0.185 * (bottom + 1) + 0.6)), across=across, sharey=True)
     for panel, task in zip(panels, tasks, strict=True):
         _panel(panel, rows(drawn, drawn["task"] == task), heights, title=wrapped(task, 62 // across))
     panels[0].set_ylim(bottom + 0.7, -0.7)
-    panels[0].set_yticks(list(heights.values()), [method_label(method) for method in methods])
+    panels[0].set_yticks(list(heights.values()), [method_label(method) for method in names])
     for panel in panels[::across]:
-        bold_searched(panel, methods)
+        bold_searched(panel, names)
+    return panels
 
+
+def methods_drawn(scores: DataFrame) -> DataFrame:
+    """What the figure shows: main scores of each seed and their mean."""
+    main = main_scores(_with_mean_of_tasks(SCORES.checked(scores)))
+    if main.empty:
+        raise NothingToDrawError("scores.csv holds no rows.")
+    return with_means(main, ["task", "metric", "method"], ["score", "low", "high"])
+
+
+def _with_mean_of_tasks(scores: DataFrame) -> DataFrame:
+    """The same, and for each method with a score on every task their mean, where there are no rows of it."""
+    main = main_scores(scores)
+    tasks = set(main["task"])
+    if "mean" in tasks or len(tasks) < 2:
+        return scores
+    groups = main.groupby(["method", "seed"], sort=False)["score"]
+    means = cast(DataFrame, groups.agg(["mean", "size"]).reset_index())
+    means = rows(means, means["size"] == len(tasks)).rename(columns={"mean": "score"})
+    return pd.concat([scores, means.assign(task="mean", metric="mean").drop(columns="size")], ignore_index=True)
+
+
+@figure("methods", inputs=[SCORES], order=10)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The scores of a study."""
+    scores = tables[SCORES.file]
+    sheet = Sheet()
+    methods(scores, sheet)
     caption = (
         "Scores of every method in points (0 to 100) on the test part of each task, and their mean over the tasks; "
         f"{seeds_text(scores)}.{seeds_shown(scores)} Bars: 95 % bootstrap interval over test examples"
         f"{' (bounds averaged over seeds)' if several_seeds(scores) else ''}; vertical line: joint training. "
-        f"Colours: {families_text(methods)}. "
+        f"Colours: {families_text(ordered_methods(scores['method']))}. "
         "Each panel has its own scale."
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, methods_drawn(scores), caption)
 
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: str) -> None:
     task, metric = str(drawn["task"].iloc[0]), str(drawn["metric"].iloc[0])
     row_lines(panel, list(heights.values()))
-    means = records(rows(drawn, drawn["seed"] == "mean"))
+    means = records(of_mean(drawn))
     for row in means:
         if row["method"] == "joint":
             panel.axvline(row["score"], color=FAMILY_COLOURS["joint"], linewidth=0.8, alpha=0.8, zorder=1)

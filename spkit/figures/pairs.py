@@ -4,48 +4,71 @@ import textwrap
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.cosines import conditions, each_pair_once
-from spkit.figures.panels import Look, seed_points
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import NARROW, QUIET, TASK_COLOURS, new_figure, signed
-from spkit.results.frames import (
-    columns,
-    extent,
-    listed,
-    records,
-    rows,
-    seeds_shown,
-    seeds_text,
-    several_seeds,
-    with_means,
-)
+from spkit.drawing.caption import conditions, listed, seeds_shown, seeds_text
+from spkit.drawing.cosines import each_pair_once
+from spkit.drawing.curve import Look, seed_points
+from spkit.drawing.place import Place, Sheet, panel_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import NARROW, QUIET, TASK_COLOURS
+from spkit.drawing.text import signed
+from spkit.results.frames import columns, extent, of_mean, of_seeds, records, rows, several_seeds, with_means
+from spkit.results.schema import PAIRS, PAIRS_FIT
 
 _VALUES = ["corrected", "low", "high", "change", "change_low", "change_high"]
 _NAMES = {"spearman": "rank correlation", "pearson": "correlation"}
 
 
-@figure("pairs", inputs=("pairs.csv", "pairs_fit.csv"))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A scatter of all pairs with both intervals, and the correlation that the study found, with its own."""
-    table = each_pair_once(results["pairs.csv"])
-    fit = results["pairs_fit.csv"]
-    notes = [note if isinstance(note, str) else "" for note in fit["note"]]
-    fit = fit.assign(note=notes).astype(dict.fromkeys(("r", "low", "high"), float))  # whole numbers are read as int
-    known = rows(table, table["corrected"].notna())
+def pairs(table: DataFrame, ax: Place = None, *, fit: DataFrame | None = None) -> Axes:
+    """Pairs of tasks: the cosine of their gradients against what training on both together changes in their scores.
+
+    Args:
+        table: a row a pair: the columns a, b, corrected, low, high, change, change_low, change_high (points), verdict,
+            steps, batches, batch_size, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+        fit: correlations over the pairs, which stand above the panel: the columns statistic ("spearman" or "pearson"),
+            r, low, high, pairs, undetermined, tasks, seed, and `verdict` or `note`: why there is no number.
+
+    Returns:
+        The panel; lines are 95 % intervals.
+
+    Raises:
+        SpkitError: no pair has a determined cosine, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"a": ["faq"], "b": ["sts"], "corrected": [-0.3], "change": [-1.2], "steps": [32]})
+        >>> bounds = {"low": -0.4, "high": -0.2, "change_low": -2.0, "change_high": -0.4}
+        >>> axes = pairs(table.assign(**bounds, verdict="conflict", batches=8, batch_size=32), Sheet())
+        >>> axes.get_ylabel()
+        'change by training together, points'
+    """
+    drawn = pairs_drawn(table)
+    above = [] if fit is None else _correlations(fit)
+    axes = panel_on(ax, (NARROW, 2.6 + 0.13 * sum(1 + (len(line) > 56) for line in above)))
+    _points(axes, drawn)
+    axes.set_title("\n".join(textwrap.fill(line, 56) for line in above), fontsize=6.5, fontweight="normal")
+    return axes
+
+
+def pairs_drawn(table: DataFrame) -> DataFrame:
+    """What the figure shows: the pairs with a determined cosine, each seed and the mean."""
+    once = each_pair_once(PAIRS.checked(table))
+    known = rows(once, once["corrected"].notna())
     if known.empty:
         raise NothingToDrawError("pairs.csv holds no pair with a determined cosine.")
-    drawn = with_means(known, ["a", "b"], _VALUES)
-    told = _told(fit)
+    return columns(with_means(known, ["a", "b"], _VALUES), ["a", "b", "seed", *_VALUES])
 
-    drawing = new_figure(NARROW, 2.6 + 0.13 * sum(1 + (len(line) > 56) for line in told))
-    axes = drawing.subplots()
-    _points(axes, drawn)
-    axes.set_title("\n".join(textwrap.fill(line, 56) for line in told), fontsize=6.5, fontweight="normal")
 
-    undetermined = len(table) - len(known)
+@figure("pairs", inputs=[PAIRS, PAIRS_FIT], order=100)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The pairs of a study's many tasks, with the correlation that the study computed."""
+    table, fit = tables[PAIRS.file], tables[PAIRS_FIT.file]
+    sheet = Sheet()
+    pairs(table, sheet, fit=fit)
+    once = each_pair_once(table)
+    known = rows(once, once["corrected"].notna())
+    undetermined = len(once) - len(known)
     caption = (
         f"Each mark is a pair of tasks: the corrected cosine of their gradients at the base ({conditions(table)}), "
         f"against what training on both together ({listed(table, 'steps')} steps a task) changes in points of their "
@@ -58,12 +81,12 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         caption += (
             f" {undetermined} more have an undetermined cosine (noise larger than the gradient) and are not shown."
         )
-    return drawing, columns(drawn, ["a", "b", "seed", *_VALUES]), caption
+    return Drawing(sheet, pairs_drawn(table), caption)
 
 
 def _points(axes: Axes, drawn: DataFrame) -> None:
     how = Look(TASK_COLOURS[0], "o", "none")
-    means = rows(drawn, drawn["seed"] == "mean")
+    means = of_mean(drawn)
     axes.axhline(0, color=QUIET, linewidth=0.7, zorder=0)
     axes.axvline(0, color=QUIET, linewidth=0.7, zorder=0)
     faint = {"color": how.colour, "alpha": 0.3, "linewidth": 0.7, "zorder": 1}
@@ -79,7 +102,7 @@ def _points(axes: Axes, drawn: DataFrame) -> None:
         markeredgewidth=0.4,
         zorder=3,
     )
-    seed_points(axes, rows(drawn, drawn["seed"] != "mean"), "corrected", "change", how)
+    seed_points(axes, of_seeds(drawn), "corrected", "change", how)
     # A corrected cosine is never clipped, so that noise may carry one beyond 1.
     low, high = extent(drawn, "corrected")
     axes.set_xlim(min(-1.05, low - 0.05), max(1.05, high + 0.05))
@@ -88,23 +111,25 @@ def _points(axes: Axes, drawn: DataFrame) -> None:
     axes.set_ylabel("change by training together, points")
 
 
-def _told(fit: DataFrame) -> list[str]:
+def _correlations(fit: DataFrame) -> list[str]:
     """The correlations in words and numbers, a line each; the reason where there is none."""
+    fit = PAIRS_FIT.checked(fit)
     several = several_seeds(fit)
     lines = []
     for row in records(fit):
         name = _NAMES[row["statistic"]] + (f", seed {row['seed']}" if several else "")
-        if row["note"] or row["r"] != row["r"]:
-            lines.append(f"no correlation: {row['note'] or 'none was found'}")
+        if row["r"] != row["r"]:
+            reasons = [row.get(column) for column in ("verdict", "note")]
+            lines.append(f"no correlation: {next((why for why in reasons if isinstance(why, str) and why), 'unknown')}")
         else:
             interval = f"[{signed(row['low'])}, {signed(row['high'])}]"
-            lines.append(f"{name}: {signed(row['r'])} {interval}, n = {row['pairs']}")
+            lines.append(f"{name}: {signed(row['r'])} {interval}, n = {row['pairs']:g}")
     return list(dict.fromkeys(lines))
 
 
 def _pairs_of_tasks(known: DataFrame) -> str:
     """How many pairs of how many tasks; and of how many there are, where not all were trained."""
-    pairs, tasks = len(known.drop_duplicates(["a", "b"])), len({*known["a"], *known["b"]})
+    number, tasks = len(known.drop_duplicates(["a", "b"])), len({*known["a"], *known["b"]})
     possible = tasks * (tasks - 1) // 2
-    drawn = f" (drawn of {possible})" if pairs < possible else ""
-    return f"{pairs} pairs{drawn} of {tasks} tasks"
+    drawn = f" (drawn of {possible})" if number < possible else ""
+    return f"{number} pairs{drawn} of {tasks} tasks"

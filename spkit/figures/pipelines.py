@@ -3,24 +3,18 @@
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.panels import Look, evenly, panel_grid, score_axis, seed_points
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import TASK_COLOURS, WIDE, bold_searched, new_figure, row_lines, wrapped
-from spkit.results.frames import (
-    columns,
-    main_scores,
-    method_label,
-    ordered_methods,
-    ordered_tasks,
-    records,
-    rows,
-    seeds_shown,
-    seeds_text,
-    with_means,
-)
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.curve import Look, evenly, seed_points
+from spkit.drawing.dots import bold_searched, row_lines, score_axis
+from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import TASK_COLOURS, WIDE
+from spkit.drawing.text import wrapped
+from spkit.results.frames import columns, main_scores, of_mean, of_seeds, records, rows, with_means
+from spkit.results.labels import method_label, ordered_methods, ordered_tasks
+from spkit.results.schema import PIPELINES
 
 #: Pipeline -> name, look, and the shift of its line from the method's row.
 _PIPELINES = {
@@ -31,24 +25,37 @@ _LAST = "last"
 _PANELS_A_ROW = 6
 
 
-@figure("pipelines", inputs=("pipelines.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Methods as rows, each with a line for either pipeline; a panel for each task and one for the mean."""
-    table = main_scores(results["pipelines.csv"])
-    if table.empty:
-        raise NothingToDrawError("pipelines.csv holds no rows.")
-    drawn = with_means(table, ["task", "metric", "pipeline", "method"], ["score", "low", "high"])
-    tasks = ordered_tasks(table["task"])
-    merges = [method for method in ordered_methods(table["method"]) if method != _LAST]
-    last = [_LAST] if _LAST in set(table["method"]) else []
+def pipelines(scores: DataFrame, ax: Place = None) -> list[Axes]:
+    """Scores of merges of models trained apart beside those of models that stood after each task of one training.
+
+    Args:
+        scores: the columns pipeline ("separate" or "sequential"), method, task, metric, score, low, high, and seed
+            where there are several. The method "last" is the model at the end of the sequential training.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: tasks in their order, the mean last; methods are rows, each with a line for either pipeline.
+
+    Raises:
+        SpkitError: a column is missing, or there are no rows.
+
+    Example:
+        >>> row = {"method": "ties", "task": "faq", "metric": "accuracy", "low": 60.0, "high": 70.0}
+        >>> scores = [{**row, "pipeline": "separate", "score": 64.0}, {**row, "pipeline": "sequential", "score": 66.0}]
+        >>> (panel,) = pipelines(DataFrame(scores), Sheet())
+        >>> panel.get_xlabel(), [label.get_text() for label in panel.get_yticklabels()]
+        ('accuracy', ['TIES'])
+    """
+    drawn = pipelines_drawn(scores)
+    tasks = ordered_tasks(drawn["task"])
+    merges = [method for method in ordered_methods(drawn["method"]) if method != _LAST]
+    last = [_LAST] if _LAST in set(drawn["method"]) else []
     heights = {
         method: place + (0.3 if last and method != _LAST else 0.0) for place, method in enumerate([*last, *merges])
     }
-
     down, across = evenly(len(tasks), _PANELS_A_ROW)
     bottom = max(heights.values())
-    drawing = new_figure(WIDE, down * (0.28 * (bottom + 1) + 0.6) + 0.2)
-    panels = panel_grid(drawing, len(tasks), across)
+    panels = panels_on(ax, tasks, (WIDE, down * (0.28 * (bottom + 1) + 0.6) + 0.2), across=across, sharey=True)
     for panel, task in zip(panels, tasks, strict=True):
         _panel(panel, rows(drawn, drawn["task"] == task), heights)
         panel.set_title(wrapped(task, 62 // across), fontsize=8 if across < _PANELS_A_ROW else 7)
@@ -58,17 +65,33 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     )
     for panel in panels[::across]:
         bold_searched(panel, list(heights))
-    handles, labels = panels[0].get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    drawing.legend(list(named.values()), list(named), loc="outside lower center", ncols=2)
+    figure_legend(panels, columns=2)
+    return panels
 
+
+def pipelines_drawn(scores: DataFrame) -> DataFrame:
+    """What the figure shows: main scores of each seed and their mean."""
+    table = main_scores(PIPELINES.checked(scores))
+    if table.empty:
+        raise NothingToDrawError("pipelines.csv holds no rows.")
+    drawn = with_means(table, ["task", "metric", "pipeline", "method"], ["score", "low", "high"])
+    return columns(drawn, ["pipeline", "method", "task", "metric", "seed", "score", "low", "high"])
+
+
+@figure("pipelines", inputs=[PIPELINES], order=30)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """Both pipelines of a study."""
+    table = tables[PIPELINES.file]
+    sheet = Sheet()
+    pipelines(table, sheet)
     caption = (
         "Test scores of every merge in both pipelines, in points, and their mean over the tasks: of models trained "
-        f"apart from the base, and of those that stood after each task of one sequential training; {seeds_text(table)}."
+        "apart from the base, and of those that stood after each task of one sequential training; "
+        f"{seeds_text(table)}, n = {table['task'].nunique() - ('mean' in set(table['task']))} tasks."
         f"{seeds_shown(table)} Bars: 95 % bootstrap interval over test examples (bounds averaged over seeds). "
         "Each panel has its own scale."
     )
-    return drawing, columns(drawn, ["pipeline", "method", "task", "metric", "seed", "score", "low", "high"]), caption
+    return Drawing(sheet, pipelines_drawn(table), caption)
 
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
@@ -76,7 +99,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
     for pipeline, (name, how, shift) in _PIPELINES.items():
         part = rows(drawn, drawn["pipeline"] == pipeline)
         part = part.assign(height=[heights[method] + shift for method in part["method"]])
-        mean, seeds = (rows(part, (part["seed"] == "mean") == wanted) for wanted in (True, False))
+        mean, seeds = of_mean(part), of_seeds(part)
         panel.hlines(mean["height"], mean["low"], mean["high"], color=how.colour, linewidth=1.2, zorder=2)
         panel.plot(
             mean["score"],

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color, new_figure
-from spkit.results.frames import distinct, extent, ordered_tasks, records, rows, seeds_shown, seeds_text, with_means
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color
+from spkit.results.frames import distinct, extent, of_mean, of_seeds, records, rows, with_means
+from spkit.results.labels import ordered_tasks
+from spkit.results.schema import RESAMPLING
 
 #: Group of ways -> name, colour, marker, in the order of the legend.
 GROUPS: Mapping[str, tuple[str, Color, str]] = {
@@ -24,18 +27,30 @@ _COSTS = {"flops": "FLOPs", "examples": "examples processed", "seconds": "second
 _SEARCH_ALONE = "search_flops"
 
 
-@figure("resampling", inputs=("resampling.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """The mean score of the pair over three kinds of cost."""
-    table = results["resampling.csv"]
-    table = rows(table, table["task"] == "mean")
-    if table.empty:
-        raise NothingToDrawError("resampling.csv holds no mean over the two tasks.")
-    tasks = [task for task in ordered_tasks(results["resampling.csv"]["task"]) if task != "mean"]
-    drawn = with_means(table, ["group", "method"], ["score", *_COSTS, _SEARCH_ALONE])
+def resampling(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """The mean score of two tasks against what each way to mix them in one training costs, and Self Positioning.
 
-    drawing = new_figure(WIDE, 2.75)
-    panels = drawing.subplots(1, len(_COSTS), sharey=True)
+    Args:
+        table: a row a way, task and metric: the columns method, group ("total", "max", "sampling", "mixed", "surgery"
+            or "self_position"), task ("mean" for the mean of the two), metric, score, low, high, flops, examples,
+            seconds, search_flops (of the search alone), and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: scores over FLOPs, examples and seconds.
+
+    Raises:
+        SpkitError: there is no mean over the two tasks, or a column is missing.
+
+    Example:
+        >>> row = {"task": "mean", "metric": "mean", "score": 70.0, "flops": 2e13, "examples": 4096, "seconds": 60.0}
+        >>> ways = [{**row, "method": "uniform", "group": "sampling"}, {**row, "method": "total 1-1", "group": "total"}]
+        >>> flops, examples, seconds = resampling(DataFrame(ways).assign(search_flops=0), Sheet())
+        >>> flops.get_legend_handles_labels()[1]
+        ['ratios, total kept', 'sampling']
+    """
+    drawn = resampling_drawn(table)
+    panels = panels_on(ax, list(_COSTS), (WIDE, 2.75), sharey=True)
     for panel, (cost, name) in zip(panels, _COSTS.items(), strict=True):
         for group in [group for group in GROUPS if group in set(drawn["group"])]:
             _points(panel, rows(drawn, drawn["group"] == group), cost, group)
@@ -47,9 +62,26 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     _search_alone(panels[0], drawn)
     panels[0].set_ylabel("mean score of the pair, points")
     panels[0].yaxis.set_major_locator(MaxNLocator(nbins=6))
-    handles, labels = panels[1].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside lower center", ncols=6, handletextpad=0.1, columnspacing=1.2)
+    figure_legend(panels[1:], columns=6, handletextpad=0.1, columnspacing=1.2)
+    return panels
 
+
+def resampling_drawn(table: DataFrame) -> DataFrame:
+    """What the figure shows: each seed and the mean."""
+    table = RESAMPLING.checked(table)
+    table = rows(table, table["task"] == "mean")
+    if table.empty:
+        raise NothingToDrawError("resampling.csv holds no mean over the two tasks.")
+    return with_means(table, ["group", "method"], ["score", *_COSTS, _SEARCH_ALONE])
+
+
+@figure("resampling", inputs=[RESAMPLING], order=230)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """What a study's ways to mix two tasks cost and reach."""
+    table = tables[RESAMPLING.file]
+    sheet = Sheet()
+    resampling(table, sheet)
+    tasks = [task for task in ordered_tasks(table["task"]) if task != "mean"]
     caption = (
         f"Mean test score of {' and '.join(tasks)} against what each way to mix them in one training costs, and Self "
         f"Positioning between their two experts, whose trainings are part of its cost; {seeds_text(table)}, "
@@ -59,12 +91,12 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "drawn to the ratio. Seconds were measured on one machine, "
         "with whatever else it did: FLOPs compare better."
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, resampling_drawn(table), caption)
 
 
 def _points(panel: Axes, part: DataFrame, cost: str, group: str) -> None:
     name, colour, marker = GROUPS[group]
-    mean = rows(part, part["seed"] == "mean")
+    mean, seeds = of_mean(part), of_seeds(part)
     panel.plot(
         mean[cost],
         mean["score"],
@@ -77,7 +109,6 @@ def _points(panel: Axes, part: DataFrame, cost: str, group: str) -> None:
         label=name,
         zorder=4 if group == "self_position" else 3,
     )
-    seeds = rows(part, part["seed"] != "mean")
     panel.plot(seeds[cost], seeds["score"], ".", markersize=3, color=colour, alpha=0.5, markeredgewidth=0, zorder=2)
 
 

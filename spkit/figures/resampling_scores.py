@@ -3,55 +3,91 @@
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.panels import Look, seed_points
-from spkit.figures.registry import NothingToDrawError, figure
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.curve import Look, seed_points
+from spkit.drawing.dots import quiet_axes, row_lines, rows_with_gaps
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import BAR, WIDE
 from spkit.figures.resampling import GROUPS
-from spkit.figures.style import WIDE, new_figure, quiet_axes, row_lines, rows_with_gaps
 from spkit.results.frames import (
     columns,
     distinct,
     extent,
     main_scores,
-    metric_label,
-    ordered_tasks,
+    of_mean,
+    of_seeds,
     records,
     rows,
-    seeds_shown,
-    seeds_text,
     several_seeds,
     with_means,
 )
+from spkit.results.labels import metric_label, ordered_tasks, way_label
+from spkit.results.schema import RESAMPLING
 
 _SEEDS = Look("#333333", "o", "none")
+_COST = "cost"
 
 
-@figure("resampling_scores", inputs=("resampling.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Ways as rows, in their groups; a panel for each of the two tasks and one for the mean."""
-    table = main_scores(results["resampling.csv"])
-    if table.empty:
-        raise NothingToDrawError("resampling.csv holds no rows.")
-    tasks = ordered_tasks(table["task"])
-    pair = [task for task in tasks if task != "mean"]
-    drawn = with_means(table, ["group", "method", "task", "metric"], ["score", "low", "high", "flops"])
+def resampling_scores(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """Scores on each of two tasks of every way to mix them in one training, beside Self Positioning, and its cost.
+
+    Args:
+        table: as `resampling` takes it, with rows for the two tasks and their mean.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: one for each task, the mean last, then the FLOPs; ways are rows, in their groups.
+
+    Raises:
+        SpkitError: there are no rows, or a column is missing.
+
+    Example:
+        >>> row = {"metric": "accuracy", "score": 70.0, "flops": 2e13, "examples": 4096, "seconds": 60.0}
+        >>> row |= {"method": "total 3-1", "group": "total", "search_flops": 0}
+        >>> panels = resampling_scores(DataFrame([{**row, "task": "faq"}, {**row, "task": "sts"}]), Sheet())
+        >>> [panel.get_title() for panel in panels], panels[0].get_yticklabels()[0].get_text()
+        (['faq', 'sts', 'cost'], '3:1, total kept')
+    """
+    drawn = resampling_scores_drawn(table)
+    tasks = ordered_tasks(drawn["task"])
     order = list(GROUPS)
-    ways = DataFrame(records(table)).drop_duplicates("method")
+    ways = DataFrame(records(drawn)).drop_duplicates("method")
     ways = ways.assign(place=[order.index(group) for group in ways["group"]]).sort_values("place", kind="stable")
     heights = dict(zip(ways["method"], rows_with_gaps(list(ways["group"])), strict=True))
-
     bottom = max(heights.values())
-    drawing = new_figure(WIDE, 0.185 * (bottom + 1) + 0.6)
-    panels = drawing.subplots(1, len(tasks) + 1, sharey=True, width_ratios=[*([1.0] * len(tasks)), 0.7])
+    size = (WIDE, 0.185 * (bottom + 1) + 0.6)
+    panels = panels_on(ax, [*tasks, _COST], size, sharey=True, width_ratios=[*([1.0] * len(tasks)), 0.7])
     _cost(panels[-1], rows(drawn, drawn["task"] == tasks[-1]), heights)
     for panel, task in zip(panels[:-1], tasks, strict=True):
         _panel(panel, rows(drawn, drawn["task"] == task), heights)
         panel.set_title(task)
-    panels[0].set_ylim(bottom + 0.7, -0.7)
+    for panel in panels:
+        panel.set_ylim(bottom + 0.7, -0.7)
+    pair = [task for task in tasks if task != "mean"]
     panels[0].set_yticks(list(heights.values()), [way_label(method, pair) for method in heights])
+    return panels
+
+
+def resampling_scores_drawn(table: DataFrame) -> DataFrame:
+    """What the figure shows: main scores of each seed and their mean."""
+    table = main_scores(RESAMPLING.checked(table))
+    if table.empty:
+        raise NothingToDrawError("resampling.csv holds no rows.")
+    drawn = with_means(table, ["group", "method", "task", "metric"], ["score", "low", "high", "flops"])
+    return columns(drawn, ["group", "method", "task", "metric", "seed", "score", "low", "high", "flops"])
+
+
+@figure("resampling_scores", inputs=[RESAMPLING], order=240)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """What a study's ways to mix two tasks score."""
+    table = tables[RESAMPLING.file]
+    sheet = Sheet()
+    resampling_scores(table, sheet)
+    pair = [task for task in ordered_tasks(table["task"]) if task != "mean"]
     averaged = " (bounds averaged over seeds)" if several_seeds(table) else ""
     caption = (
         f"Test scores in points of every way to mix {' and '.join(pair)} in one training, and of Self Positioning "
@@ -62,39 +98,20 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
         "PCGrad are the same. Right: cost, for Self "
         "Positioning that of both experts and the search. Each panel has its own scale."
     )
-    return (
-        drawing,
-        columns(drawn, ["group", "method", "task", "metric", "seed", "score", "low", "high", "flops"]),
-        caption,
-    )
-
-
-def way_label(method: str, pair: list[str]) -> str:
-    """A way's name as it stands in a figure.
-
-    Example:
-        >>> way_label("total 3-1", ["faq", "sts"]), way_label("surgery upgrad", ["faq", "sts"])
-        ('3:1, total kept', 'surgery: UPGrad')
-    """
-    scheme, _, rest = method.partition(" ")
-    if scheme in ("total", "max"):
-        return f"{rest.replace('-', ':')}, {'total' if scheme == 'total' else 'largest'} kept"
-    if scheme == "surgery":
-        return f"surgery: {({'upgrad': 'UPGrad', 'pcgrad': 'PCGrad'}).get(rest, rest)}"
-    return "Self Positioning" if method == "self_position" else method
+    return Drawing(sheet, resampling_scores_drawn(table), caption)
 
 
 def _cost(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
     written = EngFormatter(places=0, sep="")
-    for row in records(rows(drawn, drawn["seed"] == "mean")):
+    for row in records(of_mean(drawn)):
         height = heights[row["method"]]
-        panel.barh(height, row["flops"], height=0.55, color="#B8C4CE", zorder=2)
+        panel.barh(height, row["flops"], height=0.55, color=BAR, zorder=2)
         own = rows(drawn, drawn["method"] == row["method"])
-        seed_points(panel, rows(own, own["seed"] != "mean").assign(height=height), "flops", "height", _SEEDS)
+        seed_points(panel, of_seeds(own).assign(height=height), "flops", "height", _SEEDS)
         beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 7}
         panel.annotate(written(row["flops"]), (extent(own, "flops")[1], height), **beside)
     panel.set_xlim(0, 1.35 * extent(drawn, "flops")[1])
-    panel.set_title("cost")
+    panel.set_title(_COST)
     panel.set_xlabel("FLOPs")
     panel.set_xticks([])
     quiet_axes(panel, left=True)
@@ -103,7 +120,7 @@ def _cost(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
 
 def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
     row_lines(panel, list(heights.values()))
-    for row in records(rows(drawn, drawn["seed"] == "mean")):
+    for row in records(of_mean(drawn)):
         _, colour, marker = GROUPS[row["group"]]
         searched = row["group"] == "self_position"
         height = heights[row["method"]]
@@ -123,8 +140,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
         # Below the mean's line, where they hide nothing.
         own = rows(drawn, (drawn["seed"] != "mean") & (drawn["method"] == row["method"]))
         seed_points(panel, own.assign(height=height + 0.3), "score", "height", Look(colour, "o", "none"))
-    metric = str(drawn["metric"].iloc[0])
-    panel.set_xlabel(metric_label(metric))
+    panel.set_xlabel(metric_label(str(drawn["metric"].iloc[0])))
     panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     panel.margins(x=0.08)
     quiet_axes(panel)

@@ -3,62 +3,77 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from spkit.figures.panels import curve, look, pair_label, panel_grid
-from spkit.figures.registry import figure
-from spkit.figures.style import NARROW, WIDE, new_figure
-from spkit.figures.sweeps import mark_found, sweep_rows
-from spkit.results.frames import columns, distinct, records, rows, seeds_shown, seeds_text, with_means
+from spkit.drawing.caption import seeds_shown, seeds_text
+from spkit.drawing.curve import curve, look
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, figure
+from spkit.drawing.style import NARROW, WIDE
+from spkit.drawing.text import pair_label
+from spkit.figures.sweeps import mark_searched, sweep_rows
+from spkit.results.frames import columns, distinct, records, rows, with_means
+from spkit.results.schema import SWEEPS
 
 _ACROSS = 3
 _KEYS = ["pair", "task", "metric"]
 
 
-@figure("sweep_direction", inputs=("sweeps.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """A panel for each pair of experts, a line for each of the two tasks."""
-    part = sweep_rows(results["sweeps.csv"], "direction")
-    ends = [dict(zip("ab", _ends(row["pair"], distinct(part, "task")), strict=True)) for row in records(part)]
-    part = part.assign(a=[end["a"] for end in ends], b=[end["b"] for end in ends])
-    part = rows(part, (part["task"] == part["a"]) | (part["task"] == part["b"]))
-    marked = part["marked"].astype(bool)
-    curves = with_means(rows(part, ~marked), [*_KEYS, "value"], ["score", "low", "high"])
-    stars = with_means(rows(part, marked), _KEYS, ["value", "score", "low", "high"])
-    pairs = distinct(part, "pair")
+def sweep_direction(table: DataFrame, ax: Place = None) -> list[Axes]:
+    """Scores of two tasks on the arc from the expert of the one to that of the other.
 
-    drawing = new_figure(WIDE if len(pairs) > 1 else NARROW, 1.9 * -(-len(pairs) // _ACROSS) + 0.15)
-    panels = panel_grid(drawing, len(pairs), _ACROSS)
+    Args:
+        table: the columns over, pair ("faq+sts"), value (0 is the first one's direction, 1 the second's), marked (the
+            searched position itself), task, metric, score, low, high, length and seed: `spkit.sweep`'s table.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels, one for each pair, a line for either task; stars mark the searched position.
+
+    Raises:
+        SpkitError: the table holds no sweep over directions with scores, or lacks a column.
+
+    Example:
+        >>> row = {"over": "direction", "pair": "faq+sts", "metric": "accuracy", "low": 50.0, "high": 70.0}
+        >>> row |= {"marked": False, "length": 1.0, "seed": 0, "score": 60.0}
+        >>> points = [{**row, "task": task, "value": value} for task in ("faq", "sts") for value in (0.0, 1.0)]
+        >>> (panel,) = sweep_direction(DataFrame(points), Sheet())
+        >>> panel.get_title()
+        'faq × sts'
+    """
+    curves, stars = _parts(table)
+    pairs = distinct(curves, "pair")
+    size = (WIDE if len(pairs) > 1 else NARROW, 1.9 * -(-len(pairs) // _ACROSS) + 0.15)
+    panels = panels_on(ax, pairs, size, across=_ACROSS, sharey=True)
     reach = curves[["score", "low", "high"]].to_numpy(dtype=float)
     low, high = float(np.nanmin(reach)), float(np.nanmax(reach))
     for place, (panel, pair) in enumerate(zip(panels, pairs, strict=True)):
-        here = rows(part, part["pair"] == pair)
-        a, b = str(here["a"].iloc[0]), str(here["b"].iloc[0])
-        for position, task in enumerate((a, b)):
+        tasks = distinct(rows(curves, curves["pair"] == pair), "task")
+        ends = _ends(pair, tasks)
+        for position, task in enumerate(ends):
             line, star = (rows(each, (each["pair"] == pair) & (each["task"] == task)) for each in (curves, stars))
             curve(panel, line, "value", "score", look(position), label=task)
-            mark_found(panel, star, "score", look(position).colour)
-        panel.set_title(pair_label(a, b, 66 // min(_ACROSS, len(pairs))))
+            mark_searched(panel, star, "score", look(position).colour)
+        panel.set_title(pair_label(*ends, width=66 // min(_ACROSS, len(pairs))))
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         panel.set_xlabel("direction x")
         panel.legend(loc="lower center", ncols=2, borderaxespad=0.1, handlelength=2.2, columnspacing=1.0)
         if place % _ACROSS == 0:
             panel.set_ylabel("score, points")
-    # Room for the legend below the bands.
-    panels[0].set_ylim(low - 0.2 * (high - low), high + 0.04 * (high - low))
-    drawn = columns(
-        DataFrame(records(curves.assign(marked=False)) + records(stars.assign(marked=True))),
-        [*_KEYS, "value", "seed", "score", "low", "high", "marked"],
-    )
-    caption = (
-        "Scores of the two tasks on the arc between their experts, at the length of the position found: x = 0 is the "
-        "direction of the first one alone, x = 1 that of the second. Bands: 95 % bootstrap interval over test examples "
-        f"(bounds averaged over seeds); {seeds_text(part)}, n = {len(pairs)} pairs.{seeds_shown(part)} Stars: the "
-        "position that the study's search found over all tasks, at its own x, in the colour of the task whose score it "
-        "is; it may stand beside the curve."
-    )
-    return drawing, drawn, caption
+        # Room for the legend below the bands.
+        panel.set_ylim(low - 0.2 * (high - low or 1.0), high + 0.04 * (high - low or 1.0))
+    return panels
+
+
+def _parts(table: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Curves and searched positions of the two tasks of each pair, with their means."""
+    part = sweep_rows(table, "direction")
+    tasks = distinct(part, "task")
+    part = rows(part, [row["task"] in _ends(row["pair"], tasks) for row in records(part)])
+    marked = part["marked"].astype(bool)
+    curves = with_means(rows(part, ~marked), [*_KEYS, "value"], ["score", "low", "high"])
+    return curves, with_means(rows(part, marked), _KEYS, ["value", "score", "low", "high"])
 
 
 def _ends(pair: str, tasks: list[str]) -> tuple[str, str]:
@@ -68,3 +83,25 @@ def _ends(pair: str, tasks: list[str]) -> tuple[str, str]:
             return pair[:place], pair[place + 1 :]
     first, _, second = pair.partition("+")
     return first, second
+
+
+@figure("sweep_direction", inputs=[SWEEPS], order=160)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """A study's sweep over directions."""
+    table = tables[SWEEPS.file]
+    sheet = Sheet()
+    sweep_direction(table, sheet)
+    curves, stars = _parts(table)
+    drawn = columns(
+        DataFrame(records(curves.assign(marked=False)) + records(stars.assign(marked=True))),
+        [*_KEYS, "value", "seed", "score", "low", "high", "marked"],
+    )
+    part = sweep_rows(table, "direction")
+    caption = (
+        "Scores of the two tasks on the arc between their experts, at the length of the searched position: x = 0 is "
+        "the direction of the first one alone, x = 1 that of the second. Bands: 95 % bootstrap interval over test "
+        f"examples (bounds averaged over seeds); {seeds_text(part)}, n = {curves['pair'].nunique()} pairs."
+        f"{seeds_shown(part)} Stars: the position that the study's search ended at over all tasks, at its own x, in "
+        "the colour of the task whose score it is; it may stand beside the curve."
+    )
+    return Drawing(sheet, drawn, caption)

@@ -6,26 +6,28 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.panels import ratio_text
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE, new_figure
+from spkit.drawing.caption import seeds_text
+from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE
+from spkit.drawing.text import ratio_text
 from spkit.results.frames import (
     columns,
     distinct,
-    family,
     main_scores,
-    method_label,
+    of_mean,
+    of_seeds,
     records,
     rows,
     seeds_of,
-    seeds_text,
     several_seeds,
     with_means,
 )
+from spkit.results.labels import family, method_label
+from spkit.results.schema import SCORES, TRADE_OFF
 
 _ENDS = ("", "_low", "_high")
 _BOUNDS = ["x_low", "x_high", "y_low", "y_high"]
@@ -37,36 +39,68 @@ _SIZE = (205, 150)
 _BESIDE = ((12.0, 6.0), (0.0, 10.0), (12.0, -7.0))
 
 
-@figure("trade_off", inputs=("trade_off.csv", "scores.csv"))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """Left: the two losses, on which the front is found; right: the two scores, beside experts and joint training."""
-    table = results["trade_off.csv"]
+def trade_off(table: DataFrame, ax: Place = None, *, scores: DataFrame | None = None) -> list[Axes]:
+    """Positions between two tasks, from the one where the first counts most to the one where the second does.
+
+    Args:
+        table: the columns first, second (the two tasks), ratio (of their weights), on_front (no other position is as
+            good on both and better on one), task, loss, score, low, high, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+        scores: of the base, experts, joint training and the search, to stand beside the positions: the columns method,
+            task, metric, score, low, high, and seed where there are several.
+
+    Returns:
+        The panels: the two losses, on which the front is found, and the two scores.
+
+    Raises:
+        SpkitError: there is no position, or a column is missing.
+
+    Example:
+        >>> row = {"first": "faq", "second": "sts", "on_front": True, "low": 60.0, "high": 70.0}
+        >>> positions = [(0.5, "faq", 2.0), (0.5, "sts", 1.0), (2.0, "faq", 1.0), (2.0, "sts", 2.0)]
+        >>> table = [{**row, "ratio": r, "task": t, "loss": loss, "score": 70 - loss} for r, t, loss in positions]
+        >>> losses, _ = trade_off(DataFrame(table), Sheet())
+        >>> [text.get_text() for text in losses.texts]
+        ['1:2', '2:1']
+    """
+    means, others, (first, second) = _parts(table, scores)
+    losses, right = panels_on(ax, ["losses", "scores"], (WIDE, 2.95))
+    for panel, measure in ((losses, "loss"), (right, "score")):
+        _front(panel, rows(means, means["measure"] == measure))
+        unit = "loss on held-back examples" if measure == "loss" else "test score, points"
+        panel.set(xlabel=f"{first}: {unit}", ylabel=f"{second}: {unit}")
+    losses.set_title("losses (lower left is better)")
+    right.set_title("scores (upper right is better)")
+    for row in records(of_mean(others)):
+        _other(right, row, hollow=row["method"] == f"expert:{second}")
+    for panel in (losses, right):
+        panel.margins(0.13)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    _number(losses, rows(means, means["measure"] == "loss"))
+    _number(right, rows(means, means["measure"] == "score"))
+    figure_legend([right], columns=5, handletextpad=0.1, columnspacing=1.0)
+    return [losses, right]
+
+
+def _parts(table: DataFrame, scores: DataFrame | None) -> tuple[DataFrame, DataFrame, tuple[str, str]]:
+    """Positions and other methods, each seed and their means, and the names of the two tasks."""
+    table = TRADE_OFF.checked(table)
     if table.empty:
         raise NothingToDrawError("trade_off.csv holds no position.")
     first, second = str(table["first"].iloc[0]), str(table["second"].iloc[0])
     positions = pd.concat([_wide(table, value, first, second) for value in ("loss", "score")], ignore_index=True)
     means = with_means(positions, ["measure", "ratio"], ["x", "y", "on_front", *_BOUNDS])
-    others = _others(results["scores.csv"], seeds_of(table), first, second)
+    return means, _others(scores, seeds_of(table), first, second), (first, second)
 
-    drawing = new_figure(WIDE, 2.95)
-    losses, scores = drawing.subplots(1, 2)
-    for panel, measure in ((losses, "loss"), (scores, "score")):
-        _front(panel, rows(means, means["measure"] == measure))
-        unit = "loss on held-back examples" if measure == "loss" else "test score, points"
-        panel.set(xlabel=f"{first}: {unit}", ylabel=f"{second}: {unit}")
-    losses.set_title("losses (lower left is better)")
-    scores.set_title("scores (upper right is better)")
-    for row in records(rows(others, others["seed"] == "mean")):
-        _other(scores, row, hollow=row["method"] == f"expert:{second}")
-    for panel in (losses, scores):
-        panel.margins(0.13)
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=5))
-        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    _number(losses, rows(means, means["measure"] == "loss"))
-    _number(scores, rows(means, means["measure"] == "score"))
-    if len(others):
-        drawing.legend(loc="outside lower right", ncols=5, handletextpad=0.1, columnspacing=1.0)
 
+@figure("trade_off", inputs=[TRADE_OFF, SCORES], order=220)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """The trade-off between two tasks of a study."""
+    table, scores = tables[TRADE_OFF.file], tables[SCORES.file]
+    sheet = Sheet()
+    trade_off(table, sheet, scores=scores)
+    means, others, (first, second) = _parts(table, scores)
     drawn = columns(
         pd.concat([means, others.assign(measure="score")], ignore_index=True),
         ["measure", "ratio", "method", "seed", "x", "y", *_BOUNDS, "on_front"],
@@ -75,16 +109,16 @@ def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
     drawn = drawn.rename(columns={f"{axis}{end}": f"{task}{end}" for axis, task in axes.items() for end in _ENDS})
     several = several_seeds(table)
     caption = (
-        f"Positions found with each ratio of the weights of {first} and {second} in the objective (the numbers at "
-        f"points, {first} : {second}, left out where they would touch), each search begun where the last one ended, "
-        f"all other tasks with their weight as ever; {seeds_text(table)}, "
+        f"Positions that the search ended at with each ratio of the weights of {first} and {second} in the objective "
+        f"(the numbers at points, {first} : {second}, left out where they would touch), each search begun where the "
+        f"last one ended, all other tasks with their weight as ever; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'ratio'))} ratios"
         f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front of these "
         f"positions, no other being as good in both losses and better in one{' (in every seed)' if several else ''}; "
         "open: not. Scores are of the test parts, with 95 % intervals over their examples"
         f"{', bounds averaged over seeds' if several else ''}."
     )
-    return drawing, drawn, caption
+    return Drawing(sheet, drawn, caption)
 
 
 def _wide(table: DataFrame, value: str, first: str, second: str) -> DataFrame:
@@ -100,21 +134,25 @@ def _wide(table: DataFrame, value: str, first: str, second: str) -> DataFrame:
     return wide.reindex(columns=[*keys, "measure", "x", "y", *_BOUNDS])
 
 
-def _others(scores: DataFrame, seeds: list[int], first: str, second: str) -> DataFrame:
+def _others(scores: DataFrame | None, seeds: list[int], first: str, second: str) -> DataFrame:
     """Base, experts, joint training and the searches, on the same two tasks and the same seeds."""
+    nobody = DataFrame(columns=["method", "seed", "x", "y"])
+    if scores is None:
+        return nobody
+    scores = SCORES.checked(scores)
     names = ["base", f"expert:{first}", f"expert:{second}", "joint", "self_position"]
     main = main_scores(rows(scores, scores["seed"].isin(seeds) & scores["method"].isin(names)))
     wide = main.pivot(index=["method", "seed"], columns="task", values="score").reset_index()
     if first not in wide or second not in wide:
-        return DataFrame(columns=["method", "seed", "x", "y"])
+        return nobody
     return with_means(wide.assign(x=wide[first], y=wide[second]), ["method"], ["x", "y"])
 
 
 def _front(panel: Axes, means: DataFrame) -> None:
-    for seed in [name for name in distinct(means, "seed") if name != "mean"]:
+    for seed in distinct(of_seeds(means), "seed"):
         line = rows(means, means["seed"] == seed).sort_values("ratio")
         panel.plot(line["x"], line["y"], color=_COLOUR, alpha=0.35, linewidth=0.6, marker="o", markersize=1.8, zorder=2)
-    mean = rows(means, means["seed"] == "mean").sort_values("ratio")
+    mean = of_mean(means).sort_values("ratio")
     faint = {"color": _COLOUR, "alpha": 0.3, "linewidth": 0.7, "zorder": 1}
     panel.hlines(mean["y"], mean["x_low"], mean["x_high"], **faint)
     panel.vlines(mean["x"], mean["y_low"], mean["y_high"], **faint)
@@ -128,7 +166,7 @@ def _front(panel: Axes, means: DataFrame) -> None:
 
 def _number(panel: Axes, means: DataFrame) -> None:
     """Write the ratio beside each mean, ends first, where it stands nearer to this one than to any other."""
-    mean = records(rows(means, means["seed"] == "mean").sort_values("ratio"))
+    mean = records(of_mean(means).sort_values("ratio"))
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     width, height = _SIZE
     places = {

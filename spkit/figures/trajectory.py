@@ -1,72 +1,133 @@
 """The search's path: does the loss fall, and where do the coefficients go?"""
 
-import math
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from spkit.figures.registry import NothingToDrawError, figure
-from spkit.figures.style import SEARCH_COLOURS, WIDE, label_ends, new_figure, task_colour
+from spkit.drawing.caption import seeds_text
+from spkit.drawing.curve import label_ends
+from spkit.drawing.place import Place, Sheet, panels_on
+from spkit.drawing.rule import Drawing, NothingToDrawError, figure
+from spkit.drawing.style import SEARCH_COLOURS, WIDE, task_colour
 from spkit.results.frames import (
     columns,
     distinct,
     extent,
-    method_label,
-    ordered_methods,
-    ordered_tasks,
+    of_mean,
+    of_seeds,
     records,
     rows,
     seeds_of,
-    seeds_text,
     several_seeds,
 )
+from spkit.results.labels import method_label, ordered_methods, ordered_tasks
+from spkit.results.schema import HISTORY
 
 _PANELS_A_ROW = 3
 _HEIGHT = 2.2
 
 
-@figure("trajectory", inputs=("history.csv",))
-def draw(results: Mapping[str, DataFrame]) -> tuple[Figure, DataFrame, str]:
-    """The loss of every search in one panel, then a panel of coefficients for each search."""
-    history = results["history.csv"]
-    if history.empty:
-        raise NothingToDrawError("history.csv holds no steps.")
-    methods, tasks = ordered_methods(history["method"]), ordered_tasks(history["task"])
-    steps = [len(distinct(rows(history, history["method"] == method), "step")) for method in methods]
-    window = max(3, max(steps) // 10)
-    losses = smoothed(lines(history.drop_duplicates(["method", "step", "seed"]), ["method", "step"], "loss"), window)
-    coefficients = lines(history, ["method", "task", "step"], "coefficient")
+@runtime_checkable
+class Searched(Protocol):
+    """`spkit.PositionResult`, as far as the figure reads it; the class itself stands on torch."""
 
-    panels = 1 + len(methods)
-    across = min(panels, _PANELS_A_ROW)
-    down = math.ceil(panels / across)
-    drawing = new_figure(WIDE, _HEIGHT * down)
-    first, *others = drawing.subplots(down, across, squeeze=False).flat
+    @property
+    def history(self) -> DataFrame:
+        """A row a step."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decided the search."""
+        ...
+
+
+def trajectory(history: Searched | DataFrame, ax: Place = None) -> list[Axes]:
+    """A search step by step: the loss on its probe, and the coefficient of each task vector.
+
+    Args:
+        history: what `spkit.self_position` or `spkit.search` returns; or a table with the columns method, step, loss,
+            task, task_loss, coefficient, and seed where there are several.
+        ax: where to draw; see `spkit.drawing.Place`.
+
+    Returns:
+        The panels: the loss of every search (faint: each step and seed; strong: a running mean), then for each search
+        its coefficients.
+
+    Raises:
+        SpkitError: there is no step, or a column is missing.
+
+    Example:
+        >>> table = DataFrame({"step": [0, 1, 2], "loss": [3.0, 2.0, 1.5], "coefficient": [0.3, 0.5, 0.6]})
+        >>> loss, coefficients = trajectory(table.assign(method="self_position", task="faq", task_loss=1.0), Sheet())
+        >>> loss.get_title(), coefficients.get_title()
+        ('loss on the probe', 'Self Positioning')
+    """
+    losses, coefficients, _ = _parts(history)
+    methods, tasks = ordered_methods(losses["method"]), ordered_tasks(coefficients["task"])
+    across = min(1 + len(methods), _PANELS_A_ROW)
+    size = (WIDE, _HEIGHT * -(-(1 + len(methods)) // across))
+    first, *others = panels_on(ax, ["loss", *methods], size, across=across)
     _draw_losses(first, losses, methods)
     low, high = extent(coefficients, "value")
     margin = 0.05 * (high - low) or 0.1
     limits = min(low - margin, 0.0), high + margin
-    for panel, method in zip(others, methods, strict=False):
+    for panel, method in zip(others, methods, strict=True):
         _draw_coefficients(panel, rows(coefficients, coefficients["method"] == method), tasks, limits)
         panel.set_title(method_label(method))
-    for panel in others[len(methods) :]:
-        panel.set_visible(False)
+    return [first, *others]
 
+
+def _parts(history: Searched | DataFrame) -> tuple[DataFrame, DataFrame, int]:
+    """Losses and coefficients, each seed and their mean, and how many steps the running mean of the losses takes."""
+    table = HISTORY.checked(history if isinstance(history, DataFrame) else _of_result(history))
+    if table.empty:
+        raise NothingToDrawError("history.csv holds no steps.")
+    steps = table.groupby("method")["step"].nunique()
+    window = max(3, int(steps.max()) // 10)
+    losses = smoothed(lines(table.drop_duplicates(["method", "step", "seed"]), ["method", "step"], "loss"), window)
+    return losses, lines(table, ["method", "task", "step"], "coefficient"), window
+
+
+def _of_result(result: Searched) -> DataFrame:
+    """A search's own history, whose tasks are columns, as a study's table has it."""
+    wide = result.history
+    method = str(result.settings.get("method", "self_position"))
+    by_module = ":module" if result.settings.get("granularity") == "module" else ""
+    tasks = [name.removeprefix("coefficient:") for name in map(str, wide) if name.startswith("coefficient:")]
+    parts = [
+        wide[["step", "loss"]].assign(
+            method=f"{method}{by_module}", task=task, task_loss=wide.get(f"loss:{task}", float("nan")),
+            coefficient=wide[f"coefficient:{task}"],
+        )
+        for task in tasks
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+@figure("trajectory", inputs=[HISTORY], order=200)
+def rule(tables: Mapping[str, DataFrame]) -> Drawing:
+    """A study's searches."""
+    table = tables[HISTORY.file]
+    sheet = Sheet()
+    trajectory(table, sheet)
+    losses, coefficients, window = _parts(table)
     drawn = pd.concat([losses.assign(measure="loss"), coefficients.assign(measure="coefficient")], ignore_index=True)
-    several = several_seeds(history)
-    by_module = any(":" in method for method in methods)
+    several = several_seeds(table)
+    by_module = any(":" in method for method in distinct(table, "method"))
     caption = (
-        f"The search step by step; {seeds_text(history)}. Loss: on the probe, faint at each step"
-        f"{' and seed' if several else ''}, strong its running mean over {window} steps. Coefficients: what each task "
+        f"The search step by step; {seeds_text(table)}, n = {table['method'].nunique()} searches a seed. Loss: on the "
+        f"probe, faint at each step{' and seed' if several else ''}, strong its running mean over {window} steps. "
+        "Coefficients: what each task "
         f"vector is multiplied with{', faint for each seed, strong their mean' if several else ''}"
         f"{'; by module: mean over modules' if by_module else ''}."
     )
-    return drawing, columns(drawn, ["measure", "method", "task", "step", "seed", "value", "running_mean"]), caption
+    names = ["measure", "method", "task", "step", "seed", "value", "running_mean"]
+    return Drawing(sheet, columns(drawn, names), caption)
 
 
 def lines(history: DataFrame, keys: list[str], column: str) -> DataFrame:
@@ -107,11 +168,11 @@ def _draw_losses(panel: Axes, losses: DataFrame, methods: list[str]) -> None:
     for place, method in enumerate(methods):
         colour, dashes = SEARCH_COLOURS[place % len(SEARCH_COLOURS)]
         part = rows(losses, losses["method"] == method)
+        mean = of_mean(part)
         # With one seed its line is the mean's.
-        for seed in [name for name in distinct(part, "seed") if name != "mean"] or ["mean"]:
+        for seed in distinct(of_seeds(part), "seed") or ["mean"]:
             line = rows(part, part["seed"] == seed)
             panel.plot(line["step"], line["value"], color=colour, alpha=0.22, linewidth=0.6)
-        mean = rows(part, part["seed"] == "mean")
         panel.plot(mean["step"], mean["running_mean"], color=colour, linestyle=dashes, label=_short(method))
     panel.set_title("loss on the probe")
     panel.set_xlabel("step")

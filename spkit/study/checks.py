@@ -8,48 +8,35 @@ from spkit.searching.choices import scale_of
 from spkit.searching.paths import path_of
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import check_settings
-from spkit.study.analyses import ANALYSES
-from spkit.study.methods import SEARCHES, check_merges
-from spkit.study.profile import Profile
+from spkit.study.analyses import analysis
+from spkit.study.methods import SEARCHES
+from spkit.study.profile import Profile, Search
 from spkit.tasks.task import Task, check_trained
 from spkit.training.sampling import shares
 
 
 def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
-    """Raise what a stage would raise hours later: settings out of range, and tasks too small for them.
+    """Raise what a stage would raise hours later: choices that are none, and tasks too small for the settings.
 
     Raises:
         SpkitError: with the table of the profile and the value.
     """
     check_trained(tasks.values())
-    check_batches(profile.conflict.get("batches", 16))
-    shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.get("sampling", "proportional"))
+    check_batches(profile.conflict.batches)
+    shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.sampling)
     for table, granularity in SEARCHES.values():
-        settings = getattr(profile, table)
-        path_of(settings.get("path", "slerp"))
-        known = ("mu", "optimizer", "learning_rate", "steps")
-        check_settings(granularity, **{key: settings[key] for key in known if key in settings})
-        scale_of(settings.get("scale", "mean"))
-    check_merges(profile.merges, profile.name)
-    evaluations, resamples = profile.merges.get("evaluations", 12), profile.evaluation.get("resamples", 1)
-    if evaluations < 3 or resamples < 1:
-        raise SpkitError(
-            "`evaluations` must be 3 or more and `resamples` positive.", f"Found {evaluations} and {resamples}."
-        )
+        settings: Search = getattr(profile, table)
+        path_of(settings.path)
+        check_settings(granularity, settings.mu, settings.optimizer, settings.learning_rate, settings.steps)
+        scale_of(settings.scale)
     for name, given in profile.analyses.items():
-        ANALYSES[name].check(given, list(tasks))
+        analysis(name).check(given, list(tasks))
     _check_sizes(profile, tasks)
 
 
 def _check_sizes(profile: Profile, tasks: Mapping[str, Task]) -> None:
-    if profile.probe.get("split", "train") != "train":
-        raise SpkitError(
-            "A study's probe must come from the training splits: searches are judged on the dev splits.",
-            f"Found split = {profile.probe['split']!r} in [probe].",
-            'Write "train".',
-        )
     for table in ("training", "conflict"):
-        size = getattr(profile, table).get("batch_size", 32)
+        size = getattr(profile, table).batch_size
         small = [name for name, task in tasks.items() if len(task.train) < size]
         if small:
             raise SpkitError(
@@ -57,5 +44,5 @@ def _check_sizes(profile: Profile, tasks: Mapping[str, Task]) -> None:
                 f"Found fewer than {size} in {quoted(small)}.",
                 "Lower `batch_size` or give the task more examples.",
             )
-    probe = Probe.sample(tasks, **profile.probe)
-    Probe.sample(tasks, size=len(probe), split="dev")  # what searches are judged by
+    probe = Probe.sample(tasks, **profile.probe.arguments())
+    Probe.sample(tasks, size=len(probe), split="dev")  # what the study chooses between searches by

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from spkit.errors import SpkitError, quoted
 from spkit.merging.registry import PASS_THROUGH, find, methods
-from spkit.signatures import nearest
 
 #: Static merges at their usual settings, where a profile names no others, and those whose length is tuned on the probe.
 STATIC = tuple(methods())
@@ -55,49 +53,18 @@ def static_merges(names: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for name in named for one in (STATIC if name == "all" else [name])))
 
 
-#: Keys of [merges] that are no method's table.
-_KEYS = ("methods", "evaluations")
-#: Where what once stood in [merges] itself has its place now.
-_MOVED = {
-    "ties_density": "[merges.ties] density",
-    "task_arithmetic_weight": "[merges.task_arithmetic] weight",
-    "examples": "[merges.fisher] examples, and the same for the other methods that read data,",
-}
-
-
-def check_merges(merges: Mapping[str, Any], where: str) -> None:
-    """Raise what is wrong with a profile's [merges]: an unknown key, method or parameter, or a value out of range.
+def check_merge(method: str, settings: Mapping[str, Any]) -> None:
+    """Raise what is wrong with a static merge that a profile names, and with its table.
 
     Args:
-        merges: the table: `methods`, `evaluations`, and a table of its parameters for each method that has any.
-        where: the profile's file, for the error.
+        method: its name; of mergekit's methods the settings are known to mergekit alone.
+        settings: its table in [merges].
 
     Raises:
-        SpkitError: with the key and the nearest known one.
+        SpkitError: an unknown method or setting, with the nearest known one, or a value out of range.
     """
-    for key, value in merges.items():
-        if key in _MOVED:
-            raise SpkitError(
-                "A merge method's settings stand in a table of its own.",
-                f"Found `{key}` in [merges] of {where}.",
-                f"Write {_MOVED[key]} = {value!r}.",
-            )
-        if key in _KEYS:
-            continue
-        if key not in methods() and not key.startswith(PASS_THROUGH):
-            known = [*_KEYS, *methods()]
-            raise SpkitError(
-                f"[merges] may hold {quoted(_KEYS)}, and a table for each method that has settings.",
-                f"Found {key!r} in {where}.",
-                nearest(key, known, f"Known are {quoted(known)}."),
-            )
-        if not isinstance(value, Mapping):
-            raise SpkitError(f"`{key}` in [merges] must be a table.", f"Found {value!r}.", f"Write [merges.{key}].")
-        if key in methods():
-            find(key).check_settings(value)
-    for name in static_merges(merges.get("methods")):
-        if not name.startswith(PASS_THROUGH):
-            find(name)
+    if not method.startswith(PASS_THROUGH):
+        find(method).check_settings(settings)
 
 
 def merge_settings(merges: Mapping[str, Any], method: str, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where studies stand: the profiles that come with spkit, and what a run leaves; found without importing torch."""
+"""Where studies stand: the profiles that come with spkit, and what a run leaves, without importing torch."""
 
 from importlib.resources import files
 from pathlib import Path

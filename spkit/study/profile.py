@@ -1,18 +1,139 @@
 """A study's settings: all that decides its numbers."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from spkit.errors import SpkitError, quoted
-from spkit.study.methods import static_merges
+from spkit.merging.registry import PASS_THROUGH
+from spkit.merging.registry import methods as merge_methods
+from spkit.study.methods import check_merge, static_merges
+from spkit.study.settings import Number, Settings, Truth, Whole, as_in
+
+_TRAIN = "spkit.training.trainer:train"
+_SEARCH = "spkit.searching.self_position:self_position"
+_CONFLICT = "spkit.diagnostics.conflict:gradient_conflict"
 
 
-@dataclass(frozen=True)
-class Profile:
-    """What a study does; see `spkit/study/profiles/demo.toml` for an example.
+class Training(Settings):
+    """Settings of every training: what `spkit.train` takes, and either `steps` or `epochs`."""
+
+    steps: Whole | None = Field(None, ge=1)
+    epochs: Number | None = Field(None, gt=0)
+    learning_rate: Number = as_in(_TRAIN, "learning_rate", gt=0)
+    batch_size: Whole = as_in(_TRAIN, "batch_size", ge=1)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Training":
+        if (self.steps is None) == (self.epochs is None):
+            raise SpkitError(
+                "[training] must have either `steps` or `epochs`.",
+                f"Found steps = {self.steps} and epochs = {self.epochs}.",
+                "Write one.",
+            )
+        return self
+
+    def without_length(self) -> dict[str, Any]:
+        """The settings of a training whose steps or epochs are decided elsewhere."""
+        return {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
+
+
+class Joint(Settings):
+    """Settings of joint training beside those of every training."""
+
+    sampling: str | Number | dict[str, Number] = as_in(_TRAIN, "sampling")
+    mixing: Literal["task", "step"] = as_in(_TRAIN, "mixing")
+
+
+class Merges(Settings):
+    """The static merges, "all" standing for all of spkit's own; a method's settings stand in a table of its name."""
+
+    methods: tuple[str, ...] = ("all",)
+    evaluations: Whole = as_in("spkit.merging.tuning:tune_length", "evaluations", ge=3)
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """A table for each method takes the place of `settings`."""
+        return [*(key for key in cls.model_fields if key != "settings"), *merge_methods()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_of_methods(cls, given: Any) -> Any:
+        """`[merges.ties]` is a table of [merges]; here all of these stand together."""
+        if not isinstance(given, dict) or isinstance(given.get("settings"), dict):
+            return given
+        is_method = {key: key in merge_methods() or key.startswith(PASS_THROUGH) for key in given}
+        own = {key: value for key, value in given.items() if not is_method[key]}
+        return own | {"settings": {key: value for key, value in given.items() if is_method[key]}}
+
+    @model_validator(mode="after")
+    def _known(self) -> "Merges":
+        for method in (*static_merges(self.methods), *self.settings):
+            check_merge(method, self.settings.get(method, {}))
+        return self
+
+
+class ProbeSettings(Settings):
+    """Settings of `spkit.Probe.sample`."""
+
+    size: Whole = as_in("spkit.searching.probe:Probe.sample", "size", ge=1)
+    balance: Literal["uniform", "proportional"] | dict[str, Number] = as_in(
+        "spkit.searching.probe:Probe.sample", "balance"
+    )
+    split: str = as_in("spkit.searching.probe:Probe.sample", "split")
+
+    @field_validator("split")
+    @classmethod
+    def _not_held_back(cls, split: str) -> str:
+        if split != "train":
+            raise SpkitError(
+                "A study's probe must come from the training splits: the dev splits choose between its searches.",
+                f"Found split = {split!r} in [probe].",
+                'Write "train".',
+            )
+        return split
+
+
+class Search(Settings):
+    """Settings of `spkit.self_position`."""
+
+    path: str = as_in(_SEARCH, "path")
+    optimizer: str = as_in(_SEARCH, "optimizer")
+    learning_rate: Number | None = as_in(_SEARCH, "learning_rate", gt=0)
+    steps: Whole = as_in(_SEARCH, "steps", ge=1)
+    batch_size: Whole = as_in(_SEARCH, "batch_size", ge=1)
+    mu: Number = as_in(_SEARCH, "mu", ge=0)
+    scale: str = as_in(_SEARCH, "scale")
+
+
+class Conflict(Settings):
+    """Settings of `spkit.gradient_conflict`."""
+
+    batches: Whole = as_in(_CONFLICT, "batches", ge=1)
+    batch_size: Whole = as_in(_CONFLICT, "batch_size", ge=1)
+
+
+class Evaluation(Settings):
+    """How sure the scores are said to be."""
+
+    resamples: Whole = as_in("spkit.evaluation:bootstrap", "resamples", ge=1)
+
+
+class AnalysisSettings(Settings):
+    """What the table of every analysis may have."""
+
+    every_seed: Truth = False
+
+    def arguments(self) -> dict[str, Any]:
+        """What is set for the analysis itself."""
+        return {name: value for name, value in super().arguments().items() if name != "every_seed"}
+
+
+class Tables(Settings):
+    """What stands in a profile's file beside the tables of analyses.
 
     Attributes:
-        name: of the profile, and of its default output folder.
         base: name, folder or hub id of the base.
         max_seq_length: tokens at which texts are cut, or None.
         tasks: names of bundled tasks, or the path of a task file.
@@ -20,57 +141,81 @@ class Profile:
         data: folder of the task file's data files, where these do not lie beside it.
         seeds: each seed is one whole run.
         training: settings of every training; jointly, `steps` holds for each task.
-        joint: `sampling` of joint training.
-        merges: `methods`, the static merges (names that `spkit.merge` takes; "all", the default, is all of spkit's
-            own); `evaluations` of a tuned length; and for each method with settings a table of them by its name.
-        probe: settings of `spkit.Probe.sample`.
+        joint: `sampling` and `mixing` of joint training.
+        merges: `methods`, the static merges (names that `spkit.merge` takes; by default all of spkit's own), their
+            settings, and `evaluations` of the length where it is tuned.
+        probe: what merges are tuned and positions are searched on.
         search: settings of the model-wise search.
         search_module: settings of the module-wise search.
-        conflict: settings of `spkit.gradient_conflict`.
+        conflict: settings of the conflict's measurement.
         evaluation: `resamples` of the bootstrap.
-        analyses: settings of the analyses beyond the headline comparison, by name, those of the profile only. They run
-            on the first seed, or with `every_seed = true` on all.
+    """
+
+    base: str = Field(examples=['base = "minilm-l3"'])
+    tasks: tuple[str, ...] | str = Field(examples=['tasks = ["headline", "chat"], or the path of a task file'])
+    max_seq_length: Whole | None = Field(None, ge=1)
+    names: tuple[str, ...] | None = None
+    data: str | None = None
+    seeds: tuple[Whole, ...] = (0,)
+    training: Training = Field(examples=["[training] with `steps` or `epochs`"])
+    joint: Joint = Field(default_factory=Joint)
+    merges: Merges = Field(default_factory=Merges)
+    probe: ProbeSettings = Field(default_factory=ProbeSettings)
+    search: Search = Field(default_factory=Search)
+    search_module: Search = Field(default_factory=Search)
+    conflict: Conflict = Field(default_factory=Conflict)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        _check_seeds(seeds)
+        return seeds
+
+    @model_validator(mode="after")
+    def _names_of_a_file(self) -> "Tables":
+        if self.names is not None and (self.tasks == "bundled" or not isinstance(self.tasks, str)):
+            raise SpkitError(
+                "`names` must be a list of the tasks of a task file.",
+                f"Found names = {list(self.names)} beside tasks = {self.tasks!r}.",
+                "Name bundled tasks in `tasks` itself.",
+            )
+        return self
+
+
+class Profile(Tables):
+    """What a study does; see `spkit/study/profiles/demo.toml` for an example.
+
+    Attributes:
+        name: of the profile, and of its default output folder.
+        analyses: settings of the analyses beyond the headline comparison, by name, in the order in which they run and
+            stand in the summary. They run on the first seed, or with `every_seed = true` on all.
     """
 
     name: str
-    base: str
-    tasks: tuple[str, ...] | str
-    max_seq_length: int | None = None
-    names: tuple[str, ...] | None = None
-    data: str | None = None
-    seeds: tuple[int, ...] = (0,)
-    training: dict[str, Any] = field(default_factory=dict)
-    joint: dict[str, Any] = field(default_factory=dict)
-    merges: dict[str, Any] = field(default_factory=dict)
-    probe: dict[str, Any] = field(default_factory=dict)
-    search: dict[str, Any] = field(default_factory=dict)
-    search_module: dict[str, Any] = field(default_factory=dict)
-    conflict: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    analyses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    analyses: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def static(self) -> tuple[str, ...]:
         """The static merges."""
-        return static_merges(self.merges.get("methods"))
+        return static_merges(self.merges.methods)
 
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""
-        return self.seeds if self.analyses[analysis].get("every_seed", False) else self.seeds[:1]
+        return self.seeds if self.analyses[analysis].every_seed else self.seeds[:1]
 
     def with_base(self, base: str) -> "Profile":
         """The same study from another base."""
-        return replace(self, base=base)
+        return self.model_copy(update={"base": base})
 
     def with_data(self, folder: str) -> "Profile":
         """The same study with its data files in another folder."""
-        return replace(self, data=folder)
+        return self.model_copy(update={"data": folder})
 
     def with_seeds(self, seeds: tuple[int, ...]) -> "Profile":
         """The same study with other seeds."""
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise SpkitError("`seeds` must be one or more different numbers.", f"Found {seeds}.", "Pass 0,1,2.")
-        return replace(self, seeds=seeds)
+        _check_seeds(seeds)
+        return self.model_copy(update={"seeds": seeds})
 
     def with_analyses(self, names: tuple[str, ...]) -> "Profile":
         """The same study with some of its analyses only; the comparison of the methods is always made."""
@@ -81,4 +226,11 @@ class Profile:
                 f"Found {quoted(unknown)}; {self.name!r} has {quoted(self.analyses)}.",
                 "Pass some of these, separated by commas, or none.",
             )
-        return replace(self, analyses={name: self.analyses[name] for name in self.analyses if name in names})
+        return self.model_copy(
+            update={"analyses": {name: self.analyses[name] for name in self.analyses if name in names}}
+        )
+
+
+def _check_seeds(seeds: tuple[int, ...]) -> None:
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise SpkitError("`seeds` must be one or more different numbers.", f"Found {seeds}.", "Pass 0,1,2.")

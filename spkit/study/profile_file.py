@@ -1,26 +1,25 @@
-"""A study's profile as a TOML file: read, and refused where a key is not known."""
+"""A study's profile as a TOML file: read, and all that is wrong with it said at once."""
 
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spkit.errors import SpkitError, quoted
-from spkit.study.analyses import ANALYSES
-from spkit.study.methods import check_merges
-from spkit.study.places import profile_path
-from spkit.study.profile import Profile
+from pydantic import ValidationError
 
-#: Keys that each table of a profile may have.
-_TABLES = {
-    "training": {"steps", "epochs", "learning_rate", "batch_size"},
-    "joint": {"sampling", "mixing"},
-    "probe": {"size", "split", "balance"},
-    "search": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},
-    "search_module": {"path", "optimizer", "learning_rate", "steps", "batch_size", "mu", "scale"},
-    "conflict": {"batches", "batch_size"},
-    "evaluation": {"resamples"},
-} | {name: {*one.keys, "every_seed"} for name, one in ANALYSES.items()}
+from spkit.errors import SpkitError
+from spkit.study.analyses import analysis, analysis_names
+from spkit.study.places import profile_path
+from spkit.study.profile import Profile, Tables
+from spkit.study.settings import problems, refuse
+
+#: Keys that have other names now, with these.
+_RENAMED = {
+    "norm_ladder": "[norms]",
+    "angle_ladder": "[angles]",
+    "merges.ties_density": "`density` in [merges.ties]",
+    "merges.task_arithmetic_weight": "`weight` in [merges.task_arithmetic]",
+    "merges.examples": "`examples` in the table of each method that reads data, as [merges.fisher]",
+}
 
 
 def load_profile(profile: str | Path) -> Profile:
@@ -34,69 +33,62 @@ def load_profile(profile: str | Path) -> Profile:
         The profile.
 
     Raises:
-        SpkitError: no such profile, a file that is no TOML, an unknown key or table, or a missing one.
+        SpkitError: no such profile, a file that is no TOML, or settings that are unknown, missing, or out of their
+            range, all of them at once.
 
     Example:
         >>> load_profile("demo").base
         'minilm-l3'
     """
     path = profile_path(profile)
-    text = path.read_text(encoding="utf-8")
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Mend that line.") from error
-    _check(table, path)
-    if isinstance(table["tasks"], str) and table["tasks"] != "bundled":
-        table["tasks"] = str(_beside(path, table["tasks"]))
-    elif isinstance(table["tasks"], list):
-        table["tasks"] = tuple(table["tasks"])
-    if "names" in table:
-        if not isinstance(table["tasks"], str) or not isinstance(table["names"], list):
-            raise SpkitError(
-                "`names` must be a list of the tasks of a task file.",
-                f"Found names = {table['names']!r} beside tasks = {table['tasks']!r} in {path}.",
-                "Name bundled tasks in `tasks` itself.",
-            )
-        table["names"] = tuple(table["names"])
-    if "data" in table:
-        table["data"] = str(_beside(path, table["data"]))
-    if (candidate := _beside(path, table["base"])).is_dir():
-        table["base"] = str(candidate)
-    seeds = table.pop("seeds", [0])
-    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds):
-        raise SpkitError("`seeds` must be a list of whole numbers.", f"Found {seeds!r} in {path}.", "Write [0, 1, 2].")
-    analyses = {name: table.pop(name) for name in ANALYSES if name in table}
-    return Profile(name=path.stem, analyses=analyses, **table).with_seeds(tuple(seeds))
+    made = _validated(table, path)
+    changes: dict[str, Any] = {}
+    if isinstance(made.tasks, str) and made.tasks != "bundled":
+        changes["tasks"] = str(_beside(path, made.tasks))
+    if made.data is not None:
+        changes["data"] = str(_beside(path, made.data))
+    if (candidate := _beside(path, made.base)).is_dir():
+        changes["base"] = str(candidate)
+    return made.model_copy(update=changes)
 
 
-def _check(table: dict[str, Any], path: Path) -> None:
-    known = ({item.name for item in fields(Profile)} - {"name", "analyses"}) | set(ANALYSES)
-    unknown = [key for key in table if key not in known]
-    for name, keys in _TABLES.items():
-        part = table.get(name, {})
-        if not isinstance(part, dict):
-            raise SpkitError(f"`{name}` must be a table.", f"Found {part!r} in {path}.", f"Write [{name}].")
-        unknown += [f"{name}.{key}" for key in part if key not in keys]
-    merges = table.get("merges", {})
-    if not isinstance(merges, dict):
-        raise SpkitError("`merges` must be a table.", f"Found {merges!r} in {path}.", "Write [merges].")
-    check_merges(merges, str(path))
-    if unknown:
-        raise SpkitError(
-            "A profile may have only known keys.",
-            f"Found {quoted(unknown)} in {path}.",
-            f"Known are {quoted(sorted(known))}; in tables "
-            + "; ".join(f"[{name}] {quoted(sorted(keys))}" for name, keys in _TABLES.items()),
-        )
-    missing = [key for key in ("base", "tasks") if key not in table]
-    if missing:
-        raise SpkitError("A profile must name its base and tasks.", f"{path} lacks {quoted(missing)}.", "Add them.")
-    training = table.get("training", {})
-    if ("steps" in training) == ("epochs" in training):
-        raise SpkitError(
-            "[training] must have either `steps` or `epochs`.", f"Found {sorted(training)} in {path}.", "Write one."
-        )
+def _validated(table: dict[str, Any], path: Path) -> Profile:
+    said = _renamed(table)
+    names = analysis_names()
+    own = {key: value for key, value in table.items() if key not in names}
+    analyses: dict[str, Any] = {}
+    for name in table:
+        if name in names:
+            model = analysis(name).settings
+            try:
+                analyses[name] = model.model_validate(table[name])
+            except ValidationError as error:
+                said += problems(model, error, name)
+    tables = None
+    try:
+        tables = Tables.model_validate(own)
+    except ValidationError as error:
+        said += problems(Tables, error, more=names)
+    refuse(said, str(path))
+    return Profile(**dict(tables or ()), name=path.stem, analyses=analyses)
+
+
+def _renamed(table: dict[str, Any]) -> list[str]:
+    """Take keys of earlier versions out of a table, and say what they are called now."""
+    said = []
+    for old, new in _RENAMED.items():
+        *above, key = old.split(".")
+        place: Any = table
+        for name in above:
+            place = place.get(name) if isinstance(place, dict) else None
+        if isinstance(place, dict) and key in place:
+            del place[key]
+            said.append(f"`{old}` must be written as {new}. Found the name that it had before.")
+    return said
 
 
 def _beside(profile: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What a study found: its result tables, figures and the verdict, made of the records of its stages."""
+"""The results of a study: its tables and its summary, made of the records of its stages."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,28 +7,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spkit.figures import draw_figures, summary_table, to_markdown
+from spkit.results.schema import (
+    COEFFICIENTS,
+    COMPARISONS,
+    COMPARISONS_MEAN,
+    CONFLICT,
+    CONFLICT_BY_MODULE,
+    COSTS,
+    GEOMETRY,
+    HISTORY,
+    SCORES,
+    SUMMARY,
+    table_of,
+)
+from spkit.results.summary import summary_table, to_markdown
 from spkit.study import paper, tables, verdict
-from spkit.study.analyses import ANALYSES
+from spkit.study.analyses import analysis
 from spkit.study.methods import SEARCHES, TUNED, merge_names, method_names
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.study.seed_run import slug
-
-#: What every study shows to others; analyses add tables of their own.
-HEADLINE = (
-    "scores.csv",
-    "comparisons.csv",
-    "comparisons_mean.csv",
-    "coefficients.csv",
-    "conflict.csv",
-    "conflict_by_module.csv",
-    "conflict_summary.csv",
-    "geometry.csv",
-    "history.csv",
-    "costs.csv",
-)
-SUMMARY = "summary.md"
 
 
 def report(
@@ -38,7 +36,7 @@ def report(
     root: Path,
     say: Callable[[str], None],
 ) -> Record:
-    """The last stage of a study: all tables, `summary.md` and `figures/`.
+    """The last stage of a study: all tables and `summary.md`.
 
     Args:
         profile: of the study.
@@ -49,7 +47,7 @@ def report(
     """
 
     def work(folder: Path) -> Mapping[str, Any]:
-        resamples = profile.evaluation.get("resamples", 1000)
+        resamples = profile.evaluation.resamples
         samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
         static = merge_names(profile.static)
         made = _headline(samples, records, static) | _analyses(profile, records, resamples)
@@ -60,22 +58,22 @@ def report(
             for method, stage in _SEARCH_STAGES.items()
         }
         chosen = min(held_back, key=lambda method: held_back[method])
-        made["against_the_paper.csv"] = paper.table(samples, made, static, profile.static, chosen)
+        claims = [claim for name in profile.analyses for claim in analysis(name).claims(made)]
+        made["against_the_paper.csv"] = paper.table(samples, static, profile.static, chosen, claims)
         for name, table in made.items():
-            tables.write_csv(table, folder / name)
-        more = [sentence for name in profile.analyses for sentence in ANALYSES[name].words(made)]
-        conflict, costs = made["conflict.csv"], made["costs.csv"]
+            table_of(name).write(table, folder)
+        more = [sentence for name in profile.analyses for sentence in analysis(name).words(made)]
+        conflict, costs = made[CONFLICT.file], made[COSTS.file]
         sentences = verdict.words(samples, conflict, costs, static, list(SEARCHES), chosen, more)
         (folder / SUMMARY).write_text(_summary(profile, made, sentences, _ran_on(records)), encoding="utf-8")
-        draw_figures(folder, folder / "figures")
         return {"chosen": chosen, "held_back_loss": held_back}
 
     inputs = {
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
-    config = {"evaluation": profile.evaluation, "merges": list(profile.static), "analyses": profile.analyses}
-    code = ["spkit.study.report", *_figure_modules()]
-    return finish(Stage("report", config, inputs, code, work), root, say)
+    analyses = {name: settings.arguments() for name, settings in profile.analyses.items()}
+    config = {"evaluation": profile.evaluation.arguments(), "merges": list(profile.static), "analyses": analyses}
+    return finish(Stage("report", config, inputs, work), root, say)
 
 
 _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
@@ -85,16 +83,16 @@ def _headline(
     samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], static: list[str]
 ) -> dict[str, pd.DataFrame]:
     return {
-        "scores.csv": tables.scores(samples),
-        "comparisons.csv": tables.comparisons(samples, static, SEARCHES),
-        "comparisons_mean.csv": tables.mean_comparisons(samples, static, SEARCHES),
-        "coefficients.csv": tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
-        "conflict.csv": tables.joined(records, "conflict", "conflict.csv"),
-        "conflict_by_module.csv": tables.joined(records, "conflict", "by_module.csv"),
+        SCORES.file: tables.scores(samples),
+        COMPARISONS.file: tables.comparisons(samples, static, SEARCHES),
+        COMPARISONS_MEAN.file: tables.mean_comparisons(samples, static, SEARCHES),
+        COEFFICIENTS.file: tables.coefficients(records, {m: f"tune/{m}" for m in TUNED} | _SEARCH_STAGES),
+        CONFLICT.file: tables.joined(records, "conflict", "conflict.csv"),
+        CONFLICT_BY_MODULE.file: tables.joined(records, "conflict", "by_module.csv"),
         "conflict_summary.csv": tables.joined(records, "conflict", "summary.csv"),
-        "geometry.csv": tables.joined(records, "vectors", "geometry.csv"),
-        "history.csv": tables.history(records, _SEARCH_STAGES, samples.tasks),
-        "costs.csv": tables.costs(records),
+        GEOMETRY.file: tables.joined(records, "vectors", "geometry.csv"),
+        HISTORY.file: tables.history(records, _SEARCH_STAGES, samples.tasks),
+        COSTS.file: tables.costs(records),
     }
 
 
@@ -103,15 +101,8 @@ def _analyses(profile: Profile, records: Mapping[int, Mapping[str, Record]], res
     made: dict[str, pd.DataFrame] = {}
     for name, settings in profile.analyses.items():
         seeds = profile.seeds_of(name)
-        made |= ANALYSES[name].results({seed: records[seed] for seed in seeds}, settings, resamples)
+        made |= analysis(name).table({seed: records[seed] for seed in seeds}, settings, resamples)
     return made
-
-
-def _figure_modules() -> list[str]:
-    from importlib.resources import files
-
-    names = [path.name.removesuffix(".py") for path in files("spkit.figures").iterdir() if path.name.endswith(".py")]
-    return [f"spkit.figures.{name}" for name in sorted(names) if name != "__init__"]
 
 
 def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
@@ -124,7 +115,7 @@ def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
 def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str], ran_on: str) -> str:
     seeds = ", ".join(str(seed) for seed in profile.seeds)
     averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
-    table = to_markdown(summary_table(made["scores.csv"]))
+    table = to_markdown(summary_table(made[SCORES.file]))
     findings = "\n".join(f"- {sentence}" for sentence in sentences)
     claims = to_markdown(made["against_the_paper.csv"].set_index("claim"))
     return (

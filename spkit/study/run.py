@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
+from spkit.results.schema import SCORES, SUMMARY
 from spkit.study import tables
-from spkit.study.analyses import ANALYSES
+from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
 from spkit.study.records import Record
-from spkit.study.report import HEADLINE, SUMMARY, report
+from spkit.study.report import report
 from spkit.study.seed_run import SeedRun, prepare
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
@@ -22,7 +22,7 @@ from spkit.vectors.task_vectors import TaskVectors
 
 
 def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
-    """Run a study, or what is missing of it.
+    """Run a study, or what is missing of it; `spkit.run_study` draws its figures, too.
 
     Args:
         profile: what to do.
@@ -30,14 +30,11 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
         say: called with one line about each stage.
 
     Returns:
-        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, `summary.md` and
-        `figures/`.
+        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, and `summary.md`.
 
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
     """
-    for package in ("matplotlib", "seaborn"):  # the last stage draws: it is not found out after hours
-        require(package, "A study's report")
     root = Path(output)
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
@@ -51,15 +48,12 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
         headline_stages(run)
         for name, settings in profile.analyses.items():
             if seed in profile.seeds_of(name):
-                ANALYSES[name].run(run, settings)
+                analysis(name).stages(run, settings)
         records[seed] = run.records
     made = report(profile, records, list(tasks), root, say)
     for path in sorted(made.folder.iterdir()):
         if path.suffix in (".csv", ".md"):
             copy_file(path, root / path.name)
-    (root / "figures").mkdir(exist_ok=True)
-    for path in sorted((made.folder / "figures").iterdir()):
-        copy_file(path, root / "figures" / path.name)
     return root
 
 
@@ -111,7 +105,7 @@ def publish(root: Path, folder: Path) -> None:
     Raises:
         SpkitError: the folder exists and holds something else.
     """
-    check_replaceable(folder, HEADLINE[0], "Published results")
+    check_replaceable(folder, SCORES.file, "Published results")
     reported = json.loads((root / "report" / "record.json").read_text(encoding="utf-8"))
 
     def fill(unfinished: Path) -> None:

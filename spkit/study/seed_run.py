@@ -50,7 +50,6 @@ class SeedRun:
         name: str,
         config: Mapping[str, Any],
         needs: list[str],
-        code: list[str],
         work: Callable[[Path], Mapping[str, Any]],
     ) -> Record:
         """Run a stage, or take its record.
@@ -59,15 +58,14 @@ class SeedRun:
             name: of the stage, without the seed.
             config: what decides its output beside what it reads.
             needs: what it reads: `"base"`, `"task:NAME"`, or names of earlier stages.
-            code: modules it calls.
-            work: fills a folder and returns metrics.
+            work: fills a folder and returns metrics. What it reads beside `needs` must stand in `config`.
         """
-        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), code, work)
+        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), work)
         self.records[name] = finish(stage, self.root, self.say)
         return self.records[name]
 
     def inputs(self, needs: list[str]) -> dict[str, str]:
-        """What a stage reads, each with what tells it from another of the same name."""
+        """What a stage reads, each with a hash that nothing else of the same name has."""
         inputs = {}
         for need in needs:
             if need == "base":
@@ -101,11 +99,11 @@ class SeedRun:
     @cached_property
     def probe(self) -> Probe:
         """The probe that merges are tuned and positions are searched on."""
-        return Probe.sample(self.tasks, seed=self.seed, **self.profile.probe)
+        return Probe.sample(self.tasks, seed=self.seed, **self.profile.probe.arguments())
 
     @cached_property
     def held_back(self) -> Probe:
-        """As many examples that neither training nor search has seen, to judge searches by."""
+        """As many examples that neither training nor search has seen, to choose between searches by."""
         return Probe.sample(self.tasks, size=len(self.probe), split="dev", seed=self.seed)
 
     @property

@@ -49,7 +49,7 @@ def train_stage(
         return {"examples": trained_examples(tasks, settings), "share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    return run.finish(name, {**settings, **(config or {})}, needs, ["spkit.training.trainer"], work)
+    return run.finish(name, {**settings, **(config or {})}, needs, work)
 
 
 def _share_done(checkpoints: Path) -> float:
@@ -67,7 +67,7 @@ def trained_examples(tasks: Sequence[Task], settings: Mapping[str, Any]) -> int:
     if steps is None:
         return round(settings["epochs"] * sum(len(task.train) for task in tasks))
     in_turn = settings.get("mixing") == "step" or settings.get("order") == "sequential"
-    return steps * settings.get("batch_size", 32) * (len(tasks) if in_turn else 1)
+    return steps * settings["batch_size"] * (len(tasks) if in_turn else 1)
 
 
 def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> Record:
@@ -85,14 +85,14 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
         pd.DataFrame(rows).to_csv(folder / "geometry.csv", index=False)
         return {"parameters": vectors.num_parameters}
 
-    return run.finish(name, {}, ["base", *needs], ["spkit.vectors.task_vectors"], work)
+    return run.finish(name, {}, ["base", *needs], work)
 
 
 def conflict_stage(run: SeedRun) -> Record:
     """Cosines of the tasks' gradients at the base."""
 
     def work(folder: Path) -> Mapping[str, Any]:
-        report = gradient_conflict(run.base, run.tasks, seed=run.seed, **run.profile.conflict)
+        report = gradient_conflict(run.base, run.tasks, seed=run.seed, **run.profile.conflict.arguments())
         rows = [
             {
                 "a": a,
@@ -121,12 +121,12 @@ def conflict_stage(run: SeedRun) -> Record:
         examples = report.batches * report.batch_size * len(run.tasks)
         return {"examples": examples}
 
-    return run.finish("conflict", run.profile.conflict, ["base", *run.all_tasks], ["spkit.diagnostics.conflict"], work)
+    return run.finish("conflict", run.profile.conflict.arguments(), ["base", *run.all_tasks], work)
 
 
 def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Merge by a fixed rule, and leave the model."""
-    parameters = merge_settings(run.profile.merges, method, run.seed)
+    parameters = merge_settings(run.profile.merges.settings, method, run.seed)
     reads_data = not method.startswith(PASS_THROUGH) and find(method).reads_data
 
     def work(folder: Path) -> Mapping[str, Any]:
@@ -139,13 +139,7 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"examples": cost.examples}
 
     needs = [vectors, *(run.all_tasks if reads_data else [])]
-    return run.finish(name, {"method": method, **parameters}, needs, _merge_code(method), work)
-
-
-def _merge_code(method: str) -> list[str]:
-    """The modules that a merge runs: `merge` itself, and the file of the method, which it finds by its name."""
-    own = [] if method.startswith(PASS_THROUGH) else [find(method).module]
-    return ["spkit.merging.methods", *own]
+    return run.finish(name, {"method": method, **parameters}, needs, work)
 
 
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
@@ -155,9 +149,9 @@ def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
 def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
     """Tune the length of a static merge on the probe, and leave the model."""
     settings = _objective_settings(run)
-    parameters = merge_settings(run.profile.merges, method, run.seed)
+    parameters = merge_settings(run.profile.merges.settings, method, run.seed)
     parameters.pop("length", None)  # what is tuned
-    evaluations = run.profile.merges.get("evaluations", 12)
+    evaluations = run.profile.merges.evaluations
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)
@@ -169,27 +163,25 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         save_model(merge(span.base, span, method, length=tuned.length, **parameters), folder / "model")
         return {"length": tuned.length, "examples": tuned.examples}
 
-    config = {"method": method, "probe": run.profile.probe, "parameters": parameters, "evaluations": evaluations}
-    code = ["spkit.merging.tuning", "spkit.searching.probe", *_merge_code(method)]
-    return run.finish(name, config | settings, [vectors, *run.all_tasks], code, work)
+    probe = run.profile.probe.arguments()
+    config = {"method": method, "probe": probe, "parameters": parameters, "evaluations": evaluations}
+    return run.finish(name, config | settings, [vectors, *run.all_tasks], work)
 
 
 def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
-    """Search a position on the probe; measure its loss once on held-back examples."""
+    """Search a position on the probe, and measure its loss on held-back examples, once."""
     table, granularity = SEARCHES[method]
-    settings = dict(getattr(run.profile, table))
+    settings = getattr(run.profile, table).arguments()
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)
         result = self_position(span, run.probe, granularity=granularity, seed=run.seed, **settings)
         save_search(result, folder)
-        objective = Objective(span, run.held_back, result.settings["batch_size"], result.settings["scale"], run.seed)
+        objective = Objective(span, run.held_back, settings["batch_size"], settings["scale"], run.seed)
         return {"held_back_loss": objective.scaled(objective.task_losses(result.rows)), "examples": result.examples}
 
-    config = {"probe": run.profile.probe, "granularity": granularity, **settings}
-    return run.finish(
-        name, config, [vectors, *run.all_tasks], ["spkit.searching.self_position", "spkit.searching.probe"], work
-    )
+    config = {"probe": run.profile.probe.arguments(), "granularity": granularity, **settings}
+    return run.finish(name, config, [vectors, *run.all_tasks], work)
 
 
 def save_search(result: PositionResult, folder: Path) -> None:
@@ -208,12 +200,12 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
     names = list(run.tasks if tasks is None else tasks)
 
     def work(folder: Path) -> Mapping[str, Any]:
-        found = measure(run.model(method), {name: run.tasks[name] for name in names}, name=method)
-        save_measurements(found, folder / "measurements.npz")
-        return {f"{one.task}:{one.metric}": one.score for one in found}
+        measured = measure(run.model(method), {name: run.tasks[name] for name in names}, name=method)
+        save_measurements(measured, folder / "measurements.npz")
+        return {f"{one.task}:{one.metric}": one.score for one in measured}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
-    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, ["spkit.evaluation"], work)
+    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, work)
 
 
 def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:
@@ -251,7 +243,7 @@ def _objective_settings(run: SeedRun) -> dict[str, Any]:
 
     The regulariser is left out: it counts lengths differently on the search's path, and one number needs none.
     """
-    return {key: run.profile.search[key] for key in ("batch_size", "scale") if key in run.profile.search}
+    return {"batch_size": run.profile.search.batch_size, "scale": run.profile.search.scale}
 
 
 def coefficients_table(rows: torch.Tensor, modules: list[str], names: Sequence[str]) -> pd.DataFrame:
@@ -269,7 +261,7 @@ def expert_stages(run: SeedRun) -> None:
     """An expert for each task, and their task vectors."""
     for name, task in run.tasks.items():
         run.makers[f"expert:{name}"] = f"train/{name}"
-        train_stage(run, f"train/{name}", [task], run.profile.training)
+        train_stage(run, f"train/{name}", [task], run.profile.training.arguments())
     experts = {name: model_of(run, f"train/{name}") for name in run.tasks}
     vectors_stage(run, "vectors", experts, [f"train/{name}" for name in run.tasks])
 
@@ -287,7 +279,7 @@ def headline_stages(run: SeedRun) -> None:
 
 def joint_settings(run: SeedRun, tasks: int) -> dict[str, Any]:
     """Joint training processes as many examples of every task as an expert does."""
-    settings = {**run.profile.training, **run.profile.joint}
-    if "steps" in settings and settings.get("mixing", "task") == "task":
+    settings = run.profile.training.arguments() | run.profile.joint.arguments()
+    if "steps" in settings and settings["mixing"] == "task":
         settings["steps"] *= tasks
     return settings

@@ -1,13 +1,13 @@
 """The result files of a study, made from its records: scores, paired differences, coefficients, costs."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from spkit.evaluation import bootstrap, interval, load_measurements
 from spkit.evaluation.comparison import differences
 from spkit.evaluation.paired import MEAN, Samples
+from spkit.results.schema import COSTS, SCORES
 from spkit.study.records import Record
 from spkit.study.seed_run import slug
 
@@ -43,7 +43,7 @@ def scores(samples: Samples) -> pd.DataFrame:
                     rows.append((method, part.task, part.metric, part.score, *interval(part_drawn), seed))
             low, high = interval(samples.samples[seed, method, MEAN])
             rows.append((method, MEAN, MEAN, samples.score(method, MEAN, seed), low, high, seed))
-    return pd.DataFrame(rows, columns=["method", "task", "metric", "score", "low", "high", "seed"])
+    return pd.DataFrame(rows, columns=list(SCORES.columns))
 
 
 def comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def costs(records: SeedRecords) -> pd.DataFrame:
             rows.append(
                 (stage, numbers["seconds"], examples, numbers["texts"], numbers["tokens"], numbers["flops"], seed)
             )
-    return pd.DataFrame(rows, columns=["stage", "seconds", "examples", "texts", "tokens", "flops", "seed"])
+    return pd.DataFrame(rows, columns=list(COSTS.columns))
 
 
 def paid(record: Record) -> dict[str, float]:
@@ -128,8 +128,3 @@ def paid(record: Record) -> dict[str, float]:
     counted = 1 - record.content["metrics"].get("share_done_before", 0.0) or 1.0
     numbers = {key: round(record.content["cost"][key] / counted) for key in ("texts", "tokens", "flops")}
     return {"seconds": record.seconds / counted, **numbers}
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table with eight significant digits, which no difference here needs more of."""
-    table.to_csv(path, index=False, float_format="%.8g", lineterminator="\n")

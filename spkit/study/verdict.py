@@ -1,4 +1,4 @@
-"""What a study found, in words: conflict, merging, and whether to merge or to train jointly."""
+"""The results of a study in words: conflict, merging, and whether to merge or to train jointly."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
 from spkit.evaluation.paired import A_BETTER, B_BETTER, MEAN, Difference, Samples
-from spkit.results.frames import method_label
+from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
 
 _LABELS = {
@@ -38,17 +38,17 @@ def words(
         static: names of the static merges, tuned ones included.
         searched: names of the searched positions.
         chosen: the searched position with the lower loss on held-back examples, of which the verdict speaks.
-        more: what the analyses found, which stands before the verdict.
+        more: the sentences of the analyses, which stand before the verdict.
 
     Returns:
         Sentences in Markdown, without bullets.
     """
-    found = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
-    found += [_against_static(samples, static, method) for method in searched]
-    found += [_costs(samples, costs, chosen), *more]
+    sentences = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
+    sentences += [_against_static(samples, static, method) for method in searched]
+    sentences += [_costs(samples, costs, chosen), *more]
     answer = verdict(samples, searched, chosen)
     change = _what_would_change(samples, costs, static, chosen)
-    return [*found, f"**Verdict.** {answer}", f"What would change it: {change}"]
+    return [*sentences, f"**Verdict.** {answer}", f"What would change it: {change}"]
 
 
 def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
@@ -104,16 +104,16 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
     wanted = max((mean.high - mean.low) / 2 / abs(mean.value), 1.0) ** 2 if mean.value else float("inf")
     more = f"about {wanted:.0f} times as many test examples" if wanted < 1000 else "no number of test examples"
     return (
-        f"{more} would tell a difference of this size from zero; until then the costs decide (the search: {share}), "
-        f"and {untuned}."
+        f"{more} would show whether a difference of this size is chance; until then the costs decide (the search: "
+        f"{share}), and {untuned}."
     )
 
 
 def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[str]]:
     """The tasks on which a method is ahead of joint training, behind it, and neither by its interval."""
     by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
-    ahead = [task for task, found in by_task.items() if found.low > 0]
-    behind = [task for task, found in by_task.items() if found.high < 0]
+    ahead = [task for task, difference in by_task.items() if difference.low > 0]
+    behind = [task for task, difference in by_task.items() if difference.high < 0]
     return ahead, behind, [task for task in samples.tasks if task not in {*ahead, *behind}]
 
 
@@ -153,7 +153,9 @@ def _gradients(conflict: pd.DataFrame) -> str:
     if not means:
         return f"{where}: {by_interval}."
     first, last = means[min(means)], means[max(means)]
-    return f"{where}: from {first} to {last}; below 0 they pull against each other. B{by_interval[1:]}."
+    return (
+        f"{where}: from {first} to {last}; below 0 a step for one task is a step against the other. B{by_interval[1:]}."
+    )
 
 
 def _and_seed(table: pd.DataFrame) -> str:
@@ -173,11 +175,11 @@ def counted(pairs: pd.DataFrame) -> str:
 
 def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:
     best = samples.best(static)
-    found = samples.difference(method, best, MEAN)
-    side = "above" if found.low > 0 else "below" if found.high < 0 else "not told apart from"
+    difference = samples.difference(method, best, MEAN)
+    side = "above" if difference.low > 0 else "below" if difference.high < 0 else "not shown to differ from"
     return (
         f"{label(method)} is {side} the best static merge, tuned ones included ({label(best)}, picked on the test "
-        f"scores themselves, in its favour): {_signed(found)} points on the mean."
+        f"scores themselves, in its favour): {_signed(difference)} points on the mean."
     )
 
 

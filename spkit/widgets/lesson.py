@@ -11,10 +11,10 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from spkit.drawing.render import png
+from spkit.drawing.style import style
 from spkit.errors import SpkitError
 from spkit.explorer.pictured import Pictured
-from spkit.figures.render import png
-from spkit.figures.style import style
 
 #: What a place of the slider shows: a picture and a sentence.
 Frame = tuple[Figure, str]

@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spkit.drawing.cosines import each_pair_once, reached, without_gradient
+from spkit.drawing.matrix import COSINES, draw_cells, hatch_cell, write_cell
+from spkit.drawing.place import Sheet
+from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE, task_colour
+from spkit.drawing.text import signed
 from spkit.errors import SpkitError, quoted
-from spkit.figures.cosines import each_pair_once, reached, without_gradient
-from spkit.figures.heatmap import COSINES, background, draw_cells, hatch_cell, write_cell
-from spkit.figures.style import FAMILY_COLOURS, QUIET, WIDE, new_figure, signed, task_colour
-from spkit.results.frames import family, main_scores, method_label
+from spkit.results.frames import main_scores
+from spkit.results.labels import family, method_label
 from spkit.widgets.lesson import Frame, Lesson
 
 
@@ -28,16 +31,15 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
         here = table[table["step"] == steps[number]]
         numbers = here.groupby(["module", "pair"])[["corrected", "low", "high"]].mean()
         means = numbers["corrected"].unstack("pair").reindex(modules)[pairs]
-        figure = new_figure(WIDE, 0.6 + 0.27 * len(modules))
+        figure = Sheet(WIDE, 0.6 + 0.27 * len(modules))
         axes = figure.subplots()
-        draw_cells(axes, means, low=-1.0, high=1.0, colours=COSINES)
+        draw_cells(axes, means, COSINES)
         for row, column in np.ndindex(means.shape):
             value = float(means.iloc[row, column])
             if np.isnan(value):
                 hatch_cell(axes, row, column)
                 continue
-            on = background(value, low=-1.0, high=1.0, colours=COSINES)
-            write_cell(axes, row, column, [(signed(value), 7.0, "normal")], on)
+            write_cell(axes, row, column, [(signed(value), 7.0, "normal")], COSINES.colour(value))
         axes.xaxis.tick_top()
         axes.tick_params(axis="x", rotation=20, labelsize=7)
         hatched = " Hatched: no cosine, more noise than gradient." if means.isna().any(axis=None) else ""
@@ -81,7 +83,7 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
     def draw(number: int) -> Frame:
         share = shares[number]
         to_a, to_b = means.loc[share, [a, b]].to_numpy(dtype=float)
-        figure = new_figure(WIDE, 2.2)
+        figure = Sheet(WIDE, 2.2)
         left, right, lengths = figure.subplots(1, 3, width_ratios=(1, 1, 1))
         for position, (angle, amount) in enumerate(((to_a, share), (to_b, 1 - share))):
             left.barh(position, amount, color=task_colour(position), height=0.6)
@@ -124,7 +126,7 @@ def ranking_lesson(scores: pd.DataFrame, task: str | None = None) -> Lesson:
     def draw(number: int) -> Frame:
         weight = weights[number]
         ranked = (weight * means[chosen] + (1 - weight) * means[others].mean(axis=1)).sort_values()
-        figure = new_figure(WIDE, 0.5 + 0.19 * len(ranked))
+        figure = Sheet(WIDE, 0.5 + 0.19 * len(ranked))
         axes = figure.subplots()
         colours = [FAMILY_COLOURS[family(str(method))] for method in ranked.index]
         axes.barh([method_label(str(method)) for method in ranked.index], ranked.to_numpy(), color=colours, height=0.65)
@@ -157,7 +159,7 @@ def length_lesson(sweeps: pd.DataFrame) -> Lesson:
 
     def draw(number: int) -> Frame:
         here = means.iloc[number]
-        figure = new_figure(WIDE, 2.5)
+        figure = Sheet(WIDE, 2.5)
         left, right = figure.subplots(1, 2)
         colours = [task_colour(position) for position in range(len(here) - 1)] + [QUIET]
         left.bar([str(name) for name in here.index], here.to_numpy(), color=colours, width=0.6)
@@ -204,7 +206,7 @@ def search_lesson(history: pd.DataFrame, seed: int | None = None) -> Lesson:
 
     def draw(number: int) -> Frame:
         step = places[number]
-        figure = new_figure(WIDE, 2.5)
+        figure = Sheet(WIDE, 2.5)
         left, right = figure.subplots(1, 2)
         for position, task in enumerate(tasks):
             colour = task_colour(position)
@@ -244,7 +246,7 @@ def cost_lesson(costs: pd.DataFrame, most: int = 8) -> Lesson:
     def draw(number: int) -> Frame:
         times = number + 1
         values = [joint * times, experts + search * times, search * times]
-        figure = new_figure(WIDE, 1.7)
+        figure = Sheet(WIDE, 1.7)
         axes = figure.subplots()
         axes.barh(names[::-1], values[::-1], color=[task_colour(place) for place in (2, 0, 4)], height=0.6)
         for place, value in enumerate(values[::-1]):

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from spkit.drawing.place import Sheet
+from spkit.drawing.style import QUIET, WIDE, task_colour
 from spkit.errors import SpkitError
 from spkit.explorer.plane import Plane
-from spkit.figures.style import QUIET, WIDE, new_figure, task_colour
 from spkit.searching.paths import SlerpPath
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets.lesson import Frame, Lesson
@@ -27,7 +28,7 @@ def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0
         elected = trimmed.elect()
         kept = (trimmed.norms() / norms).reindex(norms.index)
         merged = float(elected.gram().sum().clamp(min=0).sqrt())
-        figure = new_figure(WIDE, 2.4)
+        figure = Sheet(WIDE, 2.4)
         axes = figure.subplots()
         colours = [task_colour(position) for position in range(len(kept))]
         axes.bar(list(kept.index), kept.to_numpy(), color=colours, width=0.55)
@@ -64,7 +65,7 @@ def arc_lesson(vectors: TaskVectors, places: int = 11) -> Lesson:
     ends, arc, line = (plane.at(np.array(points)) for points in (np.eye(2), arcs, lines))
 
     def draw(number: int) -> Frame:
-        figure = new_figure(WIDE, 2.9)
+        figure = Sheet(WIDE, 2.9)
         axes = figure.subplots()
         for position, (name, end) in enumerate(zip(pair.names, ends, strict=True)):
             axes.annotate("", end, (0, 0), arrowprops={"arrowstyle": "->", "color": task_colour(position)})

@@ -1,31 +1,51 @@
-"""The analyses that a profile may turn on, by the name of their table."""
+"""The analyses that a profile may turn on: a file here is an analysis, and its name is that of its table.
 
-from spkit.study.analyses.affinity import AFFINITY
-from spkit.study.analyses.along_training import ALONG_TRAINING
-from spkit.study.analyses.analysis import Analysis
-from spkit.study.analyses.imbalance import IMBALANCE
-from spkit.study.analyses.ladders import ANGLE_LADDER, NORM_LADDER
-from spkit.study.analyses.pairs import PAIRS
-from spkit.study.analyses.resampling import RESAMPLING
-from spkit.study.analyses.sequential import SEQUENTIAL
-from spkit.study.analyses.sweeps import SWEEPS
-from spkit.study.analyses.trade_off import TRADE_OFF
+A file whose name begins with `_` helps others and is none itself.
+"""
 
-#: In the order in which they run.
-ANALYSES: dict[str, Analysis] = {
-    one.name: one
-    for one in (
-        SEQUENTIAL,
-        ALONG_TRAINING,
-        AFFINITY,
-        PAIRS,
-        IMBALANCE,
-        NORM_LADDER,
-        ANGLE_LADDER,
-        RESAMPLING,
-        SWEEPS,
-        TRADE_OFF,
-    )
-}
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ANALYSES", "Analysis"]
+from spkit.errors import SpkitError, quoted
+from spkit.signatures import nearest
+
+if TYPE_CHECKING:
+    from spkit.study.analysis import Analysis
+
+
+def analysis_names() -> list[str]:
+    """Names of all analyses; none of them is imported for it.
+
+    Example:
+        >>> analysis_names()[:3]
+        ['affinity', 'along_training', 'angles']
+    """
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise where there is no analysis of a name.
+
+    Raises:
+        SpkitError: with the nearest name.
+    """
+    for name in names:
+        if name not in analysis_names():
+            raise SpkitError(
+                f"An analysis must be one of {quoted(analysis_names())}.",
+                f"Found {name!r}.",
+                nearest(name, analysis_names(), "Pass one of these, or none."),
+            )
+
+
+@cache
+def analysis(name: str) -> "Analysis[Any]":
+    """An analysis by its name.
+
+    Args:
+        name: one of `analysis_names()`.
+    """
+    return import_module(f"{__name__}.{name}").ANALYSIS

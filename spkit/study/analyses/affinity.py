@@ -7,42 +7,53 @@ from typing import Any
 import pandas as pd
 
 from spkit.diagnostics.affinity import task_affinity
-from spkit.study.analyses.analysis import Analysis, chosen
+from spkit.results.schema import AFFINITY
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Number, Whole, as_in
 from spkit.study.tables import SeedRecords, joined
 
 _STAGE = "affinity"
-_DEFAULTS = {"learning_rate": 1e-4, "batches": 4, "batch_size": 32}
+_MEASURED_BY = "spkit.diagnostics.affinity:task_affinity"
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    given = chosen(settings, _DEFAULTS)
+class AffinitySettings(AnalysisSettings):
+    """Settings of `spkit.task_affinity`."""
+
+    learning_rate: Number = as_in(_MEASURED_BY, "learning_rate", gt=0)
+    batches: Whole = as_in(_MEASURED_BY, "batches", ge=2)
+    batch_size: Whole = as_in(_MEASURED_BY, "batch_size", ge=1)
+
+
+def _stages(run: SeedRun, settings: AffinitySettings) -> None:
+    given = settings.arguments()
 
     def work(folder: Path) -> Mapping[str, Any]:
         task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
         # The step, the loss before it, and the loss of each task after each step.
-        return {"examples": len(run.tasks) * (2 + len(run.tasks)) * given["batches"] * given["batch_size"]}
+        return {"examples": len(run.tasks) * (2 + len(run.tasks)) * settings.batches * settings.batch_size}
 
-    run.finish(_STAGE, given, ["base", *run.all_tasks], ["spkit.diagnostics.affinity"], work)
+    run.finish(_STAGE, given, ["base", *run.all_tasks], work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    return {"affinity.csv": joined(records, _STAGE, "affinity.csv").assign(**chosen(settings, _DEFAULTS))}
+def _table(records: SeedRecords, settings: AffinitySettings, resamples: int) -> dict[str, pd.DataFrame]:
+    return {AFFINITY.file: joined(records, _STAGE, "affinity.csv").assign(**settings.arguments())}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     from scipy.stats import t
 
-    table = tables["affinity.csv"]
+    table = tables[AFFINITY.file]
     others = table[(table["from"] != table["onto"]) & (table["verdict"] == "measured")]
     reach = t.ppf(0.975, others["batches"] - 1) * others["error"]  # the error is that of a mean over so many batches
     harms = others[others["affinity"] + reach < 0]
     pairs = ", ".join(f"{row['from']} on {row['onto']}" for row in harms.to_dict("records"))
-    told = f"it raises the other's loss in {len(harms)} ({pairs})" if pairs else "it is shown to harm none"
+    harmed = f"it raises the other's loss in {len(harms)} ({pairs})" if pairs else "it is shown to harm none"
     return [
         f"A step on one task, measured on each other task ({len(others)} directions, each with a 95 % interval over "
-        f"batches): {told}."
+        f"batches): {harmed}."
     ]
 
 
-AFFINITY = Analysis(_STAGE, frozenset(_DEFAULTS), _run, _results, words=_words)
+ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words)

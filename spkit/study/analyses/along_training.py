@@ -5,46 +5,53 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
-from spkit.diagnostics.conflict import ConflictCallback
-from spkit.errors import SpkitError
-from spkit.study.analyses.analysis import Analysis, chosen
+from spkit.diagnostics.conflict import ConflictCallback, check_batches
+from spkit.results.schema import CONFLICT_ALONG_TRAINING
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Whole, as_in
 from spkit.study.stages import joint_settings, trained_examples
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
 from spkit.training.trainer import train
 
 _STAGE = "along_training"
-_DEFAULTS = {"batches": 16, "batch_size": 32}
+_MEASURED_BY = "spkit.diagnostics.conflict:ConflictCallback"
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    training = joint_settings(run, len(run.tasks))
-    measuring = chosen(settings, _DEFAULTS)
+class AlongTrainingSettings(AnalysisSettings):
+    """Settings of `spkit.ConflictCallback`."""
+
+    every: Whole = Field(ge=1, examples=["every = 32, to measure after each 32 steps"])
+    batches: Whole = as_in(_MEASURED_BY, "batches", ge=1)
+    batch_size: Whole = as_in(_MEASURED_BY, "batch_size", ge=1)
+
+
+def _stages(run: SeedRun, settings: AlongTrainingSettings) -> None:
+    training, measuring = joint_settings(run, len(run.tasks)), settings.arguments()
 
     def work(folder: Path) -> Mapping[str, Any]:
-        every = settings["every"]
-        watching = ConflictCallback(run.tasks, every=every, folder=folder, seed=run.seed, **measuring)
+        watching = ConflictCallback(run.tasks, folder=folder, seed=run.seed, **measuring)
         train(run.base, run.tasks, seed=run.seed, callbacks=[watching], **training)
         return {"examples": trained_examples(list(run.tasks.values()), training)}
 
-    config = {"training": training, "measuring": {"every": settings["every"], **measuring}}
-    run.finish(_STAGE, config, ["base", *run.all_tasks], ["spkit.training.trainer", "spkit.diagnostics.conflict"], work)
+    run.finish(_STAGE, {"training": training, "measuring": measuring}, ["base", *run.all_tasks], work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+def _table(records: SeedRecords, settings: AlongTrainingSettings, resamples: int) -> dict[str, pd.DataFrame]:
     files = {"": "conflict.csv", "_by_module": "by_module.csv", "_summary": "summary.csv"}
     return {f"conflict_along_training{name}.csv": joined(records, _STAGE, file) for name, file in files.items()}
 
 
-def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
-    if "every" not in settings:
-        raise SpkitError("[along_training] must say how often it measures.", "Found no `every`.", "Write every = 32.")
+def _check(settings: AlongTrainingSettings, tasks: list[str]) -> None:
+    check_batches(settings.batches)
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["conflict_along_training.csv"]
+    table = tables[CONFLICT_ALONG_TRAINING.file]
     pair = ["a", "b", "seed"]
     first, last = (table[table["step"] == step].set_index(pair) for step in (table["step"].min(), table["step"].max()))
     # The same pairs at both ends, where something is known of them: an interval as wide as all cosines says nothing.
@@ -64,4 +71,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ALONG_TRAINING = Analysis(_STAGE, frozenset({"every", *_DEFAULTS}), _run, _results, check=_check, words=_words)
+ANALYSIS = Analysis(AlongTrainingSettings, _stages, _table, _words, check=_check)

@@ -5,20 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
 from spkit.diagnostics.effective_weights import effective_weights
 from spkit.diagnostics.imbalance import imbalance
-from spkit.study.analyses.analysis import Analysis
+from spkit.results.schema import EFFECTIVE_WEIGHTS
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Whole, as_in
 from spkit.study.stages import model_of
 from spkit.study.tables import SeedRecords, joined
 
 _STAGE = "imbalance"
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    measuring = {"batches": settings.get("batches", 8), "batch_size": settings.get("batch_size", 32)}
-    sampling = run.profile.joint.get("sampling", "proportional")
+class ImbalanceSettings(AnalysisSettings):
+    """Settings of the gradients' part of `spkit.imbalance`."""
+
+    batches: Whole = Field(8, ge=1)
+    batch_size: Whole = as_in("spkit.diagnostics.imbalance:imbalance", "batch_size", ge=1)
+
+
+def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
+    measuring, sampling = settings.arguments(), run.profile.joint.sampling
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
@@ -27,20 +37,19 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         weights = effective_weights(model_of(run, "train/joint"), vectors)
         table = weights.table.reset_index().assign(explained=weights.explained, joint_norm=weights.norm)
         table.to_csv(folder / "effective_weights.csv", index=False)
-        examples = measuring["batches"] * measuring["batch_size"] * len(run.tasks)
+        examples = settings.batches * settings.batch_size * len(run.tasks)
         return {"examples": examples, "explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
-    code = ["spkit.diagnostics.imbalance", "spkit.diagnostics.effective_weights"]
-    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, code, work)
+    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+def _table(records: SeedRecords, settings: ImbalanceSettings, resamples: int) -> dict[str, pd.DataFrame]:
     return {f"{name}.csv": joined(records, _STAGE, f"{name}.csv") for name in ("imbalance", "effective_weights")}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    weights = tables["effective_weights.csv"]
+    weights = tables[EFFECTIVE_WEIGHTS.file]
     means = weights.groupby("task", sort=False)["weight"].mean()
     parts = "; ".join(f"{task} {weight:.2f}" for task, weight in means.items())
     explained = 100 * weights["explained"].mean()
@@ -50,4 +59,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-IMBALANCE = Analysis(_STAGE, frozenset({"batches", "batch_size"}), _run, _results, words=_words)
+ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words)

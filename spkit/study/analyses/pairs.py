@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from spkit.diagnostics.conflict import gradient_conflict
+from spkit.diagnostics.conflict import check_batches, gradient_conflict
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
-from spkit.study.analyses.analysis import Analysis, chosen
+from spkit.results.schema import PAIRS, PAIRS_FIT
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Whole, as_in
 from spkit.study.stages import trained_examples
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task, load_tasks
@@ -21,14 +25,23 @@ from spkit.training.trainer import train
 
 #: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
 _FEWEST = 4
-_DEFAULTS = {"batches": 8, "batch_size": 32}
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
+class PairSettings(AnalysisSettings):
+    """`tasks` to make pairs of, the `steps` for each task, a `limit` of pairs, and how conflict is measured."""
+
+    tasks: tuple[str, ...] = Field(min_length=_FEWEST, examples=['tasks = ["topic-sport", ...], ten or more'])
+    steps: Whole = Field(ge=1, examples=["steps = 16"])
+    limit: Whole | None = Field(None, ge=1)
+    batches: Whole = Field(8, ge=1)
+    batch_size: Whole = as_in("spkit.diagnostics.conflict:gradient_conflict", "batch_size", ge=1)
+
+
+def _stages(run: SeedRun, settings: PairSettings) -> None:
     source = run.profile.tasks
-    tasks = load_tasks(source if isinstance(source, str) else "bundled", settings["tasks"], run.profile.data)
+    tasks = load_tasks(source if isinstance(source, str) else "bundled", settings.tasks, run.profile.data)
     run.fingerprints.update({name: task.fingerprint() for name, task in tasks.items()})
-    measuring = chosen(settings, _DEFAULTS)
+    measuring: dict[str, Any] = {"batches": settings.batches, "batch_size": settings.batch_size}
 
     def conflict(folder: Path) -> Mapping[str, Any]:
         report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
@@ -36,20 +49,20 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
         return {"examples": report.batches * report.batch_size * len(tasks)}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]
-    run.finish("pairs/conflict", measuring, needs, ["spkit.diagnostics.conflict"], conflict)
+    run.finish("pairs/conflict", measuring, needs, conflict)
     for name in tasks:
-        _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings["steps"])
-    for a, b in _chosen(list(tasks), settings, run.seed):
-        _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings["steps"])
+        _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings.steps)
+    for a, b in _drawn(list(tasks), settings.limit, run.seed):
+        _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings.steps)
 
 
-def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tuple[str, str]]:
+def _drawn(names: list[str], limit: int | None, seed: int) -> list[tuple[str, str]]:
     """The pairs to train: all of them, or as many as the limit says, drawn at random and each task about as often."""
     pairs = list(combinations(names, 2))
     waiting = [pairs[number] for number in np.random.default_rng(seed).permutation(len(pairs))]
     drawn: list[tuple[str, str]] = []
     count = Counter[str]()
-    while waiting and len(drawn) < settings.get("limit", len(pairs)):
+    while waiting and (limit is None or len(drawn) < limit):
         pair = min(waiting, key=lambda pair: (count[pair[0]] + count[pair[1]], max(count[name] for name in pair)))
         waiting.remove(pair)
         drawn.append(pair)
@@ -58,8 +71,7 @@ def _chosen(names: list[str], settings: Mapping[str, Any], seed: int) -> list[tu
 
 
 def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: int) -> None:
-    training = {**run.profile.training, "steps": steps, "sampling": "uniform"}
-    training.pop("epochs", None)
+    training = {**run.profile.training.without_length(), "steps": steps, "sampling": "uniform"}
 
     def work(folder: Path) -> Mapping[str, Any]:
         model = train(run.base, tasks, seed=run.seed, **training)
@@ -67,10 +79,10 @@ def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: in
         return {"examples": trained_examples(tasks, training)}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    run.finish(stage, training, needs, ["spkit.training.trainer", "spkit.evaluation"], work)
+    run.finish(stage, training, needs, work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+def _table(records: SeedRecords, settings: PairSettings, resamples: int) -> dict[str, pd.DataFrame]:
     tables, fits = [], []
     for seed, of_seed in records.items():
         conflict = pd.read_csv(of_seed["pairs/conflict"].folder / "conflict.csv")
@@ -79,18 +91,20 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
             for row in conflict.to_dict("records")
             if f"pairs/{row['a']}+{row['b']}" in of_seed
         ]
-        table = pd.DataFrame(rows).assign(**chosen(settings, _DEFAULTS), steps=settings["steps"], seed=seed)
+        table = pd.DataFrame(rows).assign(
+            batches=settings.batches, batch_size=settings.batch_size, steps=settings.steps, seed=seed
+        )
         tables.append(table)
         fits.append(correlation(table).assign(seed=seed))
-    return {"pairs.csv": pd.concat(tables, ignore_index=True), "pairs_fit.csv": pd.concat(fits, ignore_index=True)}
+    return {PAIRS.file: pd.concat(tables, ignore_index=True), PAIRS_FIT.file: pd.concat(fits, ignore_index=True)}
 
 
 def _changes(records: Mapping[str, Any], a: str, b: str, resamples: int) -> dict[str, float]:
     """What joint training changes against training apart, in points: of each task, and their mean with its interval."""
 
     def measured(stage: str, task: str) -> Measurement:
-        found = load_measurements(records[stage].folder / "measurements.npz")
-        return next(one for one in found if one.task == task)
+        measurements = load_measurements(records[stage].folder / "measurements.npz")
+        return next(one for one in measurements if one.task == task)
 
     differences = []
     changes = {}
@@ -149,7 +163,7 @@ def _correlation(pairs: pd.DataFrame, statistic: str) -> float | None:
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    fits = tables["pairs_fit.csv"]
+    fits = tables[PAIRS_FIT.file]
     said = []
     for row in fits[fits["statistic"] == "spearman"].to_dict("records"):
         count = row["tasks"] * (row["tasks"] - 1) // 2
@@ -170,15 +184,10 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return said
 
 
-def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
-    missing = [key for key in ("tasks", "steps") if key not in settings]
-    if missing:
-        raise SpkitError("[pairs] must name its tasks and steps.", f"Found no {quoted(missing)}.", "Add them.")
-    names = settings["tasks"]
-    if len(set(names)) < len(names) or len(names) < _FEWEST:
-        raise SpkitError(
-            f"[pairs] must name {_FEWEST} or more different tasks.", f"Found {quoted(names)}.", "Name ten or more."
-        )
+def _check(settings: PairSettings, tasks: list[str]) -> None:
+    check_batches(settings.batches)
+    if len(set(settings.tasks)) < len(settings.tasks):
+        raise SpkitError("[pairs] must name different tasks.", f"Found {quoted(settings.tasks)}.", "Name each once.")
 
 
-PAIRS = Analysis("pairs", frozenset({"tasks", "steps", "limit", *_DEFAULTS}), _run, _results, _check, _words)
+ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check)

@@ -7,10 +7,13 @@ from typing import Any
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
-from spkit.results.frames import method_label
+from spkit.errors import SpkitError, quoted
+from spkit.results.labels import method_label
+from spkit.results.schema import PIPELINES
 from spkit.saving.recipe import save_model
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analysis import Analysis
 from spkit.study.methods import SEARCHES
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
 from spkit.study.tables import SeedRecords, samples_of, scores
@@ -19,10 +22,16 @@ from spkit.training.trainer import train
 _LABEL = "sequential"
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    names = list(settings.get("order", run.tasks))
+class SequentialSettings(AnalysisSettings):
+    """`order`: the tasks in the order in which they are trained on; by default that of the study."""
+
+    order: tuple[str, ...] | None = None
+
+
+def _stages(run: SeedRun, settings: SequentialSettings) -> None:
+    names = list(settings.order or run.tasks)
     tasks = [run.tasks[name] for name in names]
-    training = {**run.profile.training, "order": "sequential"}
+    training = {**run.profile.training.arguments(), "order": "sequential"}
 
     def work(folder: Path) -> Mapping[str, Any]:
         def keep(name: str, model: SentenceTransformer) -> None:
@@ -34,7 +43,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
-    run.finish(stage, {**training, "tasks": names}, needs, ["spkit.training.trainer"], work)
+    run.finish(stage, {**training, "tasks": names}, needs, work)
     run.makers[_LABEL] = stage
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}
@@ -42,7 +51,7 @@ def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
     merges_and_searches(run, f"{_LABEL}/vectors", _LABEL)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
+def _table(records: SeedRecords, settings: SequentialSettings, resamples: int) -> dict[str, pd.DataFrame]:
     first = next(iter(records.values()))
     evaluated = [record.content["config"]["method"] for name, record in first.items() if name.startswith("evaluate/")]
     own = [method for method in evaluated if method.partition(":")[0] == _LABEL]
@@ -52,11 +61,11 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
     table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
     # The model after the last task is what sequential training gives without any merge.
     table["method"] = table["method"].replace(_LABEL, "last").str.removeprefix(f"{_LABEL}:")
-    return {"pipelines.csv": table}
+    return {PIPELINES.file: table}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    means = tables["pipelines.csv"].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
+    means = tables[PIPELINES.file].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
     best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
     parts = [f"{method_label(str(best[pipeline]))} {means[pipeline].max():.1f}" for pipeline in best]
     last = means[_LABEL, "last"]
@@ -70,4 +79,14 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-SEQUENTIAL = Analysis("sequential", frozenset({"order"}), _run, _results, words=_words)
+def _check(settings: SequentialSettings, tasks: list[str]) -> None:
+    order = settings.order
+    if order is not None and (len(set(order)) < len(order) or not set(order) <= set(tasks) or len(order) < 2):
+        raise SpkitError(
+            "`order` of [sequential] must name two or more of the study's tasks, each once.",
+            f"Found {quoted(order)} for {quoted(tasks)}.",
+            f"Write order = [{', '.join(repr(name) for name in tasks)}], or leave it out.",
+        )
+
+
+ANALYSIS = Analysis(SequentialSettings, _stages, _table, _words, check=_check)

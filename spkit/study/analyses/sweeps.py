@@ -3,39 +3,59 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
+from spkit.results.schema import SWEEPS
 from spkit.searching.choices import Over
 from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Number, Whole
 from spkit.study.tables import SeedRecords, joined
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
 _OPTIONS: dict[str, Over] = {"pairs": "direction", "probe_seeds": "probe_size"}
 _SEARCH = "search/self_position"
-#: Points below which a curve's highest and lowest value are not worth telling apart.
+#: Points below which a curve's highest and lowest value count as one.
 _NOTHING = 0.5
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    for kind in _KINDS:
-        if kind in settings:
-            given = {key: settings[key] for key, belongs in _OPTIONS.items() if belongs == kind and key in settings}
-            _sweep_stage(run, kind, list(settings[kind]), given)
+class SweepSettings(AnalysisSettings):
+    """The values of each sweep, the `pairs` of tasks that directions go between, and the draws of a probe's size."""
+
+    direction: tuple[Number, ...] | None = Field(None, min_length=1)
+    length: tuple[Number, ...] | None = Field(None, min_length=1)
+    mu: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(None, min_length=1)
+    probe_size: tuple[Annotated[Whole, Field(ge=1)], ...] | None = Field(None, min_length=1)
+    pairs: tuple[tuple[str, str], ...] | None = Field(None, min_length=1)
+    probe_seeds: tuple[Whole, ...] | None = Field(None, min_length=1)
+
+    @property
+    def kinds(self) -> list[Over]:
+        """The sweeps that are given values."""
+        return [kind for kind in _KINDS if getattr(self, kind) is not None]
+
+
+def _stages(run: SeedRun, settings: SweepSettings) -> None:
+    given = settings.arguments()
+    for kind in settings.kinds:
+        options = {key: given[key] for key, belongs in _OPTIONS.items() if belongs == kind and key in given}
+        _sweep_stage(run, kind, list(given[kind]), options)
 
 
 def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Mapping[str, Any]) -> None:
     searched = kind in ("mu", "probe_size")
-    search = {key: value for key, value in run.profile.search.items() if key != "mu" or kind != "mu"}
-    config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe}
+    search = {key: value for key, value in run.profile.search.arguments().items() if key != "mu" or kind != "mu"}
+    config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe.arguments()}
     needs = ["vectors", _SEARCH, *run.all_tasks]
     # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
     inputs = text_hash(json.dumps([config, run.inputs(needs)]))
@@ -52,33 +72,40 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
         return {"positions": positions, "examples": table.attrs["examples"]}
 
-    code = ["spkit.searching.sweep", "spkit.searching.probe", "spkit.searching.result"]
-    run.finish(f"sweeps/{kind}", config, needs, code, work)
+    run.finish(f"sweeps/{kind}", config, needs, work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    made = [joined(records, f"sweeps/{kind}", "sweep.csv") for kind in _KINDS if kind in settings]
-    return {"sweeps.csv": pd.concat(made, ignore_index=True)}
+def _table(records: SeedRecords, settings: SweepSettings, resamples: int) -> dict[str, pd.DataFrame]:
+    made = [joined(records, f"sweeps/{kind}", "sweep.csv") for kind in settings.kinds]
+    return {SWEEPS.file: pd.concat(made, ignore_index=True)}
 
 
-def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
-    if not any(kind in settings for kind in _KINDS):
+def _check(settings: SweepSettings, tasks: list[str]) -> None:
+    given = settings.arguments()
+    if not settings.kinds:
         raise SpkitError(
             f"[sweeps] must give one or more of {quoted(_KINDS)} its values.",
-            f"Found {quoted(settings) or 'none'}.",
+            "Found none.",
             "Write length = [0.0, 0.5, 1.0, 1.5], for example.",
         )
     for key, kind in _OPTIONS.items():
-        if key in settings and kind not in settings:
+        if key in given and kind not in given:
             raise SpkitError(
                 f"`{key}` of [sweeps] belongs to the sweep over {kind!r}.",
-                f"Found {key} = {settings[key]} without `{kind}`.",
+                f"Found {key} = {given[key]} without `{kind}`.",
                 f"Give `{kind}` its values, or leave `{key}` out.",
             )
+    unknown = [name for pair in settings.pairs or () for name in pair if name not in tasks]
+    if unknown:
+        raise SpkitError(
+            "`pairs` of [sweeps] must name the study's tasks.",
+            f"Found {quoted(unknown)} beside {quoted(tasks)}.",
+            f"Write pairs = [[{', '.join(repr(name) for name in tasks[:2])}]].",
+        )
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["sweeps.csv"]
+    table = tables[SWEEPS.file]
     said = [_between(str(pair), part) for pair, part in table[table["over"] == "direction"].groupby("pair", sort=False)]
     means = _task_means(table)
     for kind, name, ended in (
@@ -88,17 +115,17 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         part = means[means["over"] == kind]
         if not part.empty:
             curve = part[~part["marked"]].groupby("value")["score"].mean()
-            found = part[part["marked"]][["value", "score"]].mean()
+            searched = part[part["marked"]][["value", "score"]].mean()
             if (moved := curve.max() - curve.min()) < _NOTHING:
                 said.append(
                     f"From {curve.index.min():g} to {curve.index.max():g} the {name} moves the mean of the tasks by "
-                    f"{moved:.1f} points; {ended} {found['value']:.3g} ({found['score']:.1f})."
+                    f"{moved:.1f} points; {ended} {searched['value']:.3g} ({searched['score']:.1f})."
                 )
                 continue
             said.append(
                 f"Along the {name}, the mean of the tasks is highest at {curve.idxmax():g} ({curve.max():.1f} points) "
-                f"and lowest at {curve.idxmin():g} ({curve.min():.1f}); {ended} {found['value']:.3g} "
-                f"({found['score']:.1f})."
+                f"and lowest at {curve.idxmin():g} ({curve.min():.1f}); {ended} {searched['value']:.3g} "
+                f"({searched['score']:.1f})."
             )
     sizes = means[(means["over"] == "probe_size") & ~means["marked"]]
     if not sizes.empty:
@@ -117,14 +144,14 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _between(pair: str, table: pd.DataFrame) -> str:
-    """What a sweep from one task vector to another found for these two tasks."""
+    """What a sweep from one task vector to another says of these two tasks."""
     first, second = pair.split("+")
     means = _task_means(table[table["task"].isin([first, second])])
     curve = means[~means["marked"]].groupby("value")["score"].mean()
-    found = means[means["marked"]]
+    searched = means[means["marked"]]
     ended = (
-        f"has the share {found['value'].mean():.2f} of the two ({found['score'].mean():.1f} points, off this arc)"
-        if len(found)
+        f"has the share {searched['value'].mean():.2f} of the two ({searched['score'].mean():.1f} points, off this arc)"
+        if len(searched)
         else "has no share of them, by its weights"
     )
     return (
@@ -140,4 +167,4 @@ def _task_means(table: pd.DataFrame) -> pd.DataFrame:
     return main_scores(table).groupby(point, dropna=False)["score"].mean().reset_index()
 
 
-SWEEPS = Analysis("sweeps", frozenset({*_KINDS, *_OPTIONS}), _run, _results, check=_check, words=_words)
+ANALYSIS = Analysis(SweepSettings, _stages, _table, _words, check=_check)

@@ -2,44 +2,55 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
-from spkit.study.analyses.analysis import Analysis
+from spkit.study.analysis import Analysis
+from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Number, Whole
 from spkit.study.tables import SeedRecords, joined
 
-_RATIOS = (0.125, 0.5, 1.0, 2.0, 8.0)
 _STAGE = "trade_off"
 
 
-def _run(run: SeedRun, settings: Mapping[str, Any]) -> None:
-    first, second = settings["between"]
-    ratios, steps = settings.get("ratios", _RATIOS), settings.get("steps", 20)
-    search = {**run.profile.search, "steps": steps}
+class TradeOffSettings(AnalysisSettings):
+    """The two tasks, the ratios of their weights in the objective, and the steps of the search at each ratio."""
+
+    between: tuple[str, str] = Field(examples=['between = ["headline", "similarity"]'])
+    ratios: tuple[Annotated[Number, Field(gt=0)], ...] = Field((0.125, 0.5, 1.0, 2.0, 8.0), min_length=1)
+    steps: Whole = Field(20, ge=1)
+
+
+def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
+    first, second = settings.between
+    ratios, steps = settings.ratios, settings.steps
+    search = {**run.profile.search.arguments(), "steps": steps}
 
     def work(folder: Path) -> Mapping[str, Any]:
-        found = trade_off(
+        searches = trade_off(
             run.vectors(), run.probe, first, second, ratios=ratios, measured_on=run.held_back, seed=run.seed, **search
         )
-        if len(found.results) < len(ratios) or found.results[-1].settings["interrupted"]:
+        if len(searches.results) < len(ratios) or searches.results[-1].settings["interrupted"]:
             raise KeyboardInterrupt
-        found.table.to_csv(folder / "trade_off.csv", index=False)
-        for ratio, result in zip(found.table["ratio"], found.results, strict=True):
+        searches.table.to_csv(folder / "trade_off.csv", index=False)
+        for ratio, result in zip(searches.table["ratio"], searches.results, strict=True):
             measured = measure(result.model(), run.tasks, name=f"{_STAGE}/{ratio:g}")
             save_measurements(measured, folder / _measurements(ratio))
-        return {"examples": found.examples}
+        return {"examples": searches.examples}
 
-    config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe, **search}
-    run.finish(_STAGE, config, ["vectors", *run.all_tasks], ["spkit.searching.over", "spkit.evaluation"], work)
+    config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe.arguments(), **search}
+    run.finish(_STAGE, config, ["vectors", *run.all_tasks], work)
 
 
-def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) -> dict[str, pd.DataFrame]:
-    first, second = settings["between"]
+def _table(records: SeedRecords, settings: TradeOffSettings, resamples: int) -> dict[str, pd.DataFrame]:
+    first, second = settings.between
     rows = []
     for row in joined(records, _STAGE, "trade_off.csv").to_dict("records"):
         for one in load_measurements(records[row["seed"]][_STAGE].folder / _measurements(row["ratio"])):
@@ -59,25 +70,24 @@ def _results(records: SeedRecords, settings: Mapping[str, Any], resamples: int) 
                     "seed": row["seed"],
                 }
             )
-    return {"trade_off.csv": pd.DataFrame(rows)}
+    return {TRADE_OFF.file: pd.DataFrame(rows)}
 
 
 def _measurements(ratio: float) -> str:
     return f"measurements-{float(ratio)!r}.npz"
 
 
-def _check(settings: Mapping[str, Any], tasks: list[str]) -> None:
-    between = settings.get("between", [])
-    if len(between) != 2 or not set(between) <= set(tasks) or between[0] == between[1]:
+def _check(settings: TradeOffSettings, tasks: list[str]) -> None:
+    if not set(settings.between) <= set(tasks) or settings.between[0] == settings.between[1]:
         raise SpkitError(
             "[trade_off] must name two of the study's tasks in `between`.",
-            f"Found {quoted(between) or 'none'} for {quoted(tasks)}.",
+            f"Found {quoted(settings.between)} for {quoted(tasks)}.",
             f"Write between = [{', '.join(repr(name) for name in tasks[:2])}].",
         )
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables["trade_off.csv"]
+    table = tables[TRADE_OFF.file]
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     positions = table.drop_duplicates(["ratio", "seed"])
     scores = table.groupby(["task", "ratio"])["score"].mean()
@@ -89,4 +99,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-TRADE_OFF = Analysis("trade_off", frozenset({"between", "ratios", "steps"}), _run, _results, _check, _words)
+ANALYSIS = Analysis(TradeOffSettings, _stages, _table, _words, check=_check)

@@ -2,7 +2,8 @@
 
 from pandas import DataFrame
 
-from spkit.results.frames import main_scores, method_label, ordered_methods, ordered_tasks, records, rows, with_means
+from spkit.results.frames import main_scores, records, rows, with_means
+from spkit.results.labels import method_label, ordered_methods, ordered_tasks
 
 
 def summary_table(scores: DataFrame) -> DataFrame:

@@ -6,16 +6,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from spkit.figures.registry import Rule
-from spkit.results.frames import read_results
+from spkit.drawing.rule import Rule
+from spkit.drawing.style import style
 
 
 def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
-    """Draw a figure.
+    """Draw a figure of a study.
 
     Args:
         rule: of the figure.
-        results: the folder of a study's files.
+        results: the folder of the study's files.
 
     Returns:
         The PNG, the data drawn, the caption.
@@ -23,10 +23,8 @@ def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
     Raises:
         NothingToDrawError: the files lack the rows that the figure is made of.
     """
-    from spkit.figures.style import style
-
     with style():
-        drawing, drawn, caption = rule.draw(read_results(results, rule.inputs))
+        drawing, drawn, caption = rule(results)
         return png(drawing), drawn, caption
 
 

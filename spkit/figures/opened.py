@@ -1,4 +1,4 @@
-"""Reading what studies left, for notebooks: tables, figures, words and models, from where they are."""
+"""What studies left, for notebooks: tables, words, figures and task vectors, from where they are."""
 
 import base64
 from dataclasses import dataclass
@@ -8,17 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.errors import SpkitError, quoted
-from spkit.figures.registry import NothingToDrawError, chosen_rules
+from spkit.drawing.render import render
+from spkit.drawing.rule import NothingToDrawError, chosen_rules
+from spkit.figures.listing import all_rules
+from spkit.results.opened import USUAL, ResultFiles, project_folder
 from spkit.study.places import vectors_folder
 from spkit.study.profile_file import load_profile
-from spkit.study.report import SUMMARY
 from spkit.study.run import train_experts
 from spkit.vectors.task_vectors import TaskVectors
-
-#: Where results are looked for, in a project's folder: one's own runs before what was published.
-#: Runs on bundled tasks only, which is what the notebooks load; others are opened by name.
-_USUAL = ("runs/demo", "runs/tour", "data/results/demo", "data/results/tour", "data/results/paper")
 
 
 @dataclass(frozen=True)
@@ -51,51 +48,11 @@ class Shown:
         return {"text/html": html, "image/png": picture, "text/plain": f"{self.name}: {self.caption}"}
 
 
-class Results:
-    """The result files of one or several studies; a table comes from the first folder that has it.
+class Results(ResultFiles):
+    """The result files of one or several studies, their figures, and the task vectors of a run.
 
-    Args:
-        folders: of studies, or of published results; those that are not there are passed over.
-
-    Raises:
-        SpkitError: none of them is there.
+    A table, figure or task vector comes from the first folder that has it.
     """
-
-    def __init__(self, *folders: str | Path) -> None:
-        self.folders = [Path(folder) for folder in folders if Path(folder).is_dir()]
-        if not self.folders:
-            raise SpkitError(
-                "Results must be in a folder.",
-                f"Found none of {quoted([str(folder) for folder in folders])}.",
-                "Run `make demo` first, or `spkit study tour`.",
-            )
-
-    def __repr__(self) -> str:
-        return f"Results({', '.join(str(folder) for folder in self.folders)})"
-
-    def tables(self) -> list[str]:
-        """Names of all tables, without `.csv`."""
-        return sorted({path.stem for folder in self.folders for path in folder.glob("*.csv")})
-
-    def folder_of(self, *files: str) -> Path:
-        """The first folder that holds all of these files.
-
-        Raises:
-            SpkitError: none does.
-        """
-        for folder in self.folders:
-            if all((folder / file).is_file() for file in files):
-                return folder
-        raise SpkitError(
-            "What is shown must come from a study that was run.",
-            f"Found no {quoted(files)} in {quoted([str(folder) for folder in self.folders])}.",
-            "Run `spkit study tour` in a terminal, in the project's folder (about an hour on two cores): it makes "
-            "every table once.",
-        )
-
-    def __getitem__(self, table: str) -> pd.DataFrame:
-        """A table by its name, without `.csv`."""
-        return pd.read_csv(self.folder_of(f"{table}.csv") / f"{table}.csv")
 
     def figure(self, name: str) -> Shown:
         """A figure, drawn from the first folder that holds its tables and something to draw.
@@ -103,9 +60,7 @@ class Results:
         Raises:
             SpkitError: no such figure, or none of the folders has its tables.
         """
-        from spkit.figures.render import render
-
-        (rule,) = chosen_rules([name])
+        (rule,) = chosen_rules(all_rules(), [name])
         self.folder_of(*rule.inputs)
         empty: NothingToDrawError | None = None
         for folder in self.folders:
@@ -118,12 +73,6 @@ class Results:
                 return Shown(name, png, caption, data, folder)
         assert empty is not None
         raise empty
-
-    def words(self) -> str:
-        """What the study found, as sentences in Markdown; the verdict last."""
-        path = self.folder_of(SUMMARY) / SUMMARY
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return "\n".join(line for line in lines if line.startswith("- "))
 
     def run(self, seed: int = 0) -> Path:
         """The first folder with a seed's task vectors; where no run left any, the demo's experts are trained first.
@@ -138,7 +87,7 @@ class Results:
         for folder in self.folders:
             if vectors_folder(folder, seed).is_dir():
                 return folder
-        root = _project() / "runs" / "demo"
+        root = project_folder() / "runs" / "demo"
         print(
             "No run has left task vectors: the demo's four experts are trained now, about three minutes on two cores."
         )
@@ -164,14 +113,5 @@ def open_results(*folders: str | Path) -> Results:
     Raises:
         SpkitError: no folder is there.
     """
-    project = _project()
-    return Results(*(folders or [project / name for name in _USUAL]))
-
-
-def _project() -> Path:
-    """The nearest folder above that has results, or the working folder."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if any((folder / name).is_dir() for name in _USUAL):
-            return folder
-    return here
+    project = project_folder()
+    return Results(*(folders or [project / name for name in USUAL]))

@@ -1,16 +1,15 @@
-"""Panels of curves: one look for each line, the mean over seeds with its interval, every seed's point."""
+"""Curves: one look for each line, the mean over seeds with its interval, every seed's point, names at the ends."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 from pandas import DataFrame
 
-from spkit.figures.style import Color, quiet_axes, task_colour
-from spkit.results.frames import metric_label, rows
+from spkit.drawing.style import Color, task_colour
+from spkit.results.frames import of_mean, of_seeds
 
 # Nine markers and four dashes over seven colours: no two of the first dozens of lines look alike, in grey neither.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -36,23 +35,6 @@ def look(position: int) -> Look:
     return Look(task_colour(position), _MARKERS[position % len(_MARKERS)], _DASHES[position % len(_DASHES)])
 
 
-def panel_grid(drawing: Figure, count: int, across: int, *, sharey: bool = True) -> list[Axes]:
-    """So many panels, row by row; places that are left over stay empty.
-
-    Args:
-        drawing: the figure.
-        count: panels.
-        across: panels in a row, at most.
-        sharey: whether all have one vertical axis.
-    """
-    across = min(across, count)
-    grid = drawing.subplots(math.ceil(count / across), across, sharey=sharey, squeeze=False).flat
-    panels = list(grid)
-    for empty in panels[count:]:
-        empty.set_visible(False)
-    return panels[:count]
-
-
 def evenly(count: int, most: int) -> tuple[int, int]:
     """Rows and columns of so many panels, no more than `most` in a row and no row much emptier than the others.
 
@@ -62,14 +44,6 @@ def evenly(count: int, most: int) -> tuple[int, int]:
     """
     down = math.ceil(count / most)
     return down, math.ceil(count / down)
-
-
-def score_axis(axes: Axes, metric: str) -> None:
-    """The horizontal axis of a panel of scores whose rows are methods."""
-    axes.set_xlabel(metric_label(metric))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
-    axes.margins(x=0.08)
-    quiet_axes(axes)
 
 
 def curve(axes: Axes, line: DataFrame, x: str, y: str, how: Look, *, label: str | None = None) -> None:
@@ -85,7 +59,7 @@ def curve(axes: Axes, line: DataFrame, x: str, y: str, how: Look, *, label: str 
         how: the line's look.
         label: its name in a legend.
     """
-    mean = rows(line, line["seed"] == "mean").sort_values(x)
+    mean = of_mean(line).sort_values(x)
     if "low" in mean:
         axes.fill_between(mean[x], mean["low"], mean["high"], color=how.colour, alpha=0.16, linewidth=0, zorder=1)
     axes.plot(
@@ -101,7 +75,7 @@ def curve(axes: Axes, line: DataFrame, x: str, y: str, how: Look, *, label: str 
         label=label,
         zorder=3,
     )
-    seed_points(axes, rows(line, line["seed"] != "mean"), x, y, how)
+    seed_points(axes, of_seeds(line), x, y, how)
 
 
 def seed_points(axes: Axes, points: DataFrame, x: str, y: str, how: Look) -> None:
@@ -150,32 +124,40 @@ def apart(places: Sequence[float], labels: Sequence[str], width: float) -> list[
     return [label if number in kept else "" for number, label in enumerate(labels)]
 
 
-def pair_label(a: str, b: str, width: int) -> str:
-    """Names of a pair, on two lines where one is too narrow.
+def spread(values: Sequence[float], distance: float) -> list[float]:
+    """Move labels apart until neighbours are `distance` from each other, as little as need be.
 
     Example:
-        >>> pair_label("faq", "sts", 12), pair_label("headline-sport", "chat", 12)
-        ('faq × sts', 'headline-sport\\n× chat')
+        >>> spread([1.0, 1.0, 5.0], distance=1.0)
+        [0.5, 1.5, 5.0]
     """
-    line = f"{a} × {b}"
-    return line if len(line) <= width else f"{a}\n× {b}"
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    # Blocks of labels that touch: each sits with its middle on the mean of what it labels (pooled neighbours).
+    blocks: list[tuple[float, list[int]]] = []
+    for index in order:
+        blocks.append((values[index], [index]))
+        while len(blocks) > 1:
+            (below, lower), (above, upper) = blocks[-2:]
+            if above - below >= distance * (len(lower) + len(upper)) / 2:
+                break
+            both = [*lower, *upper]
+            blocks[-2:] = [(sum(values[member] for member in both) / len(both), both)]
+    places = list(values)
+    for middle, members in blocks:
+        for rank, index in enumerate(members):
+            places[index] = middle + distance * (rank - (len(members) - 1) / 2)
+    return places
 
 
-def module_label(module: str) -> str:
-    """A module's name on as many lines as it has parts, the number of a layer beside its word.
+def label_ends(axes: Axes, ends: Sequence[tuple[str, float, Color]], height: float) -> None:
+    """Name lines at their right ends, so that no legend is needed; names that would touch are moved apart.
 
-    Example:
-        >>> module_label("layer.0.attention"), module_label("embeddings")
-        ('layer 0\\nattention', 'embeddings')
+    Args:
+        axes: a panel whose y limits are set.
+        ends: name, last value and colour of each line.
+        height: about the height of the panel in points.
     """
-    return module.replace("layer.", "layer ").replace(".", "\n")
-
-
-def ratio_text(ratio: float) -> str:
-    """A ratio of sizes as a reader writes it.
-
-    Example:
-        >>> ratio_text(3.0), ratio_text(1.0), ratio_text(1 / 3)
-        ('3:1', '1:1', '1:3')
-    """
-    return f"{ratio:.2g}:1" if ratio >= 1 else f"1:{1 / ratio:.2g}"
+    low, high = axes.get_ylim()
+    places = spread([value for _, value, _ in ends], distance=8.5 / height * (high - low))
+    for (name, _, colour), place in zip(ends, places, strict=True):
+        axes.annotate(name, (1.02, place), xycoords=axes.get_yaxis_transform(), va="center", fontsize=7, color=colour)

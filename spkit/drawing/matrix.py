@@ -1,52 +1,71 @@
-"""Heat maps of cosines: fixed limits, one look, several lines of text in a cell."""
+"""Matrices as coloured cells: fixed limits, one look, several lines of text in a cell."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
-import seaborn
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize, to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pandas import DataFrame
 
-from spkit.figures.style import Color, ink
-
-#: Red is conflict, blue is agreement, white is neither.
-COSINES = "RdBu"
+from spkit.drawing.style import Color, ink
 
 
-def draw_cells(axes: Axes, values: DataFrame, *, low: float, high: float, colours: str) -> None:
-    """Colour the cells of a table; a missing value leaves its cell empty.
+@dataclass(frozen=True)
+class Scale:
+    """Which colour a number has.
 
-    Args:
-        axes: where to draw; rows go down.
-        values: numbers, named rows and columns.
+    Attributes:
         low: value of the first colour.
         high: value of the last colour.
         colours: name of the colour map.
     """
-    seaborn.heatmap(
-        values,
-        vmin=low,
-        vmax=high,
-        cmap=colours,
-        cbar=False,
-        linewidths=1.5,
-        linecolor="white",
-        ax=axes,
-    )
-    axes.set(xlabel="", ylabel="")
+
+    low: float
+    high: float
+    colours: str
+
+    def colour(self, value: float) -> Color:
+        """The colour of a value, as a cell has it.
+
+        Example:
+            >>> [round(part, 2) for part in COSINES.colour(0.0)]
+            [0.97, 0.97, 0.97]
+        """
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return to_rgb(mpl.colormaps[self.colours](share)[:3])
+
+    def mappable(self) -> ScalarMappable:
+        """What a colour bar is made of."""
+        return ScalarMappable(Normalize(self.low, self.high), cmap=self.colours)
+
+
+#: Red is conflict, blue is agreement, white is neither.
+COSINES = Scale(-1.0, 1.0, "RdBu")
+
+
+def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
+    """Colour the cells of a table; a missing value leaves its cell empty.
+
+    One call of matplotlib. seaborn's heat map makes the same one, and draws the whole figure anew for each panel.
+
+    Args:
+        axes: where to draw; rows go down.
+        values: numbers, named rows and columns.
+        scale: which colour a number has.
+    """
+    cells = np.ma.masked_invalid(values.to_numpy(dtype=float))
+    axes.pcolormesh(cells, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=1.5)
+    down, across = cells.shape
+    axes.set(xlim=(0, across), ylim=(down, 0))
+    axes.set_xticks([place + 0.5 for place in range(across)], [str(name) for name in values.columns])
+    axes.set_yticks([place + 0.5 for place in range(down)], [str(name) for name in values.index])
     axes.tick_params(length=0)
-    for label in axes.get_yticklabels():
-        label.set_rotation(0)
-
-
-def background(value: float, *, low: float, high: float, colours: str) -> Color:
-    """The colour a value's cell has."""
-    share = (value - low) / (high - low) if high > low else 0.5
-    return to_rgb(mpl.colormaps[colours](share)[:3])
+    axes.spines[:].set_visible(False)
 
 
 def write_cell(
@@ -97,46 +116,43 @@ def hatch_cell(axes: Axes, row: int, column: int) -> None:
     )
 
 
-def legend_of_cosines(drawing: Figure, axes: Axes, label: str) -> None:
+def legend_of_cosines(axes: Axes, label: str) -> None:
     """A small colour bar from −1 to 1: in the corner that a lower triangle leaves empty, or beside a single cell.
 
     Args:
-        drawing: the figure.
         axes: the heat map of a lower triangle.
         label: what the colours say.
     """
-    scale = ScalarMappable(Normalize(-1.0, 1.0), cmap=COSINES)
     columns = round(axes.get_xlim()[1])
     if columns > 1:
         # At most two cells wide, its right end at the right end of the first row.
         width = min(2.0, columns - 1.0) * 0.8 / columns
         inset = axes.inset_axes((0.99 - width, 1.0 - 0.45 / columns, width, 0.09 / columns))
-        bar = drawing.colorbar(scale, cax=inset, ticks=[-1, 0, 1], orientation="horizontal")
+        bar = axes.figure.colorbar(COSINES.mappable(), cax=inset, ticks=[-1, 0, 1], orientation="horizontal")
         bar.ax.set_title(label, fontsize=7, fontweight="normal", loc="center", pad=3)
     else:
-        bar = drawing.colorbar(scale, ax=axes, ticks=[-1, 0, 1], aspect=20, pad=0.03)
+        bar = axes.figure.colorbar(COSINES.mappable(), ax=axes, ticks=[-1, 0, 1], aspect=20, pad=0.03)
         bar.set_label(label, fontsize=7)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
+    _quiet(bar)
 
 
-def scale_below(drawing: Figure, axes: Sequence[Axes], label: str, *, low: float, high: float, colours: str) -> None:
+def scale_below(axes: Sequence[Axes], label: str, scale: Scale) -> None:
     """A small colour bar below heat maps that leave no corner empty.
 
     Args:
-        drawing: the figure.
         axes: the heat maps that it is of.
         label: what the colours say.
-        low: value of the first colour.
-        high: value of the last colour.
-        colours: name of the colour map.
+        scale: the colours.
     """
-    scale = ScalarMappable(Normalize(low, high), cmap=colours)
-    middle = (low + high) / 2
-    bar = drawing.colorbar(
-        scale, ax=list(axes), ticks=[low, middle, high], location="bottom", aspect=45, shrink=0.45, pad=0.02
+    ticks = [scale.low, (scale.low + scale.high) / 2, scale.high]
+    bar = axes[0].figure.colorbar(
+        scale.mappable(), ax=list(axes), ticks=ticks, location="bottom", aspect=45, shrink=0.45, pad=0.02
     )
-    bar.ax.set_xticklabels([f"{value:.2g}".replace("-", "−") for value in (low, middle, high)])
+    bar.ax.set_xticklabels([f"{value:.2g}".replace("-", "−") for value in ticks])
     bar.set_label(label, fontsize=7)
+    _quiet(bar)
+
+
+def _quiet(bar: Colorbar) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)

@@ -1,16 +1,42 @@
 """Cosines of pairs of tasks: each pair once, means over the seeds in which there is a cosine, and their cells."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from spkit.figures.heatmap import COSINES, background, write_cell
-from spkit.figures.style import signed
-from spkit.results.frames import distinct, listed, ordered_tasks, records, rows
+from spkit.drawing.matrix import COSINES, write_cell
+from spkit.drawing.text import signed
+from spkit.results.frames import distinct, records, rows
+from spkit.results.labels import ordered_tasks
 
 _NO_GRADIENT = "no gradient"
+
+
+@runtime_checkable
+class CosineReport(Protocol):
+    """What `spkit.gradient_conflict` returns, as far as figures read it; the class itself stands on torch."""
+
+    @property
+    def pairs(self) -> DataFrame:
+        """A row for each pair of tasks."""
+        ...
+
+    @property
+    def by_module(self) -> DataFrame:
+        """A row for each pair of tasks and module."""
+        ...
+
+    @property
+    def batches(self) -> int:
+        """Batches of each task."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in each batch."""
+        ...
 
 
 def each_pair_once(table: DataFrame, keys: Sequence[str] = (), order: list[str] | None = None) -> DataFrame:
@@ -64,7 +90,7 @@ def write_cosine(axes: Axes, place: tuple[int, int], cell: Mapping[str, Any], *,
         lines.append((f"[{signed(cell['low'])}, {signed(cell['high'])}]", 6.0, "normal"))
     if roomy and cell["determined"] < cell["seeds"]:
         lines.append((f"{int(cell['determined'])} of {int(cell['seeds'])} seeds", 6.0, "normal"))
-    write_cell(axes, *place, lines, background(cell["corrected"], low=-1.0, high=1.0, colours=COSINES))
+    write_cell(axes, *place, lines, COSINES.colour(cell["corrected"]))
 
 
 def hatched(cells: DataFrame) -> str:
@@ -80,12 +106,3 @@ def hatched(cells: DataFrame) -> str:
 def without_gradient(modules: list[str]) -> str:
     """Which modules are left out, for a caption."""
     return f" Left out, as no task has a gradient there: {', '.join(modules)}." if modules else ""
-
-
-def conditions(table: DataFrame) -> str:
-    """What gradients were measured on; with in-batch negatives a gradient is that of the loss at this batch size.
-
-    Args:
-        table: rows with `batches` and `batch_size`.
-    """
-    return f"{listed(table, 'batches')} batches of {listed(table, 'batch_size')} examples a task"

@@ -1,0 +1,95 @@
+"""A figure as files that come out the same, byte for byte, and how they differ from those that are there."""
+
+import json
+from pathlib import Path
+
+from spkit.drawing.provenance import provenance
+from spkit.drawing.rule import NothingToDrawError, Rule
+from spkit.drawing.style import style
+from spkit.errors import quoted
+from spkit.files import whole_file, write_text
+from spkit.results.schema import read_results
+
+#: What a figure is written as. The provenance comes last: it speaks for the other three.
+SUFFIXES = (".pdf", ".png", ".csv", ".json")
+#: Dates and program names would make two drawings of the same data differ.
+_UNDATED: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+
+
+class NoTableError(NothingToDrawError):
+    """The study has not made a figure's tables at all."""
+
+
+def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
+    """Draw one figure, and write it as PDF, PNG, the data drawn (CSV) and its provenance (JSON).
+
+    Args:
+        rule: of the figure.
+        results: folder of a finished study.
+        output: folder for the files.
+
+    Returns:
+        The four files, each written whole or not at all.
+
+    Raises:
+        NothingToDrawError: the tables lack the rows that the figure is made of.
+        NoTableError: the tables are not there.
+    """
+    if absent := [name for name in rule.inputs if not (results / name).is_file()]:
+        raise NoTableError(f"{results} holds no {quoted(absent)}.")
+    tables = read_results(results, rule.inputs)
+    files = {suffix: output / f"{rule.name}{suffix}" for suffix in SUFFIXES}
+    with style():
+        drawing, drawn, caption = rule.draw(tables)
+        for suffix, metadata in _UNDATED.items():
+            with whole_file(files[suffix]) as unfinished:
+                drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
+    write_text(files[".csv"], drawn.to_csv(index=False, lineterminator="\n"))
+    about = {"figure": rule.name, "caption": caption, **provenance(rule, results, tables)}
+    write_text(files[".json"], json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    return list(files.values())
+
+
+def is_fresh(rule: Rule, results: Path, output: Path) -> bool:
+    """Whether a figure's files are there, and were made of what it would be made of now."""
+    files = [output / f"{rule.name}{suffix}" for suffix in SUFFIXES]
+    if not all(file.is_file() for file in files) or not all((results / name).is_file() for name in rule.inputs):
+        return False
+    made_of = json.loads(files[-1].read_text(encoding="utf-8"))
+    wanted = provenance(rule, results, read_results(results, rule.inputs))
+    return all(made_of.get(key) == value for key, value in wanted.items())
+
+
+def differences(name: str, fresh: Path, output: Path) -> list[str]:
+    """How the files of a figure differ from those drawn anew, a phrase each; of the provenance which entries do."""
+    reasons = []
+    for suffix in SUFFIXES:
+        file = f"{name}{suffix}"
+        if not (output / file).is_file():
+            reasons.append(f"{file} is missing")
+        elif (output / file).read_bytes() != (fresh / file).read_bytes():
+            detail = _changed(output / file, fresh / file) if suffix == ".json" else ""
+            reasons.append(f"{file} differs{detail}")
+    return reasons
+
+
+def _changed(old: Path, new: Path) -> str:
+    """Which entries of two provenance files differ, e.g. " in inputs scores.csv, versions matplotlib"."""
+    try:
+        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (old, new))
+    except ValueError:
+        return ""
+    if not isinstance(before, dict):
+        return ""
+    entries = []
+    for key in sorted(before.keys() | after.keys()):
+        left, right = before.get(key), after.get(key)
+        if left == right:
+            continue
+        if isinstance(left, dict) and isinstance(right, dict):
+            entries += [
+                f"{key} {part}" for part in sorted(left.keys() | right.keys()) if left.get(part) != right.get(part)
+            ]
+        else:
+            entries.append(key)
+    return f" in {', '.join(entries)}" if entries else ""

@@ -1,0 +1,29 @@
+"""A study from the first stage to its figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from spkit.figures.build import draw_figures
+from spkit.study import run
+from spkit.study.profile import Profile
+
+
+def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
+    """Run a study, or what is missing of it, and draw its figures.
+
+    Args:
+        profile: what to do.
+        output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
+        say: called with one line about each stage.
+
+    Returns:
+        The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, `summary.md` and
+        `figures/`.
+
+    Raises:
+        SpkitError: a task, setting or model that is not usable; what was finished before stays.
+    """
+    root = run.run_study(profile, output, say)
+    say("  figures …")
+    draw_figures(root, root / "figures", stale_only=True)
+    return root

@@ -1,0 +1,105 @@
+"""Names as a reader sees them: of methods, of their families, of metrics; and the order they stand in."""
+
+from collections.abc import Iterable
+
+from spkit.merging import registry
+from spkit.tasks.kinds import kinds
+
+#: The metric that speaks for a task, where a table holds several, with its label.
+METRIC_LABELS = {kind.metric.name: kind.metric.label for kind in kinds().values()} | {"mean": "mean of tasks"}
+
+#: Names of what is no merge by a fixed rule; these say their names in the registry of methods.
+_LABELS = {
+    "joint": "joint training",
+    "self_position": "Self Positioning",
+}
+
+#: The place of each family in the order of methods; a tuned merge stands among the merges.
+_FAMILIES = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4}
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name as it stands beside an axis.
+
+    Example:
+        >>> metric_label("ndcg_at_10"), metric_label("recall_at_5")
+        ('nDCG@10', 'recall at 5')
+    """
+    return METRIC_LABELS.get(metric, metric.replace("_", " "))
+
+
+def family(method: str) -> str:
+    """The kind of a method: base, expert, joint, merge, tuned or searched.
+
+    Example:
+        >>> family("expert:faq"), family("ties"), family("ties_tuned"), family("self_position:module")
+        ('expert', 'merge', 'tuned', 'searched')
+    """
+    if method in ("base", "joint"):
+        return method
+    for prefix, kind in (("expert", "expert"), ("self_position", "searched"), ("search", "searched")):
+        if method.partition(":")[0] == prefix:
+            return kind
+    return "tuned" if method.endswith("_tuned") else "merge"
+
+
+def method_label(method: str) -> str:
+    """A method's name as it stands in a figure.
+
+    Example:
+        >>> method_label("task_arithmetic_tuned"), method_label("self_position:module")
+        ('task arithmetic, tuned', 'Self Positioning, by module')
+    """
+    if method.startswith("expert:"):
+        return f"expert: {method.removeprefix('expert:')}"
+    stem, _, detail = method.removesuffix("_tuned").partition(":")
+    merges = registry.methods()
+    parts = [merges[stem].label if stem in merges else _LABELS.get(stem, stem.replace("_", " "))]
+    parts += [f"by {detail}" if family(method) == "searched" else detail] if detail else []
+    parts += ["tuned"] if method.endswith("_tuned") else []
+    return ", ".join(parts)
+
+
+def ordered_methods(methods: Iterable[str]) -> list[str]:
+    """Base, experts, joint training, merges, searches; each method once.
+
+    Merges stand in the order of the registry of methods, a tuned one behind its own; others follow as they come.
+
+    Example:
+        >>> ordered_methods(["self_position", "ties", "joint", "average", "expert:b", "base"])
+        ['base', 'expert:b', 'joint', 'average', 'ties', 'self_position']
+    """
+    given = list(dict.fromkeys(methods))
+    merges = list(registry.methods())
+
+    def place(method: str) -> tuple[int, int, bool, int]:
+        kind, stem = family(method), method.removesuffix("_tuned")
+        known = merges.index(stem) if stem in merges else len(merges)
+        return _FAMILIES[kind], known, kind == "tuned", given.index(method)
+
+    return sorted(given, key=place)
+
+
+def ordered_tasks(tasks: Iterable[str]) -> list[str]:
+    """Each task once, as they come, the mean over tasks last.
+
+    Example:
+        >>> ordered_tasks(["mean", "faq", "sts", "faq"])
+        ['faq', 'sts', 'mean']
+    """
+    return sorted(dict.fromkeys(tasks), key=lambda task: task == "mean")
+
+
+def way_label(method: str, pair: list[str]) -> str:
+    """A way's name as it stands in a figure.
+
+    Example:
+        >>> way_label("total 3-1", ["faq", "sts"]), way_label("surgery upgrad", ["faq", "sts"])
+        ('3:1, total kept', 'surgery: UPGrad')
+    """
+    scheme, _, rest = method.partition(" ")
+    if scheme in ("total", "max"):
+        return f"{rest.replace('-', ':')}, {'total' if scheme == 'total' else 'largest'} kept"
+    if scheme == "surgery":
+        return f"surgery: {({'upgrad': 'UPGrad', 'pcgrad': 'PCGrad'}).get(rest, rest)}"
+    return "Self Positioning" if method == "self_position" else method

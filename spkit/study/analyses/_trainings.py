@@ -1,0 +1,77 @@
+"""Trainings on parts of the data, whose task vectors are measured: what norms and angles share."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from spkit.errors import SpkitError
+from spkit.study.profile import AnalysisSettings
+from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Number, Whole
+from spkit.study.tables import SeedRecords
+
+_ROWS = "rows.json"
+
+
+class LengthSettings(AnalysisSettings):
+    """How long the trainings are: at fixed epochs, at fixed steps, or both, one after the other."""
+
+    epochs: Number | None = Field(None, gt=0)
+    steps: Whole | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _some_length(self) -> "LengthSettings":
+        if self.epochs is None and self.steps is None:
+            raise SpkitError(
+                "A series of trainings must have `epochs` or `steps`, or both.", "Found neither.", "Add one."
+            )
+        return self
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Fixed epochs, and fixed steps as the control that has the same number of updates at every size."""
+        each = {"epochs": self.epochs, "steps": self.steps}
+        return [{name: value} for name, value in each.items() if value is not None]
+
+
+def training_stage(
+    run: SeedRun,
+    name: str,
+    config: Mapping[str, Any],
+    tasks: list[str],
+    rows: Callable[[], list[dict[str, Any]]],
+    examples: Callable[[list[dict[str, Any]]], int],
+) -> None:
+    """One size as a stage of its own: a series that was stopped goes on at the next one.
+
+    Args:
+        run: the seed.
+        name: of the stage.
+        config: what decides its rows beside the settings of every training.
+        tasks: names of those it trains on.
+        rows: trains, measures, and gives rows of the table.
+        examples: how many examples the trainings behind the rows processed.
+    """
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        made = rows()
+        (folder / _ROWS).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        return {"examples": examples(made)}
+
+    config = {**config, "training": run.profile.training.without_length()}
+    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], work)
+
+
+def rows_of(records: SeedRecords, prefix: str) -> pd.DataFrame:
+    """The rows of all stages whose names begin with a prefix."""
+    rows = [
+        row
+        for of_seed in records.values()
+        for name, record in of_seed.items()
+        if name.startswith(prefix)
+        for row in json.loads((record.folder / _ROWS).read_text(encoding="utf-8"))
+    ]
+    return pd.DataFrame(rows)

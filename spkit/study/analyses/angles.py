@@ -1,0 +1,127 @@
+"""Angles of joint vectors to those of their two tasks, against the ratio of the tasks' sizes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import Field
+
+from spkit.diagnostics.data_scaling import angle_rows
+from spkit.errors import SpkitError, quoted
+from spkit.results.schema import ANGLES
+from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
+from spkit.study.analysis import Analysis
+from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
+from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Whole
+from spkit.study.tables import SeedRecords
+
+_Parts = Annotated[Whole, Field(ge=1)]
+
+
+class AngleSettings(LengthSettings):
+    """`pairs` of tasks, `total` examples of both, and the `ratios` in which the two have them."""
+
+    pairs: tuple[tuple[str, str], ...] = Field(min_length=1, examples=['pairs = [["headline", "similarity"]]'])
+    total: Whole = Field(ge=2, examples=["total = 256, the examples of both tasks together"])
+    ratios: tuple[tuple[_Parts, _Parts], ...] = Field(((3, 1), (2, 1), (1, 1), (1, 2), (1, 3)), min_length=1)
+
+
+def _stages(run: SeedRun, settings: AngleSettings) -> None:
+    training = run.profile.training.without_length()
+    for (a, b), ratio in product(settings.pairs, settings.ratios):
+        first = round(settings.total * ratio[0] / sum(ratio))
+        sizes = (first, settings.total - first)
+        for schedule in settings.schedules():
+            given = {"seed": run.seed, **schedule, **training}
+            rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            examples = partial(_examples, run, settings.total, schedule)
+            name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
+            training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows, examples)
+
+
+def _examples(run: SeedRun, total: int, schedule: Mapping[str, Any], rows: list[dict[str, Any]]) -> int:
+    """Examples of the three trainings behind the rows: of each task alone, and of both."""
+    if "steps" in schedule:
+        return 3 * schedule["steps"] * run.profile.training.batch_size
+    return round(2 * total * schedule["epochs"])
+
+
+def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dict[str, pd.DataFrame]:
+    return {ANGLES.file: rows_of(records, "angles/")}
+
+
+def _check(settings: AngleSettings, tasks: list[str]) -> None:
+    unknown = [name for pair in settings.pairs for name in pair if name not in tasks]
+    if unknown:
+        raise SpkitError(
+            "[angles] must have `pairs` of the study's tasks.",
+            f"Found {quoted(unknown)} beside {quoted(tasks)}.",
+            f"Write pairs = [[{', '.join(repr(name) for name in tasks[:2])}]].",
+        )
+
+
+@dataclass(frozen=True)
+class Leanings:
+    """Which way joint vectors lean, mixture by mixture and task by task.
+
+    Attributes:
+        nearer_to_larger: for each mixture of two sizes, whether its vector is nearer to that of the larger set.
+        turning: for each task of each pair, whether its angle falls from each share of the examples to the next larger.
+    """
+
+    nearer_to_larger: list[bool]
+    turning: list[bool]
+
+
+def leanings(table: pd.DataFrame) -> Leanings:
+    """What `angles.csv` says of leaning; vectors of length zero have no angle and are left out."""
+    known = table.dropna(subset="angle")
+    nearer, turning = [], []
+    # The two rows of a mixture have the same joint model.
+    for _, mixture in known.groupby(["a", "b", "schedule", "seed", "joint_norm"]):
+        smaller, larger = (
+            mixture[mixture["share"] < 0.5]["angle"].to_list(),
+            mixture[mixture["share"] > 0.5]["angle"].to_list(),
+        )
+        if smaller and larger:
+            nearer.append(larger[0] < smaller[0])
+    for _, curve in known.groupby(["a", "b", "schedule", "seed", "task"]):
+        if curve["share"].nunique() > 1:
+            turning.append(bool((curve.sort_values("share")["angle"].diff().dropna() < 0).all()))
+    return Leanings(nearer, turning)
+
+
+def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    table = tables[ANGLES.file]
+    leaning = leanings(table)
+    nearer, turns = leaning.nearer_to_larger, leaning.turning
+    if not nearer:  # all sets were of one size
+        return []
+    angle = table["angle"]
+    larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
+    return [
+        f"Joint training on two tasks: as a task's share of the examples grows, the joint vector turns towards that "
+        f"task's in {sum(turns)} of {len(turns)} cases (two for each pair of tasks). It is nearer to the larger "
+        f"set's in {sum(nearer)} of {len(nearer)} mixtures of two sizes, on average {larger:.0f}° from it and "
+        f"{smaller:.0f}° from the smaller one's; a task may be the nearer one at any share."
+    ]
+
+
+def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
+    leaning = leanings(tables[ANGLES.file])
+    leans, turns = leaning.nearer_to_larger, leaning.turning
+    if not leans:
+        return []
+    outcome = AS if all(leans) else AGAINST if not any(leans) else PART if all(turns) else OPEN
+    measured = f"The joint vector is nearer to the larger set's in {sum(leans)} of {len(leans)} mixtures of two sizes"
+    if turns:
+        measured += f"; towards a task whose share grows it turns in {sum(turns)} of {len(turns)} cases"
+    measured += "."
+    return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
+
+
+ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check)

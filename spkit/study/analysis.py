@@ -1,0 +1,41 @@
+"""What an analysis is: stages beyond the headline comparison, the tables that they give, its words and its figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+
+from spkit.study.paper import Claim
+from spkit.study.profile import AnalysisSettings
+from spkit.study.seed_run import SeedRun
+from spkit.study.tables import SeedRecords
+
+Given = TypeVar("Given", bound=AnalysisSettings)
+
+
+@dataclass(frozen=True)
+class Analysis(Generic[Given]):
+    """A part of a study that its profile turns on with a table of its own.
+
+    An analysis is one file in `spkit/study/analyses/` that calls it `ANALYSIS`. The file's name is the name of its
+    table in a profile. Profiles, the command line, the report, the summary and the figures learn of it from there.
+
+    Attributes:
+        settings: the model of the profile's table: keys, types, ranges and defaults.
+        stages: makes its records for one seed.
+        table: makes its result tables (file name to table) of the records of the seeds it ran on; the number is that
+            of bootstrap resamples.
+        words: its sentences in the summary, in Markdown, from all tables of the study.
+        claims: the claims of the paper that it can speak of, from its tables.
+        check: raises what would go wrong hours later, from the settings and the names of the study's tasks.
+        figure: its figures: rules that draw its tables.
+    """
+
+    settings: type[Given]
+    stages: Callable[[SeedRun, Given], None]
+    table: Callable[[SeedRecords, Given, int], Mapping[str, pd.DataFrame]]
+    words: Callable[[Mapping[str, pd.DataFrame]], list[str]] = lambda tables: []
+    claims: Callable[[Mapping[str, pd.DataFrame]], list[Claim]] = lambda tables: []
+    check: Callable[[Given, list[str]], None] = lambda settings, tasks: None
+    figure: tuple[Any, ...] = ()

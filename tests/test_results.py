@@ -1,0 +1,90 @@
+"""Tables of a study: the one schema by which they are written, read and drawn, and what opens them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spkit.errors import SpkitError
+from spkit.results.opened import ResultFiles
+from spkit.results.schema import COSTS, NORMS_FIT, SCORES, SUMMARY, SWEEPS, TABLES, Table, read_results, table_of
+
+ROOT = Path(__file__).parent.parent
+SCORE = {"method": "ties", "task": "faq", "metric": "accuracy", "seed": 0, "score": 1 / 3, "low": 0.1, "high": 0.6}
+
+
+@pytest.mark.parametrize("study", ["demo", "tour", "paper"])
+def test_the_published_tables_have_the_columns_of_the_schema_and_one_row_for_each_key(study):
+    folder = ROOT / "data" / "results" / study
+    files = [path.name for path in folder.glob("*.csv")]
+    assert set(files) & set(TABLES)
+    for name, table in read_results(folder, [file for file in files if file in TABLES]).items():
+        assert len(table), name
+        for column in TABLES[name].numbers:
+            assert table[column].dtype.kind in "fiub", (name, column)
+
+
+def test_what_is_written_is_read_again_to_eight_digits(tmp_path):
+    table = pd.DataFrame([SCORE, {**SCORE, "seed": 1, "low": np.nan}])
+    SCORES.write(table, tmp_path)
+    again = SCORES.read(tmp_path)
+    pd.testing.assert_frame_equal(again, table, rtol=1e-7, check_dtype=False)
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[1].endswith("0.33333333,0.1,0.6")
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]  # no temporary file stays
+
+
+def test_the_seed_is_the_last_column_of_a_table():
+    assert SCORES.columns == ("method", "task", "metric", "score", "low", "high", "seed")
+    assert COSTS.columns == ("stage", "seconds", "examples", "texts", "tokens", "flops", "seed")
+    assert "seed" in SWEEPS.words
+
+
+def test_words_in_a_number_column_of_an_old_table_are_read_as_unknown(tmp_path):
+    row = {"group": "faq", "schedule": "epochs", "scale": "log", "n": 2}
+    words = dict.fromkeys(("slope", "low", "high", "intercept", "r_squared"), "fewer than three sizes")
+    pd.DataFrame([{**row, **words}]).to_csv(tmp_path / "norms_fit.csv", index=False)
+    read = NORMS_FIT.read(tmp_path)
+    assert np.isnan(read["slope"].mean())
+    assert read["n"].tolist() == [2]
+
+
+def test_a_users_table_needs_neither_seed_nor_bounds_but_all_else(tmp_path):
+    own = pd.DataFrame([SCORE]).drop(columns=["seed", "low", "high"])
+    checked = SCORES.checked(own)
+    assert checked["seed"].tolist() == [0]
+    assert checked[["low", "high"]].isna().all(axis=None)
+    assert "seed" not in own  # the user's table stays as it is
+    with pytest.raises(SpkitError, match="Missing: 'metric', 'score'"):
+        SCORES.checked(own.drop(columns=["metric", "score"]))
+    with pytest.raises(SpkitError, match="Missing: 'high'"):  # one bound alone is a mistake
+        SCORES.checked(pd.DataFrame([SCORE]).drop(columns="high"))
+    with pytest.raises(SpkitError, match=r"one row for each method, task, metric, seed. Found 1 more; the first has"):
+        SCORES.checked(pd.concat([own, own]))
+    with pytest.raises(SpkitError, match="must have the columns"):
+        SCORES.write(own.drop(columns="metric"), tmp_path)
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_a_file_that_is_none_of_ours_is_read_as_it_is(tmp_path):
+    pd.DataFrame({"x": ["a", "b"]}).to_csv(tmp_path / "mine.csv", index=False)
+    assert table_of("mine.csv") == Table("mine.csv")
+    assert read_results(tmp_path, ["mine.csv"])["mine.csv"]["x"].tolist() == ["a", "b"]
+
+
+def test_a_table_comes_from_the_first_folder_that_has_it(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, score in ((first, 1.0), (second, 2.0)):
+        folder.mkdir()
+        SCORES.write(pd.DataFrame([{**SCORE, "score": score}]), folder)
+    COSTS.write(pd.DataFrame([dict.fromkeys(COSTS.columns, 0)]), second)
+    (second / SUMMARY).write_text("# Title\n\n- One.\n- **Verdict.** Two.\n", encoding="utf-8")
+    files = ResultFiles(first, second, tmp_path / "nowhere")
+    assert files.tables() == ["costs", "scores"]
+    assert files["scores"]["score"].tolist() == [1.0]
+    assert files.folder_of("scores.csv", "costs.csv") == second
+    assert files.words() == "- One.\n- **Verdict.** Two."
+    with pytest.raises(SpkitError, match=r"must come from a study that was run. Found no 'norms.csv'"):
+        _ = files["norms"]
+    with pytest.raises(SpkitError, match="Results must be in a folder"):
+        ResultFiles(tmp_path / "nowhere")
