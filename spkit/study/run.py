@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.results.schema import SCORES, SUMMARY
@@ -36,8 +35,6 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
     """
-    for package in ("matplotlib", "seaborn"):  # the last stage draws: it is not found out after hours
-        require(package, "A study's report")
     root = Path(output)
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
