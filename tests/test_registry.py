@@ -11,9 +11,11 @@ import torch
 from spkit.errors import SpkitError
 from spkit.merging import method_table, registry
 from spkit.merging.methods import merge, merge_methods, point
-from spkit.results.frames import method_label, ordered_methods
+from spkit.results.labels import method_label, ordered_methods
 from spkit.signatures import Count, Parameter, Part, Range, Share, UnitInterval, checked, parameters_of
-from spkit.study.methods import STATIC, TUNED, check_merges, merge_names, merge_settings
+from spkit.study import load_profile
+from spkit.study.methods import STATIC, TUNED, merge_names, merge_settings
+from spkit.study.profile import Merges
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
 from tests.tiny import WORDS, tiny_encoder
@@ -87,7 +89,7 @@ def test_a_method_of_ones_own_is_known_everywhere(vectors):
             "ties", "halves", "halves_tuned", "fisher",
         ]  # fmt: skip
         assert method_table().loc["halves", "parameters"] == "weight=0.5, length=1.0"
-        check_merges({"methods": ["halves"], "halves": {"weight": 0.3}}, "profile")
+        Merges.model_validate({"methods": ["halves"], "halves": {"weight": 0.3}})
         with pytest.raises(SpkitError, match=r"`weight` must be above 0 and at most 1\. Found 2\. Pass 0\.5"):
             merge(vectors.base, vectors, "halves", weight=2)
     finally:
@@ -118,20 +120,22 @@ def test_a_study_takes_its_methods_from_the_registry():
 @pytest.mark.parametrize(
     ("merges", "message"),
     [
-        ({"ties_density": 0.2}, r"Found `ties_density` in \[merges\] of p\. Write \[merges\.ties\] density = 0\.2"),
-        ({"task_arithmetic_weight": 0.3}, r"Write \[merges\.task_arithmetic\] weight = 0\.3"),
-        ({"examples": 8}, r"Write \[merges\.fisher\] examples"),
-        ({"tise": {"density": 0.2}}, "Found 'tise' in p. Did you mean 'ties'"),
+        ({"ties_density": 0.2}, r"`merges\.ties_density` must be written as `density` in \[merges\.ties\]"),
+        ({"task_arithmetic_weight": 0.3}, r"must be written as `weight` in \[merges\.task_arithmetic\]"),
+        ({"examples": 8}, r"must be written as `examples` in the table of each method .* as \[merges\.fisher\]"),
+        ({"tise": {"density": 0.2}}, r"Found `merges\.tise`\. Did you mean 'ties'"),
         ({"ties": {"densty": 0.2}}, "Found 'densty'. Did you mean 'density'"),
         ({"ties": {"density": 2.0}}, "`density` must be above 0 and at most 1. Found 2.0"),
-        ({"ties": 0.2}, r"Found 0\.2\. Write \[merges\.ties\]"),
+        ({"ties": 0.2}, r"must stand in a table, \[merges\.ties\]\. Found ties = 0\.2"),
         ({"fisher": {"tasks": "bundled"}}, "Found 'tasks'"),
         ({"methods": ["slrp"]}, "Found 'slrp'. Did you mean 'slerp'"),
     ],
 )
-def test_a_profiles_merges_are_checked(merges, message):
+def test_a_profiles_merges_are_checked(merges, message, tmp_path):
+    lines = [f"{key} = {json.dumps(value).replace(': ', ' = ')}" for key, value in merges.items()]
+    (tmp_path / "p.toml").write_text("\n".join(['base = "minilm-l3"', "[merges]", *lines]), encoding="utf-8")
     with pytest.raises(SpkitError, match=message):
-        check_merges(merges, "p")
+        load_profile(str(tmp_path / "p.toml"))
 
 
 # Signatures

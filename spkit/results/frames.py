@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from spkit.results.labels import METRIC_LABELS
+
 
 def rows(table: DataFrame, where: object) -> DataFrame:
     """The rows for which a condition holds; a table even for a type checker, to which `table[...]` may be a column."""
@@ -33,13 +35,6 @@ def extent(table: DataFrame, column: str) -> tuple[float, float]:
     """The smallest and the largest number of a column."""
     values = np.asarray(table[column], dtype=float)
     return float(np.nanmin(values)), float(np.nanmax(values))
-
-
-def numbers(table: DataFrame, column: str) -> np.ndarray:
-    """A column's numbers; missing where a word stands in place of one, or where there is no such column."""
-    if column not in table:
-        return np.full(len(table), np.nan)
-    return np.asarray(pd.to_numeric(table[column], errors="coerce"), dtype=float)
 
 
 def main_scores(scores: DataFrame) -> DataFrame:

@@ -64,6 +64,11 @@ class Merges(Settings):
         if not isinstance(given, dict) or isinstance(given.get("settings"), dict):
             return given
         is_method = {key: key in merge_methods() or key.startswith(PASS_THROUGH) for key in given}
+        for key, value in given.items():
+            if is_method[key] and not isinstance(value, dict):
+                raise SpkitError(
+                    f"The settings of a merge must stand in a table, [merges.{key}].", f"Found {key} = {value!r}."
+                )
         own = {key: value for key, value in given.items() if not is_method[key]}
         return own | {"settings": {key: value for key, value in given.items() if is_method[key]}}
 
