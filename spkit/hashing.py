@@ -4,10 +4,22 @@ Merges that were never saved have no path and no revision that would differ; the
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-import torch
-from torch import nn
+
+@runtime_checkable
+class Module(Protocol):
+    """A `torch.nn.Module`, as far as its weights are read; who hashes texts need not load torch."""
+
+    def named_parameters(self) -> Iterable[tuple[str, Any]]:
+        """Names and tensors."""
+        ...
+
+    def named_buffers(self) -> Iterable[tuple[str, Any]]:
+        """Names and tensors."""
+        ...
 
 
 def text_hash(*texts: str) -> str:
@@ -50,7 +62,7 @@ def file_hash(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights_hash(model: nn.Module) -> str:
+def weights_hash(model: Module) -> str:
     """sha256 of a model's parameters and buffers: names, dtypes, shapes and bytes, as 64 hexadecimal digits.
 
     Two models have the same hash exactly when they hold the same numbers under the same names, whatever device or
@@ -63,12 +75,15 @@ def weights_hash(model: nn.Module) -> str:
         64 hexadecimal digits.
 
     Example:
+        >>> from torch import nn
         >>> layer = nn.Linear(2, 1)
         >>> before = weights_hash(layer)
         >>> _ = layer.bias.data.add_(1)
         >>> weights_hash(layer) == before
         False
     """
+    import torch
+
     digest = hashlib.sha256()
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name in sorted(tensors):
