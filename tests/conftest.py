@@ -2,11 +2,13 @@
 read at import. Fixtures import inside: jaxtyping's hook is installed after this file is loaded."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import jaxtyping
 import pytest
+from filelock import FileLock
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the network fails at once
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no thread pool of the tokenizer's, and no warning after a fork
@@ -162,9 +164,20 @@ def tiny_home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_study(tiny_home) -> Path:
-    """The same folder, with the finished study in `run`."""
+def tiny_study(tiny_home, tmp_path_factory, worker_id) -> Path:
+    """The same folder, with the finished study in `run`. Of several processes one makes it, and all copy it."""
     from spkit.study import load_profile, run_study
 
-    run_study(load_profile(tiny_home / "all.toml"), tiny_home / "run", lambda line: None)
+    def make(run: Path) -> None:
+        run_study(load_profile(tiny_home / "all.toml"), run, lambda line: None)
+
+    if worker_id == "master":
+        make(tiny_home / "run")
+        return tiny_home
+    finished = tmp_path_factory.getbasetemp().parent / "tiny_study"  # the folder above those of the processes
+    with FileLock(finished.with_suffix(".lock")):
+        if not finished.is_dir():
+            make(tiny_home / "unfinished")
+            (tiny_home / "unfinished").rename(finished)
+    shutil.copytree(finished, tiny_home / "run")
     return tiny_home

@@ -51,7 +51,7 @@ def test_halves_of_one_task_agree_fully_on_minilm() -> None:
     """The same on the real encoder. Over 4 seeds: raw 0.81 to 0.83, corrected 1.00 to 1.02 (`topic`: 0.60, 1.04)."""
     base, task = load_base("minilm-l3", max_seq_length=16), load_tasks("bundled", ["headline"])["headline"]
     raw, corrected = [], []
-    for seed in range(3):
+    for seed in range(2):
         found = gradient_conflict(base, halves(task, seed), batches=16, batch_size=16, seed=seed, progress=False)
         raw.append(found.cosine.loc["one", "other"])
         corrected.append(found.corrected.loc["one", "other"])

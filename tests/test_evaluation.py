@@ -59,6 +59,12 @@ KINDS = ("retrieval", "sts", "pair", "classification")
 
 
 @pytest.fixture(scope="module")
+def model() -> SentenceTransformer:
+    """Of the words of these tasks."""
+    return tiny_encoder(0, WORDS)
+
+
+@pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
     return {kind: task_of(kind) for kind in KINDS}
 

@@ -48,3 +48,17 @@ def test_each_vector_loses_entries_of_its_own() -> None:
     kept = drop(torch.ones(2, 10_000), 0.5, seed=0) != 0
     both = float((kept[0] & kept[1]).float().mean())
     assert both == pytest.approx(0.25, abs=0.02)  # as for two coins; 0.5 were they the same
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_entry_that_is_not_finite_is_refused_with_its_place(base, vectors, value) -> None:
+    matrix = vectors.matrix.clone()
+    name, place = list(vectors.layout.slices.items())[3]
+    matrix[1, place.start] = value
+    with pytest.raises(SpkitError, match=rf"not in 'topic', parameters '{name}'"):
+        TaskVectors(base, vectors.names, matrix)
+
+
+def test_vectors_of_one_name_are_refused(base, vectors) -> None:
+    with pytest.raises(SpkitError, match=r"must have names that differ\. Found 'faq', 'faq'"):
+        TaskVectors(base, ["faq", "faq"], vectors.matrix[:2])

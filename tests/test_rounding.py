@@ -8,11 +8,10 @@ from spkit.searching.paths import SlerpPath
 
 
 def test_a_start_between_parallel_vectors_is_finite() -> None:
-    """Of random parallel vectors about one pair in four has a cosine that is rounded above 1."""
-    norms = torch.from_numpy(np.random.default_rng(0).uniform(0.1, 3.0, (200, 2)))
-    wanted = torch.tensor([0.3, 0.6], dtype=torch.float64)
-    for pair in norms:
-        gram = torch.outer(pair, pair)
+    """Between a mean of two and a third, about one cosine in five is rounded above 1."""
+    wanted = torch.tensor([0.3, 0.6, 0.2], dtype=torch.float64)
+    for norms in torch.from_numpy(np.random.default_rng(0).uniform(0.1, 3.0, (200, 3))):
+        gram = torch.outer(norms, norms)
         parameters = SlerpPath().start(wanted, gram)
         assert torch.isfinite(parameters).all()
         torch.testing.assert_close(SlerpPath().coefficients(parameters, gram), wanted)

@@ -5,6 +5,7 @@ import torch
 
 from spkit.merging.methods import point
 from spkit.merging.on_tasks import experts_on_tasks
+from spkit.merging.rules.regmean import _input_grams
 from spkit.tasks import Task
 
 
@@ -37,3 +38,19 @@ def test_a_task_with_more_batches_counts_no_more(two_vectors, uneven) -> None:
     span, coefficients = point(two_vectors, "fisher", tasks=uneven, **settings)
     torch.testing.assert_close(span.matrix.double(), two_vectors.matrix.double() * share, rtol=1e-3, atol=1e-7)
     assert coefficients.tolist() == [1.0, 1.0]
+
+
+def test_padding_is_no_input(base) -> None:
+    """RegMean sees the same tokens of a short text, whether it stands beside a long one or alone."""
+    texts = ["red", "where is the red apple and where is the river"]
+
+    def grams(groups: list[list[str]]) -> dict[str, torch.Tensor]:
+        with torch.no_grad(), _input_grams(base) as found:
+            for group in groups:
+                base(base.preprocess(group))
+        return found
+
+    together, apart = grams([texts]), grams([[text] for text in texts])
+    assert together.keys() == apart.keys()
+    for layer, gram in together.items():
+        torch.testing.assert_close(gram, apart[layer], rtol=1e-4, atol=1e-6)

@@ -15,7 +15,7 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe_parts import part_of, probe_sizes
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep import sweep
-from tests.experts import flat
+from tests.experts import flat, noisy
 from tests.tiny import tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
@@ -33,6 +33,17 @@ def tasks():
 def scored(tasks):
     """Those that are scored quickly: mteb fits ten classifiers for `topic`."""
     return {name: tasks[name] for name in ("faq", "likeness")}
+
+
+@pytest.fixture(scope="module")
+def experts(base):
+    """Of one norm each: a search between them takes all of its steps."""
+    return {name: noisy(base, seed) for seed, name in enumerate(NAMES)}
+
+
+@pytest.fixture(scope="module")
+def vectors(base, experts) -> TaskVectors:
+    return TaskVectors.from_models(base, experts)
 
 
 @pytest.fixture(scope="module")
