@@ -286,12 +286,12 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
 
 
 def test_costs_of_a_resumed_training_are_extrapolated(tmp_path) -> None:
-    cost = {"texts": 10, "tokens": 100, "flops": 1000}
-    content = {"seconds": 2.0, "cost": cost, "metrics": {"examples": 64, "share_done_before": 0.75}}
+    cost = {"examples": 5, "texts": 10, "tokens": 100, "flops": 1000}
+    content = {"seconds": 2.0, "cost": cost, "metrics": {"share_done_before": 0.75}}
     fresh = {"seconds": 2.0, "cost": cost, "metrics": {}}
     found = costs({0: {"train/faq": Record(tmp_path, content), "vectors": Record(tmp_path, fresh)}})
-    assert found.loc[0, ["seconds", "texts", "tokens", "flops"]].tolist() == [8.0, 40, 400, 4000]
-    assert found.loc[1, ["seconds", "texts", "tokens", "flops"]].tolist() == [2.0, 10, 100, 1000]
+    assert found.loc[0, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [8.0, 20, 40, 400, 4000]
+    assert found.loc[1, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [2.0, 5, 10, 100, 1000]
 
 
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:

@@ -25,8 +25,8 @@ class Stage:
         name: unique within the study; also the stage's folder, so it may hold slashes.
         config: all settings that decide its output, seeds included.
         inputs: name and hash of all it reads.
-        work: fills an empty folder and returns metrics for the record (`examples` for the cost table). All code of
-            spkit that it reaches decides the stage's output, and is hashed.
+        work: fills an empty folder and returns metrics for the record (`examples`, where it counts them itself). All
+            code of spkit that it reaches decides the stage's output, and is hashed.
     """
 
     name: str

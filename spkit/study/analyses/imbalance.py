@@ -37,8 +37,7 @@ def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
         weights = effective_weights(model_of(run, "train/joint"), vectors)
         table = weights.table.reset_index().assign(explained=weights.explained, joint_norm=weights.norm)
         table.to_csv(folder / "effective_weights.csv", index=False)
-        examples = settings.batches * settings.batch_size * len(run.tasks)
-        return {"examples": examples, "explained": weights.explained, "rank": weights.rank}
+        return {"explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
     run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
