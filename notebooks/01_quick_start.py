@@ -58,9 +58,9 @@ results.figure("methods")
 # The mean gives every task the same weight; you may not. Move the slider: does another method come first?
 
 # %%
-from spkit.widgets import ranking_lesson
+from spkit.widgets import ranking_widget
 
-ranking_lesson(results["scores"])
+ranking_widget(results["scores"])
 
 # %% [markdown]
 # ## In words

@@ -74,9 +74,9 @@ results.figure("conflict_by_module")
 # `spkit.ConflictCallback` measures along a training. Move the slider through the steps.
 
 # %%
-from spkit.widgets import conflict_lesson
+from spkit.widgets import conflict_widget
 
-conflict_lesson(results["conflict_along_training_by_module"])
+conflict_widget(results["conflict_along_training_by_module"])
 
 # %%
 results.figure("conflict_along_training")

@@ -60,9 +60,9 @@ results["norms_fit"]
 # model's vector stands from that of each task alone, and how long the three vectors are. Equal angles: the joint model leans to neither.
 
 # %%
-from spkit.widgets import mixture_lesson
+from spkit.widgets import mixture_widget
 
-mixture_lesson(results["angles"])
+mixture_widget(results["angles"])
 
 # %%
 results.figure("angles")

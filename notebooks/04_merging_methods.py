@@ -59,9 +59,9 @@ spkit.merge_methods()
 # seconds.)
 
 # %%
-from spkit.widgets import ties_lesson
+from spkit.widgets import ties_widget
 
-ties_lesson(vectors)
+ties_widget(vectors)
 
 # %% [markdown]
 # Move to 10 %: how much of the length is left? TIES rests on the observation that few entries hold most of a task vector.

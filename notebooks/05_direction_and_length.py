@@ -46,9 +46,9 @@ results.figure("sweep_length")
 # Move the slider through the lengths: which task wants to go how far?
 
 # %%
-from spkit.widgets import length_lesson
+from spkit.widgets import length_widget
 
-length_lesson(results["sweeps"])
+length_widget(results["sweeps"])
 
 # %% [markdown]
 # ## Calculate it yourself
@@ -75,9 +75,9 @@ print(f"length of the average: {average:.2f}; mean length of the experts: {np.sq
 # the length hardly changes, while that of the straight line between the two sags in the middle.
 
 # %%
-from spkit.widgets import arc_lesson
+from spkit.widgets import arc_widget
 
-arc_lesson(vectors)
+arc_widget(vectors)
 
 # %% [markdown]
 # **Answer.** Where scores change more along x than along λ, over the ranges shown, direction matters more for that task.

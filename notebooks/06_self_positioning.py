@@ -62,9 +62,9 @@ spkit.uncertainty(result, probe).coefficients
 # Move through its steps: left the coefficients, right the losses of the tasks.
 
 # %%
-from spkit.widgets import search_lesson
+from spkit.widgets import search_widget
 
-search_lesson(results["history"])
+search_widget(results["history"])
 
 # %%
 results.figure("trajectory")

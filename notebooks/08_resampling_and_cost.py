@@ -52,9 +52,9 @@ headline.groupby("stage", sort=False)[["examples", "tokens", "flops", "seconds"]
 # The slider is the number of balances tried.
 
 # %%
-from spkit.widgets import cost_lesson
+from spkit.widgets import cost_widget
 
-cost_lesson(costs)
+cost_widget(costs)
 
 # %% [markdown]
 # ## Count it in your own code

@@ -77,8 +77,8 @@ def test_pairs_are_differences_of_what_was_measured(root):
     assert set(zip(table["a"], table["b"], strict=True)) == set(itertools.combinations(NAMES, 2))
 
     def score(stage, task):
-        found = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
-        return next(one.score for one in found if one.task == task)
+        measurements = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
+        return next(one.score for one in measurements if one.task == task)
 
     for row in table.to_dict("records"):
         a, b = row["a"], row["b"]

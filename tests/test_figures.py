@@ -172,10 +172,10 @@ def test_the_check_tells_what_changed(results, drawn, tmp_path):
     table = pd.read_csv(changed / "geometry.csv")
     table.loc[0, "cosine"] += 0.3
     table.to_csv(changed / "geometry.csv", index=False)
-    (found,) = check_figures(changed, drawn)
-    assert found.startswith("geometry: ")
+    (line,) = check_figures(changed, drawn)
+    assert line.startswith("geometry: ")
     for part in ("geometry.pdf differs", "geometry.png differs", "geometry.csv differs", "inputs geometry.csv"):
-        assert part in found
+        assert part in line
 
 
 def test_the_check_compares_all_four_files(results, drawn, tmp_path):
@@ -184,9 +184,9 @@ def test_the_check_compares_all_four_files(results, drawn, tmp_path):
             (tmp_path / f"{name}{suffix}").write_bytes((drawn / f"{name}{suffix}").read_bytes())
     (tmp_path / "conflict.pdf").unlink()
     (tmp_path / "methods.json").write_text("{}", encoding="utf-8")
-    found = check_figures(results, tmp_path, only=["methods", "conflict"])
-    assert found[0].startswith("methods: methods.json differs in caption")
-    assert found[1] == "conflict: conflict.pdf is missing"
+    lines = check_figures(results, tmp_path, only=["methods", "conflict"])
+    assert lines[0].startswith("methods: methods.json differs in caption")
+    assert lines[1] == "conflict: conflict.pdf is missing"
 
 
 def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
@@ -200,9 +200,9 @@ def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
         draw_figures(folder, tmp_path / "out", only=["conflict"])
     # A figure whose data is gone must not pass for one that is up to date.
     (tmp_path / "out" / "conflict.png").write_bytes(b"old")
-    (found,) = check_figures(folder, tmp_path / "out")
-    assert "conflict: " in found
-    assert "Yet there is 'conflict.png'" in found
+    (line,) = check_figures(folder, tmp_path / "out")
+    assert "conflict: " in line
+    assert "Yet there is 'conflict.png'" in line
 
 
 def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, capsys):

@@ -276,11 +276,11 @@ def test_a_sweep_has_each_task_and_the_searched_position(results, drawn, over):
     shown = shown[shown["task"] != "mean"]
     curves, stars = shown[~shown["marked"]], shown[shown["marked"]]
     assert_mean_and_seeds(curves, source[~source["marked"]], ["task", "value"], ["score", "low", "high", "length"])
-    found = source[source["marked"]]
+    marked = source[source["marked"]]
     mean = stars[stars["seed"] == "mean"].set_index("task")
     for task in TASKS:
-        assert mean.loc[task, "value"] == pytest.approx(found.query("task == @task")["value"].mean())
-        assert mean.loc[task, "score"] == pytest.approx(found.query("task == @task")["score"].mean())
+        assert mean.loc[task, "value"] == pytest.approx(marked.query("task == @task")["value"].mean())
+        assert mean.loc[task, "score"] == pytest.approx(marked.query("task == @task")["score"].mean())
 
 
 def test_draws_of_the_probe_are_dots_of_their_own(results, drawn):

@@ -138,10 +138,10 @@ def vectors(
     from spkit.vectors.task_vectors import TaskVectors
 
     say_replaced(output)
-    found = TaskVectors.from_models(base_of(base, max_length), named(expert))
-    found.save(output)
-    typer.echo(found.norms().round(4).to_string())
-    typer.echo(found.cosines().round(4).to_string())
+    task_vectors = TaskVectors.from_models(base_of(base, max_length), named(expert))
+    task_vectors.save(output)
+    typer.echo(task_vectors.norms().round(4).to_string())
+    typer.echo(task_vectors.cosines().round(4).to_string())
     typer.echo(f"Task vectors: {output}")
 
 
@@ -260,14 +260,14 @@ def position(
     from spkit.vectors.task_vectors import TaskVectors
 
     say_replaced(output)
-    found = TaskVectors.load(vectors)
-    probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
+    task_vectors = TaskVectors.load(vectors)
+    probe = Probe.sample(load_tasks(tasks, task or list(task_vectors.names)), size=probe_size, seed=seed)
     shares = ", ".join(f"{name} {len(rows)}" for name, rows in probe.examples.items())
     held = sum(len(rows) for rows in probe.examples.values())
     fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
     typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
     result = self_position(
-        found,
+        task_vectors,
         probe,
         path=path,
         granularity=granularity,

@@ -75,14 +75,14 @@ class Measurement:
         """One measurement per subset, in order of first appearance; `metric:subset` is its metric."""
         if self.subset is None or self.values is None:
             return []
-        found = []
+        parts = []
         for name in dict.fromkeys(self.subset.tolist()):
             rows = self.subset == name
             part = replace(
                 self, metric=f"{self.metric}:{name}", values=self.values[rows], subset=None, seconds=0.0, score=np.nan
             )
-            found.append(replace(part, score=whole_score(part)))
-        return found
+            parts.append(replace(part, score=whole_score(part)))
+        return parts
 
 
 def _metric_of(name: str) -> Metric:

@@ -150,7 +150,7 @@ class Map:
         others = {*range(len(coefficients))} - {self.plane.first, self.plane.second}
         for name, values in self._exploration.presets.items():
             inside = all(values[number] == 0 for number in others)
-            if inside or name in self._exploration.found:
+            if inside or name in self._exploration.marked:
                 x, y = self.plane.at(np.array([values]))[0]
                 apart = max((abs(values[number] - coefficients[number]) for number in others), default=0.0)
                 rows.append((name.removeprefix("expert: "), x, y, apart < 0.01))

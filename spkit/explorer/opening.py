@@ -28,7 +28,7 @@ def explore(
     tasks: Mapping[str, Task] | Sequence[Task],
     *,
     result: PositionResult | None = None,
-    found: Mapping[str, Sequence[float]] | None = None,
+    positions: Mapping[str, Sequence[float]] | None = None,
     way: Float[np.ndarray, "S N"] | None = None,
     joint: SentenceTransformer | str | Path | None = None,
     verdict: str = "",
@@ -51,7 +51,7 @@ def explore(
         vectors: the task vectors, or the folder they were saved to.
         tasks: what positions are judged on.
         result: a search's result: its position is marked and its way drawn on the map.
-        found: other positions to mark, by name, one coefficient a vector.
+        positions: other positions to mark, by name, one coefficient a vector.
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.
         verdict: what a study found, in words.
@@ -78,7 +78,7 @@ def explore(
 
     if not isinstance(vectors, TaskVectors):
         source, vectors = source or vectors, TaskVectors.load(vectors)
-    marked = dict(found or {})
+    marked = dict(positions or {})
     if result is not None:
         if result.vectors.names != vectors.names:
             raise SpkitError(
@@ -86,13 +86,13 @@ def explore(
                 f"Found {result.vectors.names} and {vectors.names}.",
                 "Pass `result.vectors`.",
             )
-        marked = {"found": result.rows.mean(0).tolist(), **marked}
+        marked = {"search result": result.rows.mean(0).tolist(), **marked}
         if way is None:
             way = result.history[[f"coefficient:{name}" for name in vectors.names]].to_numpy(dtype=float)
     exploration = Exploration(
         vectors,
         tasks,
-        found=marked,
+        marked=marked,
         joint=None if joint is None else load_model(joint),
         folder=folder,
         points=points,
@@ -138,7 +138,7 @@ def explore_study(
         tasks = {name: task for name, task in loaded.items() if name in vectors.names} or loaded
     joint = root / "train" / "joint" / "model"
     settings: dict[str, Any] = {
-        "found": _found(Path(run), seed, vectors.names),
+        "positions": _searched(Path(run), seed, vectors.names),
         "way": _way(Path(run), seed, vectors.names),
         "joint": joint if joint.is_dir() else None,
         "verdict": _verdict(Path(run)),
@@ -150,19 +150,19 @@ def explore_study(
     return explore(vectors, tasks, **{**settings, **options})
 
 
-def _found(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
+def _searched(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
     """Positions that the study's searches found; the mean over the modules of a search by module."""
     path = run / "coefficients.csv"
     if not path.is_file():
         return {}
     table = pd.read_csv(path)
-    found = {}
+    positions = {}
     for method, label in _SEARCHES.items():
         chosen = table[(table["method"] == method) & (table["seed"] == seed)]
         means = chosen.groupby("task")["coefficient"].mean()
         if set(names) <= set(means.index):
-            found[label] = [float(means[name]) for name in names]
-    return found
+            positions[label] = [float(means[name]) for name in names]
+    return positions
 
 
 def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"] | None:
@@ -180,5 +180,5 @@ def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"]
 def _verdict(run: Path) -> str:
     path = run / SUMMARY
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = [line for line in lines if "**Verdict.**" in line]
-    return found[0].partition("**Verdict.**")[2].strip() if found else ""
+    verdicts = [line for line in lines if "**Verdict.**" in line]
+    return verdicts[0].partition("**Verdict.**")[2].strip() if verdicts else ""

@@ -16,8 +16,8 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
+from spkit.explorer.number_control import NumberControl
 from spkit.explorer.pictured import Pictured
-from spkit.explorer.slider import Knob
 from spkit.explorer.state import Place, as_code
 from spkit.saving.recipe import position_recipe, save_with_recipe
 
@@ -143,12 +143,12 @@ class Explorer(Pictured):
             options=modes, tooltips=["what the paper searches", "each on its own"], style={"button_width": "auto"}
         )
         lock = self.exploration.lock
-        self._knobs = [
-            Knob(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
+        self._controls = [
+            NumberControl(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
             for number, name in enumerate(space.names)
         ]
         about = "length of the step: at 1 as long as the arc between the vectors is away from the base"
-        self._length = Knob("length λ", about, *space.ranges.length, lock, self._lengthened)
+        self._length = NumberControl("length λ", about, *space.ranges.length, lock, self._lengthened)
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
@@ -196,7 +196,7 @@ class Explorer(Pictured):
                 widgets.HTML(_STYLE),
                 self._mode,
                 note,
-                *self._knobs,
+                *self._controls,
                 self._length,
                 widgets.Box(list(self._presets.values()), layout=wrap),
                 self._status,
@@ -294,8 +294,8 @@ class Explorer(Pictured):
             self._length.layout.display = "none" if free else ""
             ranges = self.exploration.space.ranges
             low, high = ranges.free if free else (0.0, 1.0)
-            for knob, value in zip(self._knobs, self._place.values, strict=True):
-                knob.put(value, min(low, value), max(high, value))
+            for control, value in zip(self._controls, self._place.values, strict=True):
+                control.put(value, min(low, value), max(high, value))
             self._length.put(self._place.length, *ranges.length)
         finally:
             self._quiet = False

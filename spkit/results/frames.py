@@ -49,8 +49,8 @@ def main_scores(scores: DataFrame) -> DataFrame:
     whole = rows(scores, [":" not in metric for metric in scores["metric"]])
     chosen = {}
     for task in distinct(whole, "task"):
-        found = distinct(rows(whole, whole["task"] == task), "metric")
-        chosen[task] = next((metric for metric in METRIC_LABELS if metric in found), found[0])
+        metrics = distinct(rows(whole, whole["task"] == task), "metric")
+        chosen[task] = next((metric for metric in METRIC_LABELS if metric in metrics), metrics[0])
     speaks = [chosen[row["task"]] == row["metric"] for row in records(whole)]
     return rows(whole, speaks).reset_index(drop=True)
 

@@ -151,10 +151,10 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
 
 def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it: the data needs none of its code."""
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise MissingPackageError(package, "The bundled data")
-    return Path(found.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
 
 
 @lru_cache(maxsize=1)

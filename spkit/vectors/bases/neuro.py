@@ -45,8 +45,8 @@ def neuro(
     References:
         Fang et al., "To See a World in a Spark of Neuron", arXiv 2503.05320, section 4.
     """
-    found = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)], "vector")
-    factor = 1 / (1 - _share_lost(vectors.matrix, found)) if across is None else across
+    kept = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)], "vector")
+    factor = 1 / (1 - _share_lost(vectors.matrix, kept)) if across is None else across
     linear = {
         f"{name}.weight": module.weight.detach()
         for name, module in vectors.base.named_modules()
@@ -55,18 +55,18 @@ def neuro(
     for name, place in vectors.layout.slices.items():
         # Of a linear layer whole rows at a time, else whatever fits.
         weight = linear.get(name)
-        columns = _blocks(place, len(found)) if weight is None else _whole_rows(place, weight, len(found))
+        columns = _blocks(place, len(kept)) if weight is None else _whole_rows(place, weight, len(kept))
         for here in columns:
-            block = found[:, here].float()
+            block = kept[:, here].float()
             if weight is None:
-                found[:, here] = factor * elect(block)
+                kept[:, here] = factor * elect(block)
                 continue
             first = (here.start - place.start) // weight.shape[1]
             rows = weight[first : first + (here.stop - here.start) // weight.shape[1]].to(block)
             changes = block.unflatten(1, rows.shape)  # [N, rows, in]
             part = along_of(changes, rows).flatten(1)
-            found[:, here] = factor * elect(block - part) + along * elect(part)
-    return found
+            kept[:, here] = factor * elect(block - part) + along * elect(part)
+    return kept
 
 
 def along_of(
