@@ -130,7 +130,7 @@ def _pieces(root: Any, seen: set[int]) -> Iterator[Unit | tuple[str, frozenset[U
     seen.add(id(root))
     if isinstance(root, str):
         if module_named(root) is None:
-            raise SpkitError("Code that is hashed must be there.", f"Found no module {root!r}.", "Mend its name.")
+            raise SpkitError("Code that is hashed must be there.", f"Found no module {root!r}.", "Correct its name.")
         yield Unit(root, WHOLE)
         return
     if isinstance(root, partial):

@@ -60,7 +60,7 @@ def run(
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for old, new in substitutions.items():
         if not any(old in cell.source for cell in code):
-            raise ValueError(f"{script.stem} has no {old!r} any more: mend the substitution.")
+            raise ValueError(f"{script.stem} has no {old!r} any more: correct the substitution.")
         for cell in code:
             cell.source = cell.source.replace(old, new)
     client = NotebookClient(

@@ -53,7 +53,10 @@ def test_the_conflict_widget_names_the_deepest_conflict_and_what_it_leaves_out()
 
 def test_the_conflict_widget_says_where_nothing_can_be_told() -> None:
     table = conflict_rows({(0, "first"): float("nan"), (0, "last"): float("nan")}, verdict="undetermined")
-    assert "no cosine can be told from noise. Hatched: no cosine" in conflict_widget(table).words()
+    assert (
+        "no cosine is known, as the noise is larger than the gradients. Hatched: no cosine"
+        in conflict_widget(table).words()
+    )
 
 
 def test_the_ranking_follows_the_weight() -> None:

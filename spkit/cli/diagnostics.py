@@ -21,7 +21,7 @@ def conflict(
     task: TaskNames = None,
     batches: Annotated[int, typer.Option(min=4, help="Micro-batches of each task, a multiple of 4.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
-    dropout: Annotated[bool, typer.Option("--dropout", help="Drop activations, as a training does.")] = False,
+    dropout: Annotated[bool, typer.Option("--dropout", help="Use dropout, as training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:

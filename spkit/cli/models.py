@@ -165,7 +165,9 @@ def merge(
     ] = "slerp",
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, VALUE as JSON; repeat."),
+        typer.Option(
+            "--parameter", "--set", help="A parameter of the method, NAME=VALUE with VALUE as JSON; repeat for more."
+        ),
     ] = None,
     tasks: Annotated[
         str,
@@ -222,13 +224,13 @@ def position(
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     path: Annotated[
-        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+        str, typer.Option(callback=_known_path, help=f"Path of the search: {', '.join(path_names())}.")
     ] = "slerp",
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
     mu: Annotated[float, typer.Option(min=0, help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
+    optimizer: Annotated[Optimizer, typer.Option(help="Optimiser of the search.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples of each task in a step.")] = 32,
@@ -247,7 +249,7 @@ def position(
     probe_size: Annotated[int, typer.Option(min=1, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
-    """Search the best position between experts on a probe.
+    """Search for the best position between experts, on a probe.
 
     Saves the merged model with its recipe.
     """

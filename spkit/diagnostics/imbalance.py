@@ -36,8 +36,8 @@ def imbalance(
 ) -> pd.DataFrame:
     """How much of a joint training each task is: shares of examples, tokens, steps and gradient, and its vector's norm.
 
-    A large task drowns a small one by steps, by long texts, by a steep loss, or by a long task vector in a merge; the
-    table holds them side by side.
+    A large task can dominate a small one in several ways: more steps, longer texts, larger gradients, or a longer task
+    vector in a merge. The table holds them side by side.
 
     Args:
         tasks: the tasks, as `load_tasks` gives them or as a list; their training splits are counted.

@@ -25,7 +25,8 @@ class Measurement:
         score: in points, 0 to 100 (a correlation: −100 to 100); NaN where the metric is undefined.
         values: fractions, in the order of the examples. Shape [n] where the score is their mean (each query's nDCG@10;
             the share of the experiments that label an example correctly); shape [n, columns] where it is not: what was
-            predicted, and in the last column the gold value. None for an mteb task whose score cannot be taken apart.
+            predicted, and in the last column the gold value. None for an mteb task whose score has no values per
+            example.
         subset: the part of the task each example belongs to, or None.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
     """

@@ -107,7 +107,7 @@ def evaluate(
 
     Returns:
         Columns task, metric, score, low, high (points; 95 % interval over examples), seconds. Low and high are NaN,
-        with a warning, for an mteb task whose score cannot be taken apart.
+        with a warning, for an mteb task whose score has no values per example.
 
     Raises:
         SpkitError: as `measure`.

@@ -51,7 +51,7 @@ class Exploration:
 
     Args:
         vectors: the span.
-        tasks: what positions are judged on; a sample of their dev splits.
+        tasks: what positions are scored on; a sample of their dev splits.
         marked: positions worth marking, by name, one coefficient a vector.
         joint: a jointly trained model to compare with.
         folder: keeps measured points, so that they are measured once: those of each set of vectors and examples apart
@@ -186,7 +186,8 @@ class Exploration:
             return self._surrogate.at(positions, [number])[:, 0]
 
     def listen(self, measured: Callable[[Reading, bool], None], failed: Callable[[Exception], None]) -> None:
-        """Name who is told, in the measuring thread, of each measurement and whether it is the newest asked for."""
+        """Set what is called, in the measuring thread, with each measurement (and whether it is the newest), or an
+        error."""
         self._listener, self._failed = measured, failed
 
     def ask(self, coefficients: Sequence[float]) -> None:

@@ -41,7 +41,7 @@ def explore(
     seed: int = 0,
     progress: bool = True,
 ) -> "Explorer":
-    """A widget with a slider for each task vector, that says what a position is worth while you move.
+    """A widget with a slider for each task vector, which shows the scores of a position while you move it.
 
     First some positions are measured on a few short examples of each task's dev split (a minute for a small encoder on
     two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured positions and
@@ -49,8 +49,8 @@ def explore(
 
     Args:
         vectors: the task vectors, or the folder they were saved to.
-        tasks: what positions are judged on.
-        result: a search's result: its position is marked and its way drawn on the map.
+        tasks: what positions are scored on.
+        result: a search's result: its position and its steps are drawn on the map.
         positions: other positions to mark, by name, one coefficient a vector.
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.

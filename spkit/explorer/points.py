@@ -102,7 +102,8 @@ def spread(
 ) -> Float[np.ndarray, "m N"]:
     """Positions spread over what sliders reach, by Sobol sequences: half on the path, half in the free coefficients.
 
-    A grid of ten values dies at four vectors and a length; a Sobol sequence covers any number of dimensions evenly.
+    A grid of ten values is too large at four vectors and a length; a Sobol sequence covers any number of dimensions
+    evenly.
 
     Args:
         count: how many positions.

@@ -50,7 +50,7 @@ class Space:
     Attributes:
         names: of the task vectors.
         gram: their inner products.
-        presets: positions worth a visit, by name: base, each expert, average, the middle of SLERP, and those found.
+        presets: positions by name: base, each expert, average, the middle of SLERP, and those marked.
         ranges: of the sliders.
         path: the paper's path, or None where it has no answer (a zero vector, two in opposite directions).
         why_no_path: in words, where there is none.

@@ -1,4 +1,4 @@
-"""The explorer in a notebook: sliders on the left, what they do on the right. A thin skin over `Exploration`."""
+"""The explorer in a notebook: sliders on the left, what they do on the right. A thin layer over `Exploration`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +22,7 @@ from spkit.explorer.state import Place, as_code
 from spkit.saving.recipe import position_recipe, save_with_recipe
 
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
-_HOLLOW = (
-    "<small>Hollow: models at other coefficients than yours, seen from the side; the contours are not theirs.</small>"
-)
+_HOLLOW = "<small>Hollow marks: models at other coefficients than yours; the contours do not hold for them.</small>"
 _STYLE = """<style>
 .spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .spkit-numbers caption { text-align: left; padding-bottom: 2px; }
@@ -85,7 +83,7 @@ class Explorer(Pictured):
         return self._reading
 
     def go(self, preset: str) -> None:
-        """Go to a position of a name: `base`, `expert: NAME`, `average`, `SLERP middle`, or one that was found.
+        """Go to a position by its name: `base`, `expert: NAME`, `average`, `SLERP middle`, or a marked one.
 
         Sliders show it to two digits; the position is the exact one.
         """
@@ -164,13 +162,13 @@ class Explorer(Pictured):
             layout={"width": "235px"},
             style={"description_width": "60px"},
         )
-        self._reset = _button("reset", "go back to where you began")
-        self._copy = _button("copy as code", "show the lines that rebuild this position")
-        self._save = _button("save model", "write the folder that sentence-transformers loads")
+        self._reset = _button("reset", "go back to the start")
+        self._copy = _button("copy as code", "show the code that makes this position")
+        self._save = _button("save model", "write a folder that sentence-transformers loads")
         self._folder = widgets.Text(value=target, description="folder", layout={"width": "230px"})
         # Not disabled: a disabled text cannot be reached, or copied, from the keyboard.
         self._code = widgets.Textarea(
-            tooltip="lines that rebuild this position", layout={"width": "98%", "height": "92px", "display": "none"}
+            tooltip="code that makes this position", layout={"width": "98%", "height": "92px", "display": "none"}
         )
         self._notice = widgets.HTML()
         self._verdict = widgets.HTML(_folded(verdict))

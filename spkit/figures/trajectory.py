@@ -135,7 +135,7 @@ def lines(history: DataFrame, keys: list[str], column: str) -> DataFrame:
 
     Args:
         history: rows with `method`, `step` and `seed`.
-        keys: the columns that tell points of one seed apart.
+        keys: the columns that identify a point of one seed.
         column: what is drawn.
 
     Returns:

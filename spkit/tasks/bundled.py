@@ -15,7 +15,7 @@ from spkit.tasks.names import BUNDLED_NAMES, DEFAULT, ONE_TOPIC, check_bundled
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, drop_duplicates, fraction, keep_apart
 from spkit.tasks.task import Task
 
-#: Characters of an article or document that are kept: enough to tell it apart, short enough for two CPU cores.
+#: Characters of an article or document that are kept: enough to identify it, short enough for two CPU cores.
 TEXT_LENGTH = 300
 
 #: The topics of the articles: folders of the package, and names of the labels of `topic`; `ONE_TOPIC` has their order.

@@ -53,7 +53,7 @@ def batch_sampler(
 ) -> DefaultBatchSampler:
     """The sampler that a kind's examples need, by the columns of its training view.
 
-    Given to SentenceTransformerTrainer, which calls it once for each data set of a joint training and tells it nothing
+    Given to SentenceTransformerTrainer, which calls it once for each data set of a joint training, and passes nothing
     but the data set.
 
     Args:

@@ -51,7 +51,7 @@ def conflict_widget(table: pd.DataFrame) -> PictureSlider:
 def _deepest(numbers: pd.DataFrame) -> str:
     """The deepest conflict that its interval shows, in words; rows are (module, pair)."""
     if numbers["corrected"].isna().all():
-        return "no cosine can be told from noise"
+        return "no cosine is known, as the noise is larger than the gradients"
     shown = numbers[numbers["high"] < 0]
     if shown.empty:
         return "no cosine's 95 % interval is below 0"

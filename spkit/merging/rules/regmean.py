@@ -18,7 +18,7 @@ from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Count, UnitInterval
 from spkit.vectors.task_vectors import TaskVectors
 
-#: Ridge on the Gram matrices, as a share of their mean diagonal: an input that no text excites takes the average.
+#: Ridge on the Gram matrices, as a share of their mean diagonal: an input that is always zero takes the average.
 _RIDGE = 1e-6
 
 
@@ -44,7 +44,7 @@ def regmean(
         tasks: a task for each expert; texts come from the training splits.
         weight: of each expert.
         length: λ.
-        shrink: factor on the off-diagonal entries of G_i, from 0 to 1; below 1 it keeps the inverse tame.
+        shrink: factor on the off-diagonal entries of G_i, from 0 to 1; below 1 it keeps the inverse well conditioned.
         examples: of each task.
         batch_size: examples in a batch.
         seed: of the order of examples.

@@ -79,7 +79,7 @@ class Clustering(Kind):
         return {split: Dataset.from_dict(columns)}
 
     def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
-        """Every text is embedded, and the clusters are asked for, which mteb tells only where it is to save them."""
+        """Every text is embedded, and the clusters are asked for, which mteb gives only where it is to save them."""
         abstract = self.mteb_class()
 
         def evaluate(task: Any, *handed: Any, **named: Any) -> Any:

@@ -20,9 +20,9 @@ def neuro(
     """Split each output neuron's change at the base's weights, and elect each part on its own (NeuroMerging).
 
     A row w of a linear layer's weight holds the inputs of one output neuron. The part of a change v along it is
-    (⟨v, w⟩ / ⟨w, w⟩) · w, which makes the neuron louder or quieter on what it answered to before; the rest, across it,
-    turns the neuron to something else. Both parts are elected as in TIES (`TaskVectors.elect`), and added with a factor
-    each, so that `at(ones)` is λ1 · ψ(along) + λ2 · ψ(across) for the disjoint mean ψ.
+    (⟨v, w⟩ / ⟨w, w⟩) · w, which scales how the neuron responds to its inputs; the rest, across it, changes which inputs
+    it responds to. Both parts are elected as in TIES (`TaskVectors.elect`), and added with a factor each, so that
+    `at(ones)` is λ1 · ψ(along) + λ2 · ψ(across) for the disjoint mean ψ.
 
     After the paper: the split by neuron, the elected mean of each part, the masking of the smallest 15 % first, and,
     where nothing can be tuned, λ1 = 0 and λ2 = 1/(1 − σ), σ being the share of the L1 norm that the masking took.
