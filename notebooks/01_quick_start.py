@@ -65,7 +65,7 @@ ranking_widget(results["scores"])
 # %% [markdown]
 # ## In words
 #
-# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that pull against each other.
+# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that point in opposite directions.
 # The same findings as sentences. The verdict stands near the end, with what would change it.
 
 # %%
@@ -77,7 +77,7 @@ Markdown(results.words())
 # ## How sure is a difference?
 #
 # Two methods are compared on the same resampled test examples, so that what is hard for both cancels out. An interval that contains
-# zero means: these data do not tell the two apart.
+# zero means: these data do not show which of the two is better.
 
 # %%
 results.figure("differences")

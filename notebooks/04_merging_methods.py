@@ -84,7 +84,7 @@ recipe["method"], recipe["settings"]
 results.figure("methods")
 
 # %% [markdown]
-# **Answer.** Rules whose intervals largely overlap are not told apart here. Among them start with the simplest; try one that reads data
+# **Answer.** Where intervals largely overlap, these data do not show which rule is better. Among such rules start with the simplest; try one that reads data
 # (Fisher, RegMean) if you have some.
 #
 # ## What to try

@@ -37,12 +37,12 @@ explorer
 #   coefficients themselves, below zero if you like.
 # - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
 #   with the other coefficients kept as they are; move a third slider and they change. A hollow mark is a model at other coefficients than
-#   yours, seen from the side: the contours around it are not its own.
+#   yours: the contours around it do not hold for it.
 # - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training. The verdict of that study
 #   stands on top.
 #
-# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; whether it pays, the mark of
-# joint training says. If the score only falls from one to the other, it is a trade.
+# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; the mark of
+# joint training shows whether it pays. If the score only falls from one to the other, it is a trade-off.
 #
 # ## What to try
 #

@@ -26,7 +26,7 @@ results
 # %% [markdown]
 # ## Resampling means training again
 #
-# For every mixture ratio one wants to try, a joint model must be trained and judged. Merging trains once, then moves.
+# For every mixture ratio one wants to try, a joint model must be trained and evaluated. Merging trains the experts once, then only searches.
 
 # %%
 results.figure("resampling")

@@ -118,7 +118,7 @@ def test_frozen_parameters_are_a_module_without_gradient(model, tasks) -> None:
     assert words["embeddings"] == words["pooler"] == {"no gradient"}
 
 
-def test_examples_that_come_up_again_are_told(model, tasks, report) -> None:
+def test_examples_that_come_up_again_are_named(model, tasks, report) -> None:
     assert report.repeats.tolist() == [1, 1, 1]
     small = Task(**{**vars(tasks["likeness"]), "name": "small", "train": tasks["likeness"].train.select(range(24))})
     with pytest.warns(UserWarning, match=r"96 examples.*'faq' \(each 1\.5 times\), 'small' \(each 4\.0 times\)"):

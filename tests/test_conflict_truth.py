@@ -156,7 +156,7 @@ def test_quadratic_losses_have_the_cosine_that_they_were_given(model) -> None:
 
 
 def test_repeated_examples_raise_the_ceiling(model) -> None:
-    """Why it is told: the same noise in several batches looks like signal."""
+    """Why there is a warning: the same noise in several batches looks like signal."""
     task = _tiny_topic((500, 24, 24))
     one, other = halves(task, 0)
     small = Task(**{**vars(other), "train": other.train.select(range(24))})

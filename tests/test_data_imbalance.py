@@ -150,7 +150,7 @@ def test_a_task_of_zero_gradient_is_named(base, tasks, loss) -> None:
     assert alone["gradient_share"].isna().all()
 
 
-def test_noise_that_drowns_the_gradient_is_undetermined(base, tasks) -> None:
+def test_noise_above_the_gradient_is_undetermined(base, tasks) -> None:
     class Alternating(Flat):
         """Gradients of one size and of opposite signs in turn: their mean is zero, and s below it."""
 

@@ -89,7 +89,7 @@ def slope_on(task: Task, parameter: str, slope: float) -> Task:
 
 
 def test_fisher_of_a_parameter_per_task_keeps_each_tasks_own(vectors, tasks) -> None:
-    """Two tasks pull on one bias with slopes 3 and 1: it goes 9 : 1; a bias of the third task only is its own."""
+    """Two tasks have gradients 3 and 1 on one bias: it goes 9 : 1; a bias of the third task only is its own."""
     layout = vectors.layout
     biases = [name for name in layout.names if name.endswith("dense.bias")][:2]
     odd = {

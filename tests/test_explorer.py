@@ -368,12 +368,12 @@ def test_known_positions_are_measured_and_others_interpolated(exploration) -> No
 
 
 def test_a_measured_point_joins_the_others(exploration) -> None:
-    told, before = [], exploration.num_points
-    exploration.listen(lambda reading, newest: told.append((reading, newest)), lambda error: told.append(error))
+    heard, before = [], exploration.num_points
+    exploration.listen(lambda reading, newest: heard.append((reading, newest)), lambda error: heard.append(error))
     guess = exploration.interpolate([0.9, 0.9, 0.9]).values
     exploration.ask([0.9, 0.9, 0.9])
     assert exploration.wait(30.0)
-    (reading, newest), *_ = told
+    (reading, newest), *_ = heard
     assert newest
     assert reading.measured
     assert exploration.num_points == before + 1
@@ -382,7 +382,7 @@ def test_a_measured_point_joins_the_others(exploration) -> None:
     assert (after - reading.values).abs()["loss"].max() <= (guess - reading.values).abs()["loss"].max() + 1e-9
     exploration.ask([0.9, 0.9, 0.9])  # known: nothing is measured again
     assert exploration.wait(30.0)
-    assert len(told) == 1
+    assert len(heard) == 1
 
 
 def test_points_are_kept_between_sessions(vectors, tmp_path, monkeypatch) -> None:
@@ -411,15 +411,15 @@ def test_points_of_other_examples_are_in_nobodys_way(vectors, tmp_path) -> None:
 
 
 def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> None:
-    told = []
-    exploration.listen(lambda *given: told.append(given), lambda error: told.append(error))
+    heard = []
+    exploration.listen(lambda *given: heard.append(given), lambda error: heard.append(error))
     bad = exploration.quick.at([0.0, 0.0, 0.0]) * np.nan
     monkeypatch.setattr(exploration.quick, "at", lambda *_: bad)
     before = exploration.num_points
     exploration.ask([1.3, 1.3, 1.3])
     assert exploration.wait(30.0)
     assert exploration.num_points == before
-    assert isinstance(told[0], SpkitError)
+    assert isinstance(heard[0], SpkitError)
 
 
 # The widget
@@ -703,7 +703,7 @@ def test_a_page_that_is_told_to_stop_stops_its_server() -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)])
-def test_a_server_that_ends_by_itself_tells_its_status(code, status) -> None:
+def test_a_server_that_ends_by_itself_shows_its_status(code, status) -> None:
     said, _ = run_until_stopped(code).communicate(timeout=30)
     assert said == f"{status}\n"
 

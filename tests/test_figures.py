@@ -167,7 +167,7 @@ def test_provenance_names_inputs_code_versions_and_seeds(results, drawn):
     assert str(results) not in json.dumps(record)
 
 
-def test_the_check_tells_what_changed(results, drawn, tmp_path):
+def test_the_check_shows_what_changed(results, drawn, tmp_path):
     changed = write_results(tmp_path / "changed")
     table = pd.read_csv(changed / "geometry.csv")
     table.loc[0, "cosine"] += 0.3
@@ -189,13 +189,13 @@ def test_the_check_compares_all_four_files(results, drawn, tmp_path):
     assert lines[1] == "conflict: conflict.pdf is missing"
 
 
-def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
+def test_an_absent_input_is_named_or_refused(tmp_path, capsys):
     folder = write_results(tmp_path / "results", seeds=(0,))
     for name in ("scores", "comparisons", "history", "coefficients", "conflict"):
         (folder / f"{name}.csv").unlink()
     assert {path.stem for path in draw_figures(folder, tmp_path / "out")} == {"geometry"}
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.endswith(", ".join(repr(name) for name in ALL_NAMES if name != "geometry") + ".")
+    (message,) = capsys.readouterr().err.splitlines()
+    assert message.endswith(", ".join(repr(name) for name in ALL_NAMES if name != "geometry") + ".")
     with pytest.raises(SpkitError, match=r"'conflict' must have data to draw.*holds no 'conflict.csv'"):
         draw_figures(folder, tmp_path / "out", only=["conflict"])
     # A figure whose data is gone must not pass for one that is up to date.
@@ -210,9 +210,9 @@ def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, caps
     for path in folder.glob("*.csv"):
         pd.read_csv(path).iloc[:0].to_csv(path, index=False)
     assert draw_figures(folder, tmp_path / "out") == []
-    told = capsys.readouterr().err
-    assert told.count(" is left out: ") == len(NAMES)
-    assert told.count("Figures of analyses that this study did not make: ") == 1
+    message = capsys.readouterr().err
+    assert message.count(" is left out: ") == len(NAMES)
+    assert message.count("Figures of analyses that this study did not make: ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 

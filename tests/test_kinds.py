@@ -78,8 +78,8 @@ def test_no_other_code_asks_for_a_kind_by_its_name() -> None:
                 values = list(node.keys)
             elif isinstance(node, ast.Subscript):
                 values = [node.slice]
-            told = [one.value for one in values if isinstance(one, ast.Constant) and one.value in names]
-            mentions += [f"{path.name}:{node.lineno} {name}" for name in told]
+            named = [one.value for one in values if isinstance(one, ast.Constant) and one.value in names]
+            mentions += [f"{path.name}:{node.lineno} {name}" for name in named]
     assert mentions == []
 
 

@@ -124,7 +124,7 @@ def test_the_seed_decides_the_history(vectors, probe, result) -> None:
     assert not other.history["loss"].equals(result.history["loss"])
 
 
-def test_history_tells_the_search(vectors, result) -> None:
+def test_history_shows_the_search(vectors, result) -> None:
     history = result.history
     expected = ["step", "loss", *(f"loss:{n}" for n in vectors.names), *(f"coefficient:{n}" for n in vectors.names)]
     assert history.columns.tolist() == [*expected, "gradient_norm", "seconds", "examples"]
@@ -241,7 +241,7 @@ def test_a_loss_that_is_not_finite_names_its_task(vectors, tasks) -> None:
 
 
 def test_gradient_scale_gives_every_task_a_gradient_of_one_length_at_the_average(vectors, probe) -> None:
-    """Each task's gradient, taken apart by weights that all but leave the others out, has the same length."""
+    """Each task's gradient, isolated by weights that all but leave the others out, has the same length."""
     plain = Objective(vectors, probe, 8, "gradient")
     assert min(plain.scales.values()) > 0
     average = torch.full((1, 3), 1 / 3, dtype=torch.float64)

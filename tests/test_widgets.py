@@ -51,7 +51,7 @@ def test_the_conflict_widget_names_the_deepest_conflict_and_what_it_leaves_out()
     assert widget.words().startswith("Step 8: no cosine's 95 % interval is below 0.")
 
 
-def test_the_conflict_widget_says_where_nothing_can_be_told() -> None:
+def test_the_conflict_widget_says_where_nothing_is_known() -> None:
     table = conflict_rows({(0, "first"): float("nan"), (0, "last"): float("nan")}, verdict="undetermined")
     assert (
         "no cosine is known, as the noise is larger than the gradients. Hatched: no cosine"
@@ -143,7 +143,7 @@ def test_the_arc_widget_starts_and_ends_at_the_experts(vectors) -> None:
     assert middle not in (first, last)
 
 
-def test_the_search_widget_tells_each_step_and_what_moved() -> None:
+def test_the_search_widget_shows_each_step_and_what_moved() -> None:
     rows = [
         {"method": "self_position", "step": step, "task": task, "task_loss": 1.0, "seed": 0, "coefficient": value}
         for step in range(3)

@@ -98,8 +98,8 @@ def hatched(cells: DataFrame) -> str:
     if not (cells["determined"] < cells["seeds"]).any():
         return ""
     return (
-        " Hatched: undetermined, the noise being larger than the gradient, or no gradient; where this befell only some "
-        "of the seeds, the mean is over the others."
+        " Hatched: undetermined, the noise being larger than the gradient, or no gradient; where this is so in only "
+        "some of the seeds, the mean is over the others."
     )
 
 

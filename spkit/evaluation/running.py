@@ -92,8 +92,8 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         measurement = _scored(encoder, _loaded(task, split), split, batch_size)
         if measurement.values is None:
             warnings.warn(
-                f"No interval for task {measurement.task!r}: mteb's {measurement.metric} of it cannot be taken apart "
-                "into examples.",
+                f"No interval for task {measurement.task!r}: mteb gives no values per example for its "
+                f"{measurement.metric}.",
                 stacklevel=2,
             )
     return replace(measurement, seconds=time.perf_counter() - started)

@@ -74,7 +74,7 @@ def _ties(three: spkit.TaskVectors, states: list[dict[str, Tensor]]) -> list[Row
 
 
 def _alike(trimmed: Float[Tensor, "N P"], places: list[slice]) -> Bool[Tensor, " P"]:
-    """The columns that the conventions do not tell apart, nearly all of them.
+    """The columns on which the conventions agree, nearly all of them.
 
     We keep every entry at the threshold, the others some of them; where the signs cancel we keep nothing, the others
     what is positive.
