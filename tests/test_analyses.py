@@ -374,7 +374,7 @@ def claims(tables):
     return [("There is a number.", "There is.", "as in the paper")]
 
 
-ANALYSIS = Analysis(Given, stages, table, words, claims)
+ANALYSIS = Analysis(Given, stages, table, words, claims, figures=("numbers",))
 """
 
 
@@ -385,6 +385,7 @@ def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
     monkeypatch.setattr(_code_units, "_path", partial(own_file, tmp_path / "own.py", _code_units._path))
     try:
         assert "own" in analysis_names()
+        assert analyses.analyses_of_figures()["numbers"] == "own"
         (home / "own.toml").write_text(f"{PROFILE}[own]\nnumber = 4\n", encoding="utf-8")
         profile = load_profile(home / "own.toml")
         shutil.copytree(root, tmp_path / "run")

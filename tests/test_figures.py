@@ -195,7 +195,11 @@ def test_an_absent_input_is_named_or_refused(tmp_path, capsys):
         (folder / f"{name}.csv").unlink()
     assert {path.stem for path in draw_figures(folder, tmp_path / "out")} == {"geometry"}
     (message,) = capsys.readouterr().err.splitlines()
-    assert message.endswith(", ".join(repr(name) for name in ALL_NAMES if name != "geometry") + ".")
+    absent = ", ".join(repr(name) for name in ALL_NAMES if name != "geometry")
+    assert message.startswith(f"Figures whose tables this study did not make: {absent}. Tables of a profile that add ")
+    assert "; [along_training] for 'conflict_along_training', 'conflict_along_training_by_module'; " in message
+    with pytest.raises(SpkitError, match=r"Run a study whose profile has the table \[sequential\], or leave the"):
+        draw_figures(folder, tmp_path / "out", only=["pipelines"])
     with pytest.raises(SpkitError, match=r"'conflict' must have data to draw.*holds no 'conflict.csv'"):
         draw_figures(folder, tmp_path / "out", only=["conflict"])
     # A figure whose data is gone must not pass for one that is up to date.
@@ -212,7 +216,7 @@ def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, caps
     assert draw_figures(folder, tmp_path / "out") == []
     message = capsys.readouterr().err
     assert message.count(" is left out: ") == len(NAMES)
-    assert message.count("Figures of analyses that this study did not make: ") == 1
+    assert message.count("Figures whose tables this study did not make: ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 

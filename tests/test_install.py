@@ -113,7 +113,7 @@ def test_a_package_counts_as_installed_without_being_imported(monkeypatch) -> No
 
 @pytest.fixture(scope="module")
 def core_only(tmp_path_factory) -> dict:
-    """What `tests/core_only.py` reports from an environment of its own, which holds the core's packages and no others."""
+    """What `tests/core_only.py` reports from an environment that holds the core's packages and no others."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, with_pip=False, symlinks=True)
     (target,) = home.glob("lib/python*/site-packages")

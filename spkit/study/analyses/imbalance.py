@@ -59,4 +59,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words)
+ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words, figures=("imbalance", "effective_weights"))
