@@ -68,10 +68,10 @@ def imports(module: str, source: str, modules: set[str]) -> Iterator[tuple[str, 
 #: Module -> modules that it imports -> whether inside of functions only.
 ARROWS: dict[str, dict[str, bool]] = {}
 for _name, _path in MODULES.items():
-    _found: dict[str, bool] = {}
+    _imported: dict[str, bool] = {}
     for _other, _lazy in imports(_name, _path.read_text(encoding="utf-8"), set(MODULES)):
-        _found[_other] = _found.get(_other, True) and _lazy
-    ARROWS[_name] = _found
+        _imported[_other] = _imported.get(_other, True) and _lazy
+    ARROWS[_name] = _imported
 
 
 def layer_of(module: str) -> str:

@@ -1,5 +1,6 @@
 """Opening the explorer: on vectors and tasks, or on what a study left."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ def explore(
     max_tokens: int = 32,
     seed: int = 0,
     progress: bool = True,
+    found: Mapping[str, Sequence[float]] | None = None,
 ) -> "Explorer":
     """A widget with a slider for each task vector, which shows the scores of a position while you move it.
 
@@ -63,6 +65,7 @@ def explore(
         max_tokens: at which texts are cut.
         seed: of the examples and the positions.
         progress: whether to show a progress bar.
+        found: the former name of `positions`.
 
     Returns:
         The widget, which a notebook shows; `place`, `reading`, `go`, `save`, `code` and `close` are for programs.
@@ -78,6 +81,9 @@ def explore(
 
     if not isinstance(vectors, TaskVectors):
         source, vectors = source or vectors, TaskVectors.load(vectors)
+    if found is not None:
+        warnings.warn("`found` is called `positions` now: write explore(positions=...).", FutureWarning, stacklevel=2)
+        positions = found
     marked = dict(positions or {})
     if result is not None:
         if result.vectors.names != vectors.names:
