@@ -23,7 +23,7 @@ results = spkit.open_results()
 results
 
 # %% [markdown]
-# ## Who is large?
+# ## Which task is large?
 #
 # Size has several meanings: examples, tokens, steps of joint training, and the length of the gradient. They need not agree. The table
 # (some twenty seconds) is for a joint training that takes each task in proportion to its examples; the figure below it is for the

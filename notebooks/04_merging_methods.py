@@ -76,7 +76,7 @@ recipe = spkit.recipe_of(merged)
 recipe["method"], recipe["settings"]
 
 # %% [markdown]
-# ## Which one wins?
+# ## Which one scores best?
 #
 # Points with 95 % intervals over test examples; *tuned* means that the length was chosen on training examples.
 

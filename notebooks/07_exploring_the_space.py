@@ -46,7 +46,7 @@ explorer
 #
 # ## What to try
 #
-# - Start at an expert, and bring in a second one: who loses first?
+# - Start at an expert, and bring in a second one: which task loses first?
 # - Find a place with a better mean than the search's. The measured value rests on at most 24 examples per task, and you looked at many
 #   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
 #   split="dev")`, and look at `split="test"` once, at the end.

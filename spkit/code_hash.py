@@ -1,4 +1,4 @@
-"""One hash of all code that a function reaches: what results were made with, whatever was said about it in comments.
+"""One hash of all code that a function reaches, without comments: what results were made with.
 
 Records of stages and provenance of figures name their code by it: a helper that changes makes stale what it helped to
 make, and a comment that changes makes nothing stale.

@@ -410,7 +410,7 @@ def test_points_of_other_examples_are_in_nobodys_way(vectors, tmp_path) -> None:
     assert len(list(tmp_path.glob("*/points.jsonl"))) == 2
 
 
-def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> None:
+def test_a_broken_position_is_reported_and_not_kept(exploration, monkeypatch) -> None:
     heard = []
     exploration.listen(lambda *given: heard.append(given), lambda error: heard.append(error))
     bad = exploration.quick.at([0.0, 0.0, 0.0]) * np.nan
@@ -439,7 +439,15 @@ def settle(explorer) -> None:
     assert explorer.exploration.wait(30.0)
 
 
-def test_it_opens_at_what_was_found(explorer) -> None:
+def test_the_former_name_of_positions_is_accepted(vectors) -> None:
+    with (
+        pytest.warns(FutureWarning, match="`found` is called `positions` now"),
+        pytest.raises(SpkitError, match="at least one task"),
+    ):
+        spkit.explore(vectors, [], found={"mine": [0.4, 0.3, 0.2]})
+
+
+def test_it_opens_at_the_marked_position(explorer) -> None:
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
     assert explorer.reading.measured
@@ -691,7 +699,7 @@ def run_until_stopped(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_page_that_is_told_to_stop_stops_its_server() -> None:
+def test_a_page_that_is_stopped_stops_its_server() -> None:
     process = run_until_stopped("import time; print('up', flush=True); time.sleep(60)")
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"

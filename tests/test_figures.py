@@ -209,7 +209,7 @@ def test_an_absent_input_is_named_or_refused(tmp_path, capsys):
     assert "Yet there is 'conflict.png'" in line
 
 
-def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, capsys):
+def test_a_file_without_the_rows_of_a_figure_is_named_too(results, tmp_path, capsys):
     folder = write_results(tmp_path / "results", seeds=(0,))
     for path in folder.glob("*.csv"):
         pd.read_csv(path).iloc[:0].to_csv(path, index=False)

@@ -81,7 +81,7 @@ def torch_history():
     return pd.DataFrame({"step": [0], "loss": [1.0]})
 
 
-def test_filters_tell_layers_apart_whose_numbers_begin_alike():
+def test_filters_separate_layers_whose_numbers_begin_alike():
     base = tiny_encoder(layers=12)
     vectors = TaskVectors.from_models(base, {"a": noisy(base, 1)})
     from spkit.saving.mergekit_config import _setting, _tensor_names

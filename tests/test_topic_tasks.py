@@ -126,7 +126,7 @@ def test_the_card_states_the_sizes(parts) -> None:
     assert "by-topic.md" in (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 
-def test_an_unknown_topic_is_told_the_names() -> None:
+def test_an_unknown_topic_gets_the_names() -> None:
     with pytest.raises(SpkitError, match=r"'headline-sport'.*Found 'headline-sports'. Did you mean 'headline-sport'\?"):
         load_tasks("bundled", names=["headline-sports"])
 

@@ -137,7 +137,7 @@ def test_a_coefficient_is_determined_unless_a_flat_direction_moves_it_by_a_tenth
     assert np.isfinite(error).tolist() == [determined, False]
 
 
-def test_a_curvature_below_its_error_is_not_told_from_flat() -> None:
+def test_a_curvature_below_its_error_counts_as_flat() -> None:
     """The measured matrix should be symmetric; by how much it is not, along a direction, is what it may be off."""
     rows = np.random.default_rng(0).normal(size=(5, 3))
     hessian = np.diag([2.0, 1.0, 0.1])

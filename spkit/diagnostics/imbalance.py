@@ -197,7 +197,7 @@ def _square(tensor: Tensor) -> float:
 def _gradient_columns(
     steps: Mapping[str, float], gradients: Mapping[str, tuple[float, str]]
 ) -> dict[str, dict[str, float] | dict[str, str]]:
-    """Norms, shares and verdicts; one norm that is not known leaves the sum, and with it every share, unknown."""
+    """Norms, shares and verdicts; one norm that is not known makes the sum unknown, and with it every share."""
     weighted = {name: steps[name] * norm for name, (norm, _) in gradients.items()}
     total = sum(weighted.values())
     shares_known = isfinite(total)

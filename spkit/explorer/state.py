@@ -52,7 +52,7 @@ class Space:
         gram: their inner products.
         presets: positions by name: base, each expert, average, the middle of SLERP, and those marked.
         ranges: of the sliders.
-        path: the paper's path, or None where it has no answer (a zero vector, two in opposite directions).
+        path: the paper's path, or None where it is not defined (a zero vector, two in opposite directions).
         why_no_path: in words, where there is none.
     """
 

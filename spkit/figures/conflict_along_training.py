@@ -17,7 +17,7 @@ from spkit.results.frames import columns, distinct, extent, of_mean, records, ro
 from spkit.results.schema import CONFLICT_ALONG_TRAINING as TABLE
 
 _FAINT = "#CCCCCC"
-#: Up to so many pairs stand behind each other; the lines of more would be a thicket.
+#: Up to so many pairs are drawn behind each other; more lines would be unreadable.
 _FEW = 9
 
 

@@ -81,7 +81,7 @@ class Table:
             raise SpkitError(
                 f"A table of {self.name.replace('_', ' ')} must have the columns {quoted(self.columns)}.",
                 f"Missing: {quoted(missing)}.",
-                f"Add them, or run the study again: it makes {self.file} anew from what it kept.",
+                f"Add them, or run the study again: it makes {self.file} again from its records.",
             )
         twice = table[table.duplicated(list(self.keys)).to_numpy()] if self.keys else table.iloc[:0]
         if len(twice):
@@ -89,7 +89,7 @@ class Table:
             raise SpkitError(
                 f"A table of {self.name.replace('_', ' ')} must have one row for each {', '.join(self.keys)}.",
                 f"Found {len(twice)} more; the first has {first}.",
-                f"Take the others out, or run the study's last stage again: it writes {self.file} anew.",
+                f"Remove the others, or run the study's last stage again: it writes {self.file} again.",
             )
         return table
 
