@@ -58,14 +58,14 @@ results.figure("methods")
 # The mean gives every task the same weight; you may not. Move the slider: does another method come first?
 
 # %%
-from spkit.widgets import ranking_lesson
+from spkit.widgets import ranking_widget
 
-ranking_lesson(results["scores"])
+ranking_widget(results["scores"])
 
 # %% [markdown]
 # ## In words
 #
-# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that pull against each other.
+# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that point in opposite directions.
 # The same findings as sentences. The verdict stands near the end, with what would change it.
 
 # %%
@@ -77,7 +77,7 @@ Markdown(results.words())
 # ## How sure is a difference?
 #
 # Two methods are compared on the same resampled test examples, so that what is hard for both cancels out. An interval that contains
-# zero means: these data do not tell the two apart.
+# zero means: these data do not show which of the two is better.
 
 # %%
 results.figure("differences")

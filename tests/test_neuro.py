@@ -112,10 +112,10 @@ def test_how_much_is_worked_on_at_a_time_changes_nothing(vectors, monkeypatch):
 def test_it_takes_bfloat16_and_leaves_the_vectors_alone(vectors):
     small = vectors.reweighted(vectors.matrix.bfloat16(), "rounded")
     before = small.matrix.clone()
-    found = small.neuro().matrix
-    assert found.dtype == torch.bfloat16
+    matrix = small.neuro().matrix
+    assert matrix.dtype == torch.bfloat16
     torch.testing.assert_close(
-        found.float(), vectors.reweighted(before.float(), "x").neuro().matrix, atol=1e-3, rtol=1e-2
+        matrix.float(), vectors.reweighted(before.float(), "x").neuro().matrix, atol=1e-3, rtol=1e-2
     )
     assert torch.equal(small.matrix, before)
 

@@ -1,4 +1,4 @@
-"""Records: what a stage was given and what it made, so that nothing is done twice and nothing stale is taken."""
+"""Records: what a stage was given and what it made, so that no work is done twice and no stale result is used."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -55,4 +55,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words)
+ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words, figures=("affinity",))

@@ -71,4 +71,11 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(AlongTrainingSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(
+    AlongTrainingSettings,
+    _stages,
+    _table,
+    _words,
+    check=_check,
+    figures=("conflict_along_training", "conflict_along_training_by_module"),
+)

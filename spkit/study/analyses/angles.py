@@ -116,4 +116,4 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
 
 
-ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check)
+ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check, figures=("angles",))

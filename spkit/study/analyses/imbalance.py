@@ -54,8 +54,8 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     explained = 100 * weights["explained"].mean()
     return [
         f"The joint model holds the experts' task vectors with the weights {parts}; their span explains "
-        f"{explained:.0f} % of its own task vector; the rest no merge with one coefficient an expert can reach."
+        f"{explained:.0f} % of its own task vector; no merge with one coefficient an expert can reach the rest."
     ]
 
 
-ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words)
+ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words, figures=("imbalance", "effective_weights"))

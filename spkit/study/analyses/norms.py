@@ -116,4 +116,4 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 
 
-ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims)
+ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims, figures=("norms",))

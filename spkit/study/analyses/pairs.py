@@ -189,4 +189,4 @@ def _check(settings: PairSettings, tasks: list[str]) -> None:
         raise SpkitError("[pairs] must name different tasks.", f"Found {quoted(settings.tasks)}.", "Name each once.")
 
 
-ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check, figures=("pairs",))

@@ -209,4 +209,6 @@ def _check(settings: ResamplingSettings, tasks: list[str]) -> None:
         shares(dict.fromkeys(settings.pair, 1), sampling)
 
 
-ANALYSIS = Analysis(ResamplingSettings, _stages, _table, _words, _claims, _check)
+ANALYSIS = Analysis(
+    ResamplingSettings, _stages, _table, _words, _claims, _check, figures=("resampling", "resampling_scores")
+)

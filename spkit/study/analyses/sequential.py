@@ -89,4 +89,4 @@ def _check(settings: SequentialSettings, tasks: list[str]) -> None:
         )
 
 
-ANALYSIS = Analysis(SequentialSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(SequentialSettings, _stages, _table, _words, check=_check, figures=("pipelines",))
