@@ -7,7 +7,7 @@ import torch
 
 import spkit
 from spkit.hashing import weights_hash
-from spkit.vectors.bases import basis_names
+from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.bench.measuring import AnonymousPeak
 from tests.experts import noisy

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spkit.signatures import Positive, Share
-from spkit.vectors.bases import basis
+from spkit.vectors.basis import basis
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.sparsify import elect, trim
 from spkit.vectors.task_vectors import TaskVectors
