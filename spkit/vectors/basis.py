@@ -4,7 +4,7 @@ import pkgutil
 from collections.abc import Callable
 from functools import cache, partial, wraps
 from importlib import import_module
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from spkit.signatures import nearest, parameters_of, with_defaults
 from spkit.vectors import bases
 
 
+@runtime_checkable
 class Reweightable(Protocol):
     """What a basis is made of: task vectors, which this module does not import, so that they can import it."""
 
