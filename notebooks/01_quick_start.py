@@ -36,7 +36,7 @@ results
 # human similarity of words and documents (Spearman's ρ); *chat*, find the reply to a message (nDCG@10). Its base is MiniLM cut to three
 # layers: weak, so that experts differ.
 #
-# The rows: the base, one expert per task, joint training, then merges of the experts. *Average* to *loss weighted* are fixed rules
+# The rows: the base, one expert per task, joint training, then merges of the experts. *Average* to *loss-weighted* are fixed rules
 # ([notebook 4](04_merging_methods.ipynb)); *tuned* means that their length was chosen on training examples. *Self Positioning* searches
 # the weights of the merge, *by module* separately in each part of each layer ([notebook 6](06_self_positioning.ipynb)).
 
