@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format figures notebooks lab bench results clean
+.PHONY: help install demo test coverage mutants check format figures notebooks lab bench results clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ demo: install ## run the whole study on the bundled data (six to ten minutes on 
 # Two processes of one thread each take half the time of one process of two; a file's tests share their fixtures.
 test: install ## run the tests and the docstrings' examples
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+coverage: install ## measure which lines and branches of spkit the tests reach, and list the modules below 90 %
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=json $(ARGS)
+	$(BIN)/python -m tests.low_coverage
+
+mutants: install ## put errors into a copy of the code, one at a time, and see that the tests notice
+	$(BIN)/python -m tests.mutants -n 2 $(ARGS)
 
 check: install ## lint, format and types; changes nothing
 	$(BIN)/ruff check

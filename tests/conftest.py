@@ -1,7 +1,9 @@
-"""What holds for every test. It is set before torch is imported: these variables are read at import."""
+"""What holds for every test, and the fixtures that many share. It is set before torch is imported: these variables are
+read at import. Fixtures import inside: jaxtyping's hook is installed after this file is loaded."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -11,11 +13,142 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no thread pool of the tokenize
 os.environ["MPLBACKEND"] = "Agg"  # figures are drawn without a screen
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # the size of machine that times and pinned values are stated for
 
+#: What tests share, with the state it was made in: name of the fixture, the object, its state.
+_SHARED: list[tuple[str, Any, str]] = []
+
 
 @pytest.fixture
 def no_type_check(monkeypatch):
     """Users run without jaxtyping's hook, which would refuse a wrong value before spkit can say what to do about it."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+# --- a tiny base, its experts and tasks: made once, and the same for all tests
+
+
+@pytest.fixture(scope="session")
+def base():
+    """The encoder of `tests/tiny.py` that knows the words of the tiny tasks."""
+    from tests.tiny import WORDS, tiny_encoder
+
+    return _shared("base", tiny_encoder(0, WORDS).eval())
+
+
+@pytest.fixture(scope="session")
+def model(base):
+    """The same encoder, in tests of one model."""
+    return base
+
+
+@pytest.fixture(scope="session")
+def tasks():
+    """`faq`, `topic` and `likeness`, of 64, 24 and 24 examples."""
+    from tests.tiny import tiny_tasks
+
+    return _shared("tasks", tiny_tasks())
+
+
+@pytest.fixture(scope="session")
+def sixty_of_each():
+    """The tiny tasks with 60 training examples, which fill no whole number of batches of 8."""
+    from tests.tiny import tiny_tasks
+
+    return _shared("sixty_of_each", tiny_tasks((60, 24, 24)))
+
+
+@pytest.fixture(scope="session")
+def bundled_tasks():
+    """The bundled tasks that are loaded by default."""
+    from spkit import load_tasks
+
+    return load_tasks()  # not watched: rows are immutable, and hashing them takes longer than loading
+
+
+@pytest.fixture(scope="session")
+def experts(base):
+    """An expert for each tiny task: the base with noise, each with more than the one before."""
+    from tests.experts import noisy
+
+    made = {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(("faq", "topic", "likeness"))}
+    return {name: _shared(f"experts[{name!r}]", expert) for name, expert in made.items()}
+
+
+@pytest.fixture(scope="session")
+def vectors(base, experts):
+    """The experts' task vectors."""
+    from spkit import TaskVectors
+
+    return _shared("vectors", TaskVectors.from_models(base, experts))
+
+
+@pytest.fixture(scope="session")
+def two_vectors(base, experts):
+    """The task vectors of `faq` and `topic`."""
+    from spkit import TaskVectors
+
+    return _shared("two_vectors", TaskVectors.from_models(base, {name: experts[name] for name in ("faq", "topic")}))
+
+
+@pytest.fixture(scope="session")
+def trained(base, tasks):
+    """Task vectors of experts that learnt something: 20 steps on each tiny task."""
+    from spkit import TaskVectors, train
+
+    settings: dict[str, Any] = {"steps": 20, "batch_size": 16, "learning_rate": 3e-3, "progress": False}
+    experts = {name: train(base, task, **settings) for name, task in tasks.items()}
+    return _shared("trained", TaskVectors.from_models(base, experts))
+
+
+@pytest.fixture(scope="session")
+def probe(tasks):
+    """16 examples of each tiny task: two batches of 8."""
+    from spkit import Probe
+
+    return _shared("probe", Probe.sample(tasks, size=48))
+
+
+@pytest.fixture(scope="session")
+def large_probe(tasks):
+    """32 examples of each tiny task."""
+    from spkit import Probe
+
+    return _shared("large_probe", Probe.sample(tasks, size=96))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_objects_stay_as_they_are():
+    """A test that changes what others share would make them depend on their order: the module with it fails."""
+    yield
+    changed = []
+    for place, (name, made, before) in enumerate(_SHARED):
+        if (now := _state(made)) != before:
+            changed.append(name)
+            _SHARED[place] = name, made, now  # so that the modules after this one are not blamed for it
+    assert not changed, f"A test of this module changed what all tests share: {', '.join(changed)}. Let it copy them."
+
+
+def _shared(name: str, made: Any) -> Any:
+    _SHARED.append((name, made, _state(made)))
+    return made
+
+
+def _state(made: Any) -> str:
+    """What of a model, task vectors, tasks or a probe a test must leave alone."""
+    from spkit import Probe, TaskVectors
+    from spkit.hashing import weights_hash
+
+    if isinstance(made, TaskVectors):
+        return f"{made.names} {made.matrix.double().sum()} {made.matrix.double().norm()} {_state(made.base)}"
+    if isinstance(made, Probe):
+        return str({name: [rows.num_rows, rows._fingerprint] for name, rows in made.examples.items()})
+    if isinstance(made, dict):
+        return str({name: task.fingerprint() for name, task in made.items()})
+    modes = {module.training for module in made.modules()}
+    gradients = any(parameter.grad is not None for parameter in made.parameters())
+    return f"{weights_hash(made)} training {modes} gradients {gradients} cuts at {made.max_seq_length}"
+
+
+# --- a tiny study with every analysis
 
 
 @pytest.fixture(scope="session")

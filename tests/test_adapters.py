@@ -9,17 +9,11 @@ from spkit import SpkitError, TaskVectors
 from spkit.hashing import weights_hash
 from spkit.models.adapters import load_expert
 from tests.experts import flat
-from tests.tiny import WORDS, tiny_encoder
 
 # The adapter's folder is written without the model it belongs to, as a user of adapters would.
 pytestmark = pytest.mark.filterwarnings("ignore:Could not find a config file")
 
 peft = pytest.importorskip("peft", reason="peft is an oracle of the tests, and not a dependency")
-
-
-@pytest.fixture
-def base():
-    return tiny_encoder(0, WORDS)
 
 
 def with_adapter(base, seed: int = 1):

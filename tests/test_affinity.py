@@ -16,19 +16,8 @@ from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.training.losses import task_loss
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 3, "batch_size": 8, "seed": 2, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 def test_affinity_is_the_share_of_the_loss_that_a_step_takes_away(model, tasks) -> None:

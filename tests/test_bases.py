@@ -10,17 +10,14 @@ from spkit.hashing import weights_hash
 from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.bench.measuring import AnonymousPeak
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder
 
 BASES = [*basis_names(), "trim", "elect", "drop"]
 NEEDED = {"trim": {"density": 0.2}, "drop": {"p": 0.5}}
 
 
 @pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(base, {name: noisy(base, seed, 0.01) for seed, name in enumerate(("faq", "sts"))})
+def vectors(two_vectors) -> TaskVectors:
+    return two_vectors
 
 
 @pytest.fixture(scope="module")

@@ -10,25 +10,16 @@ from spkit.errors import SpkitError
 from spkit.searching import black_box
 from spkit.searching.black_box import search
 from spkit.searching.objective import Objective
-from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 METHODS = ["grid", "random", "tpe", "cma"]
 QUICK = {"batch_size": 8, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    return TaskVectors.from_models(base, {"faq": noisy(base, 1), "topic": noisy(base, 2)})
-
-
-@pytest.fixture(scope="module")
-def probe() -> Probe:
-    return Probe.sample(tiny_tasks(), size=48)
+def vectors(two_vectors) -> TaskVectors:
+    return two_vectors
 
 
 @pytest.mark.parametrize("method", METHODS)

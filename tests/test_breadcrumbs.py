@@ -9,17 +9,8 @@ from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
-from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import flat, noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(
-        base, {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(("faq", "topic", "likeness"))}
-    )
+from tests.experts import flat
+from tests.tiny import tiny_tasks
 
 
 @pytest.mark.parametrize(("density", "gamma"), [(0.1, 0.01), (0.5, 0.2), (0.5, 0.0), (0.9, 0.1)])

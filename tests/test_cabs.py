@@ -10,18 +10,9 @@ from spkit.merging.methods import merge, point
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(
-        base, {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(NAMES)}
-    )
 
 
 def pruned_by_hand(matrix: np.ndarray, places: list[slice], n: int, m: int) -> np.ndarray:

@@ -33,11 +33,6 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS)
-
-
-@pytest.fixture(scope="module")
 def measurement(model, task) -> Measurement:
     (measured,) = measure(model, task)
     return measured

@@ -7,29 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 
 from spkit.diagnostics.conflict import ConflictReport, gradient_conflict, sums
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
-from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from tests.test_conflict_estimates import measured
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 8, "batch_size": 6, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 @pytest.fixture(scope="module")

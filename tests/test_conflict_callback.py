@@ -20,14 +20,9 @@ from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
 from spkit.training.losses import task_loss
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 MEASURED = {"batches": 4, "batch_size": 8}
-
-
-@pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
 
 
 @pytest.fixture(scope="module")

@@ -16,19 +16,8 @@ from spkit.models.bases import copy_model
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.training.losses import task_loss
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS = {"batches": 8, "batch_size": 6, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,7 @@ from spkit.models.bases import copy_model, load_base
 from spkit.tasks import Task, load_tasks
 from spkit.training.batches import TaskBatches
 from spkit.training.losses import task_loss
-from tests.tiny import WORDS, _tiny_topic, tiny_encoder, tiny_tasks
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
+from tests.tiny import _tiny_topic, tiny_tasks
 
 
 def halves(task: Task, seed: int, second: Callable[[Task], Task] = lambda task: task) -> list[Task]:

@@ -24,16 +24,11 @@ from spkit.searching.self_position import self_position
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
-from tests.tiny import WIDTH, WORDS, tiny_encoder, tiny_tasks, tiny_tokenizer
+from tests.tiny import WIDTH, WORDS, tiny_tasks, tiny_tokenizer
 
 TEXTS = ["where is the red apple", "stone", "found the river and the cloud"]
 #: Of `tiny_encoder`: four attention matrices and two of the MLP in each of two layers; the pooler sees a text once.
 LAYERS, POOLER = 2 * (4 * WIDTH**2 + 2 * WIDTH * 2 * WIDTH), WIDTH**2
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
 
 
 def loss_of(model: SentenceTransformer, texts: list[str] = TEXTS) -> torch.Tensor:

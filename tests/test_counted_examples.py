@@ -7,23 +7,16 @@ import pytest
 import torch
 from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
 
-from spkit import Probe, TaskVectors, choose_mu, count_costs, merge, search, self_position, sweep, trade_off, train
+from spkit import Probe, choose_mu, count_costs, merge, search, self_position, sweep, trade_off, train
 from spkit.merging.tuning import tune_length
 from spkit.models.bases import copy_model
 from spkit.searching.objective import Objective
 from spkit.training.batches import TaskBatches
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 #: Text columns of each task: so many texts is an example.
 COLUMNS = {"faq": 2, "topic": 1, "likeness": 2}
 QUICK = {"batch_size": 8, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    return TaskVectors.from_models(base, {name: noisy(base, seed) for seed, name in enumerate(COLUMNS)})
 
 
 def probe_of(*names: str, split: str = "train") -> Probe:

@@ -27,11 +27,6 @@ SETTINGS = {"batches": 6, "batch_size": 8, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
     """Of different lengths: 96 questions, 64 texts of topics, 16 pairs."""
     made = {}

@@ -19,15 +19,10 @@ from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 QUICK = {"examples": 32, "batch_size": 8}
 NAMES = ("faq", "topic", "likeness")
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,6 @@ QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
     """Of different lengths: 120, 60 and 30 training examples."""
     return {name: tiny_tasks((size, 24, 24))[name] for name, size in (("faq", 120), ("likeness", 60), ("topic", 30))}

@@ -59,11 +59,6 @@ KINDS = ("retrieval", "sts", "pair", "classification")
 
 
 @pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS)
-
-
-@pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
     return {kind: task_of(kind) for kind in KINDS}
 

@@ -31,17 +31,9 @@ from spkit.searching.paths import SlerpPath
 from spkit.searching.probe import Probe
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    experts = {name: noisy(base, seed + 1) for seed, name in enumerate(NAMES)}
-    return TaskVectors.from_models(base, experts)
 
 
 @pytest.fixture(scope="module")

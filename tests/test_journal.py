@@ -5,18 +5,11 @@ import json
 import pytest
 import torch
 
-from spkit import NotFiniteError, Probe, SpkitError, TaskVectors, search, self_position
+from spkit import NotFiniteError, Probe, SpkitError, search, self_position
 from spkit.searching.objective import Objective
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 SETTINGS = {"path": "free", "steps": 9, "batch_size": 8, "progress": False, "validate_every": 4}
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    return TaskVectors.from_models(base, {name: noisy(base, seed) for seed, name in enumerate("abc")})
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +74,7 @@ BLACK_BOX = {
 
 @pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma"])
 def test_a_stopped_black_box_search_goes_on_as_if_it_had_not_stopped(vectors, tmp_path, monkeypatch, method):
-    probe, two, path = Probe.sample(tiny_tasks(), size=48), vectors.select(["a", "b"]), tmp_path / "search.jsonl"
+    probe, two, path = Probe.sample(tiny_tasks(), size=48), vectors.select(["faq", "topic"]), tmp_path / "search.jsonl"
     alone = search(two, probe, method, **BLACK_BOX)
     measured, calls = Objective.task_losses, []
 
@@ -154,7 +147,7 @@ def test_the_last_good_position_survives_a_loss_that_is_not_finite(vectors, prob
     assert torch.isfinite(result.rows).all()
     if optimizer == "sgd":
         last = before.history.iloc[2]
-        assert result.coefficients.tolist() == pytest.approx([last[f"coefficient:{name}"] for name in "abc"])
+        assert result.coefficients.tolist() == pytest.approx([last[f"coefficient:{name}"] for name in vectors.names])
 
 
 def test_a_gradient_that_is_not_finite_is_named(vectors, probes, monkeypatch):
@@ -185,7 +178,7 @@ def test_best_expert_is_where_the_loss_is_lowest(vectors, probes):
     result = self_position(vectors, probes[0], start="best_expert", **{**SETTINGS, "steps": 1})
     objective = Objective(vectors, probes[0], 8)
     losses = [objective.scaled(objective.task_losses(row[None])) for row in torch.eye(3, dtype=torch.float64)]
-    first = result.history.iloc[0][[f"coefficient:{name}" for name in "abc"]].to_numpy()
+    first = result.history.iloc[0][[f"coefficient:{name}" for name in vectors.names]].to_numpy()
     assert first.argmax() == losses.index(min(losses))
     assert first.sum() == first.max() == 1.0
 
@@ -193,7 +186,7 @@ def test_best_expert_is_where_the_loss_is_lowest(vectors, probes):
 def test_a_search_goes_on_from_a_result_by_module(vectors, probes):
     first = self_position(vectors, probes[0], granularity="module", **SETTINGS)
     second = self_position(vectors, probes[0], granularity="module", start=first.coefficients, **SETTINGS)
-    begun = second.history.iloc[0][[f"coefficient:{name}" for name in "abc"]]
+    begun = second.history.iloc[0][[f"coefficient:{name}" for name in vectors.names]]
     assert begun.tolist() == pytest.approx(first.rows.mean(0).tolist())
     with pytest.raises(SpkitError, match="A start by module needs a search by module"):
         self_position(vectors, probes[0], start=first.coefficients, **SETTINGS)

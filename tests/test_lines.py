@@ -14,11 +14,10 @@ from spkit.searching.depth_path import DepthPath, depths
 from spkit.searching.objective import Objective
 from spkit.searching.paths import path_of
 from spkit.searching.position import Position, position_on
-from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 NAMES = ("faq", "topic", "likeness")
 QUIET = {"batch_size": 8, "progress": False}
@@ -30,11 +29,6 @@ def vectors() -> TaskVectors:
     return TaskVectors.from_models(
         base, {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(NAMES)}
     )
-
-
-@pytest.fixture(scope="module")
-def probe() -> Probe:
-    return Probe.sample(tiny_tasks(), size=48)
 
 
 def float64(*values: float) -> torch.Tensor:

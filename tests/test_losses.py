@@ -18,17 +18,6 @@ from spkit.training.batches import TaskBatches, batch_sampler, training_view
 from spkit.training.losses import LOSSES, task_loss
 from spkit.training.sampling import ShareBatchSampler, shares, turns
 from spkit.training.supervised_contrastive import SupervisedContrastiveLoss
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
-
-
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 def retrieval(rows: list[tuple[str, str]], **extra) -> Task:

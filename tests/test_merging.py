@@ -22,7 +22,7 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 NAMES = ("faq", "topic", "likeness")
 FOR_ONE = ("mergekit:passthrough", "mergekit:arcee_fusion", "mergekit:nearswap")  # one input, or one and the base
@@ -30,16 +30,6 @@ OURS = [one.name for one in registry.methods().values() if not one.reads_data]
 WEIGHED = [name for name in OURS if "weight" in {str(one).partition("=")[0] for one in registry.find(name).parameters}]
 OF_DATA = [one.name for one in registry.methods().values() if one.reads_data]  # see test_data_rules.py
 CLOSE = {"atol": 1e-6, "rtol": 0}
-
-
-@pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(words=WORDS)
-
-
-@pytest.fixture(scope="module")
-def experts(base) -> dict[str, SentenceTransformer]:
-    return {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(NAMES)}
 
 
 @pytest.fixture(scope="module")
@@ -368,8 +358,8 @@ def test_experts_of_another_base_are_refused(base, pair):
 
 
 @pytest.fixture(scope="module")
-def probe() -> Probe:
-    return Probe.sample(tiny_tasks(), size=96)
+def probe(large_probe) -> Probe:
+    return large_probe
 
 
 def test_the_tuned_length_has_the_lowest_loss_seen(base, experts, probe):

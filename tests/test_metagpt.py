@@ -8,16 +8,6 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(
-        base, {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(("faq", "topic", "likeness"))}
-    )
 
 
 def at_right_angles(vectors: TaskVectors, norms: tuple[float, ...]) -> TaskVectors:

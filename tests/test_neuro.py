@@ -13,18 +13,9 @@ from spkit.vectors.bases.neuro import along_of
 from spkit.vectors.basis import basis_names
 from spkit.vectors.sparsify import elect
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 CLOSE = {"atol": 1e-6, "rtol": 1e-5}
-
-
-@pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(
-        base, {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(("faq", "topic", "likeness"))}
-    )
 
 
 def linear_places(vectors: TaskVectors) -> list[tuple[slice, torch.Tensor]]:

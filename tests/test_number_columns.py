@@ -18,7 +18,7 @@ from spkit.study.analyses.pairs import correlation
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import tiny_tasks
 
 #: Columns that hold words, whatever the table.
 WORDY = {
@@ -51,11 +51,6 @@ class Noise(Flat):
 
 def with_loss(task: Task, name: str, loss: type[nn.Module]) -> Task:
     return Task(**{**vars(task), "name": name, "loss": loss})
-
-
-@pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
 
 
 @pytest.fixture(scope="module")

@@ -9,21 +9,13 @@ from spkit.errors import SpkitError
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.vectors.task_vectors import TaskVectors
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 16, "progress": False, "path": "free", "optimizer": "lbfgs", "steps": 8}
 
 
 @pytest.fixture(scope="module")
-def tasks():
-    return tiny_tasks()
-
-
-@pytest.fixture(scope="module")
-def vectors(tasks) -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    settings = {"steps": 20, "batch_size": 16, "learning_rate": 3e-3, "progress": False}
-    return TaskVectors.from_models(base, {name: spkit.train(base, task, **settings) for name, task in tasks.items()})
+def vectors(trained) -> TaskVectors:
+    return trained
 
 
 @pytest.fixture(scope="module")

@@ -238,3 +238,10 @@ def test_what_is_no_path_is_refused(no_type_check):
 def test_a_class_in_place_of_a_path_is_refused(no_type_check):
     with pytest.raises(SpkitError, match="Found the class SlerpPath"):
         path_of(SlerpPath)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("path", [SlerpPath(), SimplexPath()], ids=str)
+@pytest.mark.parametrize("largest", [10.0, 0.01])
+def test_a_start_is_lifted_by_the_largest(path, largest):
+    coefficients = path.coefficients(path.start(float64(largest, 0.0, -2.0), EYE3), EYE3)
+    torch.testing.assert_close(coefficients, largest * float64(1.0, 1e-3, 1e-3), atol=1e-12, rtol=1e-9)

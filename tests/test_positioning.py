@@ -18,29 +18,20 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.tasks import Task
-from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 QUICK = {"batch_size": 8, "progress": False}
 WHOLE = {"batch_size": 32, "progress": False}  # one batch is a task's whole share of the probe: no noise
 
 
 @pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
+def vectors(trained) -> TaskVectors:
+    return trained
 
 
 @pytest.fixture(scope="module")
-def vectors(tasks) -> TaskVectors:
-    base = tiny_encoder(0, WORDS)
-    settings = {"steps": 20, "batch_size": 16, "learning_rate": 3e-3, "progress": False}
-    return TaskVectors.from_models(base, {name: train(base, task, **settings) for name, task in tasks.items()})
-
-
-@pytest.fixture(scope="module")
-def probe(tasks) -> Probe:
-    return Probe.sample(tasks, size=96, seed=0)
+def probe(large_probe) -> Probe:
+    return large_probe
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,8 @@ import pytest
 from spkit.errors import SpkitError
 from spkit.searching.probe import Probe
 from spkit.tasks import Task
-from tests.tiny import tiny_tasks
 
 SIZE = 12  # of each task
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 def drawn(tasks: dict[str, Task], **settings) -> dict[str, list]:

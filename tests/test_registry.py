@@ -17,14 +17,12 @@ from spkit.study import load_profile
 from spkit.study.methods import STATIC, TUNED, merge_names, merge_settings
 from spkit.study.profile import Merges
 from spkit.vectors.task_vectors import TaskVectors
-from tests.experts import flat, noisy
-from tests.tiny import WORDS, tiny_encoder
+from tests.experts import flat
 
 
 @pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(words=WORDS)
-    return TaskVectors.from_models(base, {"faq": noisy(base, 1), "topic": noisy(base, 2)})
+def vectors(two_vectors) -> TaskVectors:
+    return two_vectors
 
 
 def test_listing_the_methods_imports_nothing_heavy():

@@ -51,11 +51,6 @@ def task() -> Task:
     return task_of()
 
 
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS)
-
-
 def precisions(model: SentenceTransformer, data: list[dict]) -> np.ndarray:
     values = []
     for row in data:

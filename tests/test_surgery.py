@@ -18,7 +18,7 @@ from spkit.training import surgery
 from spkit.training.surgery import _weighting, combined, train_with_surgery
 from spkit.training.trainer import train
 from tests.experts import flat
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
 
@@ -34,8 +34,8 @@ def base():
 
 
 @pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks((60, 24, 24))
+def tasks(sixty_of_each) -> dict[str, Task]:
+    return sixty_of_each
 
 
 def step(jacobian: Tensor, method: str) -> Tensor:

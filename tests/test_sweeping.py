@@ -15,8 +15,8 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe_parts import part_of, probe_sizes
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep import sweep
-from tests.experts import flat, noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.experts import flat
+from tests.tiny import tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
 SCORES = ["task", "metric", "score", "low", "high"]
@@ -33,17 +33,6 @@ def tasks():
 def scored(tasks):
     """Those that are scored quickly: mteb fits ten classifiers for `topic`."""
     return {name: tasks[name] for name in ("faq", "likeness")}
-
-
-@pytest.fixture(scope="module")
-def experts():
-    base = tiny_encoder(0, WORDS)
-    return base, {name: noisy(base, seed) for seed, name in enumerate(NAMES)}
-
-
-@pytest.fixture(scope="module")
-def vectors(experts) -> TaskVectors:
-    return TaskVectors.from_models(*experts)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +90,7 @@ def test_the_ends_of_a_direction_are_the_experts(vectors, experts, scored) -> No
         for value, name in enumerate(pair.split("+")):
             end = rows[rows["value"] == value]
             assert (coefficients(end) == np.eye(3)[NAMES.index(name)]).all()
-            alone = evaluate(experts[1][name], scored, split="dev")
+            alone = evaluate(experts[name], scored, split="dev")
             assert list(end["task"]) == list(scored)
             pd.testing.assert_frame_equal(end[SCORES].reset_index(drop=True), alone[SCORES])
             losses = Objective(vectors, held_back, 8).task_losses(vectors.coefficients(np.eye(3)[NAMES.index(name)]))
@@ -307,8 +296,8 @@ def test_parts_of_a_task_have_rows_of_their_own(vectors, tasks) -> None:
     assert table["loss"].nunique() == 1
 
 
-def test_nothing_is_changed_by_a_sweep(vectors, scored, experts) -> None:
-    before = flat(experts[0])
+def test_nothing_is_changed_by_a_sweep(vectors, scored, base) -> None:
+    before = flat(base)
     sweep(vectors, scored, "length", values=[1], **QUIET)
     assert torch.equal(flat(vectors.base), before)
 

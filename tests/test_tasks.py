@@ -66,8 +66,8 @@ def texts(task: Task, split: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return load_tasks()
+def tasks(bundled_tasks) -> dict[str, Task]:
+    return bundled_tasks
 
 
 # --- splits

@@ -37,8 +37,8 @@ FINGERPRINTS = {
 
 
 @pytest.fixture(scope="module")
-def whole() -> dict[str, Task]:
-    return load_tasks("bundled")
+def whole(bundled_tasks) -> dict[str, Task]:
+    return bundled_tasks
 
 
 @pytest.fixture(scope="module")

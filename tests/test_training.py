@@ -27,19 +27,14 @@ from spkit.training.sampling import ShareBatchSampler
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 QUICK = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder(0, WORDS).eval()
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks((60, 24, 24))
+def tasks(sixty_of_each) -> dict[str, Task]:
+    return sixty_of_each
 
 
 @torch.no_grad()

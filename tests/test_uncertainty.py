@@ -17,15 +17,10 @@ from spkit.searching.uncertainty import _directions, _spread, uncertainty
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
-from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny import WORDS, tiny_encoder
 
 QUICK = {"batch_size": 8, "progress": False}
 NAMES = ("faq", "topic", "likeness")
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    return tiny_tasks()
 
 
 @pytest.fixture(scope="module")

@@ -26,24 +26,9 @@ from spkit.saving.recipe import save_model
 from spkit.vectors import storage
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat, noisy
-from tests.tiny import WIDTH, tiny_encoder
+from tests.tiny import WIDTH, WORDS, tiny_encoder
 
-NAMES = ("faq", "sts", "topic")
-
-
-@pytest.fixture(scope="module")
-def base() -> SentenceTransformer:
-    return tiny_encoder()
-
-
-@pytest.fixture(scope="module")
-def experts(base) -> dict[str, SentenceTransformer]:
-    return {name: noisy(base, seed, 0.01 * (seed + 1)) for seed, name in enumerate(NAMES)}
-
-
-@pytest.fixture(scope="module")
-def vectors(base, experts) -> TaskVectors:
-    return TaskVectors.from_models(base, experts)
+NAMES = ("faq", "topic", "likeness")
 
 
 def matrix_of(base, experts) -> Tensor:
@@ -169,7 +154,7 @@ def test_every_module_wise_form_says_the_same(vectors):
 
 def test_whole_numbers_are_coefficients_too(no_type_check, vectors):
     assert vectors.coefficients([1, 0, 2]).tolist() == [[1.0, 0.0, 2.0]]
-    assert vectors.coefficients({"faq": torch.tensor(0.5), "sts": np.float32(0.25), "topic": 1}).tolist() == [
+    assert vectors.coefficients({"faq": torch.tensor(0.5), "topic": np.float32(0.25), "likeness": 1}).tolist() == [
         [0.5, 0.25, 1.0]
     ]
 
@@ -177,13 +162,13 @@ def test_whole_numbers_are_coefficients_too(no_type_check, vectors):
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ([0.5, 0.5], "one entry per task vector. Found 2 for 3 task vectors ('faq', 'sts', 'topic')"),
+        ([0.5, 0.5], "one entry per task vector. Found 2 for 3 task vectors ('faq', 'topic', 'likeness')"),
         (torch.zeros(2, 2), "one row per module. Found 2 for"),
-        ({"faq": 0.5, "sts": 0.5}, "must name each task vector once. Found 'faq', 'sts'"),
-        ({"faq": 0.5, "sts": 0.5, "topics": 0.5}, "Found 'faq', 'sts', 'topics'"),
+        ({"faq": 0.5, "topic": 0.5}, "must name each task vector once. Found 'faq', 'topic'"),
+        ({"faq": 0.5, "topic": 0.5, "topics": 0.5}, "Found 'faq', 'topic', 'topics'"),
         ([0.5, float("nan"), 0.5], "must be finite"),
         ([0.5, float("inf"), 0.5], "must be finite"),
-        (pd.Series([0.1, 0.2, 0.3, 0.4], index=["faq", "sts", "topic", "faq"]), "must name each task vector once"),
+        (pd.Series([0.1, 0.2, 0.3, 0.4], index=["faq", "topic", "likeness", "faq"]), "must name each task vector once"),
         ({"embeddings": [0.1, 0.2, 0.3]}, "must name each module once"),
         (0.5, "Found 1 for 3"),
         (["a", "b", "c"], "must be numbers"),
@@ -214,7 +199,7 @@ def test_gram_norms_and_cosines_are_those_of_the_vectors(base, experts, vectors)
     np.testing.assert_allclose(vectors.norms(), matrix.norm(dim=1), rtol=1e-6)
     cosines = vectors.cosines()
     np.testing.assert_allclose(cosines, np.corrcoef(matrix.numpy()), atol=0.01)  # noise of mean zero
-    assert cosines.loc["faq", "sts"] == pytest.approx(
+    assert cosines.loc["faq", "topic"] == pytest.approx(
         float(torch.nn.functional.cosine_similarity(matrix[0], matrix[1], 0)), abs=1e-9
     )
     np.testing.assert_allclose(np.diag(cosines), 1.0)
@@ -356,15 +341,15 @@ def test_names_length_and_size(base, vectors):
     assert vectors.names == NAMES
     assert len(vectors) == 3
     assert vectors.num_parameters == sum(parameter.numel() for parameter in base.parameters())
-    assert repr(vectors).startswith("TaskVectors('faq', 'sts', 'topic'; ")
+    assert repr(vectors).startswith("TaskVectors('faq', 'topic', 'likeness'; ")
     assert vectors.modules == (
         "embeddings", "layer.0.attention", "layer.0.mlp", "layer.1.attention", "layer.1.mlp", "pooler"
     )  # fmt: skip
 
 
 def test_selection_keeps_the_order_given(vectors):
-    chosen = vectors.select(["topic", "faq"])
-    assert chosen.names == ("topic", "faq")
+    chosen = vectors.select(["likeness", "faq"])
+    assert chosen.names == ("likeness", "faq")
     assert torch.equal(chosen.matrix, vectors.matrix[[2, 0]])
     for names in (["faq", "nli"], []):
         with pytest.raises(SpkitError, match="must be names of task vectors"):
@@ -411,7 +396,7 @@ def test_a_matrix_that_does_not_fit_is_refused(base, vectors):
         TaskVectors(base, ["a"], torch.zeros(1, 7))
     broken = vectors.matrix.clone()
     broken[1, -1] = float("inf")
-    with pytest.raises(SpkitError, match=re.escape("in 'sts', parameters '0.model.pooler.dense.bias'")):
+    with pytest.raises(SpkitError, match=re.escape("in 'topic', parameters '0.model.pooler.dense.bias'")):
         TaskVectors(base, NAMES, broken)
 
 
@@ -428,7 +413,7 @@ def refused(base, model, message: str) -> None:
 
 
 def test_another_number_of_layers_is_refused(base):
-    refused(base, tiny_encoder(layers=3), r"'mine': num_hidden_layers of module 0 is 3, the base has 2")
+    refused(base, tiny_encoder(0, WORDS, layers=3), r"'mine': num_hidden_layers of module 0 is 3, the base has 2")
 
 
 def test_another_vocabulary_is_refused(base):
@@ -451,7 +436,7 @@ def test_an_additional_module_is_refused(base):
 
 
 def test_an_unrelated_model_of_the_same_architecture_is_refused(base):
-    model = tiny_encoder(seed=9)
+    model = tiny_encoder(9, WORDS)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # LayerNorm's ones alone make small random models look alike
@@ -672,9 +657,9 @@ def test_a_loaded_matrix_is_mapped_and_not_read(saved):
 def test_saving_over_what_was_loaded_from_there(saved):
     loaded = TaskVectors.load(saved)
     expected = loaded.matrix.clone()[:2]
-    loaded.select(["faq", "sts"]).save(saved)
+    loaded.select(["faq", "topic"]).save(saved)
     again = TaskVectors.load(saved)
-    assert again.names == ("faq", "sts")
+    assert again.names == ("faq", "topic")
     assert torch.equal(again.matrix, expected)
     assert torch.equal(loaded.matrix[:2], expected)  # still mapped
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]

@@ -18,14 +18,12 @@ from spkit.widgets import (
     search_widget,
     ties_widget,
 )
-from tests.experts import flat, noisy
-from tests.tiny import tiny_encoder
+from tests.experts import flat
 
 
 @pytest.fixture(scope="module")
-def vectors() -> TaskVectors:
-    base = tiny_encoder(0)
-    return TaskVectors.from_models(base, {"faq": noisy(base, 1), "sts": noisy(base, 2)})
+def vectors(two_vectors) -> TaskVectors:
+    return two_vectors
 
 
 def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflict") -> pd.DataFrame:

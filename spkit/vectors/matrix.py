@@ -83,7 +83,8 @@ def write_sum(
     if not row.any():  # θ0 bit for bit: -0.0 + 0.0 would lose its sign, and the model another hash
         out.copy_(base)
         return
-    source, target = base.reshape(-1), out.view(-1) if out.is_contiguous() else torch.empty_like(out).view(-1)
+    source = base.reshape(-1)
+    target = out.view(-1) if out.is_contiguous() else torch.empty(out.numel(), dtype=out.dtype, device=out.device)
     for columns in column_blocks(place, len(matrix)):
         here = slice(columns.start - place.start, columns.stop - place.start)
         block, start = matrix[:, columns].float(), source[here].to(matrix.device, torch.float32)
