@@ -43,7 +43,7 @@ check: install ## lint, format and types; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
-format: install ## mend what ruff can mend
+format: install ## fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

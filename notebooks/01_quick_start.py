@@ -36,7 +36,7 @@ results
 # human similarity of words and documents (Spearman's ρ); *chat*, find the reply to a message (nDCG@10). Its base is MiniLM cut to three
 # layers: weak, so that experts differ.
 #
-# The rows: the base, one expert per task, joint training, then merges of the experts. *Average* to *loss weighted* are fixed rules
+# The rows: the base, one expert per task, joint training, then merges of the experts. *Average* to *loss-weighted* are fixed rules
 # ([notebook 4](04_merging_methods.ipynb)); *tuned* means that their length was chosen on training examples. *Self Positioning* searches
 # the weights of the merge, *by module* separately in each part of each layer ([notebook 6](06_self_positioning.ipynb)).
 
@@ -58,14 +58,14 @@ results.figure("methods")
 # The mean gives every task the same weight; you may not. Move the slider: does another method come first?
 
 # %%
-from spkit.widgets import ranking_lesson
+from spkit.widgets import ranking_widget
 
-ranking_lesson(results["scores"])
+ranking_widget(results["scores"])
 
 # %% [markdown]
 # ## In words
 #
-# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that pull against each other.
+# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that point in opposite directions.
 # The same findings as sentences. The verdict stands near the end, with what would change it.
 
 # %%
@@ -77,7 +77,7 @@ Markdown(results.words())
 # ## How sure is a difference?
 #
 # Two methods are compared on the same resampled test examples, so that what is hard for both cancels out. An interval that contains
-# zero means: these data do not tell the two apart.
+# zero means: these data do not show which of the two is better.
 
 # %%
 results.figure("differences")

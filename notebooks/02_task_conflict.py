@@ -12,12 +12,12 @@
 # ---
 
 # %% [markdown]
-# # Task conflict: do your tasks pull against each other?
+# # Task conflict: do your tasks conflict?
 #
-# **One question:** before you train jointly, can you see whether tasks will fight?
+# **One question:** before you train jointly, can you see whether the tasks will conflict?
 #
 # Minus a task's gradient is the direction in which its loss falls fastest. If the gradients of two tasks point in opposite directions, a step that
-# helps one hurts the other. That is what the **cosine** of two gradients measures: 1 is agreement, 0 is indifference, below 0 is
+# helps one hurts the other. That is what the **cosine** of two gradients measures: 1 is agreement, 0 is neither, below 0 is
 # conflict.
 
 # %%
@@ -30,7 +30,7 @@ results
 # ## The cosine is biased, and can be corrected
 #
 # A gradient comes from a batch, and batches are noisy. Noise makes every cosine look nearer to 0 than it is: even one task,
-# measured twice on different batches, does not reach 1. How near it comes is the task's *ceiling*; spkit divides the cosine of two tasks
+# measured twice on different batches, does not reach 1. The cosine that it reaches is the task's *ceiling*; spkit divides the cosine of two tasks
 # by the geometric mean of both ceilings. Where the noise is larger than the gradient, it says **undetermined** instead of a number.
 # Nothing is clipped: an estimate from few batches may pass 1 or −1, and its interval then says how little it is worth.
 
@@ -60,7 +60,7 @@ report.pairs
 # %% [markdown]
 # `low` and `high` bound the corrected cosine: 95 %, from splitting the batches into blocks.
 #
-# ## Which layers fight?
+# ## In which layers do they conflict?
 #
 # Each row is a pair of tasks, each column a part of the encoder, from the embeddings on the left to the last layer on the right
 # (`attention`, and `mlp`, the feed-forward part). Is a conflict in one place, or everywhere?
@@ -74,9 +74,9 @@ results.figure("conflict_by_module")
 # `spkit.ConflictCallback` measures along a training. Move the slider through the steps.
 
 # %%
-from spkit.widgets import conflict_lesson
+from spkit.widgets import conflict_widget
 
-conflict_lesson(results["conflict_along_training_by_module"])
+conflict_widget(results["conflict_along_training_by_module"])
 
 # %%
 results.figure("conflict_along_training")
@@ -97,8 +97,8 @@ results.figure("pairs")
 results.figure("affinity")
 
 # %% [markdown]
-# **Answer.** See the correlation above the scatter. If its interval contains 0, these data do not show that the cosine foretells what
-# joint training does; a negative cosine is then a reason to look closer, no forecast.
+# **Answer.** See the correlation above the scatter. If its interval contains 0, these data do not show that the cosine predicts what
+# joint training does; a negative cosine is then a reason to look closer, not a prediction.
 #
 # ## What to try
 #

@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # Data imbalance: does the big set drown the small one?
+# # Data imbalance: does the large data set dominate the small one?
 #
 # **One question:** when one task has several times the examples of another, whose model do you get?
 
@@ -23,9 +23,9 @@ results = spkit.open_results()
 results
 
 # %% [markdown]
-# ## Who is large?
+# ## Which task is large?
 #
-# Size has several meanings: examples, tokens, steps of joint training, and how hard the gradient pulls. They need not agree. The table
+# Size has several meanings: examples, tokens, steps of joint training, and the length of the gradient. They need not agree. The table
 # (some twenty seconds) is for a joint training that takes each task in proportion to its examples; the figure below it is for the
 # study's own, which may take all tasks equally often.
 
@@ -40,7 +40,7 @@ results.figure("imbalance")
 # ## Do more examples make a longer task vector?
 #
 # A *task vector* is expert minus base: what training changed. Train on more and more examples, and measure its length. At fixed *epochs* more examples also mean more steps; at
-# fixed *steps* they do not. Only both together tell whether it is the data or the number of updates. (At fixed epochs a classification
+# fixed *steps* they do not. Only both together show whether it is the data or the number of updates. (At fixed epochs a classification
 # task takes up to two steps fewer than others of its size: its last batches are left out where they hold no two examples of a label.)
 
 # %%
@@ -60,9 +60,9 @@ results["norms_fit"]
 # model's vector stands from that of each task alone, and how long the three vectors are. Equal angles: the joint model leans to neither.
 
 # %%
-from spkit.widgets import mixture_lesson
+from spkit.widgets import mixture_widget
 
-mixture_lesson(results["angles"])
+mixture_widget(results["angles"])
 
 # %%
 results.figure("angles")
@@ -70,7 +70,7 @@ results.figure("angles")
 # %% [markdown]
 # ## What each task weighs in the joint model
 #
-# The joint model's task vector, written as a weighted sum of the experts' vectors as well as that goes. This is the study's joint
+# The joint model's task vector, written as a weighted sum of the experts' vectors as well as possible. This is the study's joint
 # training again, with its own sampling.
 
 # %%

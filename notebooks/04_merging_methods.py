@@ -59,9 +59,9 @@ spkit.merge_methods()
 # seconds.)
 
 # %%
-from spkit.widgets import ties_lesson
+from spkit.widgets import ties_widget
 
-ties_lesson(vectors)
+ties_widget(vectors)
 
 # %% [markdown]
 # Move to 10 %: how much of the length is left? TIES rests on the observation that few entries hold most of a task vector.
@@ -76,7 +76,7 @@ recipe = spkit.recipe_of(merged)
 recipe["method"], recipe["settings"]
 
 # %% [markdown]
-# ## Which one wins?
+# ## Which one scores best?
 #
 # Points with 95 % intervals over test examples; *tuned* means that the length was chosen on training examples.
 
@@ -84,7 +84,7 @@ recipe["method"], recipe["settings"]
 results.figure("methods")
 
 # %% [markdown]
-# **Answer.** Rules whose intervals largely overlap are not told apart here. Among them start with the simplest; try one that reads data
+# **Answer.** Where intervals largely overlap, these data do not show which rule is better. Among such rules start with the simplest; try one that reads data
 # (Fisher, RegMean) if you have some.
 #
 # ## What to try

@@ -43,12 +43,12 @@ results.figure("sweep_direction")
 results.figure("sweep_length")
 
 # %% [markdown]
-# Move the slider through the lengths: which task wants to go how far?
+# Move the slider through the lengths: which length is best for which task?
 
 # %%
-from spkit.widgets import length_lesson
+from spkit.widgets import length_widget
 
-length_lesson(results["sweeps"])
+length_widget(results["sweeps"])
 
 # %% [markdown]
 # ## Calculate it yourself
@@ -72,12 +72,12 @@ print(f"length of the average: {average:.2f}; mean length of the experts: {np.sq
 # ## A slider for the direction
 #
 # The path of the paper (Self Positioning, arXiv 2410.15035) turns weights and a length into coefficients. The slider moves along the arc from the first vector to the second:
-# the length hardly changes, while that of the straight line between the two sags in the middle.
+# the length hardly changes, while the straight line between the two comes nearer to the base in the middle.
 
 # %%
-from spkit.widgets import arc_lesson
+from spkit.widgets import arc_widget
 
-arc_lesson(vectors)
+arc_widget(vectors)
 
 # %% [markdown]
 # **Answer.** Where scores change more along x than along λ, over the ranges shown, direction matters more for that task.

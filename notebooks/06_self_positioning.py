@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # Self Positioning: let gradient descent find the place
+# # Self Positioning: let gradient descent find the position
 #
 # **One question:** can a few hundred examples and a few dozen steps find a better merge than any fixed rule?
 
@@ -62,9 +62,9 @@ spkit.uncertainty(result, probe).coefficients
 # Move through its steps: left the coefficients, right the losses of the tasks.
 
 # %%
-from spkit.widgets import search_lesson
+from spkit.widgets import search_widget
 
-search_lesson(results["history"])
+search_widget(results["history"])
 
 # %%
 results.figure("trajectory")
@@ -72,7 +72,7 @@ results.figure("trajectory")
 # %% [markdown]
 # ## One coefficient per module
 #
-# A merge may take another share of each vector in every part of every layer. More freedom, more to overfit.
+# A merge may take another share of each vector in every part of every layer. That is more freedom, and more risk of overfitting.
 
 # %%
 results.figure("coefficients")
@@ -89,9 +89,9 @@ results.figure("sweep_mu")
 results.figure("sweep_probe_size")
 
 # %% [markdown]
-# ## Trade one task for another
+# ## The trade-off between two tasks
 #
-# Weighting one task more in the loss gives a chain of positions; those that no other beats on both tasks form the *Pareto front*.
+# Weighting one task more in the loss gives a series of positions; those that no other position beats on both tasks form the *Pareto front*.
 
 # %%
 results.figure("trade_off")
@@ -110,8 +110,8 @@ results.figure("differences")
 #
 # - `spkit.self_position(vectors, probe, optimizer="lbfgs", steps=10, batch_size=16)` sees the whole probe in every step: few steps, no
 #   learning rate (about a minute).
-# - `spkit.search(vectors, probe, "cma", budget=40, batch_size=16)`: does gradient descent beat a black box? Compare
-#   `spkit.evaluate(found.model(), tasks, split="dev")`, since the losses in the two histories are not of the same examples.
+# - `other = spkit.search(vectors, probe, "cma", budget=40, batch_size=16)`: does gradient descent beat a black box? Compare
+#   `spkit.evaluate(other.model(), tasks, split="dev")` with that of `result`, since the losses in the two histories are not of the same examples.
 # - `spkit.choose_mu(vectors, *probe.hold_back(), candidates=(0.0, 0.03), optimizer="adam", steps=20, batch_size=16)` chooses μ on examples
 #   the search has not seen.
 # - For a study of your own, load its task file in place of the bundled tasks.

@@ -37,16 +37,16 @@ explorer
 #   coefficients themselves, below zero if you like.
 # - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
 #   with the other coefficients kept as they are; move a third slider and they change. A hollow mark is a model at other coefficients than
-#   yours, seen from the side: the contours around it are not its own.
+#   yours: the contours around it do not hold for it.
 # - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training. The verdict of that study
 #   stands on top.
 #
-# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; whether it pays, the mark of
-# joint training says. If the score only falls from one to the other, it is a trade.
+# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; the mark of
+# joint training shows whether it pays. If the score only falls from one to the other, it is a trade-off.
 #
 # ## What to try
 #
-# - Start at an expert, and bring in a second one: who loses first?
+# - Start at an expert, and bring in a second one: which task loses first?
 # - Find a place with a better mean than the search's. The measured value rests on at most 24 examples per task, and you looked at many
 #   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
 #   split="dev")`, and look at `split="test"` once, at the end.

@@ -26,7 +26,7 @@ results
 # %% [markdown]
 # ## Resampling means training again
 #
-# For every mixture ratio one wants to try, a joint model must be trained and judged. Merging trains once, then moves.
+# For every mixture ratio one wants to try, a joint model must be trained and evaluated. Merging trains the experts once, then only searches.
 
 # %%
 results.figure("resampling")
@@ -52,9 +52,9 @@ headline.groupby("stage", sort=False)[["examples", "tokens", "flops", "seconds"]
 # The slider is the number of balances tried.
 
 # %%
-from spkit.widgets import cost_lesson
+from spkit.widgets import cost_widget
 
-cost_lesson(costs)
+cost_widget(costs)
 
 # %% [markdown]
 # ## Count it in your own code

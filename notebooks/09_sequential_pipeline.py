@@ -63,9 +63,9 @@ display(spkit.evaluate(first, tasks), spkit.evaluate(second, tasks))
 # How far from the first model to the last? The slider goes along the arc between their vectors.
 
 # %%
-from spkit.widgets import arc_lesson
+from spkit.widgets import arc_widget
 
-arc_lesson(vectors)
+arc_widget(vectors)
 
 # %% [markdown]
 # **Answer.** Compare the two columns of the table above row by row; `last` is the sequence without a merge. The bars of the figure say how

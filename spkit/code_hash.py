@@ -1,4 +1,4 @@
-"""One hash of all code that a function reaches: what results were made with, whatever was said about it in comments.
+"""One hash of all code that a function reaches, without comments: what results were made with.
 
 Records of stages and provenance of figures name their code by it: a helper that changes makes stale what it helped to
 make, and a comment that changes makes nothing stale.
@@ -130,7 +130,7 @@ def _pieces(root: Any, seen: set[int]) -> Iterator[Unit | tuple[str, frozenset[U
     seen.add(id(root))
     if isinstance(root, str):
         if module_named(root) is None:
-            raise SpkitError("Code that is hashed must be there.", f"Found no module {root!r}.", "Mend its name.")
+            raise SpkitError("Code that is hashed must be there.", f"Found no module {root!r}.", "Correct its name.")
         yield Unit(root, WHOLE)
         return
     if isinstance(root, partial):

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class SpkitError(ValueError):
-    """Says which rule was broken, what was received (with names), and how to mend it.
+    """Says which rule was broken, what was received (with names), and what to do about it.
 
     Args:
         rule: the rule as a sentence, e.g. "`coefficients` must have one entry per task vector."
@@ -22,7 +22,7 @@ class SpkitError(ValueError):
 
 
 class NotFiniteError(SpkitError):
-    """A loss or a gradient that is not finite; a search that meets one stops and gives what it had.
+    """A loss or a gradient that is not finite; a search that meets one stops; `result` holds what it had.
 
     Attributes:
         result: the `spkit.PositionResult` of the last step whose loss was finite; None outside of a search or before
@@ -35,10 +35,10 @@ class NotFiniteError(SpkitError):
 
 
 class UndefinedPathError(SpkitError):
-    """A path has no answer between these task vectors: SLERP where one is zero, or two point in opposite directions.
+    """A path is not defined between these task vectors: SLERP where one is zero, or two point in opposite directions.
 
-    A `spkit.Path` of your own raises it, too, where its geometry leaves none; a search by module then gives such a
-    module the coefficients of the whole model.
+    A `spkit.Path` of your own raises it, too, where it is not defined; a search by module then gives such a module the
+    coefficients of the whole model.
     """
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all: each is written under a temporary name, then renamed."""
+"""Files and folders that are written completely or not at all: under a temporary name first, then renamed."""
 
 import os
 import shutil

@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def served(command: list[str], port: int, log: Path) -> Iterator[str]:
-    """A server that runs while the block does; its log is told where it does not answer."""
+    """A server that runs while the block does; its log is shown where it does not answer."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)

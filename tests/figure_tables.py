@@ -54,12 +54,12 @@ def write_analyses(
         return METRICS.get(task, "ndcg_at_10")
 
     def scored(keys: dict[str, object], names: tuple[str, ...], level: float) -> list[dict[str, object]]:
-        found = [
+        rows = [
             {**keys, "task": task, "metric": metric(task), **score(level + 6 * place)}
             for place, task in enumerate(names)
         ]
-        parts = [{**row, "metric": "cosine_spearman:words"} for row in found if row["metric"] == "cosine_spearman"]
-        return found + parts + [{**keys, "task": "mean", "metric": "mean", **score(level + 3 * len(names))}]
+        parts = [{**row, "metric": "cosine_spearman:words"} for row in rows if row["metric"] == "cosine_spearman"]
+        return rows + parts + [{**keys, "task": "mean", "metric": "mean", **score(level + 3 * len(names))}]
 
     measured = {"batches": 16, "batch_size": 32}
     tables: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
@@ -158,12 +158,12 @@ def write_analyses(
                     level = 75 - 25 * value if task == a else 50 + 20 * value if task == b else 55
                     row = {"over": "direction", "pair": pair, "value": value, "task": task, "metric": metric(task)}
                     tables["sweeps"].append({**row, **score(level), "length": 1.2, "marked": marked, "seed": seed})
-        for over, values, found in (
+        for over, values, searched in (
             ("length", (0, 0.4, 0.8, 1.2, 1.6, 2.0), 1.1 + 0.1 * seed),
             ("mu", (0, 0.003, 0.01, 0.03, 0.1), 0.01),
             ("probe_size", (64, 128, 256, 512), 512),
         ):
-            for (value, marked), task in product([*((value, False) for value in values), (found, True)], tasks):
+            for (value, marked), task in product([*((value, False) for value in values), (searched, True)], tasks):
                 level = 70 - 20 * (value - 1.2) ** 2 if over == "length" else 70 - 50 * value if over == "mu" else 70
                 row = {"over": over, "pair": "", "value": value, "task": task, "metric": metric(task), **score(level)}
                 row |= {"length": value if over == "length" else 1.4, "marked": marked, "seed": seed}
@@ -177,7 +177,7 @@ def write_analyses(
             middle = 65 + 3 * lean - 0.2 * lean**2
             bounds = {"score": middle, "low": middle - 1.5 - place, "high": middle + 2}
             tables["trade_off"].append({**row, "loss": loss, **bounds, "coefficient": 0.5, "seed": seed})
-    made = {name: pd.DataFrame(found) for name, found in tables.items()}
+    made = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     made["norms_fit"] = lines_through(made["norms"])
     made["pairs_fit"] = correlations(made["pairs"])
     for name, table in made.items():
@@ -212,8 +212,8 @@ def correlations(pairs: pd.DataFrame) -> pd.DataFrame:
         tasks = len({*known["a"], *known["b"]})
         about = {"pairs": len(known), "undetermined": len(part) - len(known), "tasks": tasks, "seed": seed}
         for statistic in ("pearson", "spearman"):
-            found = {"r": 0.41, "low": -0.05, "high": 0.87, "note": ""}
+            fit = {"r": 0.41, "low": -0.05, "high": 0.87, "note": ""}
             if tasks < 5:
-                found = {"r": None, "low": None, "high": None, "note": "too few pairs, or no spread among them"}
-            rows.append({"statistic": statistic, **found, **about})
+                fit = {"r": None, "low": None, "high": None, "note": "too few pairs, or no spread among them"}
+            rows.append({"statistic": statistic, **fit, **about})
     return pd.DataFrame(rows)

@@ -26,15 +26,15 @@ def scripts() -> list[Path]:
 def cells(script: Path) -> list[tuple[str, str]]:
     """Kind and text of each cell of a py:percent script."""
     parts = script.read_text(encoding="utf-8").split("\n# %%")[1:]
-    found = []
+    pieces = []
     for part in parts:
         first, _, body = part.partition("\n")
         if "[markdown]" in first:
             lines = [line.removeprefix("#").removeprefix(" ") for line in body.strip().splitlines()]
-            found.append(("markdown", "\n".join(lines)))
+            pieces.append(("markdown", "\n".join(lines)))
         else:
-            found.append(("code", body.strip()))
-    return found
+            pieces.append(("code", body.strip()))
+    return pieces
 
 
 def run(
@@ -60,7 +60,7 @@ def run(
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for old, new in substitutions.items():
         if not any(old in cell.source for cell in code):
-            raise ValueError(f"{script.stem} has no {old!r} any more: mend the substitution.")
+            raise ValueError(f"{script.stem} has no {old!r} any more: correct the substitution.")
         for cell in code:
             cell.source = cell.source.replace(old, new)
     client = NotebookClient(

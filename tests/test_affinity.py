@@ -22,8 +22,8 @@ SETTINGS = {"batches": 3, "batch_size": 8, "seed": 2, "progress": False}
 
 def test_affinity_is_the_share_of_the_loss_that_a_step_takes_away(model, tasks) -> None:
     """A step by torch's own optimiser, and the losses of other batches before and after it."""
-    found = task_affinity(model, tasks, learning_rate=1e-2, **SETTINGS).set_index(["from", "onto"])
-    assert len(found) == 9
+    table = task_affinity(model, tasks, learning_rate=1e-2, **SETTINGS).set_index(["from", "onto"])
+    assert len(table) == 9
     for source in tasks:
         working = copy_model(model)
         streams = {name: TaskBatches(task, task.train, working, 8, 2) for name, task in tasks.items()}
@@ -38,13 +38,13 @@ def test_affinity_is_the_share_of_the_loss_that_a_step_takes_away(model, tasks) 
         torch.stack([streams[source].loss_of(batch) for batch in batches[source][:3]]).mean().backward()
         optimizer.step()
         for onto in tasks:
-            row, after = found.loc[(source, onto)], losses(onto)
+            row, after = table.loc[(source, onto)], losses(onto)
             assert row["affinity"] == pytest.approx(1 - after.mean() / before[onto].mean(), abs=1e-6)
             # The jackknife over batches is another way to the standard error.
             shares = [1 - np.delete(after, b).mean() / np.delete(before[onto], b).mean() for b in range(3)]
             assert row["error"] == pytest.approx(np.sqrt(2 * np.var(shares)), rel=0.3)
             assert row["verdict"] == "measured"
-    assert all(found.loc[(name, name), "affinity"] > 0 for name in tasks)
+    assert all(table.loc[(name, name), "affinity"] > 0 for name in tasks)
 
 
 def test_affinity_is_proportional_to_a_small_step(model, tasks) -> None:
@@ -65,9 +65,9 @@ class Turned(nn.Module):
 
 def test_a_task_and_its_opposite_harm_each_other(model, tasks) -> None:
     turned = Task(**{**vars(tasks["faq"]), "name": "turned", "loss": partial(Turned, task=tasks["faq"])})
-    found = task_affinity(model, [tasks["faq"], turned], **SETTINGS).set_index(["from", "onto"])["affinity"]
-    assert found["faq", "faq"] > 0 > found["faq", "turned"]
-    assert found["turned", "turned"] > 0 > found["turned", "faq"]
+    table = task_affinity(model, [tasks["faq"], turned], **SETTINGS).set_index(["from", "onto"])["affinity"]
+    assert table["faq", "faq"] > 0 > table["faq", "turned"]
+    assert table["turned", "turned"] > 0 > table["turned", "faq"]
 
 
 class Constant(nn.Module):
@@ -84,15 +84,15 @@ def test_constant_losses_and_losses_of_zero_have_names(model, tasks) -> None:
         Task(**{**vars(tasks["topic"]), "name": name, "loss": partial(Constant, value=value)})
         for name, value in (("flat", 2.0), ("zero", 0.0))
     ]
-    found = task_affinity(model, [tasks["faq"], *constants], **SETTINGS).set_index(["from", "onto"])
-    words = found["verdict"].unstack()
+    table = task_affinity(model, [tasks["faq"], *constants], **SETTINGS).set_index(["from", "onto"])
+    words = table["verdict"].unstack()
     assert words["zero"].tolist() == ["no loss"] * 3
     assert words.loc["flat", "faq"] == words.loc["flat", "flat"] == words.loc["zero", "faq"] == "no gradient"
-    assert found.loc[("flat", "faq"), "affinity"] == found.loc[("faq", "flat"), "affinity"] == 0
+    assert table.loc[("flat", "faq"), "affinity"] == table.loc[("faq", "flat"), "affinity"] == 0
     assert words.loc["faq", "flat"] == "measured"
-    missing = found["affinity"].isna()
-    assert set(found.loc[missing, "verdict"]) == {"no loss"}
-    assert "no loss" not in set(found.loc[~missing, "verdict"])
+    missing = table["affinity"].isna()
+    assert set(table.loc[missing, "verdict"]) == {"no loss"}
+    assert "no loss" not in set(table.loc[~missing, "verdict"])
 
 
 def test_model_and_random_state_are_left_as_they_were(model, tasks) -> None:

@@ -48,42 +48,42 @@ def claims_of(scores, made=None, spread=0.1):
     return table(samples_of(scores, spread), static, static, CHOSEN, more).set_index("claim")
 
 
-def outcome(found, word):
-    (row,) = [text for claim, text in found["outcome"].items() if word in claim]
+def outcome(claims, word):
+    (row,) = [text for claim, text in claims["outcome"].items() if word in claim]
     return row
 
 
 def test_scores_are_held_against_the_papers_order(scores):
-    found = claims_of(scores)
-    assert len(found) == 5
-    assert outcome(found, "loses to each expert") == AS
-    assert found["measured"].iloc[0] == "It loses on faq, STS-B."
-    assert outcome(found, "fixed rule is ahead of joint") == AGAINST
-    assert outcome(found, "SLERP is the best") == AS
-    assert outcome(found, "Self Positioning is ahead of joint training") == AS
-    assert outcome(found, "Self Positioning is ahead of every static merge") == AS
+    claims = claims_of(scores)
+    assert len(claims) == 5
+    assert outcome(claims, "loses to each expert") == AS
+    assert claims["measured"].iloc[0] == "It loses on faq, STS-B."
+    assert outcome(claims, "fixed rule is ahead of joint") == AGAINST
+    assert outcome(claims, "SLERP is the best") == AS
+    assert outcome(claims, "Self Positioning is ahead of joint training") == AS
+    assert outcome(claims, "Self Positioning is ahead of every static merge") == AS
     behind = claims_of(scores | {"joint": (77, 77)})
     assert outcome(behind, "Self Positioning is ahead of joint training") == AGAINST
     assert outcome(behind, "Self Positioning is ahead of every static merge") == AS
-    assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in found["measured"].iloc[1]
+    assert "SLERP, picked on the test scores) minus joint training: -5.0 [" in claims["measured"].iloc[1]
 
 
 @pytest.mark.parametrize(
     ("joint", "expected"), [((85, 85), AGAINST), ((85, 70), MIXED), ((80, 80), OPEN), ((70, 80), PART)]
 )
 def test_joint_training_may_lose_to_no_expert_or_to_some(scores, joint, expected):
-    found = claims_of(scores | {"joint": joint}, spread=1.0)
-    assert outcome(found, "loses to each expert") == expected
+    claims = claims_of(scores | {"joint": joint}, spread=1.0)
+    assert outcome(claims, "loses to each expert") == expected
 
 
 def test_a_difference_within_its_interval_decides_nothing(scores):
-    found = claims_of(scores | {"slerp": (60.1, 60.1)}, spread=30.0)
-    assert outcome(found, "SLERP is the best") == OPEN
+    claims = claims_of(scores | {"slerp": (60.1, 60.1)}, spread=30.0)
+    assert outcome(claims, "SLERP is the best") == OPEN
 
 
 def test_a_study_without_slerp_says_nothing_of_it(scores):
-    found = table(samples_of(scores), ["average"], ["average"], CHOSEN)
-    assert not any("SLERP is" in claim for claim in found["claim"])
+    claims = table(samples_of(scores), ["average"], ["average"], CHOSEN)
+    assert not any("SLERP is" in claim for claim in claims["claim"])
 
 
 @pytest.mark.parametrize(("slope", "expected"), [(0.01, AS), (-0.01, AGAINST)])
@@ -101,9 +101,9 @@ def test_norms_are_compared_group_by_group(scores, slope, expected):
         for schedule, moved in (("epochs", slope), ("steps", 0.0))
         for n in (64, 128, 256, 300)
     ]
-    found = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
-    assert outcome(found, "norm of a task vector") == expected
-    (words,) = [text for claim, text in found["measured"].items() if "norm of" in claim]
+    claims = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    assert outcome(claims, "norm of a task vector") == expected
+    (words,) = [text for claim, text in claims["measured"].items() if "norm of" in claim]
     assert f"above zero in {2 if slope > 0 else 0} of 2 groups of tasks" in words
     assert "at fixed steps" in words
 
@@ -114,9 +114,9 @@ def test_a_power_that_fits_better_than_a_line_is_in_part(scores):
         for group, level in (("faq", 0.1), ("topic", 0.2))
         for n in (64, 128, 256, 512)
     ]
-    found = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
-    assert outcome(found, "norm of a task vector") == PART
-    assert "In 2 a power of the number below 1 fits better than a line (0.50 to 0.50;" in found["measured"].iloc[-1]
+    claims = claims_of(scores, {"norms_fit.csv": fit_line(pd.DataFrame(rows))})
+    assert outcome(claims, "norm of a task vector") == PART
+    assert "In 2 a power of the number below 1 fits better than a line (0.50 to 0.50;" in claims["measured"].iloc[-1]
 
 
 def test_a_vector_that_only_turns_leans_in_part(scores):
@@ -158,9 +158,9 @@ def test_angles_are_compared_by_mixture(scores, larger, smaller, expected):
         row("faq", 0.75, np.nan, 0.0),
         row("topic", 0.25, np.nan, 0.0),
     ]
-    found = claims_of(scores, {"angles.csv": pd.DataFrame(rows)})
-    assert outcome(found, "leans to the larger") == expected
-    assert f"in {2 if expected == AS else 0} of 2 mixtures" in found["measured"].iloc[-1]
+    claims = claims_of(scores, {"angles.csv": pd.DataFrame(rows)})
+    assert outcome(claims, "leans to the larger") == expected
+    assert f"in {2 if expected == AS else 0} of 2 mixtures" in claims["measured"].iloc[-1]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_resampling_must_be_worse_and_dearer(scores, ahead, flops, expected):
         {"method": "self_position", **own, "ahead": 0.0, "ahead_low": 0.0, "ahead_high": 0.0},
         {"method": "total 3-1", **other, "ahead": ahead, "ahead_low": ahead - 1, "ahead_high": ahead + 1},
     ]
-    found = claims_of(scores, {"resampling.csv": pd.DataFrame(rows)})
-    assert outcome(found, "resampling") == expected
-    assert f"{-ahead:+.1f} [{-ahead - 1:+.1f}, {-ahead + 1:+.1f}] points" in found["measured"].iloc[-1]
+    claims = claims_of(scores, {"resampling.csv": pd.DataFrame(rows)})
+    assert outcome(claims, "resampling") == expected
+    assert f"{-ahead:+.1f} [{-ahead - 1:+.1f}, {-ahead + 1:+.1f}] points" in claims["measured"].iloc[-1]

@@ -77,8 +77,8 @@ def test_pairs_are_differences_of_what_was_measured(root):
     assert set(zip(table["a"], table["b"], strict=True)) == set(itertools.combinations(NAMES, 2))
 
     def score(stage, task):
-        found = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
-        return next(one.score for one in found if one.task == task)
+        measurements = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
+        return next(one.score for one in measurements if one.task == task)
 
     for row in table.to_dict("records"):
         a, b = row["a"], row["b"]
@@ -195,7 +195,7 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
 def test_every_stage_says_what_it_cost(root):
     for path in (root / "seed3").rglob("record.json"):
         cost = json.loads(path.read_text())["cost"]
-        assert set(cost) == {"texts", "tokens", "padded_tokens", "flops", "notes"}
+        assert set(cost) == {"examples", "texts", "tokens", "padded_tokens", "flops", "notes"}
         trains = "/train/" in path.as_posix() or "/norms/" in path.as_posix()
         assert cost["flops"] > 0 or not trains, path
 
@@ -374,7 +374,7 @@ def claims(tables):
     return [("There is a number.", "There is.", "as in the paper")]
 
 
-ANALYSIS = Analysis(Given, stages, table, words, claims)
+ANALYSIS = Analysis(Given, stages, table, words, claims, figures=("numbers",))
 """
 
 
@@ -385,6 +385,7 @@ def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
     monkeypatch.setattr(_code_units, "_path", partial(own_file, tmp_path / "own.py", _code_units._path))
     try:
         assert "own" in analysis_names()
+        assert analyses.analyses_of_figures()["numbers"] == "own"
         (home / "own.toml").write_text(f"{PROFILE}[own]\nnumber = 4\n", encoding="utf-8")
         profile = load_profile(home / "own.toml")
         shutil.copytree(root, tmp_path / "run")

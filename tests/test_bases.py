@@ -7,7 +7,7 @@ import torch
 
 import spkit
 from spkit.hashing import weights_hash
-from spkit.vectors.bases import basis_names
+from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.bench.measuring import AnonymousPeak
 
@@ -34,14 +34,14 @@ def made(vectors: TaskVectors, name: str) -> TaskVectors:
 @pytest.mark.parametrize("name", BASES)
 def test_it_makes_new_vectors_over_the_same_base(vectors, name):
     before = vectors.matrix.clone()
-    found = made(vectors, name)
-    assert found.names == vectors.names
-    assert found.base is vectors.base
+    basis = made(vectors, name)
+    assert basis.names == vectors.names
+    assert basis.base is vectors.base
     assert torch.equal(vectors.matrix, before)
-    assert not torch.equal(found.matrix, before)
-    assert torch.equal(made(vectors, name).matrix, found.matrix)
-    assert weights_hash(found.at([0.0, 0.0])) == vectors.base_hash
-    assert [one["operation"] for one in found.provenance.operations] == [name]
+    assert not torch.equal(basis.matrix, before)
+    assert torch.equal(made(vectors, name).matrix, basis.matrix)
+    assert weights_hash(basis.at([0.0, 0.0])) == vectors.base_hash
+    assert [one["operation"] for one in basis.provenance.operations] == [name]
 
 
 @pytest.mark.parametrize("name", BASES)

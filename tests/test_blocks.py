@@ -84,10 +84,10 @@ def test_only_the_rows_that_a_batch_reads_are_moved_and_projected(vectors):
             patch.setattr(
                 TaskVectors, "write", lambda self, c, m, rows=None: (written.append(rows), plain(self, c, m, rows))[1]
             )
-            found = few.step(at)
+            evaluation = few.step(at)
         other = all_rows.step(at)
-        assert found.loss == pytest.approx(other.loss, rel=1e-6)
-        torch.testing.assert_close(found.gradient, other.gradient, rtol=1e-4, atol=1e-6)
+        assert evaluation.loss == pytest.approx(other.loss, rel=1e-6)
+        torch.testing.assert_close(evaluation.gradient, other.gradient, rtol=1e-4, atol=1e-6)
     assert [bool(one) for one in written] == [False, True, True, True, True]  # the whole matrix once, to begin with
     name, rows = next(iter(written[2].items()))
     assert name.endswith("word_embeddings.weight")

@@ -83,12 +83,12 @@ def status(page) -> str:
 
 
 def wait_for_status(page, pattern: str) -> str:
-    found = page.locator(".spkit-explorer [role=status]").first
-    playwright.expect(found).to_contain_text(re.compile(pattern), timeout=1000 * SECONDS)
-    return found.inner_text()
+    status = page.locator(".spkit-explorer [role=status]").first
+    playwright.expect(status).to_contain_text(re.compile(pattern), timeout=1000 * SECONDS)
+    return status.inner_text()
 
 
-def wait_for_knob(page, number: int) -> float:
+def wait_for_control(page, number: int) -> float:
     """A slider and its box show one value: the kernel has the last move, which else would overtake the next step."""
     page.wait_for_function(
         """number => {
@@ -163,7 +163,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     before, first = numbers(page), status(page)
     drag_first_slider(page)
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(first)
-    wait_for_knob(page, 0)
+    wait_for_control(page, 0)
     dragged = wait_for_status(page, "measured:")
     said = page.evaluate("() => window.said")
     assert any(line.startswith("interpolated") for line in said), said
@@ -177,7 +177,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
-    stepped = wait_for_knob(page, 1)
+    stepped = wait_for_control(page, 1)
     dragged = wait_for_status(page, "measured:")
 
     box = page.locator(".spkit-explorer input[type=number]").nth(1)
@@ -186,7 +186,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     page.keyboard.type("0.9")
     page.keyboard.press("Enter")
     playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
-    assert wait_for_knob(page, 1) == 0.9 != stepped
+    assert wait_for_control(page, 1) == 0.9 != stepped
     wait_for_status(page, "measured:")
 
     folder = page.locator(".spkit-explorer input[type=text]").last

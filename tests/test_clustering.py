@@ -33,7 +33,7 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="module")
-def found(model, task) -> Measurement:
+def measurement(model, task) -> Measurement:
     (measured,) = measure(model, task)
     return measured
 
@@ -67,7 +67,7 @@ def test_v_measure_is_scikit_learns() -> None:
     assert v_measures(values[None])[0] == pytest.approx(again)
 
 
-def test_the_score_is_mtebs_protocol(model, task, found) -> None:
+def test_the_score_is_mtebs_protocol(model, task, measurement) -> None:
     """Ten draws of 16,384 texts, each put into three clusters by scikit-learn's mini-batch k-means."""
     embeddings = model.encode(task.test["text"][:])
     labels = np.array(task.test["label"][:])
@@ -76,11 +76,11 @@ def test_the_score_is_mtebs_protocol(model, task, found) -> None:
     for _ in range(10):
         rows = draws.choices(range(24), k=16_384)
         scores.append(v_measure_score(labels[rows], kmeans.fit_predict(embeddings[rows])))
-    assert found.metric == "v_measure"
-    assert found.score == pytest.approx(100 * np.mean(scores), abs=1e-6)
-    assert 5 < found.score < 95
-    assert found.values.shape == (24, 21)
-    np.testing.assert_array_equal(found.values[:, 10:20].sum(0), np.full(10, 16_384))
+    assert measurement.metric == "v_measure"
+    assert measurement.score == pytest.approx(100 * np.mean(scores), abs=1e-6)
+    assert 5 < measurement.score < 95
+    assert measurement.values.shape == (24, 21)
+    np.testing.assert_array_equal(measurement.values[:, 10:20].sum(0), np.full(10, 16_384))
 
 
 def test_a_model_that_knows_the_groups_reaches_100(task) -> None:
@@ -90,12 +90,12 @@ def test_a_model_that_knows_the_groups_reaches_100(task) -> None:
     assert row["low"] <= row["score"] <= row["high"] <= 100
 
 
-def test_the_interval_holds_the_score(model, task, found) -> None:
+def test_the_interval_holds_the_score(model, task, measurement) -> None:
     row = evaluate(model, task, resamples=500).iloc[0]
     assert row["low"] < row["score"] < row["high"]
-    samples = bootstrap(found, 500)
-    assert samples.mean() == pytest.approx(found.score, abs=0.2)
-    again = compare([found], [found], resamples=50)
+    samples = bootstrap(measurement, 500)
+    assert samples.mean() == pytest.approx(measurement.score, abs=0.2)
+    again = compare({"one": [measurement], "other": [measurement]}, resamples=50)
     assert (again[["difference", "low", "high"]] == 0).all(axis=None)
 
 
@@ -121,14 +121,14 @@ def test_the_interval_covers_the_expected_score_about_95_times_in_100() -> None:
     assert above > 290
 
 
-def test_labels_may_be_any_numbers_or_words(model, task, found) -> None:
+def test_labels_may_be_any_numbers_or_words(model, task, measurement) -> None:
     names = sorted(set(task.test["label"][:]))
     numbers = [names.index(label) - 1 for label in task.test["label"][:]]  # one of them -1
     other = Task(
         name="numbers", kind="clustering", test=Dataset.from_dict({"text": task.test["text"][:], "label": numbers})
     )
     (measured,) = measure(model, other)
-    np.testing.assert_array_equal(measured.values, found.values)
+    np.testing.assert_array_equal(measured.values, measurement.values)
 
 
 def test_a_collapsed_model_scores_nothing(task) -> None:
@@ -152,12 +152,12 @@ def test_test_alone_is_enough_and_other_splits_are_scored_where_given(model, tas
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_task_file(tmp_path, form, task, model, found) -> None:
+def test_a_task_file(tmp_path, form, task, model, measurement) -> None:
     {"jsonl": task.test.to_json, "csv": task.test.to_csv}[form](tmp_path / f"data.{form}")
     path = tmp_path / "tasks.toml"
     path.write_text(f'[tasks.groups]\nkind = "clustering"\ntest = "data.{form}"\n')
     loaded = load_tasks(path)["groups"]
-    np.testing.assert_array_equal(measure(model, loaded)[0].values, found.values)
+    np.testing.assert_array_equal(measure(model, loaded)[0].values, measurement.values)
     path.write_text(f'[tasks.groups]\nkind = "clustering"\ntrain = "data.{form}"\n')
     with pytest.raises(SpkitError, match="must have 'test'"):
         load_tasks(path)

@@ -152,7 +152,7 @@ def end(monkeypatch, capsys, *arguments: str) -> tuple[object, str]:
 
 def test_work_that_fails_ends_in_one_line_with_exit_status_1(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    # It may be the id of a model on the hub: only loading it tells.
+    # It may be the id of a model on the hub: only loading it shows.
     status, said = end(monkeypatch, capsys, "evaluate", "no/such-model-here")
     assert status == 1
     assert "could not be loaded" in said

@@ -27,7 +27,7 @@ def report(model, tasks) -> ConflictReport:
 @pytest.fixture(scope="module")
 def gradients(model, tasks) -> dict[str, np.ndarray]:
     """Every batch's whole gradient, [8, P], float64."""
-    working, found = copy_model(model), {}
+    working, by_task = copy_model(model), {}
     layout = Layout.of(working)
     for name, task in tasks.items():
         batches, rows = TaskBatches(task, task.train, working, 6, 4), []
@@ -37,8 +37,8 @@ def gradients(model, tasks) -> dict[str, np.ndarray]:
             given = {key: value.grad for key, value in working.named_parameters() if value.grad is not None}
             rows.append(layout.flatten(zero | given).double().numpy())
             working.zero_grad(set_to_none=True)
-        found[name] = np.stack(rows)
-    return found
+        by_task[name] = np.stack(rows)
+    return by_task
 
 
 def by_pairs(a: np.ndarray, b: np.ndarray) -> dict[str, float]:

@@ -27,8 +27,8 @@ MEASURED = {"batches": 4, "batch_size": 8}
 
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
-    found = tiny_tasks()
-    return {name: found[name] for name in ("faq", "topic")}
+    made = tiny_tasks()
+    return {name: made[name] for name in ("faq", "topic")}
 
 
 def trained(
@@ -113,9 +113,9 @@ def test_files_hold_every_k_steps_and_both_ends(base, tasks, run) -> None:
         at = pairs[pairs["step"] == step].iloc[0]
         assert at["corrected"] == pytest.approx(report.corrected.loc["faq", "topic"])
         assert at["verdict"] == report.verdict.loc["faq", "topic"]
-        found = modules[modules["step"] == step].reset_index(drop=True)
-        assert found["module"].tolist() == report.by_module["module"].tolist()
-        np.testing.assert_allclose(found["norm_a"], report.by_module["norm_a"])
+        then = modules[modules["step"] == step].reset_index(drop=True)
+        assert then["module"].tolist() == report.by_module["module"].tolist()
+        np.testing.assert_allclose(then["norm_a"], report.by_module["norm_a"])
     assert pairs["corrected"].nunique() == 4
     summary = pd.read_csv(run[1] / "summary.csv")
     assert set(summary["step"]) == {0, 2, 4, 5}

@@ -37,8 +37,8 @@ def test_corrected_cosine_is_right_on_the_mean_where_the_raw_one_is_not(cosine) 
     A quotient of unbiased parts is itself off by the order of the noise's variance, here below 0.01.
     """
     rng = np.random.default_rng(0)
-    found = [measured(noisy(rng, cosine, 9, 400)) for _ in range(200)]
-    raw, corrected, ceiling = (np.array([get(one) for one in found]) for get in (_raw, _corrected, _ceiling))
+    estimates = [measured(noisy(rng, cosine, 9, 400)) for _ in range(200)]
+    raw, corrected, ceiling = (np.array([get(one) for one in estimates]) for get in (_raw, _corrected, _ceiling))
     assert raw.mean() == pytest.approx(cosine * 16 / 25, abs=0.02)
     assert ceiling.mean() == pytest.approx(16 / 25, abs=0.02)
     assert corrected.mean() == pytest.approx(cosine, abs=0.01 + 3 * corrected.std() / np.sqrt(200))
@@ -66,8 +66,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(cosine, noise, size) -> N
     Over 2,000 draws each the share was 0.95 to 0.99: with four blocks and much noise the intervals are wide.
     """
     rng = np.random.default_rng(1)
-    found = [measured(noisy(rng, cosine, noise, size)) for _ in range(250)]
-    given = [one for one in found if not np.isnan(_corrected(one))]
+    estimates = [measured(noisy(rng, cosine, noise, size)) for _ in range(250)]
+    given = [one for one in estimates if not np.isnan(_corrected(one))]
     inside = np.mean([one.low[0, 1] <= cosine <= one.high[0, 1] for one in given])
     assert inside > 0.92
     if noise == 1:
@@ -98,10 +98,10 @@ def test_interval_carries_what_changes_without_each_block() -> None:
     slope = value * np.array([1 / whole[0], -1 / whole[1] / 2, -1 / whole[2] / 2])
     left_out = [slope @ parts(*np.delete(gradients, [2 * b, 2 * b + 1], axis=1)) for b in range(BLOCKS)]
     error = np.sqrt((BLOCKS - 1) / BLOCKS * np.sum((np.array(left_out) - np.mean(left_out)) ** 2))
-    found = measured(gradients)
-    assert found.corrected[0, 1] == pytest.approx(value)
-    assert found.low[0, 1] == pytest.approx(value - 3.182 * error)
-    assert found.high[0, 1] == pytest.approx(value + 3.182 * error)
+    estimate = measured(gradients)
+    assert estimate.corrected[0, 1] == pytest.approx(value)
+    assert estimate.low[0, 1] == pytest.approx(value - 3.182 * error)
+    assert estimate.high[0, 1] == pytest.approx(value + 3.182 * error)
 
 
 def test_little_noise_gives_the_plain_jackknife() -> None:
@@ -109,8 +109,8 @@ def test_little_noise_gives_the_plain_jackknife() -> None:
     gradients = noisy(rng, 0.4, 0.01, 50)
     values = [_quotient(np.delete(gradients, np.arange(4 * b, 4 * b + 4), axis=1)) for b in range(BLOCKS)]
     error = np.sqrt(3 * np.var(values))
-    found = measured(gradients)
-    assert found.high[0, 1] - found.corrected[0, 1] == pytest.approx(3.182 * error, rel=1e-2)
+    estimate = measured(gradients)
+    assert estimate.high[0, 1] - estimate.corrected[0, 1] == pytest.approx(3.182 * error, rel=1e-2)
 
 
 def _quotient(gradients: np.ndarray) -> float:
@@ -124,12 +124,12 @@ def test_pure_noise_is_undetermined_and_never_clipped() -> None:
     gradients[1] *= np.array([1, -1] * 4)[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = measured(gradients)
-    assert found.verdict == [["agree", "undetermined"], ["undetermined", "undetermined"]]
-    for table in (found.corrected, found.low, found.high):
+        estimate = measured(gradients)
+    assert estimate.verdict == [["agree", "undetermined"], ["undetermined", "undetermined"]]
+    for table in (estimate.corrected, estimate.low, estimate.high):
         assert np.isnan(table).tolist() == [[False, True], [True, True]]
-    assert found.corrected[0, 0] == 1
-    assert found.ceiling[0] == pytest.approx(1)
+    assert estimate.corrected[0, 0] == 1
+    assert estimate.ceiling[0] == pytest.approx(1)
 
 
 def test_a_task_without_gradient_has_a_name_for_it() -> None:
@@ -137,10 +137,10 @@ def test_a_task_without_gradient_has_a_name_for_it() -> None:
     gradients[1] = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = measured(gradients)
-    assert found.verdict == [["agree", "no gradient"], ["no gradient", "no gradient"]]
-    assert found.norms[1] == 0
-    assert np.isnan(found.cosine[0, 1])
+        estimate = measured(gradients)
+    assert estimate.verdict == [["agree", "no gradient"], ["no gradient", "no gradient"]]
+    assert estimate.norms[1] == 0
+    assert np.isnan(estimate.cosine[0, 1])
 
 
 def test_summaries_leave_out_what_has_no_direction() -> None:

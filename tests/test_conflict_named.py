@@ -95,7 +95,7 @@ def words_where_numbers_are_missing(report: ConflictReport) -> None:
 def test_modules_without_gradient_say_so(report) -> None:
     words = report.by_module.groupby("module")["verdict"].agg(set)
     assert words["pooler"] == {"no gradient"}
-    assert not any("no gradient" in found for found in words.drop("pooler"))
+    assert not any("no gradient" in verdict for verdict in words.drop("pooler"))
     words_where_numbers_are_missing(report)
 
 
@@ -107,13 +107,13 @@ def test_frozen_parameters_are_a_module_without_gradient(model, tasks) -> None:
     assert words["embeddings"] == words["pooler"] == {"no gradient"}
 
 
-def test_examples_that_come_up_again_are_told(model, tasks, report) -> None:
+def test_examples_that_come_up_again_are_named(model, tasks, report) -> None:
     assert report.repeats.tolist() == [1, 1, 1]
     small = Task(**{**vars(tasks["likeness"]), "name": "small", "train": tasks["likeness"].train.select(range(24))})
     with pytest.warns(UserWarning, match=r"96 examples.*'faq' \(each 1\.5 times\), 'small' \(each 4\.0 times\)"):
-        found = gradient_conflict(model, [tasks["faq"], small], batches=8, batch_size=12, progress=False)
-    assert found.repeats["small"] == 4
-    assert found.repeats["faq"] == pytest.approx(96 / 64, rel=0.05)  # an example may have been left over
+        repeated = gradient_conflict(model, [tasks["faq"], small], batches=8, batch_size=12, progress=False)
+    assert repeated.repeats["small"] == 4
+    assert repeated.repeats["faq"] == pytest.approx(96 / 64, rel=0.05)  # an example may have been left over
 
 
 class Broken(nn.Module):

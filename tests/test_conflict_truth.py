@@ -38,10 +38,10 @@ def test_halves_of_one_task_agree_fully_once_noise_is_taken_out(model, sign) -> 
     raw, corrected = [], []
     for seed in range(3):
         given = halves(task, seed, negated if sign < 0 else lambda half: half)
-        found = gradient_conflict(model, given, batches=16, batch_size=8, seed=seed, progress=False)
-        raw.append(found.cosine.loc["one", "other"])
-        corrected.append(found.corrected.loc["one", "other"])
-        assert found.verdict.loc["one", "other"] == ("agree" if sign > 0 else "conflict")
+        report = gradient_conflict(model, given, batches=16, batch_size=8, seed=seed, progress=False)
+        raw.append(report.cosine.loc["one", "other"])
+        corrected.append(report.corrected.loc["one", "other"])
+        assert report.verdict.loc["one", "other"] == ("agree" if sign > 0 else "conflict")
     assert np.abs(raw).max() < 0.92
     assert np.mean(corrected) == pytest.approx(sign, abs=0.05)
 
@@ -52,9 +52,9 @@ def test_halves_of_one_task_agree_fully_on_minilm() -> None:
     base, task = load_base("minilm-l3", max_seq_length=16), load_tasks("bundled", ["headline"])["headline"]
     raw, corrected = [], []
     for seed in range(2):
-        found = gradient_conflict(base, halves(task, seed), batches=16, batch_size=16, seed=seed, progress=False)
-        raw.append(found.cosine.loc["one", "other"])
-        corrected.append(found.corrected.loc["one", "other"])
+        report = gradient_conflict(base, halves(task, seed), batches=16, batch_size=16, seed=seed, progress=False)
+        raw.append(report.cosine.loc["one", "other"])
+        corrected.append(report.corrected.loc["one", "other"])
     assert np.max(raw) < 0.9
     assert 0.95 < np.mean(corrected) < 1.05
 
@@ -74,14 +74,14 @@ def negated(task: Task, name: str = "negated") -> Task:
 def test_a_task_against_its_negated_loss_conflicts_fully(model, tasks) -> None:
     """One seed and one name for both: the same batches, gradients of opposite sign, and no noise between them."""
     task = tasks["faq"]
-    found = {}
+    cosines = {}
     for name, other in (("same", task), ("negated", negated(task, task.name))):
         working = copy_model(model)
         batches = TaskBatches(other, other.train, working, 6, 0)
         for batch, _ in zip(batches, range(4), strict=False):
             batches.loss_of(batch).backward()
-        found[name] = torch.cat([p.grad.flatten() for p in working.parameters() if p.grad is not None])
-    torch.testing.assert_close(found["negated"], -found["same"])
+        cosines[name] = torch.cat([p.grad.flatten() for p in working.parameters() if p.grad is not None])
+    torch.testing.assert_close(cosines["negated"], -cosines["same"])
 
 
 class Quadratic(nn.Module):
@@ -120,13 +120,13 @@ def test_quadratic_losses_have_the_cosine_that_they_were_given(model) -> None:
     first, second = torch.zeros(shape), torch.zeros(shape)
     first[0, 0], second[0, 0], second[1, 3] = 1, -0.4, 0.84**0.5
     generator = torch.Generator().manual_seed(0)
-    found = []
+    cosines = []
     for _ in range(16):
         noise = torch.randn(2, 32, *shape, generator=generator) * (32 / 64) ** 0.5
         tasks = [quadratic("one", first, noise[0]), quadratic("other", second, noise[1])]
-        found.append(gradient_conflict(model, tasks, batches=16, batch_size=2, progress=False))
+        cosines.append(gradient_conflict(model, tasks, batches=16, batch_size=2, progress=False))
     raw, corrected, ceiling = (
-        np.array([values(report) for report in found])
+        np.array([values(report) for report in cosines])
         for values in (
             lambda report: report.cosine.loc["one", "other"],
             lambda report: report.corrected.loc["one", "other"],
@@ -135,18 +135,18 @@ def test_quadratic_losses_have_the_cosine_that_they_were_given(model) -> None:
     )
     assert raw.mean() == pytest.approx(-0.2, abs=0.05)
     assert ceiling.mean() == pytest.approx(0.5, abs=0.05)
-    assert corrected.mean() == pytest.approx(-0.4, abs=3 * corrected.std() / np.sqrt(len(found)))
-    whole, parts = found[0], found[0].by_module.set_index("module")
+    assert corrected.mean() == pytest.approx(-0.4, abs=3 * corrected.std() / np.sqrt(len(cosines)))
+    whole, parts = cosines[0], cosines[0].by_module.set_index("module")
     assert set(parts["verdict"].drop("embeddings")) == {"no gradient"}
     assert parts.loc["embeddings", "corrected"] == pytest.approx(whole.corrected.loc["one", "other"])
     # Inner products of single batches: mean −0.4; noise of squared length 16 in 64 directions leaves a variance of
     # 16 · 16 / 64 + 2 · 16 / 64. Of 1,024 pairs of batches a share of Φ(0.4 / √4.5) = 0.575 conflicts.
-    shares = [report.conflicting.loc["one", "other"] for report in found]
+    shares = [report.conflicting.loc["one", "other"] for report in cosines]
     assert np.mean(shares) == pytest.approx(0.575, abs=0.05)
 
 
 def test_repeated_examples_raise_the_ceiling(model) -> None:
-    """Why it is told: the same noise in several batches looks like signal."""
+    """Why there is a warning: the same noise in several batches looks like signal."""
     task = _tiny_topic((500, 24, 24))
     one, other = halves(task, 0)
     small = Task(**{**vars(other), "train": other.train.select(range(24))})

@@ -29,10 +29,10 @@ SETTINGS = {"batches": 6, "batch_size": 8, "progress": False}
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
     """Of different lengths: 96 questions, 64 texts of topics, 16 pairs."""
-    found = {}
+    made = {}
     for name, size in (("faq", 96), ("topic", 64), ("likeness", 16)):
-        found[name] = tiny_tasks((size, 24, 24))[name]
-    return found
+        made[name] = tiny_tasks((size, 24, 24))[name]
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_task_of_zero_gradient_is_named(base, tasks, loss) -> None:
     assert alone["gradient_share"].isna().all()
 
 
-def test_noise_that_drowns_the_gradient_is_undetermined(base, tasks) -> None:
+def test_noise_above_the_gradient_is_undetermined(base, tasks) -> None:
     class Alternating(Flat):
         """Gradients of one size and of opposite signs in turn: their mean is zero, and s below it."""
 
@@ -208,25 +208,25 @@ def test_effective_weights_are_the_least_squares_solution(base, vectors) -> None
             parameter.add_(own)
         for parameter, start in zip(joint.parameters(), base.parameters(), strict=True):
             parameter.sub_(start)
-    found = effective_weights(joint, vectors)
+    weights = effective_weights(joint, vectors)
     target = (flat(joint) - flat(base)).numpy()
     columns = vectors.matrix.double().numpy().T
     expected, *_ = np.linalg.lstsq(columns, target, rcond=None)
-    np.testing.assert_allclose(found.table["weight"], expected, rtol=1e-5)
+    np.testing.assert_allclose(weights.table["weight"], expected, rtol=1e-5)
     fitted = columns @ expected
-    assert found.explained == pytest.approx(fitted @ fitted / (target @ target), rel=1e-5)
-    assert 0.5 < found.explained < 0.99
-    assert found.norm == pytest.approx(np.linalg.norm(target), rel=1e-6)
+    assert weights.explained == pytest.approx(fitted @ fitted / (target @ target), rel=1e-5)
+    assert 0.5 < weights.explained < 0.99
+    assert weights.norm == pytest.approx(np.linalg.norm(target), rel=1e-6)
     cosines = columns.T @ target / np.linalg.norm(columns, axis=0) / np.linalg.norm(target)
-    np.testing.assert_allclose(found.table["cosine"], cosines, rtol=1e-5)
-    assert found.rank == 3
-    assert list(found.table.index) == list(vectors.names)
+    np.testing.assert_allclose(weights.table["cosine"], cosines, rtol=1e-5)
+    assert weights.rank == 3
+    assert list(weights.table.index) == list(vectors.names)
 
 
 def test_a_merge_has_the_weights_it_was_made_with(vectors) -> None:
-    found = effective_weights(vectors.at([0.2, 0.0, 1.5]), vectors)
-    np.testing.assert_allclose(found.table["weight"], [0.2, 0.0, 1.5], atol=1e-4)
-    assert found.explained == pytest.approx(1, abs=1e-8)
+    weights = effective_weights(vectors.at([0.2, 0.0, 1.5]), vectors)
+    np.testing.assert_allclose(weights.table["weight"], [0.2, 0.0, 1.5], atol=1e-4)
+    assert weights.explained == pytest.approx(1, abs=1e-8)
     small = vectors.reweighted(vectors.matrix * torch.tensor([[1.0], [1e-3], [1.0]]), "scaled")
     assert effective_weights(small.at([0.2, 1.0, 1.5]), small).rank == 3
 
@@ -234,9 +234,9 @@ def test_a_merge_has_the_weights_it_was_made_with(vectors) -> None:
 def test_vectors_that_depend_on_each_other_share_the_weight(base) -> None:
     expert = noisy(base, 1)
     twins = TaskVectors.from_models(base, {"one": expert, "other": expert})
-    found = effective_weights(expert, twins)
-    np.testing.assert_allclose(found.table["weight"], [0.5, 0.5], rtol=1e-5)
-    assert (found.rank, found.explained) == (1, pytest.approx(1))
+    weights = effective_weights(expert, twins)
+    np.testing.assert_allclose(weights.table["weight"], [0.5, 0.5], rtol=1e-5)
+    assert (weights.rank, weights.explained) == (1, pytest.approx(1))
 
 
 def test_a_trained_joint_model_leans_to_the_task_it_saw_more_of(base) -> None:

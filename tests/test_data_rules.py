@@ -84,7 +84,7 @@ def slope_on(task: Task, parameter: str, slope: float) -> Task:
 
 
 def test_fisher_of_a_parameter_per_task_keeps_each_tasks_own(vectors, tasks) -> None:
-    """Two tasks pull on one bias with slopes 3 and 1: it goes 9 : 1; a bias of the third task only is its own."""
+    """Two tasks have gradients 3 and 1 on one bias: it goes 9 : 1; a bias of the third task only is its own."""
     layout = vectors.layout
     biases = [name for name in layout.names if name.endswith("dense.bias")][:2]
     odd = {
@@ -182,9 +182,9 @@ def test_loss_weights_are_the_softmax_of_the_losses(vectors, tasks) -> None:
     objective = Objective(vectors, probe, 8)
     losses = np.array([objective.scaled(objective.task_losses(row[None])) for row in torch.eye(3).double()])
     weights = np.exp(-losses / 0.3) / np.exp(-losses / 0.3).sum()
-    span, found = loss_weighted(vectors, tasks=tasks, temperature=0.3, length=2.0, **QUICK)
+    span, coefficients = loss_weighted(vectors, tasks=tasks, temperature=0.3, length=2.0, **QUICK)
     assert span is vectors
-    np.testing.assert_allclose(found.numpy(), 2 * weights, rtol=1e-6)
+    np.testing.assert_allclose(coefficients.numpy(), 2 * weights, rtol=1e-6)
     best = int(losses.argmin())
     assert loss_weighted(vectors, tasks=tasks, temperature=1e-4, **QUICK)[1].argmax() == best
     assert loss_weighted(vectors, tasks=tasks, temperature=1e4, **QUICK)[1].tolist() == pytest.approx(

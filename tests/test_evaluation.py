@@ -80,7 +80,7 @@ def cosines(model: SentenceTransformer, one: list[str], other: list[str]) -> np.
 
 
 def test_retrieval_is_ndcg_at_10_over_distinct_texts(model, tasks, measured) -> None:
-    test, found = tasks["retrieval"].test, measured["retrieval"]
+    test, measurement = tasks["retrieval"].test, measured["retrieval"]
     queries, documents = list(dict.fromkeys(test["anchor"])), list(dict.fromkeys(test["positive"]))
     relevant = np.zeros((len(queries), len(documents)))
     for anchor, positive in zip(test["anchor"], test["positive"], strict=True):
@@ -88,21 +88,21 @@ def test_retrieval_is_ndcg_at_10_over_distinct_texts(model, tasks, measured) -> 
     assert relevant.shape == (29, 29)
     scores = cosines(model, queries, documents)
     expected = [ndcg_score(relevant[[i]], scores[[i]], k=10) for i in range(len(queries))]
-    np.testing.assert_allclose(found.values, expected, atol=1e-6)
-    assert found.metric == "ndcg_at_10"
-    assert found.score == pytest.approx(100 * np.mean(expected), abs=1e-4)
+    np.testing.assert_allclose(measurement.values, expected, atol=1e-6)
+    assert measurement.metric == "ndcg_at_10"
+    assert measurement.score == pytest.approx(100 * np.mean(expected), abs=1e-4)
     # Closed form where one document is right: 1/log2(1 + rank), or 0 below the tenth place.
     for i in np.flatnonzero(relevant.sum(axis=1) == 1):
         rank = 1 + (scores[i] > scores[i, relevant[i].argmax()]).sum()
-        assert found.values[i] == pytest.approx(1 / np.log2(1 + rank) if rank <= 10 else 0.0, abs=1e-6)
+        assert measurement.values[i] == pytest.approx(1 / np.log2(1 + rank) if rank <= 10 else 0.0, abs=1e-6)
 
 
 def test_sts_is_the_spearman_correlation_together_and_per_subset(model, tasks, measured) -> None:
-    test, found = tasks["sts"].test, measured["sts"]
+    test, measurement = tasks["sts"].test, measured["sts"]
     cosine = np.diag(cosines(model, test["sentence1"], test["sentence2"]))
     gold = np.array(test["score"][:])
-    np.testing.assert_allclose(found.values, np.column_stack([cosine, gold]), atol=1e-6)
-    assert found.score == pytest.approx(100 * spearmanr(cosine, gold)[0], abs=1e-6)
+    np.testing.assert_allclose(measurement.values, np.column_stack([cosine, gold]), atol=1e-6)
+    assert measurement.score == pytest.approx(100 * spearmanr(cosine, gold)[0], abs=1e-6)
     table = evaluate(model, tasks["sts"], resamples=50)
     assert table["metric"].tolist() == ["cosine_spearman", "cosine_spearman:words", "cosine_spearman:documents"]
     parts = (slice(None), slice(0, None, 2), slice(1, None, 2))
@@ -111,10 +111,10 @@ def test_sts_is_the_spearman_correlation_together_and_per_subset(model, tasks, m
 
 
 def test_pair_is_the_average_precision_of_cosines(model, tasks, measured) -> None:
-    test, found = tasks["pair"].test, measured["pair"]
+    test, measurement = tasks["pair"].test, measured["pair"]
     cosine = np.diag(cosines(model, test["sentence1"], test["sentence2"]))
-    assert found.metric == "cosine_ap"
-    assert found.score == pytest.approx(100 * average_precision_score(test["label"][:], cosine), abs=1e-6)
+    assert measurement.metric == "cosine_ap"
+    assert measurement.score == pytest.approx(100 * average_precision_score(test["label"][:], cosine), abs=1e-6)
 
 
 def test_classification_is_mtebs_protocol(model, tasks, measured) -> None:
@@ -155,13 +155,13 @@ def test_evaluate_twice_gives_equal_tables(model, tasks) -> None:
 
 
 def test_the_order_and_company_of_tasks_do_not_matter(model, tasks, measured) -> None:
-    for found in measure(model, [tasks["classification"], tasks["retrieval"]], batch_size=7):
-        assert found.score == pytest.approx(measured[found.task.removeprefix("my ")].score, abs=1e-6)
+    for measurement in measure(model, [tasks["classification"], tasks["retrieval"]], batch_size=7):
+        assert measurement.score == pytest.approx(measured[measurement.task.removeprefix("my ")].score, abs=1e-6)
 
 
 def test_dev_split(model, tasks) -> None:
-    (found,) = measure(model, tasks["sts"], split="dev")
-    assert found.examples == 15
+    (measurement,) = measure(model, tasks["sts"], split="dev")
+    assert measurement.examples == 15
     with pytest.raises(SpkitError, match=r"Found 'validation' for task 'my sts', which has 'train', 'dev', 'test'"):
         measure(model, tasks["sts"], split="validation")
 
@@ -214,7 +214,7 @@ def test_models_in_memory_are_never_mixed_up(tasks, tmp_path) -> None:
 
 def test_the_cache_is_read_and_knows_settings_and_data(model, tasks, tmp_path, monkeypatch) -> None:
     task = tasks["sts"]
-    (found,) = measure(model, task, cache=tmp_path)
+    (measurement,) = measure(model, task, cache=tmp_path)
 
     def refuse(*_, **__):
         raise AssertionError("embedded again")
@@ -222,8 +222,8 @@ def test_the_cache_is_read_and_knows_settings_and_data(model, tasks, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(SentenceTransformer, "encode", refuse)
         (again,) = measure(model, task, cache=tmp_path)
-        np.testing.assert_array_equal(again.values, found.values)
-        np.testing.assert_array_equal(again.subset, found.subset)
+        np.testing.assert_array_equal(again.values, measurement.values)
+        np.testing.assert_array_equal(again.subset, measurement.subset)
         shorter = replace(task, test=task.test.select(range(20)))
         for change in (dict(tasks=shorter), dict(tasks=replace(task, prompts={"sentence1": "a "})), dict(split="dev")):
             with pytest.raises(AssertionError, match="embedded again"):

@@ -68,8 +68,8 @@ def test_only_ratios_of_the_weights_matter_and_the_length_scales(gram) -> None:
 
 
 def test_weights_of_zero_leave_vectors_out(gram) -> None:
-    found = Space(NAMES, gram).coefficients(Place("path", (0.0, 1.0, 0.0), 1.0))
-    assert found == pytest.approx([0.0, 1.0, 0.0], abs=1e-4)
+    coefficients = Space(NAMES, gram).coefficients(Place("path", (0.0, 1.0, 0.0), 1.0))
+    assert coefficients == pytest.approx([0.0, 1.0, 0.0], abs=1e-4)
     assert np.isfinite(Space(NAMES, gram).coefficients(Place("path", (0.0, 0.0, 0.0), 1.0))).all()
 
 
@@ -86,13 +86,13 @@ def test_opposite_vectors_leave_free_coefficients_only() -> None:
 
 
 def test_presets_are_what_they_are_called(gram) -> None:
-    presets = Space(NAMES, gram, {"found": [0.1, 0.2, 0.3]}).presets
+    presets = Space(NAMES, gram, {"search result": [0.1, 0.2, 0.3]}).presets
     assert presets["base"] == [0.0, 0.0, 0.0]
     assert presets["expert: topic"] == [0.0, 1.0, 0.0]
     assert presets["average"] == pytest.approx([1 / 3] * 3)
     middle = SlerpPath().fold(torch.ones(3, dtype=torch.float64), gram)
     assert presets["SLERP middle"] == pytest.approx(middle.tolist())
-    assert presets["found"] == [0.1, 0.2, 0.3]
+    assert presets["search result"] == [0.1, 0.2, 0.3]
 
 
 def test_code_rebuilds_the_position(vectors, tmp_path) -> None:
@@ -115,14 +115,14 @@ def test_code_says_where_vectors_are_in_memory_only_and_keeps_odd_names() -> Non
 def test_sliders_reach_what_was_found(gram) -> None:
     """A search may end far out: it is a place on the path with its length, and the sliders go beyond it."""
     weights = torch.tensor([0.2, 0.9, 0.5], dtype=torch.float64)
-    found = (2.1 * SlerpPath().fold(weights, gram)).tolist()
-    space = Space(NAMES, gram, {"found": found})
-    place = space.place(found, "path")
+    searched = (2.1 * SlerpPath().fold(weights, gram)).tolist()
+    space = Space(NAMES, gram, {"search result": searched})
+    place = space.place(searched, "path")
     assert place.mode == "path"
     assert place.length == pytest.approx(2.1, abs=0.05)
     assert space.reachable(place)
     assert space.ranges.length == (0.0, 2.6)
-    far = Space(NAMES, gram, {"found": [1.9, 0.2, -0.7]})
+    far = Space(NAMES, gram, {"search result": [1.9, 0.2, -0.7]})
     assert far.ranges.free == (-0.9, 2.3)
     assert far.ranges.length == (0.0, 1.5)
     assert far.reachable(far.place([1.9, 0.2, -0.7], "free"))
@@ -147,8 +147,8 @@ def test_the_plane_keeps_lengths_and_angles(gram) -> None:
 
 def test_points_fill_the_range_of_the_sliders(gram) -> None:
     ranges = Ranges((0.0, 2.5), (-0.5, 1.8))
-    found = spread(64, gram, SlerpPath(), ranges)
-    path, free = found[:32], found[32:]
+    points = spread(64, gram, SlerpPath(), ranges)
+    path, free = points[:32], points[32:]
     # Of every coefficient, not only of one: half of a range without points is where interpolation knows nothing.
     assert (ranges.free[0] < free.min(0)).all()
     assert (free.min(0) < ranges.free[0] + 0.1).all()
@@ -158,7 +158,7 @@ def test_points_fill_the_range_of_the_sliders(gram) -> None:
     assert (path >= 0).all()
     assert lengths.min() < ranges.length[0] + 0.15
     assert lengths.max() > ranges.length[1] - 0.5
-    np.testing.assert_array_equal(found, spread(64, gram, SlerpPath(), ranges))
+    np.testing.assert_array_equal(points, spread(64, gram, SlerpPath(), ranges))
 
 
 def measured(value: float) -> pd.DataFrame:
@@ -360,12 +360,12 @@ def test_known_positions_are_measured_and_others_interpolated(exploration) -> No
 
 
 def test_a_measured_point_joins_the_others(exploration) -> None:
-    told, before = [], exploration.num_points
-    exploration.listen(lambda reading, newest: told.append((reading, newest)), lambda error: told.append(error))
+    heard, before = [], exploration.num_points
+    exploration.listen(lambda reading, newest: heard.append((reading, newest)), lambda error: heard.append(error))
     guess = exploration.interpolate([0.9, 0.9, 0.9]).values
     exploration.ask([0.9, 0.9, 0.9])
     assert exploration.wait(30.0)
-    (reading, newest), *_ = told
+    (reading, newest), *_ = heard
     assert newest
     assert reading.measured
     assert exploration.num_points == before + 1
@@ -374,7 +374,7 @@ def test_a_measured_point_joins_the_others(exploration) -> None:
     assert (after - reading.values).abs()["loss"].max() <= (guess - reading.values).abs()["loss"].max() + 1e-9
     exploration.ask([0.9, 0.9, 0.9])  # known: nothing is measured again
     assert exploration.wait(30.0)
-    assert len(told) == 1
+    assert len(heard) == 1
 
 
 def test_points_are_kept_between_sessions(vectors, tmp_path, monkeypatch) -> None:
@@ -402,16 +402,16 @@ def test_points_of_other_examples_are_in_nobodys_way(vectors, tmp_path) -> None:
     assert len(list(tmp_path.glob("*/points.jsonl"))) == 2
 
 
-def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> None:
-    told = []
-    exploration.listen(lambda *given: told.append(given), lambda error: told.append(error))
+def test_a_broken_position_is_reported_and_not_kept(exploration, monkeypatch) -> None:
+    heard = []
+    exploration.listen(lambda *given: heard.append(given), lambda error: heard.append(error))
     bad = exploration.quick.at([0.0, 0.0, 0.0]) * np.nan
     monkeypatch.setattr(exploration.quick, "at", lambda *_: bad)
     before = exploration.num_points
     exploration.ask([1.3, 1.3, 1.3])
     assert exploration.wait(30.0)
     assert exploration.num_points == before
-    assert isinstance(told[0], SpkitError)
+    assert isinstance(heard[0], SpkitError)
 
 
 # The widget
@@ -421,7 +421,7 @@ def test_a_broken_position_is_told_and_not_kept(exploration, monkeypatch) -> Non
 def explorer(vectors, tmp_path):
     settings = {"points": 12, "examples": 16, "progress": False}
     made = spkit.explore(
-        vectors, tiny_tasks(), found={"found": [0.4, 0.3, 0.2]}, verdict="Train <b>jointly</b>.", **settings
+        vectors, tiny_tasks(), positions={"search result": [0.4, 0.3, 0.2]}, verdict="Train <b>jointly</b>.", **settings
     )
     yield made
     made.close()
@@ -431,7 +431,15 @@ def settle(explorer) -> None:
     assert explorer.exploration.wait(30.0)
 
 
-def test_it_opens_at_what_was_found(explorer) -> None:
+def test_the_former_name_of_positions_is_accepted(vectors) -> None:
+    with (
+        pytest.warns(FutureWarning, match="`found` is called `positions` now"),
+        pytest.raises(SpkitError, match="at least one task"),
+    ):
+        spkit.explore(vectors, [], found={"mine": [0.4, 0.3, 0.2]})
+
+
+def test_it_opens_at_the_marked_position(explorer) -> None:
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
     assert explorer.reading.measured
@@ -448,7 +456,7 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
         return real(*given)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._knobs[0].slider.value = 0.37
+    explorer._controls[0].slider.value = 0.37
     assert not explorer.reading.measured
     assert "interpolated" in explorer._status.value
     assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
@@ -462,24 +470,24 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
 def test_steps_of_a_slider_are_plain_numbers(explorer) -> None:
     settle(explorer)
     explorer._mode.value = "free coefficients"
-    explorer._knobs[1].slider.value = -0.5 + 72 * 0.01  # 0.21999999999999997
-    assert explorer.place.values[1] == explorer.reading.coefficients[1] == explorer._knobs[1].box.value == 0.22
-    explorer._presets["found"].click()
+    explorer._controls[1].slider.value = -0.5 + 72 * 0.01  # 0.21999999999999997
+    assert explorer.place.values[1] == explorer.reading.coefficients[1] == explorer._controls[1].box.value == 0.22
+    explorer._presets["search result"].click()
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
 
 
 def test_a_typed_number_moves_the_slider_and_the_position(explorer) -> None:
     settle(explorer)
-    knob = explorer._knobs[0]
+    control = explorer._controls[0]
     moves = []
     explorer._status.observe(lambda change: moves.append(change["new"]), names="value")
-    knob.box.value = 0.637
+    control.box.value = 0.637
     settle(explorer)
-    assert explorer.place.values[0] == knob.slider.value == 0.637
+    assert explorer.place.values[0] == control.slider.value == 0.637
     assert sum("interpolated" in text for text in moves) == 1  # the slider that follows is no move of its own
-    knob.box.value = 7.0  # beyond the range
-    assert knob.box.value == knob.slider.value == explorer.place.values[0] == 1.0
+    control.box.value = 7.0  # beyond the range
+    assert control.box.value == control.slider.value == explorer.place.values[0] == 1.0
 
 
 def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
@@ -492,10 +500,10 @@ def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
         return real(coefficients)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._knobs[0].slider.value = 0.9
+    explorer._controls[0].slider.value = 0.9
     first = explorer.reading.coefficients
     assert begun.wait(30.0)
-    explorer._knobs[0].slider.value = 0.2
+    explorer._controls[0].slider.value = 0.2
     shown = []
     explorer._status.observe(lambda change: shown.append((explorer.reading, change["new"])), names="value")
     gate.set()
@@ -514,7 +522,7 @@ def test_presets_modes_and_reset(explorer) -> None:
     explorer._mode.value = "free coefficients"
     assert explorer.place == Place("free", (0.0, 1.0, 0.0))
     assert explorer._length.layout.display == "none"
-    explorer._knobs[2].slider.value = -0.25
+    explorer._controls[2].slider.value = -0.25
     assert explorer.reading.coefficients == (0.0, 1.0, -0.25)
     explorer._mode.value = "path: weights and length"  # which has no negative weights
     assert explorer._mode.value == "free coefficients"
@@ -530,7 +538,7 @@ def test_the_map_follows(explorer) -> None:
     here = explorer._map.plane.at(np.array([explorer.reading.coefficients]))[0]
     assert (you.x[0], you.y[0]) == pytest.approx(tuple(here))
     before = np.array(explorer._map.figure.data[0].z)
-    explorer._knobs[2].slider.value = 1.0  # another cut
+    explorer._controls[2].slider.value = 1.0  # another cut
     assert not np.array_equal(before, explorer._map.figure.data[0].z)
     explorer._pair.value = (1, 2)
     assert explorer._map.plane.second == 2
@@ -547,11 +555,11 @@ def test_models_beside_the_cut_are_hollow(explorer) -> None:
     models = explorer._map.figure.data[3]
     shown = dict(zip(models.text, models.marker.symbol, strict=True))
     assert shown["faq"] == shown["base"] == "circle"
-    assert shown["found"] == "circle-open"  # it has some of the third vector
-    explorer.go("found")
+    assert shown["search result"] == "circle-open"  # it has some of the third vector
+    explorer.go("search result")
     models = explorer._map.figure.data[3]
     shown = dict(zip(models.text, models.marker.symbol, strict=True))
-    assert shown["found"] == "circle"
+    assert shown["search result"] == "circle"
     assert shown["faq"] == shown["base"] == "circle-open"
     settle(explorer)
 
@@ -563,7 +571,7 @@ def test_a_failed_measurement_leaves_no_promise_and_no_message_stays(explorer, m
         raise SpkitError("The disk is full.")
 
     monkeypatch.setattr(explorer.exploration.quick, "at", fail)
-    explorer._knobs[0].slider.value = 0.77
+    explorer._controls[0].slider.value = 0.77
     settle(explorer)
     assert "The disk is full" in explorer._notice.value
     assert "interpolated" in explorer._status.value
@@ -614,7 +622,7 @@ def test_saved_model_is_the_position(explorer, tmp_path) -> None:
 
 def test_every_control_has_a_name_and_the_numbers_stand_in_a_table(explorer) -> None:
     settle(explorer)
-    for widget in (widget for knob in (*explorer._knobs, explorer._length) for widget in knob.children):
+    for widget in (widget for control in (*explorer._controls, explorer._length) for widget in control.children):
         assert widget.tooltip
     assert 'role="status"' in explorer._status.value
     table: Any = ElementTree.fromstring(explorer._table.value)
@@ -641,7 +649,7 @@ def test_a_picture_stands_beside_the_widget(explorer) -> None:
 
 def test_one_vector_is_enough(vectors) -> None:
     explorer = spkit.explore(vectors.select(["faq"]), tiny_tasks(), points=8, examples=16, progress=False)
-    explorer._knobs[0].slider.value = 0.5
+    explorer._controls[0].slider.value = 0.5
     assert explorer.exploration.wait(30.0)
     explorer.close()
 
@@ -683,7 +691,7 @@ def run_until_stopped(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_page_that_is_told_to_stop_stops_its_server() -> None:
+def test_a_page_that_is_stopped_stops_its_server() -> None:
     process = run_until_stopped("import time; print('up', flush=True); time.sleep(60)")
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
@@ -695,7 +703,7 @@ def test_a_page_that_is_told_to_stop_stops_its_server() -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)])
-def test_a_server_that_ends_by_itself_tells_its_status(code, status) -> None:
+def test_a_server_that_ends_by_itself_shows_its_status(code, status) -> None:
     said, _ = run_until_stopped(code).communicate(timeout=30)
     assert said == f"{status}\n"
 

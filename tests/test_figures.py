@@ -167,15 +167,15 @@ def test_provenance_names_inputs_code_versions_and_seeds(results, drawn):
     assert str(results) not in json.dumps(record)
 
 
-def test_the_check_tells_what_changed(results, drawn, tmp_path):
+def test_the_check_shows_what_changed(results, drawn, tmp_path):
     changed = write_results(tmp_path / "changed")
     table = pd.read_csv(changed / "geometry.csv")
     table.loc[0, "cosine"] += 0.3
     table.to_csv(changed / "geometry.csv", index=False)
-    (found,) = check_figures(changed, drawn)
-    assert found.startswith("geometry: ")
+    (line,) = check_figures(changed, drawn)
+    assert line.startswith("geometry: ")
     for part in ("geometry.pdf differs", "geometry.png differs", "geometry.csv differs", "inputs geometry.csv"):
-        assert part in found
+        assert part in line
 
 
 def test_the_check_compares_all_four_files(results, drawn, tmp_path):
@@ -184,35 +184,39 @@ def test_the_check_compares_all_four_files(results, drawn, tmp_path):
             (tmp_path / f"{name}{suffix}").write_bytes((drawn / f"{name}{suffix}").read_bytes())
     (tmp_path / "conflict.pdf").unlink()
     (tmp_path / "methods.json").write_text("{}", encoding="utf-8")
-    found = check_figures(results, tmp_path, only=["methods", "conflict"])
-    assert found[0].startswith("methods: methods.json differs in caption")
-    assert found[1] == "conflict: conflict.pdf is missing"
+    lines = check_figures(results, tmp_path, only=["methods", "conflict"])
+    assert lines[0].startswith("methods: methods.json differs in caption")
+    assert lines[1] == "conflict: conflict.pdf is missing"
 
 
-def test_an_absent_input_is_told_or_refused(tmp_path, capsys):
+def test_an_absent_input_is_named_or_refused(tmp_path, capsys):
     folder = write_results(tmp_path / "results", seeds=(0,))
     for name in ("scores", "comparisons", "history", "coefficients", "conflict"):
         (folder / f"{name}.csv").unlink()
     assert {path.stem for path in draw_figures(folder, tmp_path / "out")} == {"geometry"}
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.endswith(", ".join(repr(name) for name in ALL_NAMES if name != "geometry") + ".")
+    (message,) = capsys.readouterr().err.splitlines()
+    absent = ", ".join(repr(name) for name in ALL_NAMES if name != "geometry")
+    assert message.startswith(f"Figures whose tables this study did not make: {absent}. Tables of a profile that add ")
+    assert "; [along_training] for 'conflict_along_training', 'conflict_along_training_by_module'; " in message
+    with pytest.raises(SpkitError, match=r"Run a study whose profile has the table \[sequential\], or leave the"):
+        draw_figures(folder, tmp_path / "out", only=["pipelines"])
     with pytest.raises(SpkitError, match=r"'conflict' must have data to draw.*holds no 'conflict.csv'"):
         draw_figures(folder, tmp_path / "out", only=["conflict"])
     # A figure whose data is gone must not pass for one that is up to date.
     (tmp_path / "out" / "conflict.png").write_bytes(b"old")
-    (found,) = check_figures(folder, tmp_path / "out")
-    assert "conflict: " in found
-    assert "Yet there is 'conflict.png'" in found
+    (line,) = check_figures(folder, tmp_path / "out")
+    assert "conflict: " in line
+    assert "Yet there is 'conflict.png'" in line
 
 
-def test_a_file_without_the_rows_of_a_figure_is_told_too(results, tmp_path, capsys):
+def test_a_file_without_the_rows_of_a_figure_is_named_too(results, tmp_path, capsys):
     folder = write_results(tmp_path / "results", seeds=(0,))
     for path in folder.glob("*.csv"):
         pd.read_csv(path).iloc[:0].to_csv(path, index=False)
     assert draw_figures(folder, tmp_path / "out") == []
-    told = capsys.readouterr().err
-    assert told.count(" is left out: ") == len(NAMES)
-    assert told.count("Figures of analyses that this study did not make: ") == 1
+    message = capsys.readouterr().err
+    assert message.count(" is left out: ") == len(NAMES)
+    assert message.count("Figures whose tables this study did not make: ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 

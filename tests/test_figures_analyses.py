@@ -1,6 +1,8 @@
 """Figures of a study's analyses: what is drawn is what the tables hold, and what is unknown has no number."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from matplotlib.axes import Axes
 
 from spkit.errors import SpkitError
 from spkit.figures import check_figures, draw_figures
+from spkit.figures.listing import all_rules
+from spkit.study.analyses import analyses_of_figures, analysis, analysis_names
 from tests.figure_tables import MERGES, MODULES, TASKS, write_analyses
 
 #: Figure -> the table that it is first of all made of.
@@ -33,6 +37,28 @@ FIGURES = {
     "resampling_scores": "resampling",
 }
 FIRST, SECOND, THIRD = TASKS[:3]
+#: Tables that every study makes.
+HEADLINE = {
+    "scores", "comparisons", "comparisons_mean", "coefficients", "conflict", "conflict_by_module", "geometry",
+    "history", "costs",
+}  # fmt: skip
+
+
+def test_every_figure_of_an_analysis_is_named_by_it_alone():
+    named = [figure for name in analysis_names() for figure in analysis(name).figures]
+    of_analyses = {
+        name for name, rule in all_rules().items() if {file.removesuffix(".csv") for file in rule.inputs} - HEADLINE
+    }
+    assert len(named) == len(set(named))
+    assert set(named) == of_analyses
+
+
+def test_the_names_are_read_without_loading_the_analyses():
+    read = analyses_of_figures()
+    assert read == {figure: name for name in analysis_names() for figure in analysis(name).figures}
+    code = "import sys, spkit.figures.build; spkit.figures.build.analyses_of_figures(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.fixture(scope="module")
@@ -276,11 +302,11 @@ def test_a_sweep_has_each_task_and_the_searched_position(results, drawn, over):
     shown = shown[shown["task"] != "mean"]
     curves, stars = shown[~shown["marked"]], shown[shown["marked"]]
     assert_mean_and_seeds(curves, source[~source["marked"]], ["task", "value"], ["score", "low", "high", "length"])
-    found = source[source["marked"]]
+    marked = source[source["marked"]]
     mean = stars[stars["seed"] == "mean"].set_index("task")
     for task in TASKS:
-        assert mean.loc[task, "value"] == pytest.approx(found.query("task == @task")["value"].mean())
-        assert mean.loc[task, "score"] == pytest.approx(found.query("task == @task")["score"].mean())
+        assert mean.loc[task, "value"] == pytest.approx(marked.query("task == @task")["value"].mean())
+        assert mean.loc[task, "score"] == pytest.approx(marked.query("task == @task")["score"].mean())
 
 
 def test_draws_of_the_probe_are_dots_of_their_own(results, drawn):

@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from spkit import __version__
 from spkit._extras import EXTRAS, MissingPackageError, require
 from spkit.errors import SpkitError
 
@@ -113,7 +114,7 @@ def test_a_package_counts_as_installed_without_being_imported(monkeypatch) -> No
 
 @pytest.fixture(scope="module")
 def core_only(tmp_path_factory) -> dict:
-    """What `tests/core_only.py` tells from an environment of its own, which holds the core's packages and no others."""
+    """What `tests/core_only.py` reports from an environment that holds the core's packages and no others."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, with_pip=False, symlinks=True)
     (target,) = home.glob("lib/python*/site-packages")
@@ -121,9 +122,9 @@ def core_only(tmp_path_factory) -> dict:
         parts = {file.parts[0] for file in distribution(name).files or []} - {"..", "__pycache__"}
         for part in parts:
             (target / part).symlink_to(str(distribution(name).locate_file(part)))
-    own = distribution("spkit")  # for its version; its code comes from here
-    (about,) = {file.parts[0] for file in own.files or [] if file.parts[0].endswith(".dist-info")}
-    (target / about).symlink_to(str(own.locate_file(about)))
+    about = target / f"spkit-{__version__}.dist-info"  # the version alone; the code comes from here
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.4\nName: spkit\nVersion: {__version__}\n", encoding="utf-8")
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     # Its modules are those of this environment, seen from another path: they are not to be compiled for it again.
     variables["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -65,7 +65,7 @@ def test_places_and_metrics_are_each_ones_own() -> None:
 def test_no_other_code_asks_for_a_kind_by_its_name() -> None:
     """Data may name its kind (`kind="sts"` of a bundled task); no condition and no table may."""
     names = set(kinds()) - {"pair"}  # which is also a pair of tasks, in sweeps
-    found = []
+    mentions = []
     for path in PACKAGE.rglob("*.py"):
         if path.parent.name == "kinds":
             continue
@@ -78,9 +78,9 @@ def test_no_other_code_asks_for_a_kind_by_its_name() -> None:
                 values = list(node.keys)
             elif isinstance(node, ast.Subscript):
                 values = [node.slice]
-            told = [one.value for one in values if isinstance(one, ast.Constant) and one.value in names]
-            found += [f"{path.name}:{node.lineno} {name}" for name in told]
-    assert found == []
+            named = [one.value for one in values if isinstance(one, ast.Constant) and one.value in names]
+            mentions += [f"{path.name}:{node.lineno} {name}" for name in named]
+    assert mentions == []
 
 
 def test_an_unknown_kind_is_refused() -> None:

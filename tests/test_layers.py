@@ -24,11 +24,11 @@ RANK = {name: number for number, line in enumerate(LAYERS) for name in line}
 
 def _modules() -> dict[str, Path]:
     """Every module of spkit by its name with dots."""
-    found = {}
+    modules = {}
     for path in sorted((ROOT / "spkit").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return modules
 
 
 MODULES = _modules()
@@ -68,10 +68,10 @@ def imports(module: str, source: str, modules: set[str]) -> Iterator[tuple[str, 
 #: Module -> modules that it imports -> whether inside of functions only.
 ARROWS: dict[str, dict[str, bool]] = {}
 for _name, _path in MODULES.items():
-    _found: dict[str, bool] = {}
+    _imported: dict[str, bool] = {}
     for _other, _lazy in imports(_name, _path.read_text(encoding="utf-8"), set(MODULES)):
-        _found[_other] = _found.get(_other, True) and _lazy
-    ARROWS[_name] = _found
+        _imported[_other] = _imported.get(_other, True) and _lazy
+    ARROWS[_name] = _imported
 
 
 def layer_of(module: str) -> str:
@@ -120,7 +120,8 @@ def test_a_module_imports_only_what_stands_above_its_folder(module) -> None:
 
 
 def test_no_import_is_a_circle() -> None:
-    assert circles({name: {other for other, lazy in found.items() if not lazy} for name, found in ARROWS.items()}) == []
+    at_once = {name: {other for other, lazy in others.items() if not lazy} for name, others in ARROWS.items()}
+    assert circles(at_once) == []
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if layer_of(name)])
@@ -139,7 +140,7 @@ def test_spkit_itself_imports_what_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "imported"),
     [
         ("import spkit.study.run", {("spkit.study.run", False)}),
         ("from spkit.study import run", {("spkit.study.run", False)}),
@@ -153,8 +154,8 @@ def test_spkit_itself_imports_what_costs_nothing() -> None:
         ("import torch", set()),
     ],
 )
-def test_imports_are_seen_in_every_form(source, found) -> None:
-    assert set(imports("spkit.vectors.matrix", source, set(MODULES))) == found
+def test_imports_are_seen_in_every_form(source, imported) -> None:
+    assert set(imports("spkit.vectors.matrix", source, set(MODULES))) == imported
 
 
 def test_a_circle_is_seen() -> None:
@@ -164,7 +165,7 @@ def test_a_circle_is_seen() -> None:
 
 def counts() -> tuple[int, int, int]:
     """Modules, arrows between modules, arrows between folders; the ground counts as one folder."""
-    between = [(one, other) for one, found in ARROWS.items() for other in found]
+    between = [(one, other) for one, reached in ARROWS.items() for other in reached]
     ranks = {
         (RANK[layer_of(one)], RANK[layer_of(other)]) for one, other in between if layer_of(one) and layer_of(other)
     }

@@ -39,11 +39,11 @@ def float64(*values: float) -> torch.Tensor:
 
 
 def test_depth_goes_from_the_first_layer_to_the_last(vectors):
-    found = dict(zip(vectors.modules, depths(vectors.modules).tolist(), strict=True))
-    assert found["embeddings"] == 0.0
+    depth_of = dict(zip(vectors.modules, depths(vectors.modules).tolist(), strict=True))
+    assert depth_of["embeddings"] == 0.0
     for layer, depth in enumerate((0.0, 0.5, 1.0)):
-        assert found[f"layer.{layer}.attention"] == found[f"layer.{layer}.mlp"] == depth
-    assert found["pooler"] == 1.0
+        assert depth_of[f"layer.{layer}.attention"] == depth_of[f"layer.{layer}.mlp"] == depth
+    assert depth_of["pooler"] == 1.0
 
 
 def test_depth_of_few_layers_and_of_heads():
@@ -56,9 +56,9 @@ def test_depth_of_few_layers_and_of_heads():
 
 
 def test_coefficients_are_the_papers_line(vectors):
-    span, found = point(vectors, "lines", alpha=0.2, beta=0.6)
+    span, coefficients = point(vectors, "lines", alpha=0.2, beta=0.6)
     assert span is vectors
-    by_module = dict(zip(vectors.modules, found.tolist(), strict=True))
+    by_module = dict(zip(vectors.modules, coefficients.tolist(), strict=True))
     for module, expected in (
         ("embeddings", 0.2),
         ("layer.0.mlp", 0.2),
@@ -87,9 +87,9 @@ def test_without_slope_it_is_task_arithmetic(vectors):
 def test_one_expert_scaled_is_the_papers_edit(vectors):
     """β = 1 − α for a single expert: the last layer is its own."""
     one = vectors.select(["topic"])
-    found = dict(zip(one.modules, point(one, "lines", alpha=0.3)[1][:, 0].tolist(), strict=True))
-    assert found["layer.0.mlp"] == pytest.approx(0.3)
-    assert found["layer.2.mlp"] == pytest.approx(1.0)
+    by_module = dict(zip(one.modules, point(one, "lines", alpha=0.3)[1][:, 0].tolist(), strict=True))
+    assert by_module["layer.0.mlp"] == pytest.approx(0.3)
+    assert by_module["layer.2.mlp"] == pytest.approx(1.0)
 
 
 def test_a_merge_by_module_is_written_down_and_tuned(vectors, probe):
@@ -137,8 +137,8 @@ def test_a_search_on_it_shares_two_numbers_a_vector(vectors, probe):
     assert (result.rows[0] - result.rows[-1]).abs().max() > 1e-4  # which has a slope
     objective = Objective(vectors, probe, 8)
     assert result.history["loss"].min() < result.history["loss"].iloc[0]
-    found = objective.scaled(objective.task_losses(result.rows))
-    assert found == pytest.approx(result.history["loss"].min(), rel=1e-5)
+    losses = objective.scaled(objective.task_losses(result.rows))
+    assert losses == pytest.approx(result.history["loss"].min(), rel=1e-5)
 
 
 def test_it_reaches_no_higher_loss_than_the_free_path(vectors, probe):

@@ -75,8 +75,8 @@ def test_classification_loss_is_supervised_contrastive(model, tasks) -> None:
 
 def test_texts_without_a_partner_count_among_the_others_only(model) -> None:
     embeddings = torch.eye(3)
-    found = SupervisedContrastiveLoss(model, 1.0).from_embeddings(embeddings, torch.tensor([0, 0, 1]))
-    assert float(found) == pytest.approx(float(torch.log(torch.tensor(2.0))))
+    loss = SupervisedContrastiveLoss(model, 1.0).from_embeddings(embeddings, torch.tensor([0, 0, 1]))
+    assert float(loss) == pytest.approx(float(torch.log(torch.tensor(2.0))))
 
 
 def test_a_task_brings_its_own_loss(model) -> None:
@@ -274,9 +274,9 @@ def test_gradient_by_column_is_that_of_the_whole_graph(model, tasks, name, loss)
     expected = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
     model.zero_grad(set_to_none=True)
     assert batches.backward(batch, 0.5) == pytest.approx(float(whole.detach()))
-    found = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+    gradients = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
     model.zero_grad(set_to_none=True)
-    assert found.keys() == expected.keys()
-    assert any(gradient.any() for gradient in found.values())
+    assert gradients.keys() == expected.keys()
+    assert any(gradient.any() for gradient in gradients.values())
     for key, gradient in expected.items():
-        torch.testing.assert_close(found[key], gradient, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(gradients[key], gradient, rtol=1e-4, atol=1e-6)

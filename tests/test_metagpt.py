@@ -19,13 +19,13 @@ def at_right_angles(vectors: TaskVectors, norms: tuple[float, ...]) -> TaskVecto
 
 
 def test_coefficients_are_the_shares_of_the_squared_lengths(vectors):
-    span, found = point(vectors, "metagpt")
+    span, coefficients = point(vectors, "metagpt")
     squares = vectors.matrix.double().square().sum(1)
-    torch.testing.assert_close(found, squares / squares.sum())
+    torch.testing.assert_close(coefficients, squares / squares.sum())
     assert span is vectors
-    assert weights_hash(merge(vectors.base, vectors, "metagpt")) == weights_hash(vectors.at(found))
-    torch.testing.assert_close(point(vectors, "metagpt", length=1.5)[1], 1.5 * found)
-    assert found.dtype == torch.float64
+    assert weights_hash(merge(vectors.base, vectors, "metagpt")) == weights_hash(vectors.at(coefficients))
+    torch.testing.assert_close(point(vectors, "metagpt", length=1.5)[1], 1.5 * coefficients)
+    assert coefficients.dtype == torch.float64
 
 
 def test_by_hand(vectors):
@@ -49,15 +49,15 @@ def test_they_minimise_the_papers_bound_on_the_losses(vectors):
 
 
 def test_a_common_scale_and_the_order_change_nothing(vectors):
-    found = point(vectors, "metagpt")[1]
-    torch.testing.assert_close(point(vectors.reweighted(3 * vectors.matrix, "thrice"), "metagpt")[1], found)
+    coefficients = point(vectors, "metagpt")[1]
+    torch.testing.assert_close(point(vectors.reweighted(3 * vectors.matrix, "thrice"), "metagpt")[1], coefficients)
     turned = vectors.select(["likeness", "faq", "topic"])
-    torch.testing.assert_close(point(turned, "metagpt")[1], found[[2, 0, 1]])
+    torch.testing.assert_close(point(turned, "metagpt")[1], coefficients[[2, 0, 1]])
 
 
 def test_vectors_of_one_length_are_averaged(vectors):
-    found = point(at_right_angles(vectors, (2.0, 2.0, 2.0)), "metagpt")[1]
-    torch.testing.assert_close(found, torch.full((3,), 1 / 3, dtype=torch.float64))
+    coefficients = point(at_right_angles(vectors, (2.0, 2.0, 2.0)), "metagpt")[1]
+    torch.testing.assert_close(coefficients, torch.full((3,), 1 / 3, dtype=torch.float64))
 
 
 def test_vectors_that_are_all_zero_are_refused(vectors):

@@ -9,8 +9,8 @@ from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
-from spkit.vectors import bases
 from spkit.vectors.bases.neuro import along_of
+from spkit.vectors.basis import basis_names
 from spkit.vectors.sparsify import elect
 from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import tiny_tasks
@@ -103,10 +103,10 @@ def test_how_much_is_worked_on_at_a_time_changes_nothing(vectors, monkeypatch):
 def test_it_takes_bfloat16_and_leaves_the_vectors_alone(vectors):
     small = vectors.reweighted(vectors.matrix.bfloat16(), "rounded")
     before = small.matrix.clone()
-    found = small.neuro().matrix
-    assert found.dtype == torch.bfloat16
+    matrix = small.neuro().matrix
+    assert matrix.dtype == torch.bfloat16
     torch.testing.assert_close(
-        found.float(), vectors.reweighted(before.float(), "x").neuro().matrix, atol=1e-3, rtol=1e-2
+        matrix.float(), vectors.reweighted(before.float(), "x").neuro().matrix, atol=1e-3, rtol=1e-2
     )
     assert torch.equal(small.matrix, before)
 
@@ -116,7 +116,7 @@ def test_the_merge_is_the_basis_at_ones(vectors):
     span, coefficients = point(vectors, "neuro", along=0.3, across=1, weight=[1.0, 2.0, 3.0], length=0.5)
     assert coefficients.tolist() == [0.5, 1.0, 1.5]
     assert span.provenance.operations == ({"operation": "neuro", "density": 0.85, "along": 0.3, "across": 1.0},)
-    assert "neuro" in bases.basis_names()
+    assert "neuro" in basis_names()
 
 
 def test_a_search_runs_on_it(vectors):

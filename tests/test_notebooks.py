@@ -48,10 +48,10 @@ def substitutions(name: str, home: Path) -> dict[str, str]:
             "steps=16": "steps=2, batch_size=8",
         },
     }
-    found = {"spkit.open_results()": f'spkit.open_results("{home / "run"}")', **own.get(name, {})}
+    replaced = {"spkit.open_results()": f'spkit.open_results("{home / "run"}")', **own.get(name, {})}
     if name[:2] in ("01", "04", "05", "06"):
-        found["results.vectors()"] = "results.vectors(3)"
-    return found
+        replaced["results.vectors()"] = "results.vectors(3)"
+    return replaced
 
 
 def _bundled(*names: str) -> str:

@@ -35,7 +35,7 @@ def probe(large_probe) -> Probe:
 
 
 @pytest.fixture(scope="module")
-def found(vectors, probe):
+def result(vectors, probe):
     return self_position(vectors, probe, steps=12, learning_rate=0.1, **QUICK)
 
 
@@ -107,23 +107,23 @@ def test_plain_gradient_descent_lowers_the_objective_too(vectors, probe) -> None
     assert result.settings["learning_rate"] == 0.02
 
 
-def test_the_seed_decides_the_history(vectors, probe, found) -> None:
+def test_the_seed_decides_the_history(vectors, probe, result) -> None:
     again = self_position(vectors, probe, steps=12, learning_rate=0.1, **QUICK)
     other = self_position(vectors, probe, steps=12, learning_rate=0.1, seed=100, **QUICK)
-    pd.testing.assert_frame_equal(again.history.drop(columns="seconds"), found.history.drop(columns="seconds"))
-    assert torch.equal(again.rows, found.rows)
-    assert not other.history["loss"].equals(found.history["loss"])
+    pd.testing.assert_frame_equal(again.history.drop(columns="seconds"), result.history.drop(columns="seconds"))
+    assert torch.equal(again.rows, result.rows)
+    assert not other.history["loss"].equals(result.history["loss"])
 
 
-def test_history_tells_the_search(vectors, found) -> None:
-    history = found.history
+def test_history_shows_the_search(vectors, result) -> None:
+    history = result.history
     expected = ["step", "loss", *(f"loss:{n}" for n in vectors.names), *(f"coefficient:{n}" for n in vectors.names)]
     assert history.columns.tolist() == [*expected, "gradient_norm", "seconds", "examples"]
     assert history["step"].tolist() == list(range(12))
     assert history["seconds"].is_monotonic_increasing
-    scales = found.settings["scales"]
+    scales = result.settings["scales"]
     mean = sum(history[f"loss:{name}"] / scales[name] for name in vectors.names) / 3
-    length = (history["loss"] - mean) / found.settings["mu"]
+    length = (history["loss"] - mean) / result.settings["mu"]
     assert (length > 0).all()
 
 
@@ -232,7 +232,7 @@ def test_a_loss_that_is_not_finite_names_its_task(vectors, tasks) -> None:
 
 
 def test_gradient_scale_gives_every_task_a_gradient_of_one_length_at_the_average(vectors, probe) -> None:
-    """Each task's gradient, taken apart by weights that all but leave the others out, has the same length."""
+    """Each task's gradient, isolated by weights that all but leave the others out, has the same length."""
     plain = Objective(vectors, probe, 8, "gradient")
     assert min(plain.scales.values()) > 0
     average = torch.full((1, 3), 1 / 3, dtype=torch.float64)
@@ -259,14 +259,14 @@ def test_weights_are_shares_of_the_objective(vectors, probe) -> None:
     names = list(probe.tasks)
     weights = dict(zip(names, (1.0, 2.0, 5.0), strict=True))
     weighted = Objective(vectors, probe, 8, weights=weights)
-    found, losses = weighted.whole(at), weighted.task_losses(at)
-    assert found.task_losses == pytest.approx(losses)
-    assert found.loss == pytest.approx(sum(weights[name] * losses[name] for name in names) / 8)
+    evaluated, losses = weighted.whole(at), weighted.task_losses(at)
+    assert evaluated.task_losses == pytest.approx(losses)
+    assert evaluated.loss == pytest.approx(sum(weights[name] * losses[name] for name in names) / 8)
     parts = []
     for name in names:
         alone = Probe({name: probe.tasks[name]}, {name: probe.examples[name]}, "train", 0)
         parts.append(weights[name] / 8 * Objective(vectors, alone, 8).whole(at).gradient)
-    torch.testing.assert_close(found.gradient, torch.stack(parts).sum(0), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(evaluated.gradient, torch.stack(parts).sum(0), rtol=1e-4, atol=1e-6)
     once = Objective(vectors, probe, 8, weights={name: 10 * value for name, value in weights.items()})
     assert once.step(at).loss == pytest.approx(weighted.step(at).loss)
 
@@ -365,10 +365,10 @@ def test_vectors_and_base_are_left_as_they_were(vectors, probe) -> None:
     assert all(parameter.grad is None for parameter in vectors.base.parameters())
 
 
-def test_coefficients_and_model_are_the_position(vectors, probe, found) -> None:
-    assert isinstance(found.coefficients, pd.Series)
-    assert found.coefficients.index.tolist() == list(vectors.names)
-    assert weights_hash(found.model()) == weights_hash(vectors.at(found.coefficients))
+def test_coefficients_and_model_are_the_position(vectors, probe, result) -> None:
+    assert isinstance(result.coefficients, pd.Series)
+    assert result.coefficients.index.tolist() == list(vectors.names)
+    assert weights_hash(result.model()) == weights_hash(vectors.at(result.coefficients))
     wide = self_position(vectors, probe, granularity="module", path="free", steps=2, **QUICK)
     assert isinstance(wide.coefficients, pd.DataFrame)
     assert wide.coefficients.index.tolist() == list(vectors.modules)
@@ -401,18 +401,18 @@ def test_saved_folder_is_a_model_that_its_recipe_rebuilds(vectors, probe, tmp_pa
     np.testing.assert_allclose(history["loss"], result.history["loss"])
 
 
-def test_saving_replaces_a_model_and_nothing_else(found, tmp_path) -> None:
+def test_saving_replaces_a_model_and_nothing_else(result, tmp_path) -> None:
     target = tmp_path / "merged"
-    found.save(target)
+    result.save(target)
     (target / "old.txt").write_text("of the model before")
-    found.save(target)
+    result.save(target)
     assert not (target / "old.txt").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merged"]
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "diary.txt").write_text("mine")
     with pytest.raises(SpkitError, match="holds something else"):
-        found.save(notes)
+        result.save(notes)
     assert (notes / "diary.txt").read_text() == "mine"
 
 

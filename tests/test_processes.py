@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory) -> dict[str, dict]:
+def answers(tmp_path_factory) -> dict[str, dict]:
     folder = tmp_path_factory.mktemp("ranks")
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -30,22 +30,22 @@ def found(tmp_path_factory) -> dict[str, dict]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("rank*.json")}
 
 
-def test_two_processes_find_what_one_finds(found, tmp_path, monkeypatch):
+def test_two_processes_find_what_one_finds(answers, tmp_path, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.distributed, "all_reduce", torch.distributed.all_reduce)  # put back what main() replaces
     main(tmp_path)
     alone = json.loads((tmp_path / "rank-1.json").read_text())
-    assert sorted(found) == ["rank0", "rank1"]
+    assert sorted(answers) == ["rank0", "rank1"]
     for key in ("rows", "loss", "validation"):
-        assert found["rank0"][key] == found["rank1"][key]
-        np.testing.assert_allclose(found["rank0"][key], alone[key], rtol=0, atol=1e-5)
+        assert answers["rank0"][key] == answers["rank1"][key]
+        np.testing.assert_allclose(answers["rank0"][key], alone[key], rtol=0, atol=1e-5)
     assert alone["sent"] == []
 
 
-def test_only_projected_gradients_and_losses_travel(found):
+def test_only_projected_gradients_and_losses_travel(answers):
     vectors, tasks, steps = 3, 3, 6
-    modules = found["rank0"]["modules"]
+    modules = answers["rank0"]["modules"]
     each_step = modules * vectors + tasks
     assert each_step <= (vectors * modules + 1) * tasks
-    assert found["rank0"]["sent"] == [each_step] * steps + [tasks]  # and a loss a task for the validation
+    assert answers["rank0"]["sent"] == [each_step] * steps + [tasks]  # and a loss a task for the validation

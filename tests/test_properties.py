@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from spkit.errors import SpkitError
 from spkit.merging import registry
 from spkit.merging.methods import point
 from spkit.searching.path_names import path_names
 from spkit.searching.paths import path_of
-from spkit.vectors.bases import basis_names
+from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.properties import (
     assert_comes_back,
@@ -24,6 +25,8 @@ from tests.properties import (
 
 #: Rules of task vectors alone; those that read data have tests of their own.
 RULES = [one.name for one in registry.methods().values() if not one.reads_data]
+#: Those that take a weight for each expert.
+WEIGHTED = [name for name in RULES if "weight" in {one.name for one in registry.find(name).settings}]
 #: Rules by whose documents the order of the experts matters.
 ORDERED = {"slerp", "cabs", "dare"}
 #: What makes a rule give a single expert back.
@@ -73,14 +76,18 @@ def test_the_order_of_the_experts_matters_where_it_is_said_to(vectors, name) -> 
         torch.testing.assert_close(one, other, **CLOSE)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", WEIGHTED)
 def test_names_decide_which_weight_is_whose(vectors, name) -> None:
-    if name == "metagpt":
-        pytest.skip("it takes no weights")
     weights = {"faq": 0.2, "topic": 0.3, "likeness": 0.5}
     assert torch.equal(
         moved(point(vectors, name, weight=weights)), moved(point(vectors, name, weight=list(weights.values())))
     )
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_one_negative_weight_is_refused(vectors, name) -> None:
+    with pytest.raises(SpkitError, match=r"`weight` must be (0 or more|positive).*Found \[-0\.1, 1\.0, 1\.0\]"):
+        point(vectors, name, weight=[-0.1, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,6 @@ def test_negatives_do_not_change_the_score_among_the_positives(negatives) -> Non
     task = Task(name="faq", kind="retrieval", **splits)
     base = tiny_encoder(0, WORDS)
     vectors = spkit.TaskVectors.from_models(base, {"faq": tiny_encoder(1, WORDS), "other": tiny_encoder(2, WORDS)})
-    found, expected = (QuickScores(vectors, {"faq": one}, examples=16).at([0.3, 0.2]) for one in (task, plain))
-    assert found.loc["faq", "score"] == pytest.approx(expected.loc["faq", "score"])
-    assert found.loc["faq", "loss"] > expected.loc["faq", "loss"]
+    scores, expected = (QuickScores(vectors, {"faq": one}, examples=16).at([0.3, 0.2]) for one in (task, plain))
+    assert scores.loc["faq", "score"] == pytest.approx(expected.loc["faq", "score"])
+    assert scores.loc["faq", "loss"] > expected.loc["faq", "loss"]

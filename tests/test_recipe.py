@@ -70,8 +70,8 @@ def test_mergekit_makes_the_same_position(vectors, tmp_path, granularity):
     modules = list(vectors.modules) if granularity == "module" else ["model"]
     generator = torch.Generator().manual_seed(0)
     rows = torch.rand(len(modules), 3, generator=generator, dtype=torch.float64)
-    found = PositionResult(vectors, rows, modules, torch_history(), {"granularity": granularity})
-    found.save(tmp_path / "merged")
+    position = PositionResult(vectors, rows, modules, torch_history(), {"granularity": granularity})
+    position.save(tmp_path / "merged")
     assert_same_as_mergekit(tmp_path / "merged", tmp_path)
 
 
@@ -81,7 +81,7 @@ def torch_history():
     return pd.DataFrame({"step": [0], "loss": [1.0]})
 
 
-def test_filters_tell_layers_apart_whose_numbers_begin_alike():
+def test_filters_separate_layers_whose_numbers_begin_alike():
     base = tiny_encoder(layers=12)
     vectors = TaskVectors.from_models(base, {"a": noisy(base, 1)})
     from spkit.saving.mergekit_config import _setting, _tensor_names
@@ -200,9 +200,9 @@ def test_a_model_remembers_its_source_until_its_weights_change(folders, tmp_path
 
 def test_every_recipe_has_the_hash_of_its_weights(vectors, tmp_path):
     rows = torch.full((1, 3), 0.3, dtype=torch.float64)
-    PositionResult(vectors, rows, ["model"], torch_history(), {"granularity": "model"}).save(tmp_path / "found")
-    recipe = json.loads((tmp_path / "found" / "recipe.json").read_text())
-    assert recipe["sha256"] == weights_hash(SentenceTransformer(str(tmp_path / "found")))
+    PositionResult(vectors, rows, ["model"], torch_history(), {"granularity": "model"}).save(tmp_path / "best")
+    recipe = json.loads((tmp_path / "best" / "recipe.json").read_text())
+    assert recipe["sha256"] == weights_hash(SentenceTransformer(str(tmp_path / "best")))
 
 
 def test_a_head_of_its_own_is_out_of_mergekits_reach(tmp_path):

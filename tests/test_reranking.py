@@ -27,18 +27,18 @@ KIND = kinds()["reranking"]
 
 def rows(first: int, last: int) -> list[dict]:
     """A question for a thing; answers name it, the others name another thing. Lists of unequal length."""
-    found = []
+    examples = []
     for number in range(first, last):
         thing, other = THINGS[number % 8], THINGS[(number + 3) % 8]
         place, colour = PLACES[number // 8 % 6], COLOURS[number // 48 % 6]
-        found.append(
+        examples.append(
             {
                 "query": f"where is the {colour} {thing} {place}",
                 "positive": [f"{thing} found {place} and {colour}", f"{colour} {thing} {place} is"][: 1 + number % 2],
                 "negative": [f"{other} found {place} and {colour} {part}" for part in ("is", "and", "where")],
             }
         )
-    return found
+    return examples
 
 
 def task_of(**extra) -> Task:
@@ -52,13 +52,13 @@ def task() -> Task:
 
 
 def precisions(model: SentenceTransformer, data: list[dict]) -> np.ndarray:
-    found = []
+    values = []
     for row in data:
         texts = [*row["positive"], *row["negative"]]
         embeddings = model.encode([row["query"], *texts], normalize_embeddings=True).astype(float)
         labels = np.repeat([1, 0], [len(row["positive"]), len(row["negative"])])
-        found.append(average_precision_score(labels, embeddings[1:] @ embeddings[0]))
-    return np.array(found)
+        values.append(average_precision_score(labels, embeddings[1:] @ embeddings[0]))
+    return np.array(values)
 
 
 def spelling_model() -> SentenceTransformer:
@@ -79,17 +79,17 @@ def test_average_precision_of_a_ranking_known_by_hand() -> None:
         {"query": "blue cloud", "positive": ["paper blue horse"], "negative": ["blue cloud is", "blue river"]},
     ]
     task = replace(task_of(), test=Dataset.from_list(data))
-    (found,) = measure(model, task)
-    np.testing.assert_allclose(found.values, [(1 / 1 + 2 / 3) / 2, 1 / 3], atol=1e-7)
-    assert found.metric == "map_at_1000"
-    assert found.score == pytest.approx(100 * (5 / 6 + 1 / 3) / 2, abs=1e-4)
+    (measurement,) = measure(model, task)
+    np.testing.assert_allclose(measurement.values, [(1 / 1 + 2 / 3) / 2, 1 / 3], atol=1e-7)
+    assert measurement.metric == "map_at_1000"
+    assert measurement.score == pytest.approx(100 * (5 / 6 + 1 / 3) / 2, abs=1e-4)
 
 
 def test_the_score_is_scikit_learns_mean_average_precision(model, task) -> None:
-    (found,) = measure(model, task)
+    (measurement,) = measure(model, task)
     expected = precisions(model, task.test.to_list())
-    np.testing.assert_allclose(found.values, expected, atol=1e-6)
-    assert found.score == pytest.approx(100 * expected.mean(), abs=1e-3)
+    np.testing.assert_allclose(measurement.values, expected, atol=1e-6)
+    assert measurement.score == pytest.approx(100 * expected.mean(), abs=1e-3)
     assert 0.2 < expected.mean() < 0.999
 
 
@@ -114,20 +114,20 @@ def test_a_model_that_embeds_all_texts_alike_gains_nothing_by_it(task) -> None:
                 parameter.zero_()
             else:
                 parameter.fill_(1.0)
-    (found,) = measure(collapsed, task)
+    (measurement,) = measure(collapsed, task)
     chance = []
     for row in task.test.to_list():  # the mean over all orders, by drawing them
         labels = np.repeat([1, 0], [len(row["positive"]), len(row["negative"])])
         orders = np.random.default_rng(0).random((200, len(labels)))
         chance.append(average_precision_rows(orders, np.tile(labels, (200, 1)).astype(float)).mean())
-    assert abs(found.score / 100 - np.mean(chance)) < 0.12  # four standard errors of 30 queries
+    assert abs(measurement.score / 100 - np.mean(chance)) < 0.12  # four standard errors of 30 queries
 
 
 def test_the_interval_is_over_queries(model, task) -> None:
-    (found,) = measure(model, task)
-    samples = bootstrap(found, 2000)
-    assert samples.mean() == pytest.approx(found.score, abs=0.5)
-    assert samples.std() == pytest.approx(100 * found.values.std() / np.sqrt(30), rel=0.1)
+    (measurement,) = measure(model, task)
+    samples = bootstrap(measurement, 2000)
+    assert samples.mean() == pytest.approx(measurement.score, abs=0.5)
+    assert samples.std() == pytest.approx(100 * measurement.values.std() / np.sqrt(30), rel=0.1)
     row = evaluate(model, task).iloc[0]
     assert row["low"] < row["score"] < row["high"]
 
@@ -150,14 +150,14 @@ def test_the_loss_is_the_softmax_over_all_candidates_of_the_batch(model, task) -
     rows = next(batches.rows())
     batch = batches.collate(rows)
     with torch.no_grad():
-        found = float(batches.loss_of(batch))
+        loss = float(batches.loss_of(batch))
         sides = [
             torch.nn.functional.normalize(model(features)["sentence_embedding"].double(), dim=1)
             for features in batches.features_of(batch)
         ]
     similarities = sides[0] @ torch.cat(sides[1:]).T / 0.05
     expected = (similarities.logsumexp(1) - similarities[:, :8].diagonal()).mean()
-    assert found == pytest.approx(float(expected), rel=1e-4)
+    assert loss == pytest.approx(float(expected), rel=1e-4)
     view = training_view(task, task.train).select(rows)
     texts = [text for name in view.column_names for text in view[name]]
     assert len(set(texts)) == len(texts) == 24  # no text is its own negative
@@ -250,5 +250,5 @@ def test_prompts_of_both_candidates_must_be_equal(model) -> None:
         {"query": f"apple {row['query']}"} | {name: [f"stone {text}" for text in row[name]] for name in KIND.lists}
         for row in prompted.test.to_list()
     ]
-    (found,) = measure(model, prompted)
-    np.testing.assert_allclose(found.values, precisions(model, by_hand), atol=1e-6)
+    (measurement,) = measure(model, prompted)
+    np.testing.assert_allclose(measurement.values, precisions(model, by_hand), atol=1e-6)

@@ -48,9 +48,9 @@ def test_total_length_keeps_the_total(tasks, ratio, expected) -> None:
     ("ratio", "expected"), list(zip(RATIOS, [(120, 40), (120, 80), (120, 120), (120, 180), (120, 360)], strict=True))
 )
 def test_max_length_keeps_the_largest_whole(tasks, ratio, expected) -> None:
-    found = resample(tasks, ratio, "max")
-    assert sizes(found) == expected
-    assert found["large"] is tasks["large"]
+    resampled = resample(tasks, ratio, "max")
+    assert sizes(resampled) == expected
+    assert resampled["large"] is tasks["large"]
     # The largest by its examples, wherever it stands, and by name as in order.
     swapped = resample([tasks["small"], tasks["large"]], {"large": ratio[0], "small": ratio[1]}, "max")
     assert list(swapped) == ["small", "large"]
@@ -66,24 +66,24 @@ def test_more_than_two_tasks(tasks) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 10_000), st.lists(st.floats(0.01, 100), min_size=2, max_size=6))
 def test_division_is_exact_and_nowhere_off_by_one(total, parts) -> None:
-    found = _divided(total, {str(number): part for number, part in enumerate(parts)})
-    assert sum(found.values()) == total
-    assert all(abs(found[str(n)] - total * part / sum(parts)) < 1 + 1e-6 for n, part in enumerate(parts))
+    sizes_given = _divided(total, {str(number): part for number, part in enumerate(parts)})
+    assert sum(sizes_given.values()) == total
+    assert all(abs(sizes_given[str(n)] - total * part / sum(parts)) < 1 + 1e-6 for n, part in enumerate(parts))
 
 
 @pytest.mark.parametrize("scheme", ["total", "max"])
 @pytest.mark.parametrize("ratio", [*RATIOS, (1, 9), (9, 1)])
 def test_no_example_is_seen_twice_more_than_another(tasks, ratio, scheme) -> None:
-    for name, found in resample(tasks, ratio, scheme).items():
-        counts = Counter(found.train["anchor"])
+    for name, resampled in resample(tasks, ratio, scheme).items():
+        counts = Counter(resampled.train["anchor"])
         counts.update({text: 0 for text in tasks[name].train["anchor"]})
         assert max(counts.values()) - min(counts.values()) <= 1
         assert set(counts) == set(tasks[name].train["anchor"])
         pairs = dict(zip(tasks[name].train["anchor"], tasks[name].train["positive"], strict=True))
-        assert all(pairs[row["anchor"]] == row["positive"] for row in found.train)
-        assert (found.name, found.kind) == (name, "retrieval")
-        assert found.dev is tasks[name].dev
-        assert found.test is tasks[name].test
+        assert all(pairs[row["anchor"]] == row["positive"] for row in resampled.train)
+        assert (resampled.name, resampled.kind) == (name, "retrieval")
+        assert resampled.dev is tasks[name].dev
+        assert resampled.test is tasks[name].test
 
 
 def test_the_seed_decides_the_choice_and_smaller_parts_stand_in_larger_ones(tasks) -> None:
@@ -100,9 +100,9 @@ def test_the_seed_decides_the_choice_and_smaller_parts_stand_in_larger_ones(task
 
 
 def test_repeated_rows_raise_no_warning_and_change_the_fingerprint(tasks) -> None:
-    found = resample(tasks, (1, 3), "max")["small"]  # twelve copies; a warning would be an error
-    assert found.fingerprint() != tasks["small"].fingerprint()
-    assert found.fingerprint() == resample(tasks, (1, 3), "max")["small"].fingerprint()
+    resampled = resample(tasks, (1, 3), "max")["small"]  # twelve copies; a warning would be an error
+    assert resampled.fingerprint() != tasks["small"].fingerprint()
+    assert resampled.fingerprint() == resample(tasks, (1, 3), "max")["small"].fingerprint()
 
 
 @pytest.mark.parametrize("size", [8, 24, 30])
@@ -117,7 +117,7 @@ def test_joint_training_gets_its_batches_in_the_ratio(monkeypatch) -> None:
     """12 questions copied up to the 48 of the other task: as many batches, all of them full."""
     whole = tiny_tasks((48, 24, 24))
     few = Task(**{**vars(whole["faq"]), "train": whole["faq"].train.select(range(12))})
-    found = resample([few, whole["likeness"]], (1, 1), "max")
+    resampled = resample([few, whole["likeness"]], (1, 1), "max")
     seen: list[list[int]] = []
 
     class Noted(ShareBatchSampler):
@@ -127,17 +127,17 @@ def test_joint_training_gets_its_batches_in_the_ratio(monkeypatch) -> None:
                 yield batch
 
     monkeypatch.setattr(training, "ShareBatchSampler", Noted)
-    train(tiny_encoder(0, WORDS), found, epochs=1.0, batch_size=8, progress=False)
+    train(tiny_encoder(0, WORDS), resampled, epochs=1.0, batch_size=8, progress=False)
     assert Counter(min(batch) < 48 for batch in seen) == {True: 6, False: 6}
     assert {len(batch) for batch in seen} == {8}
-    anchors = found["faq"].train["anchor"]
+    anchors = resampled["faq"].train["anchor"]
     assert all(len({anchors[row] for row in batch}) == 8 for batch in seen if min(batch) < 48)
 
 
 def test_copies_alone_fill_no_batch_and_training_says_so(tasks) -> None:
-    found = resample(tasks, (1, 3), "max")["small"]
+    resampled = resample(tasks, (1, 3), "max")["small"]
     with pytest.raises(SpkitError, match=r"only once in a batch.*no full batch of 32 in the 360.*'small'.*different"):
-        train(tiny_encoder(0), found, steps=1, batch_size=32, progress=False)
+        train(tiny_encoder(0), resampled, steps=1, batch_size=32, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from spkit.errors import SpkitError
 from spkit.results.opened import ResultFiles
-from spkit.results.schema import COSTS, NORMS_FIT, SCORES, SUMMARY, SWEEPS, TABLES, Table, read_results, table_of
+from spkit.results.schema import COSTS, SCORES, SUMMARY, SWEEPS, TABLES, Table, read_results, table_of
 
 ROOT = Path(__file__).parent.parent
 SCORE = {"method": "ties", "task": "faq", "metric": "accuracy", "seed": 0, "score": 1 / 3, "low": 0.1, "high": 0.6}
@@ -38,15 +38,6 @@ def test_the_seed_is_the_last_column_of_a_table():
     assert SCORES.columns == ("method", "task", "metric", "score", "low", "high", "seed")
     assert COSTS.columns == ("stage", "seconds", "examples", "texts", "tokens", "flops", "seed")
     assert "seed" in SWEEPS.words
-
-
-def test_words_in_a_number_column_of_an_old_table_are_read_as_unknown(tmp_path):
-    row = {"group": "faq", "schedule": "epochs", "scale": "log", "n": 2}
-    words = dict.fromkeys(("slope", "low", "high", "intercept", "r_squared"), "fewer than three sizes")
-    pd.DataFrame([{**row, **words}]).to_csv(tmp_path / "norms_fit.csv", index=False)
-    read = NORMS_FIT.read(tmp_path)
-    assert np.isnan(read["slope"].mean())
-    assert read["n"].tolist() == [2]
 
 
 def test_a_users_table_needs_neither_seed_nor_bounds_but_all_else(tmp_path):

@@ -79,6 +79,6 @@ def test_a_text_stands_once_and_test_comes_first():
         "train": split(("q1", "a1"), ("q1", "a2"), ("q2", "t1"), ("q3", "a3")),
         "test": split(("s1", "t1"), ("s1", "t2")),
     }
-    found = unique_texts(given, "retrieval")
-    assert found["test"].to_list() == [{"anchor": "s1", "positive": "t1"}]
-    assert found["train"].to_list() == [{"anchor": "q1", "positive": "a1"}, {"anchor": "q3", "positive": "a3"}]
+    unique = unique_texts(given, "retrieval")
+    assert unique["test"].to_list() == [{"anchor": "s1", "positive": "t1"}]
+    assert unique["train"].to_list() == [{"anchor": "q1", "positive": "a1"}, {"anchor": "q3", "positive": "a3"}]

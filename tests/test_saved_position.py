@@ -31,29 +31,29 @@ def probe() -> Probe:
 
 
 def saved(vectors: TaskVectors, probe: Probe, folder: Path, **settings) -> PositionResult:
-    found = spkit.self_position(vectors, probe, **{**SEARCH, **settings})
-    found.save(folder)
-    return found
+    result = spkit.self_position(vectors, probe, **{**SEARCH, **settings})
+    result.save(folder)
+    return result
 
 
 @pytest.mark.parametrize("settings", [{}, {"granularity": "module", "path": "free"}])
 def test_a_saved_position_comes_back(vectors, probe, tmp_path, settings) -> None:
-    found = saved(vectors, probe, tmp_path / "best", **settings)
+    result = saved(vectors, probe, tmp_path / "best", **settings)
     again = spkit.load_position(tmp_path / "best", vectors)
-    assert torch.equal(again.rows, found.rows)
-    assert again.modules == found.modules
-    assert again.settings["mu"] == found.settings["mu"]
-    assert again.settings["probe"] == found.settings["probe"]
-    assert again.examples == found.examples > 0
-    pd.testing.assert_frame_equal(again.history, found.history, check_dtype=False)
-    left, right = again.coefficients, found.coefficients
+    assert torch.equal(again.rows, result.rows)
+    assert again.modules == result.modules
+    assert again.settings["mu"] == result.settings["mu"]
+    assert again.settings["probe"] == result.settings["probe"]
+    assert again.examples == result.examples > 0
+    pd.testing.assert_frame_equal(again.history, result.history, check_dtype=False)
+    left, right = again.coefficients, result.coefficients
     assert (left == right).all(axis=None)
 
 
 def test_operations_on_the_vectors_must_be_done_again(vectors, probe, tmp_path) -> None:
     trimmed = vectors.trim(0.5)
-    found = saved(trimmed, probe, tmp_path / "best")
-    assert torch.equal(spkit.load_position(tmp_path / "best", vectors.trim(0.5)).rows, found.rows)
+    result = saved(trimmed, probe, tmp_path / "best")
+    assert torch.equal(spkit.load_position(tmp_path / "best", vectors.trim(0.5)).rows, result.rows)
     with pytest.raises(SpkitError, match="they differ in 'operations'"):
         spkit.load_position(tmp_path / "best", vectors)
 

@@ -206,8 +206,8 @@ def test_coefficients_rebuild_the_models_that_were_scored(home, finished) -> Non
         wide = rows.pivot(index="module", columns="task", values="coefficient")
         span = point(vectors, "ties", density=0.5)[0] if method == "ties_tuned" else vectors
         model = span.at(wide.loc["model"] if "model" in wide.index else wide)
-        found = evaluate(model, tasks, resamples=10)
-        for task, score in zip(found["task"], found["score"], strict=True):
+        rescored = evaluate(model, tasks, resamples=10)
+        for task, score in zip(rescored["task"], rescored["score"], strict=True):
             assert score == pytest.approx(scores[method, task], abs=0.5)  # eight digits may swap two near ranks
         if method.startswith("self_position"):
             saved = SentenceTransformer(
@@ -286,12 +286,12 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
 
 
 def test_costs_of_a_resumed_training_are_extrapolated(tmp_path) -> None:
-    cost = {"texts": 10, "tokens": 100, "flops": 1000}
-    content = {"seconds": 2.0, "cost": cost, "metrics": {"examples": 64, "share_done_before": 0.75}}
+    cost = {"examples": 5, "texts": 10, "tokens": 100, "flops": 1000}
+    content = {"seconds": 2.0, "cost": cost, "metrics": {"share_done_before": 0.75}}
     fresh = {"seconds": 2.0, "cost": cost, "metrics": {}}
-    found = costs({0: {"train/faq": Record(tmp_path, content), "vectors": Record(tmp_path, fresh)}})
-    assert found.loc[0, ["seconds", "texts", "tokens", "flops"]].tolist() == [8.0, 40, 400, 4000]
-    assert found.loc[1, ["seconds", "texts", "tokens", "flops"]].tolist() == [2.0, 10, 100, 1000]
+    table = costs({0: {"train/faq": Record(tmp_path, content), "vectors": Record(tmp_path, fresh)}})
+    assert table.loc[0, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [8.0, 20, 40, 400, 4000]
+    assert table.loc[1, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [2.0, 5, 10, 100, 1000]
 
 
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:
@@ -708,13 +708,13 @@ def samples(
     for seed in seeds:
         measurements[seed] = {}
         for method, score in methods.items():
-            found = []
+            parts = []
             for task in ("a", "b"):
                 value = 60.0 if method == f"expert:{task}" else float(score + seed)
                 value += more if (method, task) == ("self_position", "b") else 0.0
-                found.append(Measurement(task=task, metric="accuracy", score=value))
+                parts.append(Measurement(task=task, metric="accuracy", score=value))
                 drawn[seed, method, task] = value + spread * rng.normal(size=500)
-            measurements[seed][method] = found
+            measurements[seed][method] = parts
             drawn[seed, method, MEAN] = (drawn[seed, method, "a"] + drawn[seed, method, "b"]) / 2
     return Samples(measurements, drawn)
 
@@ -770,17 +770,17 @@ def test_words_say_what_was_found() -> None:
         columns=["stage", "seconds", "examples", "flops"],
     )
     given = samples(70, 50)
-    found = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
-    assert found[0] == "Each expert is the best expert on its own task."
-    assert found[1].startswith("Conflict in outcome: joint training minus the task's own expert is a -10.0 [")
-    assert "from -0.25 [-0.35, -0.15] (a and b) to -0.25 [-0.35, -0.15] (a and b)" in found[2]
-    assert found[2].endswith("By the interval of each pair, conflict in 1.")
-    assert "Self Positioning (one coefficient a task) is above the best static merge" in found[3]
-    assert "+20.0" in found[3]
+    sentences = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
+    assert sentences[0] == "Each expert is the best expert on its own task."
+    assert sentences[1].startswith("Conflict in outcome: joint training minus the task's own expert is a -10.0 [")
+    assert "from -0.25 [-0.35, -0.15] (a and b) to -0.25 [-0.35, -0.15] (a and b)" in sentences[2]
+    assert sentences[2].endswith("By the interval of each pair, conflict in 1.")
+    assert "Self Positioning (one coefficient a task) is above the best static merge" in sentences[3]
+    assert "+20.0" in sentences[3]
     searched = "the search for Self Positioning (one coefficient a task) 40 more in 3 s"
-    assert f"joint training 1,600 examples in 4 s; all experts 30 in 3 s, and {searched}" in found[4]
-    assert found[-2].startswith("**Verdict.** Merge")
-    assert found[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
+    assert f"joint training 1,600 examples in 4 s; all experts 30 in 3 s, and {searched}" in sentences[4]
+    assert sentences[-2].startswith("**Verdict.** Merge")
+    assert sentences[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
     behind = words(samples(50, 70), conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
     assert behind[-1].endswith("from them the search costs 25 % of the FLOPs of joint training.")
     assert "tuned ones included (average, picked" in behind[3]
@@ -836,15 +836,15 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     )
     search = [
         "position", "--vectors", tmp_path / "vectors", "--tasks", home / "tasks.toml", "--path", "free", "--steps", 2,
-        "--batch-size", 8, "-o", tmp_path / "found",
+        "--batch-size", 8, "-o", tmp_path / "best",
     ]  # fmt: skip
     said = command(*search, "--probe-size", 48)
     assert "replaced" not in said
     assert "Probe: faq 24, likeness 24 examples of the training splits.\n" in said
     said = command(*search, "--probe-size", 4000)
-    assert f"{tmp_path / 'found'} is there already; it will be replaced." in said
+    assert f"{tmp_path / 'best'} is there already; it will be replaced." in said
     assert "(4000 were asked for; there are no more)" in said
-    assert json.loads((tmp_path / "found" / "recipe.json").read_text())["settings"]["path"] == "free"
+    assert json.loads((tmp_path / "best" / "recipe.json").read_text())["settings"]["path"] == "free"
     assert json.loads((tmp_path / "merged" / "recipe.json").read_text())["operations"][0]["operation"] == "trim"
     said = command("evaluate", tmp_path / "merged", "--tasks", home / "tasks.toml", "-o", tmp_path / "scores")
     assert "ndcg_at_10" in said
@@ -864,7 +864,7 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     said = command("sweep", *given, *over, "-o", tmp_path / "sweeps")
     assert "marked" not in said
     assert set(read(tmp_path / "sweeps", "length.csv")["value"]) == {0, 1}
-    said = command("sweep", *given, *over, "--mark", tmp_path / "found", "-o", tmp_path / "sweeps")
+    said = command("sweep", *given, *over, "--mark", tmp_path / "best", "-o", tmp_path / "sweeps")
     assert "marked" in said
     assert read(tmp_path / "sweeps", "length.csv")["marked"].any()
     draws = ["--probe-size", 64, "--value", 32, "--probe-seed", 0, "--probe-seed", 1]

@@ -39,9 +39,9 @@ def tasks(sixty_of_each) -> dict[str, Task]:
 
 
 def step(jacobian: Tensor, method: str) -> Tensor:
-    (found,) = combined([[row] for row in jacobian], _weighting(method))
-    assert found is not None
-    return found
+    (direction,) = combined([[row] for row in jacobian], _weighting(method))
+    assert direction is not None
+    return direction
 
 
 # --- the two methods
@@ -51,12 +51,12 @@ def step(jacobian: Tensor, method: str) -> Tensor:
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 6), st.floats(1e-6, 1e6))
 def test_upgrad_works_against_no_task(seed, count, width, size) -> None:
     jacobian = size * torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    found = step(jacobian, "upgrad")
+    direction = step(jacobian, "upgrad")
     norms = jacobian.norm(dim=1) * jacobian.norm(dim=1).max()
-    assert ((jacobian @ found) / norms).min() > -1e-9
-    assert (jacobian.mean(0) @ found) > -1e-9 * size**2
+    assert ((jacobian @ direction) / norms).min() > -1e-9
+    assert (jacobian.mean(0) @ direction) > -1e-9 * size**2
     # Linear under scaling of all tasks together.
-    torch.testing.assert_close(step(3 * jacobian, "upgrad"), 3 * found, rtol=1e-6, atol=1e-9 * size)
+    torch.testing.assert_close(step(3 * jacobian, "upgrad"), 3 * direction, rtol=1e-6, atol=1e-9 * size)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -109,8 +109,8 @@ def test_plain_cases(method, jacobian, expected) -> None:
 def test_a_parameter_that_some_losses_do_not_reach() -> None:
     one = [torch.tensor([1.0, 0.0]), torch.tensor([[2.0]]), None]
     other = [torch.tensor([0.0, 1.0]), None, None]
-    found = combined([one, other], _weighting("upgrad"))
-    assert [None if part is None else part.tolist() for part in found] == [[0.5, 0.5], [[1.0]], None]
+    direction = combined([one, other], _weighting("upgrad"))
+    assert [None if part is None else part.tolist() for part in direction] == [[0.5, 0.5], [[1.0]], None]
 
 
 # --- in training
@@ -157,17 +157,17 @@ def test_the_weights_move_for_both_of_two_tasks_in_conflict(base, tasks, monkeyp
     whole = surgery.combined
 
     def noted(*given):
-        found = whole(*given)
-        steps.append(next(part for part in found if part is not None).flatten()[:2])
-        return found
+        direction = whole(*given)
+        steps.append(next(part for part in direction if part is not None).flatten()[:2])
+        return direction
 
     monkeypatch.setattr(surgery, "combined", noted)
     train_with_surgery(base, chosen, steps=4, seed=0, **QUICK)
     assert len(steps) == 4
-    for found in steps:
+    for direction in steps:
         # By hand: (1, 0) + 3/10 (-3, 1) is (0.1, 0.3), (-3, 1) + 3 (1, 0) is (0, 1).
-        torch.testing.assert_close(found, torch.tensor([0.05, 0.65]))
-        assert all(torch.tensor(slope) @ found >= 0 for slope in slopes.values())
+        torch.testing.assert_close(direction, torch.tensor([0.05, 0.65]))
+        assert all(torch.tensor(slope) @ direction >= 0 for slope in slopes.values())
     mean = torch.tensor(list(slopes.values())).mean(0)
     assert torch.tensor(slopes["faq"]) @ mean < 0  # what plain training follows
 

@@ -52,7 +52,7 @@ def probe(tasks) -> Probe:
 
 
 @pytest.fixture(scope="module")
-def found(vectors, probe) -> PositionResult:
+def position(vectors, probe) -> PositionResult:
     return self_position(vectors, probe, **SEARCH)
 
 
@@ -171,13 +171,13 @@ def test_a_length_of_a_position_by_module_scales_every_module(vectors, tasks, mo
     rows = np.linspace(0.1, 0.9, 3 * len(vectors.modules)).reshape(-1, 3)
     written = []
     monkeypatch.setattr(Objective, "task_losses", lambda self, rows: written.append(rows) or dict.fromkeys(NAMES, 1.0))
-    found = at(vectors, rows)
-    table = points(sweep(vectors, tasks, "length", values=[0.5], mark=found, score=False, **QUIET))
+    position = at(vectors, rows)
+    table = points(sweep(vectors, tasks, "length", values=[0.5], mark=position, score=False, **QUIET))
     length = float(SlerpPath().start(torch.from_numpy(rows.mean(0)), vectors.gram())[-1].exp())
     np.testing.assert_allclose(written[0].numpy(), 0.5 / length * rows)
     np.testing.assert_allclose(coefficients(table)[1], rows.mean(0))  # the mark: mean over modules
     assert table["value"][1] == table["length"][1] == pytest.approx(length)
-    assert torch.equal(written[1], found.rows)
+    assert torch.equal(written[1], position.rows)
 
 
 # The mark.
@@ -185,23 +185,23 @@ def test_a_length_of_a_position_by_module_scales_every_module(vectors, tasks, mo
 
 def test_the_mark_of_two_vectors_lies_on_the_curve(vectors, scored, probe) -> None:
     pair = vectors.select(["topic", "faq"])
-    found = self_position(pair, probe, **SEARCH)
-    table = sweep(pair, scored, "direction", values=[0.0], mark=found, **QUIET)
+    position = self_position(pair, probe, **SEARCH)
+    table = sweep(pair, scored, "direction", values=[0.0], mark=position, **QUIET)
     mark = table[table["marked"]].reset_index(drop=True)
-    np.testing.assert_allclose(coefficients(mark, pair.names)[0], found.rows[0].numpy())
+    np.testing.assert_allclose(coefficients(mark, pair.names)[0], position.rows[0].numpy())
     (x,), (length,) = set(mark["value"]), set(mark["length"])
     assert 0 < x < 1
     assert set(table["length"]) == {length}  # the curve is drawn at the length of the position
     on_curve = points(sweep(pair, scored, "direction", values=[x], length=length, score=False, **QUIET))
-    np.testing.assert_allclose(coefficients(on_curve, pair.names)[0], found.rows[0].numpy(), rtol=1e-9)
-    alone = evaluate(found.model(), scored, split="dev")
+    np.testing.assert_allclose(coefficients(on_curve, pair.names)[0], position.rows[0].numpy(), rtol=1e-9)
+    alone = evaluate(position.model(), scored, split="dev")
     pd.testing.assert_frame_equal(mark[SCORES], alone[SCORES])
 
 
 def test_the_mark_of_three_vectors_has_the_ratio_of_the_weights(vectors, tasks) -> None:
     a, length = torch.tensor([0.5, 2.0, 1.0]).double(), 0.8
-    found = at(vectors, (length * SlerpPath().fold(a, vectors.gram()))[None].tolist())
-    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=found, score=False, **QUIET))
+    position = at(vectors, (length * SlerpPath().fold(a, vectors.gram()))[None].tolist())
+    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=position, score=False, **QUIET))
     marks = table[table["marked"]].set_index("pair")["value"]
     expected = {"faq+topic": 2 / 2.5, "faq+likeness": 1 / 1.5, "topic+likeness": 1 / 3}
     assert marks.to_dict() == pytest.approx(expected)
@@ -209,8 +209,8 @@ def test_the_mark_of_three_vectors_has_the_ratio_of_the_weights(vectors, tasks) 
 
 
 def test_a_pair_that_has_no_part_in_the_position_has_no_mark(vectors, tasks) -> None:
-    found = at(vectors, [[0.7, 0.0, -0.1]])
-    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=found, score=False, **QUIET))
+    position = at(vectors, [[0.7, 0.0, -0.1]])
+    table = points(sweep(vectors, tasks, "direction", values=[0.5], mark=position, score=False, **QUIET))
     assert table[table["marked"]].set_index("pair")["value"].to_dict() == {"faq+topic": 0.0, "faq+likeness": 0.0}
     assert set(table["length"]) == {0.7}
 
@@ -218,8 +218,8 @@ def test_a_pair_that_has_no_part_in_the_position_has_no_mark(vectors, tasks) -> 
 # μ and probe size.
 
 
-def test_each_mu_is_a_search_of_its_own(vectors, scored, probe, found, counts) -> None:
-    table = sweep(vectors, scored, "mu", values=[0.0, 0.01, 5.0], probe=probe, mark=found, **SEARCH)
+def test_each_mu_is_a_search_of_its_own(vectors, scored, probe, position, counts) -> None:
+    table = sweep(vectors, scored, "mu", values=[0.0, 0.01, 5.0], probe=probe, mark=position, **SEARCH)
     for mu in (0.0, 5.0):
         alone = self_position(vectors, probe, mu=mu, **SEARCH)
         rows = table[table["value"] == mu]
@@ -253,9 +253,9 @@ def test_parts_of_the_probe_are_nested_and_keep_its_ratio(probe) -> None:
     assert part_of(lopsided, 25, 2).fingerprint() != small.fingerprint()
 
 
-def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
+def test_probe_sizes_and_seeds(vectors, tasks, probe, position, counts) -> None:
     given = {"values": [30, 60], "probe_seeds": (0, 7), "score": False, **SEARCH}
-    table = points(sweep(vectors, tasks, "probe_size", probe=probe, mark=found, **given))
+    table = points(sweep(vectors, tasks, "probe_size", probe=probe, mark=position, **given))
     assert table[["value", "probe_seed", "marked"]].to_numpy().tolist() == [
         [30, 0, False],
         [30, 7, False],
@@ -266,7 +266,7 @@ def test_probe_sizes_and_seeds(vectors, tasks, probe, found, counts) -> None:
     assert counts["search"] == 3  # the whole probe once
     assert counts["losses"] == 3
     whole = coefficients(table)[2:]
-    assert (whole == found.rows[0].numpy()).all()
+    assert (whole == position.rows[0].numpy()).all()
     assert not np.array_equal(coefficients(table)[0], coefficients(table)[1])
     part = part_of(probe, 30, 7)
     np.testing.assert_array_equal(coefficients(table)[1], self_position(vectors, part, **SEARCH).rows[0].numpy())
@@ -448,13 +448,13 @@ def test_vectors_without_an_arc_between_them_are_named(vectors, tasks, factor) -
         sweep(opposite.select(["likeness", "faq"]), tasks, "length", **QUIET)
 
 
-def test_positions_of_other_vectors_are_refused(vectors, tasks, found) -> None:
+def test_positions_of_other_vectors_are_refused(vectors, tasks, position) -> None:
     with pytest.raises(SpkitError, match=r"`mark` must be a position in the span of `vectors`"):
-        sweep(vectors.trim(0.1), tasks, "length", mark=found, **QUIET)
+        sweep(vectors.trim(0.1), tasks, "length", mark=position, **QUIET)
     with pytest.raises(
         SpkitError, match=r"`around` must be a position[\s\S]*'likeness'[\s\S]*the given 'faq', 'topic'\."
     ):
-        sweep(vectors.select(["faq", "topic"]), tasks, "length", around=found, **QUIET)
+        sweep(vectors.select(["faq", "topic"]), tasks, "length", around=position, **QUIET)
     with pytest.raises(SpkitError, match="must have a positive coefficient"):
         sweep(vectors, tasks, "direction", mark=at(vectors, [[-1.0, -1.0, 0.0]]), **QUIET)
 

@@ -384,7 +384,7 @@ def test_similarity_pairs_and_scores(tasks):
         split: [(row["subset"], frozenset((row["sentence1"], row["sentence2"]))) for row in part]
         for split, part in parts.items()
     }
-    assert all(len(found) == len(set(found)) for found in pairs.values())
+    assert all(len(texts) == len(set(texts)) for texts in pairs.values())
     assert not {words for _, words in pairs["train"]} & {words for _, words in pairs["dev"]}
     for part in parts.values():
         assert 0 <= min(part["score"]) < 0.1

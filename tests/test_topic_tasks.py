@@ -73,10 +73,10 @@ def test_the_topics_share_out_the_splits_of_the_whole_tasks(whole, parts, split)
     for number, name in enumerate(ONE_TOPIC):
         part = parts[f"headline-{name}"].splits[split]
         assert list(part) == [row for row in rows if label_of[row["anchor"]] == number]
-        told = parts[f"topic-{name}"].splits[split]
-        assert [row["text"] for row in told if row["label"] == 1] == list(part["anchor"])
-        assert all((label_of[row["text"]] == number) == (row["label"] == 1) for row in told)
-        positions = [list(label_of).index(text) for text in told["text"]]
+        labelled = parts[f"topic-{name}"].splits[split]
+        assert [row["text"] for row in labelled if row["label"] == 1] == list(part["anchor"])
+        assert all((label_of[row["text"]] == number) == (row["label"] == 1) for row in labelled)
+        positions = [list(label_of).index(text) for text in labelled["text"]]
         assert positions == sorted(set(positions))  # each once, in the order of the whole
 
 
@@ -126,7 +126,7 @@ def test_the_card_states_the_sizes(parts) -> None:
     assert "by-topic.md" in (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 
-def test_an_unknown_topic_is_told_the_names() -> None:
+def test_an_unknown_topic_gets_the_names() -> None:
     with pytest.raises(SpkitError, match=r"'headline-sport'.*Found 'headline-sports'. Did you mean 'headline-sport'\?"):
         load_tasks("bundled", names=["headline-sports"])
 

@@ -153,16 +153,16 @@ class Steps(TrainerCallback):
 @pytest.mark.parametrize("length", [{"steps": 5}, {"epochs": 1.0}])
 def test_mixed_steps_see_a_batch_of_every_task(base, tasks, length) -> None:
     """An epoch is as many batches as the tasks have together: 21 of 60 // 8 = 7 each, three in a step."""
-    chosen, found = [noted(task) for task in tasks.values()], Steps()
-    train(base, chosen, sampling="uniform", mixing="step", callbacks=[found], **(QUICK | length))
-    assert len(found.steps) == (5 if "steps" in length else 7)
-    assert all(step == [("faq", 8), ("topic", 8), ("likeness", 8)] for step in found.steps)
+    chosen, seen = [noted(task) for task in tasks.values()], Steps()
+    train(base, chosen, sampling="uniform", mixing="step", callbacks=[seen], **(QUICK | length))
+    assert len(seen.steps) == (5 if "steps" in length else 7)
+    assert all(step == [("faq", 8), ("topic", 8), ("likeness", 8)] for step in seen.steps)
 
 
 def test_unmixed_steps_see_one_task_in_turn(base, tasks) -> None:
-    chosen, found = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
-    train(base, chosen, steps=4, sampling="uniform", callbacks=[found], **QUICK)
-    assert found.steps == [[("faq", 8)], [("likeness", 8)]] * 2
+    chosen, seen = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
+    train(base, chosen, steps=4, sampling="uniform", callbacks=[seen], **QUICK)
+    assert seen.steps == [[("faq", 8)], [("likeness", 8)]] * 2
 
 
 def plain_descent(folder, **settings) -> SentenceTransformerTrainingArguments:
@@ -189,23 +189,23 @@ def test_a_mixed_step_takes_the_mean_of_the_gradients(tasks, tmp_path) -> None:
 
 
 def test_accumulation_of_the_callers_own_arguments_draws_new_batches(base, tasks, tmp_path) -> None:
-    chosen, found = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
+    chosen, seen = [noted(tasks[name]) for name in ("faq", "likeness")], Steps()
     arguments = plain_descent(tmp_path, gradient_accumulation_steps=2)
-    settings = {"args": arguments, "sampling": "uniform", "callbacks": [found], "progress": False}
+    settings = {"args": arguments, "sampling": "uniform", "callbacks": [seen], "progress": False}
     train(base, chosen, **settings)
-    assert found.steps == [[("faq", 8), ("likeness", 8)]] * 3
-    found.steps = []
+    assert seen.steps == [[("faq", 8), ("likeness", 8)]] * 3
+    seen.steps = []
     train(base, chosen, mixing="step", **settings)  # two batches of each
-    assert found.steps == [[("faq", 8), ("likeness", 8)] * 2] * 3
+    assert seen.steps == [[("faq", 8), ("likeness", 8)] * 2] * 3
 
 
 def test_callbacks_see_the_model_of_every_task_in_turn(base, tasks) -> None:
-    found = Steps()
+    seen = Steps()
     chosen = [noted(tasks["faq"]), noted(tasks["topic"])]
-    last = train(base, chosen, steps=2, order="sequential", callbacks=[found], **QUICK)
-    assert found.steps == [[("faq", 8)]] * 2 + [[("topic", 8)]] * 2
-    assert found.weights[-1] == weights_hash(last)
-    assert len(set(found.weights)) == 4
+    last = train(base, chosen, steps=2, order="sequential", callbacks=[seen], **QUICK)
+    assert seen.steps == [[("faq", 8)]] * 2 + [[("topic", 8)]] * 2
+    assert seen.weights[-1] == weights_hash(last)
+    assert len(set(seen.weights)) == 4
 
 
 def test_intermediate_models_of_a_sequence_are_kept_for_merging(base, tasks) -> None:
@@ -229,10 +229,10 @@ def test_intermediate_models_come_from_finished_checkpoints_too(base, tasks, tmp
     settings = QUICK | {"steps": 2, "order": "sequential", "checkpoints": tmp_path}
     once: dict[str, SentenceTransformer] = {}
     again: dict[str, SentenceTransformer] = {}
-    found = Steps()
+    seen = Steps()
     for models in (once, again):
-        train(base, [tasks["faq"], tasks["likeness"]], callbacks=[found], after_each=models.__setitem__, **settings)
-    assert len(found.steps) == 4  # the second time nothing was trained
+        train(base, [tasks["faq"], tasks["likeness"]], callbacks=[seen], after_each=models.__setitem__, **settings)
+    assert len(seen.steps) == 4  # the second time nothing was trained
     assert [weights_hash(model) for model in once.values()] == [weights_hash(model) for model in again.values()]
 
 

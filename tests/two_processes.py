@@ -41,14 +41,14 @@ def main(folder: Path) -> None:
         progress=False,
     )
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else -1
-    found = {
+    answer = {
         "rows": result.rows.tolist(),
         "loss": result.history["loss"].tolist(),
         "validation": result.history["validation"].dropna().tolist(),
         "sent": sent,
         "modules": len(vectors.modules),
     }
-    (folder / f"rank{rank}.json").write_text(json.dumps(found), encoding="utf-8")
+    (folder / f"rank{rank}.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from spkit.errors import SpkitError
 
 
 def _one_line(message: Warning | str, *about: object) -> None:
-    """A warning without the line of code it came from, which tells the user of a command nothing."""
+    """A warning without the line of code it came from, which does not help the user of a command."""
     print(f"Warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 

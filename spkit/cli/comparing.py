@@ -23,7 +23,7 @@ def compare(
     resamples: Annotated[int, typer.Option(help="Samples of the test examples behind an interval.")] = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Say which model is better, by how much, how sure.
+    """Say which model is better, by how much, and how sure that is.
 
     Differences of scores on the same test examples, with 95 % intervals, for each task and for the mean.
     """

@@ -21,7 +21,7 @@ def conflict(
     task: TaskNames = None,
     batches: Annotated[int, typer.Option(min=4, help="Micro-batches of each task, a multiple of 4.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
-    dropout: Annotated[bool, typer.Option("--dropout", help="Drop activations, as a training does.")] = False,
+    dropout: Annotated[bool, typer.Option("--dropout", help="Use dropout, as training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
@@ -94,11 +94,11 @@ def imbalance(
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
-    found = None if vectors is None else TaskVectors.load(vectors)
+    task_vectors = None if vectors is None else TaskVectors.load(vectors)
     table = measure(
-        load_tasks(tasks, task if task or found is None else list(found.names)),
-        found,
-        model=load_base(base, max_seq_length=max_length) if found is None else None,
+        load_tasks(tasks, task if task or task_vectors is None else list(task_vectors.names)),
+        task_vectors,
+        model=load_base(base, max_seq_length=max_length) if task_vectors is None else None,
         sampling=shares,
         batches=batches,
         batch_size=batch_size,
@@ -108,8 +108,8 @@ def imbalance(
     write(table, output / "imbalance.csv", index=True)
     typer.echo(table.round(3).to_string(na_rep="-"))
     typer.echo(f"Table: {output / 'imbalance.csv'}")
-    if joint is not None and found is not None:
-        weights = effective_weights(joint, found)
+    if joint is not None and task_vectors is not None:
+        weights = effective_weights(joint, task_vectors)
         write(weights.table.assign(explained=weights.explained), output / "effective_weights.csv", index=True)
         typer.echo(f"Weights of the vectors in the joint model\n{weights.table.round(3).to_string()}")
         typer.echo(f"Of its own vector they explain {weights.explained:.0%}: {output / 'effective_weights.csv'}")

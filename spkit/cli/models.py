@@ -138,10 +138,10 @@ def vectors(
     from spkit.vectors.task_vectors import TaskVectors
 
     say_replaced(output)
-    found = TaskVectors.from_models(base_of(base, max_length), named(expert))
-    found.save(output)
-    typer.echo(found.norms().round(4).to_string())
-    typer.echo(found.cosines().round(4).to_string())
+    task_vectors = TaskVectors.from_models(base_of(base, max_length), named(expert))
+    task_vectors.save(output)
+    typer.echo(task_vectors.norms().round(4).to_string())
+    typer.echo(task_vectors.cosines().round(4).to_string())
     typer.echo(f"Task vectors: {output}")
 
 
@@ -165,7 +165,9 @@ def merge(
     ] = "slerp",
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, VALUE as JSON; repeat."),
+        typer.Option(
+            "--parameter", "--set", help="A parameter of the method, NAME=VALUE with VALUE as JSON; repeat for more."
+        ),
     ] = None,
     tasks: Annotated[
         str,
@@ -222,13 +224,13 @@ def position(
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     path: Annotated[
-        str, typer.Option(callback=_known_path, help=f"What is searched along: {', '.join(path_names())}.")
+        str, typer.Option(callback=_known_path, help=f"Path of the search: {', '.join(path_names())}.")
     ] = "slerp",
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
     mu: Annotated[float, typer.Option(min=0, help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Optimizer, typer.Option(help="What moves the position.")] = "sgd",
+    optimizer: Annotated[Optimizer, typer.Option(help="Optimiser of the search.")] = "sgd",
     learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the search.")] = 60,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples of each task in a step.")] = 32,
@@ -247,7 +249,7 @@ def position(
     probe_size: Annotated[int, typer.Option(min=1, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
-    """Search the best position between experts on a probe.
+    """Search for the best position between experts, on a probe.
 
     Saves the merged model with its recipe.
     """
@@ -260,14 +262,14 @@ def position(
     from spkit.vectors.task_vectors import TaskVectors
 
     say_replaced(output)
-    found = TaskVectors.load(vectors)
-    probe = Probe.sample(load_tasks(tasks, task or list(found.names)), size=probe_size, seed=seed)
+    task_vectors = TaskVectors.load(vectors)
+    probe = Probe.sample(load_tasks(tasks, task or list(task_vectors.names)), size=probe_size, seed=seed)
     shares = ", ".join(f"{name} {len(rows)}" for name, rows in probe.examples.items())
     held = sum(len(rows) for rows in probe.examples.values())
     fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
     typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
     result = self_position(
-        found,
+        task_vectors,
         probe,
         path=path,
         granularity=granularity,

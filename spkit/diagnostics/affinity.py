@@ -1,4 +1,4 @@
-"""What a step on one task does to the loss of another: the other side of the angle between their gradients."""
+"""What a step on one task does to the loss of another: the effect that the angle between their gradients predicts."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice

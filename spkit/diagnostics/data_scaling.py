@@ -182,7 +182,8 @@ def angles_by_ratio(
 ) -> pd.DataFrame:
     """The angle of the jointly trained vector V_{a+b} to V_a and V_b, against the ratio of their numbers of examples.
 
-    If the larger set drowns the smaller one, the joint vector leans to it. At each ratio both single vectors are
+    If the larger set dominates the smaller one, the joint vector is nearer to its vector. At each ratio both single
+    vectors are
     trained on the very examples that the joint one sees, so that nothing but the mixture differs: three trainings
     a ratio. Subsets of a task are nested over the ratios.
 

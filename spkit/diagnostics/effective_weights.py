@@ -38,7 +38,7 @@ def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVect
     """The weight of each task in a joint model: its task vector projected on the span of the experts' vectors.
 
     The point θ0 + Σ w_i V_i is the merge nearest to the joint model. Equal weights say that the training was balanced;
-    a small weight names the task that was drowned. Memory: one parameter of the joint vector at a time.
+    a small weight shows a task that had little effect on it. Memory: one parameter of the joint vector at a time.
 
     Args:
         joint: the jointly trained model, or its folder.

@@ -36,8 +36,8 @@ def imbalance(
 ) -> pd.DataFrame:
     """How much of a joint training each task is: shares of examples, tokens, steps and gradient, and its vector's norm.
 
-    A large task drowns a small one by steps, by long texts, by a steep loss, or by a long task vector in a merge; the
-    table holds them side by side.
+    A large task can dominate a small one in several ways: more steps, longer texts, larger gradients, or a longer task
+    vector in a merge. The table holds them side by side.
 
     Args:
         tasks: the tasks, as `load_tasks` gives them or as a list; their training splits are counted.
@@ -197,7 +197,7 @@ def _square(tensor: Tensor) -> float:
 def _gradient_columns(
     steps: Mapping[str, float], gradients: Mapping[str, tuple[float, str]]
 ) -> dict[str, dict[str, float] | dict[str, str]]:
-    """Norms, shares and verdicts; one norm that is not known leaves the sum, and with it every share, unknown."""
+    """Norms, shares and verdicts; one norm that is not known makes the sum unknown, and with it every share."""
     weighted = {name: steps[name] * norm for name, (norm, _) in gradients.items()}
     total = sum(weighted.values())
     shares_known = isfinite(total)

@@ -44,7 +44,7 @@ def each_pair_once(table: DataFrame, keys: Sequence[str] = (), order: list[str] 
 
     Args:
         table: rows with `a`, `b` and `seed`.
-        keys: what else tells rows apart.
+        keys: the other columns that identify a row.
         order: of the tasks; None is the usual one.
     """
     pairs = rows(table, table["a"] != table["b"])
@@ -59,7 +59,7 @@ def mean_cosines(table: DataFrame, keys: Sequence[str], also: Sequence[str] = ()
 
     Args:
         table: rows with `corrected`, `low`, `high` and `seed`.
-        keys: columns that tell apart what is measured.
+        keys: columns that identify what is measured.
         also: other columns to take the mean of.
 
     Returns:
@@ -98,8 +98,8 @@ def hatched(cells: DataFrame) -> str:
     if not (cells["determined"] < cells["seeds"]).any():
         return ""
     return (
-        " Hatched: undetermined, the noise being larger than the gradient, or no gradient; where this befell only some "
-        "of the seeds, the mean is over the others."
+        " Hatched: undetermined, the noise being larger than the gradient, or no gradient; where this is so in only "
+        "some of the seeds, the mean is over the others."
     )
 
 

@@ -30,7 +30,7 @@ def rows_with_gaps(groups: Sequence[object], gap: float = 0.45) -> list[float]:
 
 
 def quiet_axes(axes: Axes, *, left: bool = False) -> None:
-    """Take away the frame of a panel of rows: the rows' own lines carry the eye."""
+    """Remove the frame of a panel of rows: the rows' own lines are enough."""
     axes.spines["left"].set_visible(left)
     axes.tick_params(axis="y", length=0)
 

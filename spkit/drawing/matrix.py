@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
-import numpy as np
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
@@ -51,21 +51,27 @@ COSINES = Scale(-1.0, 1.0, "RdBu")
 def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
     """Colour the cells of a table; a missing value leaves its cell empty.
 
-    One call of matplotlib. seaborn's heat map makes the same one, and draws the whole figure anew for each panel.
-
     Args:
         axes: where to draw; rows go down.
         values: numbers, named rows and columns.
         scale: which colour a number has.
     """
-    cells = np.ma.masked_invalid(values.to_numpy(dtype=float))
-    axes.pcolormesh(cells, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=1.5)
-    down, across = cells.shape
-    axes.set(xlim=(0, across), ylim=(down, 0))
-    axes.set_xticks([place + 0.5 for place in range(across)], [str(name) for name in values.columns])
-    axes.set_yticks([place + 0.5 for place in range(down)], [str(name) for name in values.index])
+    seaborn.heatmap(
+        values,
+        vmin=scale.low,
+        vmax=scale.high,
+        cmap=scale.colours,
+        cbar=False,
+        linewidths=1.5,
+        linecolor="white",
+        xticklabels=True,
+        yticklabels=True,
+        ax=axes,
+    )
+    axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    for label in axes.get_yticklabels():
+        label.set_rotation(0)
 
 
 def write_cell(

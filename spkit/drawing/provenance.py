@@ -29,7 +29,7 @@ def provenance(rule: Rule, results: Path, tables: Mapping[str, DataFrame]) -> di
         "methods": _labels(tables),
         "style": text_hash(*(f"{key}: {settings[key]!r}" for key in sorted(settings))),
         "seeds": sorted({seed for table in tables.values() for seed in seeds_of(table)}),
-        "versions": {"spkit": __version__, **{name: _version(name) for name in ("matplotlib", "pandas")}},
+        "versions": {"spkit": __version__, **{name: _version(name) for name in ("matplotlib", "seaborn", "pandas")}},
     }
 
 

@@ -37,8 +37,8 @@ def compare(
 
     All models are scored on the same resampled examples, so that what makes an example hard for both of them cancels
     out: a difference is known better than either score. The interval is over test examples, not over trainings: to see
-    whether another training would give the same, pass several runs of each model. Each interval is one of 95 % by
-    itself; of many pairs some exclude zero by chance.
+    whether another training would give the same, pass several runs of each model. Each interval is a 95 % interval on
+    its own; of many pairs, some exclude zero by chance.
 
     Args:
         models: name to a model, its folder or its hub id; to what `spkit.evaluation.measure` returned of it; or to a
@@ -60,7 +60,8 @@ def compare(
         and `high` (its 95 % interval), `ahead` (share of the resamples in which a is ahead, 0 to 1) and `verdict`:
         "a is better" or "b is better" where the interval excludes zero, else "no difference shown"; "the runs disagree"
         where the interval excludes zero but not every run has the same model ahead; "no interval" (`low`, `high` and
-        `ahead` are NaN) for a task of mteb's whose score cannot be taken apart, "no score" where a metric is undefined.
+        `ahead` are NaN) for a task of mteb's whose score has no values per example, "no score" where a metric is
+        undefined.
 
     Raises:
         SpkitError: fewer than two models, an unknown name in `against`, models without `tasks`, another number of runs

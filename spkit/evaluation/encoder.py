@@ -42,7 +42,7 @@ class Encoder(SentenceTransformerEncoderWrapper):
                 "Embeddings must be finite numbers.",
                 f"Model {self.mteb_model_meta.name!r} gave NaN or infinity for {broken} of {len(embeddings)} texts "
                 f"of task {task_metadata.name!r}.",
-                "Look for NaN in its weights: a learning rate or merging coefficients that are too large make them.",
+                "Look for NaN in its weights: a learning rate or merging coefficients that are too large can cause it.",
             )
         return embeddings
 

@@ -25,7 +25,8 @@ class Measurement:
         score: in points, 0 to 100 (a correlation: −100 to 100); NaN where the metric is undefined.
         values: fractions, in the order of the examples. Shape [n] where the score is their mean (each query's nDCG@10;
             the share of the experiments that label an example correctly); shape [n, columns] where it is not: what was
-            predicted, and in the last column the gold value. None for an mteb task whose score cannot be taken apart.
+            predicted, and in the last column the gold value. None for an mteb task whose score has no values per
+            example.
         subset: the part of the task each example belongs to, or None.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
     """
@@ -75,14 +76,14 @@ class Measurement:
         """One measurement per subset, in order of first appearance; `metric:subset` is its metric."""
         if self.subset is None or self.values is None:
             return []
-        found = []
+        parts = []
         for name in dict.fromkeys(self.subset.tolist()):
             rows = self.subset == name
             part = replace(
                 self, metric=f"{self.metric}:{name}", values=self.values[rows], subset=None, seconds=0.0, score=np.nan
             )
-            found.append(replace(part, score=whole_score(part)))
-        return found
+            parts.append(replace(part, score=whole_score(part)))
+        return parts
 
 
 def _metric_of(name: str) -> Metric:

@@ -64,14 +64,14 @@ def measure(
         from spkit.evaluation.encoder import Encoder
         from spkit.evaluation.running import find_task, run
 
-        found = [find_task(task) for task in given]
-        _check(found, split)
+        resolved = [find_task(task) for task in given]
+        _check(resolved, split)
         encoder = Encoder(model, name or f"spkit/{revision[:12]}", revision)
         if cache is None:
-            return [run(encoder, task, split, batch_size, seed) for task in found]
+            return [run(encoder, task, split, batch_size, seed) for task in resolved]
         model_key = text_hash(revision, _settings(model))
         measurements = []
-        for task in found:
+        for task in resolved:
             file = Path(cache) / f"{model_key[:24]}-{_data_key(task, split, seed)[:24]}.npz"
             if not file.exists():
                 save_measurements([run(encoder, task, split, batch_size, seed)], file)
@@ -107,7 +107,7 @@ def evaluate(
 
     Returns:
         Columns task, metric, score, low, high (points; 95 % interval over examples), seconds. Low and high are NaN,
-        with a warning, for an mteb task whose score cannot be taken apart.
+        with a warning, for an mteb task whose score has no values per example.
 
     Raises:
         SpkitError: as `measure`.

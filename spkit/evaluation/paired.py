@@ -85,7 +85,7 @@ class Samples:
         for run, of_run in measurements.items():
             for method, results in of_run.items():
                 for one in results:
-                    # A score of mteb's that cannot be taken apart has no samples, and says so by having no interval.
+                    # A score of mteb's without values per example has no samples, and so no interval.
                     known = one.values is not None
                     drawn = bootstrap(one, resamples, seed) if known else np.full(resamples, np.nan)
                     samples[run, method, one.task] = drawn

@@ -69,7 +69,7 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         seed: of what our tasks draw, for classification and clustering; mteb's tasks keep their own.
 
     Returns:
-        The measurement, with values unless it is a task of mteb's that cannot be taken apart; then there is a warning.
+        The measurement, with values unless it is a task of mteb's that gives none; then there is a warning.
 
     Raises:
         SpkitError: the data of mteb's task cannot be loaded, or embeddings are not finite.
@@ -92,8 +92,8 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         measurement = _scored(encoder, _loaded(task, split), split, batch_size)
         if measurement.values is None:
             warnings.warn(
-                f"No interval for task {measurement.task!r}: mteb's {measurement.metric} of it cannot be taken apart "
-                "into examples.",
+                f"No interval for task {measurement.task!r}: mteb gives no values per example for its "
+                f"{measurement.metric}.",
                 stacklevel=2,
             )
     return replace(measurement, seconds=time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The explorer: where in the space between models are you, and what is that place worth?"""
+"""The explorer: where in the space between models are you, and what does that position score?"""
 
 from typing import TYPE_CHECKING
 

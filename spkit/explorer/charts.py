@@ -11,9 +11,9 @@ from jaxtyping import Float
 from spkit.explorer.exploration import MEAN, Exploration, Quantity, Reading
 from spkit.explorer.plane import Plane
 
-#: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to tell them apart.
+#: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to distinguish them.
 COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
-#: Black around a mark tells it from a bar of any colour; on a dark page the mark's own colour is what is seen.
+#: Black around a mark separates it from a bar of any colour; on a dark page the mark's own colour is what is seen.
 _OUTLINED: dict[str, Any] = {"size": 11, "line": {"width": 1.5, "color": "black"}}
 #: Marks of what bars are compared with, by plotly and by matplotlib; the base's is a line across the bar and beyond it,
 #: black within white, so that it is seen on the bar and on pages of either theme.
@@ -73,7 +73,7 @@ def live(figure: Any) -> Any:
 
 
 class Map:
-    """The plane through the base and two task vectors: contours, experts, what was found, the search's way, and you.
+    """The plane through the base and two task vectors: contours, experts, marked positions, a search, and you.
 
     Args:
         exploration: gives the values.
@@ -150,7 +150,7 @@ class Map:
         others = {*range(len(coefficients))} - {self.plane.first, self.plane.second}
         for name, values in self._exploration.presets.items():
             inside = all(values[number] == 0 for number in others)
-            if inside or name in self._exploration.found:
+            if inside or name in self._exploration.marked:
                 x, y = self.plane.at(np.array([values]))[0]
                 apart = max((abs(values[number] - coefficients[number]) for number in others), default=0.0)
                 rows.append((name.removeprefix("expert: "), x, y, apart < 0.01))

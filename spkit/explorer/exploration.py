@@ -51,8 +51,8 @@ class Exploration:
 
     Args:
         vectors: the span.
-        tasks: what positions are judged on; a sample of their dev splits.
-        found: positions worth marking, by name, one coefficient a vector.
+        tasks: what positions are scored on; a sample of their dev splits.
+        marked: positions worth marking, by name, one coefficient a vector.
         joint: a jointly trained model to compare with.
         folder: keeps measured points, so that they are measured once: those of each set of vectors and examples apart
             from the others; None keeps nothing.
@@ -71,7 +71,7 @@ class Exploration:
         vectors: TaskVectors,
         tasks: Mapping[str, Task] | Sequence[Task],
         *,
-        found: Mapping[str, Sequence[float]] | None = None,
+        marked: Mapping[str, Sequence[float]] | None = None,
         joint: SentenceTransformer | None = None,
         folder: str | Path | None = None,
         points: int | None = None,
@@ -88,9 +88,9 @@ class Exploration:
             raise SpkitError("`points` must be at least 8.", f"Found {wanted}.", "Pass None for the usual number.")
         whole = vectors.gram()
         self.vectors = vectors
-        self.space = Space(vectors.names, whole, found)
+        self.space = Space(vectors.names, whole, marked)
         self.presets = self.space.presets
-        self.found = list(found or {})
+        self.marked = list(marked or {})
         self.quick = QuickScores(vectors, named, examples, max_tokens, seed)
         self.rows = [*self.quick.tasks, MEAN]
         #: Guards what the kernel's threads and the measuring thread share.
@@ -169,7 +169,7 @@ class Exploration:
     def references(self) -> dict[str, list[float | None]]:
         """Scores by row of what positions are compared with: `base`, each task's `expert`, and `joint` where given."""
         experts = [f"expert: {name}" for name in self.quick.tasks]
-        found: dict[str, list[float | None]] = {
+        references: dict[str, list[float | None]] = {
             "base": self.reference("base")["score"].tolist(),
             "expert": [
                 float(self.reference(expert)["score"][name]) if expert in self.presets else None
@@ -177,7 +177,7 @@ class Exploration:
             ]
             + [None],
         }
-        return found if self.joint is None else found | {"joint": self.joint["score"].tolist()}
+        return references if self.joint is None else references | {"joint": self.joint["score"].tolist()}
 
     def surface(self, positions: Float[np.ndarray, "m N"], quantity: Quantity) -> Float[np.ndarray, " m"]:
         """The interpolated mean over the tasks, at many positions."""
@@ -186,7 +186,8 @@ class Exploration:
             return self._surrogate.at(positions, [number])[:, 0]
 
     def listen(self, measured: Callable[[Reading, bool], None], failed: Callable[[Exception], None]) -> None:
-        """Name who is told, in the measuring thread, of each measurement and whether it is the newest asked for."""
+        """Set what is called, in the measuring thread, with each measurement (and whether it is the newest), or an
+        error."""
         self._listener, self._failed = measured, failed
 
     def ask(self, coefficients: Sequence[float]) -> None:

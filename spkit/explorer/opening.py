@@ -1,5 +1,6 @@
 """Opening the explorer: on vectors and tasks, or on what a study left."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def explore(
     tasks: Mapping[str, Task] | Sequence[Task],
     *,
     result: PositionResult | None = None,
-    found: Mapping[str, Sequence[float]] | None = None,
+    positions: Mapping[str, Sequence[float]] | None = None,
     way: Float[np.ndarray, "S N"] | None = None,
     joint: SentenceTransformer | str | Path | None = None,
     verdict: str = "",
@@ -40,8 +41,9 @@ def explore(
     max_tokens: int = 32,
     seed: int = 0,
     progress: bool = True,
+    found: Mapping[str, Sequence[float]] | None = None,
 ) -> "Explorer":
-    """A widget with a slider for each task vector, that says what a position is worth while you move.
+    """A widget with a slider for each task vector, which shows the scores of a position while you move it.
 
     First some positions are measured on a few short examples of each task's dev split (a minute for a small encoder on
     two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured positions and
@@ -49,9 +51,9 @@ def explore(
 
     Args:
         vectors: the task vectors, or the folder they were saved to.
-        tasks: what positions are judged on.
-        result: a search's result: its position is marked and its way drawn on the map.
-        found: other positions to mark, by name, one coefficient a vector.
+        tasks: what positions are scored on.
+        result: a search's result: its position and its steps are drawn on the map.
+        positions: other positions to mark, by name, one coefficient a vector.
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.
         verdict: what a study found, in words.
@@ -63,6 +65,7 @@ def explore(
         max_tokens: at which texts are cut.
         seed: of the examples and the positions.
         progress: whether to show a progress bar.
+        found: the former name of `positions`.
 
     Returns:
         The widget, which a notebook shows; `place`, `reading`, `go`, `save`, `code` and `close` are for programs.
@@ -78,7 +81,10 @@ def explore(
 
     if not isinstance(vectors, TaskVectors):
         source, vectors = source or vectors, TaskVectors.load(vectors)
-    marked = dict(found or {})
+    if found is not None:
+        warnings.warn("`found` is called `positions` now: write explore(positions=...).", FutureWarning, stacklevel=2)
+        positions = found
+    marked = dict(positions or {})
     if result is not None:
         if result.vectors.names != vectors.names:
             raise SpkitError(
@@ -86,13 +92,13 @@ def explore(
                 f"Found {result.vectors.names} and {vectors.names}.",
                 "Pass `result.vectors`.",
             )
-        marked = {"found": result.rows.mean(0).tolist(), **marked}
+        marked = {"search result": result.rows.mean(0).tolist(), **marked}
         if way is None:
             way = result.history[[f"coefficient:{name}" for name in vectors.names]].to_numpy(dtype=float)
     exploration = Exploration(
         vectors,
         tasks,
-        found=marked,
+        marked=marked,
         joint=None if joint is None else load_model(joint),
         folder=folder,
         points=points,
@@ -138,7 +144,7 @@ def explore_study(
         tasks = {name: task for name, task in loaded.items() if name in vectors.names} or loaded
     joint = root / "train" / "joint" / "model"
     settings: dict[str, Any] = {
-        "found": _found(Path(run), seed, vectors.names),
+        "positions": _searched(Path(run), seed, vectors.names),
         "way": _way(Path(run), seed, vectors.names),
         "joint": joint if joint.is_dir() else None,
         "verdict": _verdict(Path(run)),
@@ -150,19 +156,19 @@ def explore_study(
     return explore(vectors, tasks, **{**settings, **options})
 
 
-def _found(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
+def _searched(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:
     """Positions that the study's searches found; the mean over the modules of a search by module."""
     path = run / "coefficients.csv"
     if not path.is_file():
         return {}
     table = pd.read_csv(path)
-    found = {}
+    positions = {}
     for method, label in _SEARCHES.items():
         chosen = table[(table["method"] == method) & (table["seed"] == seed)]
         means = chosen.groupby("task")["coefficient"].mean()
         if set(names) <= set(means.index):
-            found[label] = [float(means[name]) for name in names]
-    return found
+            positions[label] = [float(means[name]) for name in names]
+    return positions
 
 
 def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"] | None:
@@ -180,5 +186,5 @@ def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"]
 def _verdict(run: Path) -> str:
     path = run / SUMMARY
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = [line for line in lines if "**Verdict.**" in line]
-    return found[0].partition("**Verdict.**")[2].strip() if found else ""
+    verdicts = [line for line in lines if "**Verdict.**" in line]
+    return verdicts[0].partition("**Verdict.**")[2].strip() if verdicts else ""

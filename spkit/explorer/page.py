@@ -80,7 +80,7 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, the
 
 
 def _run_until_stopped(command: list[str]) -> int:
-    """The status of a server when it ends; 0 where this process was told to, and ended it with its kernels."""
+    """The status of a server when it ends; 0 where this process was asked to stop, and ended it with its kernels."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

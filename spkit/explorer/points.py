@@ -102,7 +102,8 @@ def spread(
 ) -> Float[np.ndarray, "m N"]:
     """Positions spread over what sliders reach, by Sobol sequences: half on the path, half in the free coefficients.
 
-    A grid of ten values dies at four vectors and a length; a Sobol sequence covers any number of dimensions evenly.
+    A grid of ten values is too large at four vectors and a length; a Sobol sequence covers any number of dimensions
+    evenly.
 
     Args:
         count: how many positions.
@@ -124,11 +125,11 @@ def spread(
     # Exponential variables over their sum are uniform on the simplex.
     weights = -np.log(np.clip(drawn[:, :n], 1e-6, 1 - 1e-6))
     lengths = ranges.length[0] + np.ptp(ranges.length) * np.clip(drawn[:, n], 1e-3, 1.0)
-    found = []
+    on_the_path = []
     for weight, length in zip(weights, lengths, strict=True):
         phi = torch.tensor([*np.log(weight / weight.mean()), np.log(length)], dtype=torch.float64)
-        found.append(path.coefficients(phi, gram).numpy())
-    return np.concatenate([np.array(found), free])
+        on_the_path.append(path.coefficients(phi, gram).numpy())
+    return np.concatenate([np.array(on_the_path), free])
 
 
 def _sobol(count: int, dimensions: int, seed: int) -> Float[np.ndarray, "m D"]:

@@ -1,4 +1,4 @@
-"""Scores and losses of a position on a few short examples of each task, fast enough to answer a slider at rest."""
+"""Scores and losses of a position on a few short examples of each task, fast enough to answer when a slider stops."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -45,14 +45,14 @@ class Space:
     Args:
         names: of the task vectors.
         gram: their inner products.
-        found: positions to mark, by name, one coefficient a vector; sliders reach them.
+        positions: positions to mark, by name, one coefficient a vector; sliders reach them.
 
     Attributes:
         names: of the task vectors.
         gram: their inner products.
-        presets: positions worth a visit, by name: base, each expert, average, the middle of SLERP, and those found.
+        presets: positions by name: base, each expert, average, the middle of SLERP, and those marked.
         ranges: of the sliders.
-        path: the paper's path, or None where it has no answer (a zero vector, two in opposite directions).
+        path: the paper's path, or None where it is not defined (a zero vector, two in opposite directions).
         why_no_path: in words, where there is none.
     """
 
@@ -60,7 +60,7 @@ class Space:
         self,
         names: Sequence[str],
         gram: Float[torch.Tensor, "N N"],
-        found: Mapping[str, Sequence[float]] | None = None,
+        positions: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.names, self.gram = tuple(names), gram
         self.path: SlerpPath | None = SlerpPath()
@@ -69,7 +69,7 @@ class Space:
             self.path.coefficients(torch.zeros(len(names) + 1, dtype=torch.float64), gram)
         except UndefinedPathError as error:
             self.path, self.why_no_path = None, str(error)
-        self.presets = self._presets(found or {})
+        self.presets = self._presets(positions or {})
         places = [place for values in self.presets.values() if (place := self._on_path(values)) is not None]
         coefficients = [value for values in self.presets.values() for value in values]
         self.ranges = Ranges().around([place.length for place in places], coefficients)
@@ -83,14 +83,14 @@ class Space:
         assert self.path is not None
         weights = torch.tensor(place.values, dtype=torch.float64).clamp(min=_LEAST_WEIGHT)
         length = torch.tensor([place.length], dtype=torch.float64)
-        found = self.path.coefficients(torch.cat([weights / weights.mean(), length]).log(), self.gram)
-        return [0.0 if abs(value) < 1e-5 else value for value in found.tolist()]
+        values = self.path.coefficients(torch.cat([weights / weights.mean(), length]).log(), self.gram)
+        return [0.0 if abs(value) < 1e-5 else value for value in values.tolist()]
 
     def place(self, coefficients: Sequence[float], mode: Mode) -> Place:
         """The place of a position, rounded to what sliders show; in free mode where the path does not reach it."""
-        found = self._on_path(coefficients) if mode == "path" else None
-        if found is not None and self.reachable(found):
-            return found
+        place = self._on_path(coefficients) if mode == "path" else None
+        if place is not None and self.reachable(place):
+            return place
         return Place("free", tuple(round(value, 2) for value in coefficients))
 
     def _on_path(self, coefficients: Sequence[float]) -> Place | None:
@@ -101,12 +101,12 @@ class Space:
             return Place("path", (1.0,) * len(self.names), 0.0)
         phi = self.path.start(torch.tensor(coefficients, dtype=torch.float64), self.gram)
         weights = (phi[:-1] - phi[:-1].max()).exp()
-        found = Place("path", tuple(round(value, 2) for value in weights.tolist()), round(float(phi[-1].exp()), 2))
+        place = Place("path", tuple(round(value, 2) for value in weights.tolist()), round(float(phi[-1].exp()), 2))
         # Rounded weights end beside the position, the farther the longer the step is.
-        near = 0.05 * max(1.0, found.length)
-        return found if np.abs(np.subtract(self.coefficients(found), coefficients)).max() < near else None
+        near = 0.05 * max(1.0, place.length)
+        return place if np.abs(np.subtract(self.coefficients(place), coefficients)).max() < near else None
 
-    def _presets(self, found: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    def _presets(self, positions: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         count = len(self.names)
         presets = {"base": [0.0] * count}
         for number, name in enumerate(self.names):
@@ -115,7 +115,7 @@ class Space:
             presets["average"] = [1 / count] * count
             if self.path is not None:
                 presets["SLERP middle"] = self.coefficients(Place("path", (1.0,) * count, 1.0))
-        return presets | {name: list(values) for name, values in found.items()}
+        return presets | {name: list(values) for name, values in positions.items()}
 
     def reachable(self, place: Place) -> bool:
         """Whether every slider can stand there."""

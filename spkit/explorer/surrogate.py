@@ -67,12 +67,12 @@ class Surrogate:
 
     def errors(self) -> Float[np.ndarray, " O"]:
         """Root mean square error at each measured point when it alone is left out, in the output's unit."""
-        found = []
+        errors = []
         for process in self._processes:
             inverse = cho_solve((process.L_, True), np.eye(len(process.L_)))
             residuals = process.alpha_.ravel() / np.diag(inverse) * float(np.ravel(process._y_train_std)[0])
-            found.append(float(np.sqrt(np.mean(residuals**2))))
-        return np.array(found)
+            errors.append(float(np.sqrt(np.mean(residuals**2))))
+        return np.array(errors)
 
 
 def load_scales(path: Path, points: int) -> Float[np.ndarray, "O H"] | None:

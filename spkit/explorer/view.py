@@ -1,4 +1,4 @@
-"""The explorer in a notebook: sliders on the left, what they do on the right. A thin skin over `Exploration`."""
+"""The explorer in a notebook: sliders on the left, what they do on the right. A thin layer over `Exploration`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,15 +16,13 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.explorer.charts import Map, bars, html_table, live, still
 from spkit.explorer.exploration import Exploration, Reading
+from spkit.explorer.number_control import NumberControl
 from spkit.explorer.pictured import Pictured
-from spkit.explorer.slider import Knob
 from spkit.explorer.state import Place, as_code
 from spkit.saving.recipe import position_recipe, save_with_recipe
 
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
-_HOLLOW = (
-    "<small>Hollow: models at other coefficients than yours, seen from the side; the contours are not theirs.</small>"
-)
+_HOLLOW = "<small>Hollow marks: models at other coefficients than yours; the contours do not hold for them.</small>"
 _STYLE = """<style>
 .spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .spkit-numbers caption { text-align: left; padding-bottom: 2px; }
@@ -85,7 +83,7 @@ class Explorer(Pictured):
         return self._reading
 
     def go(self, preset: str) -> None:
-        """Go to a position of a name: `base`, `expert: NAME`, `average`, `SLERP middle`, or one that was found.
+        """Go to a position by its name: `base`, `expert: NAME`, `average`, `SLERP middle`, or a marked one.
 
         Sliders show it to two digits; the position is the exact one.
         """
@@ -143,12 +141,12 @@ class Explorer(Pictured):
             options=modes, tooltips=["what the paper searches", "each on its own"], style={"button_width": "auto"}
         )
         lock = self.exploration.lock
-        self._knobs = [
-            Knob(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
+        self._controls = [
+            NumberControl(name, f"weight of {name}", 0.0, 1.0, lock, partial(self._turned, number))
             for number, name in enumerate(space.names)
         ]
         about = "length of the step: at 1 as long as the arc between the vectors is away from the base"
-        self._length = Knob("length λ", about, *space.ranges.length, lock, self._lengthened)
+        self._length = NumberControl("length λ", about, *space.ranges.length, lock, self._lengthened)
         self._presets = {name: _button(name, f"go to {name}") for name in self.exploration.presets}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         self._quantity: Any = widgets.Dropdown(
@@ -164,13 +162,13 @@ class Explorer(Pictured):
             layout={"width": "235px"},
             style={"description_width": "60px"},
         )
-        self._reset = _button("reset", "go back to where you began")
-        self._copy = _button("copy as code", "show the lines that rebuild this position")
-        self._save = _button("save model", "write the folder that sentence-transformers loads")
+        self._reset = _button("reset", "go back to the start")
+        self._copy = _button("copy as code", "show the code that makes this position")
+        self._save = _button("save model", "write a folder that sentence-transformers loads")
         self._folder = widgets.Text(value=target, description="folder", layout={"width": "230px"})
         # Not disabled: a disabled text cannot be reached, or copied, from the keyboard.
         self._code = widgets.Textarea(
-            tooltip="lines that rebuild this position", layout={"width": "98%", "height": "92px", "display": "none"}
+            tooltip="code that makes this position", layout={"width": "98%", "height": "92px", "display": "none"}
         )
         self._notice = widgets.HTML()
         self._verdict = widgets.HTML(_folded(verdict))
@@ -196,7 +194,7 @@ class Explorer(Pictured):
                 widgets.HTML(_STYLE),
                 self._mode,
                 note,
-                *self._knobs,
+                *self._controls,
                 self._length,
                 widgets.Box(list(self._presets.values()), layout=wrap),
                 self._status,
@@ -294,8 +292,8 @@ class Explorer(Pictured):
             self._length.layout.display = "none" if free else ""
             ranges = self.exploration.space.ranges
             low, high = ranges.free if free else (0.0, 1.0)
-            for knob, value in zip(self._knobs, self._place.values, strict=True):
-                knob.put(value, min(low, value), max(high, value))
+            for control, value in zip(self._controls, self._place.values, strict=True):
+                control.put(value, min(low, value), max(high, value))
             self._length.put(self._place.length, *ranges.length)
         finally:
             self._quiet = False

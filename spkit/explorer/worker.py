@@ -1,4 +1,4 @@
-"""One thread that answers the newest request: what came before it is dropped, or told to stop."""
+"""One thread that answers the newest request: an earlier one is dropped, or stopped."""
 
 import threading
 from collections.abc import Callable
@@ -90,7 +90,7 @@ class NewestWins(Generic[Asked, Answer]):
 
         try:
             answer: Answer | Exception = self._compute(asked, overtaken)
-        except Exception as error:  # told to whoever asked: an exception in a thread is seen by nobody
+        except Exception as error:  # passed on to the caller: nobody sees an exception in a thread
             if overtaken():
                 return
             answer = error

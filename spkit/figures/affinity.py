@@ -83,7 +83,7 @@ def affinity_drawn(table: DataFrame) -> DataFrame:
     measured = table["verdict"] == "measured"
     if not (measured & (table["from"] != table["onto"])).any():
         raise NothingToDrawError("affinity.csv holds no measured affinity between two tasks.")
-    # Without a gradient or a loss there is no affinity, and the nought that may stand in its place is none.
+    # Without a gradient or a loss there is no affinity; a zero in its place is not a measured value.
     percent = {name: (100 * table[name]).where(measured) for name in ("affinity", "error")}
     return with_means(table.assign(**percent), ["from", "onto"], ["affinity", "error"])
 

@@ -10,6 +10,7 @@ from spkit.drawing.rule import NothingToDrawError, Rule, chosen_rules
 from spkit.errors import SpkitError, quoted
 from spkit.figures.gallery import PAGE, page_fits, write_gallery
 from spkit.figures.listing import all_rules
+from spkit.study.analyses import analyses_of_figures
 
 
 def draw_figures(
@@ -99,15 +100,32 @@ def _refuse(rule: Rule, lack: NothingToDrawError, only: Sequence[str] | None) ->
         raise SpkitError(
             f"The figure {rule.name!r} must have data to draw.",
             str(lack),
-            "Run the study's stage that makes it, or leave it out.",
+            f"{_way_to_it(rule.name)}, or leave the figure out.",
         )
 
 
 def _say_left_out(lacks: Mapping[str, NothingToDrawError]) -> None:
-    """Say on stderr what is left out: in one line where a study made no table, which most do not for most figures."""
+    """Say on stderr what is left out; in one line where a study made no table, with the tables its profile lacks."""
     absent = [name for name, lack in lacks.items() if isinstance(lack, NoTableError)]
     for name, lack in lacks.items():
         if name not in absent:
             print(f"The figure {name!r} is left out: {lack}", file=sys.stderr)
     if absent:
-        print(f"Figures of analyses that this study did not make: {quoted(absent)}.", file=sys.stderr)
+        print(
+            f"Figures whose tables this study did not make: {quoted(absent)}.{_profile_tables(absent)}", file=sys.stderr
+        )
+
+
+def _profile_tables(figures: Sequence[str]) -> str:
+    """Which table of a profile adds which of these figures."""
+    by_table: dict[str, list[str]] = {}
+    for name in figures:
+        if table := analyses_of_figures().get(name):
+            by_table.setdefault(table, []).append(name)
+    listed = "; ".join(f"[{table}] for {quoted(names)}" for table, names in by_table.items())
+    return f" Tables of a profile that add them: {listed}." if listed else ""
+
+
+def _way_to_it(figure: str) -> str:
+    table = analyses_of_figures().get(figure)
+    return f"Run a study whose profile has the table [{table}]" if table else "Run the study's stage that makes it"

@@ -105,7 +105,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     )
     if any(cell["determined"] < cell["seeds"] for cell in records(drawn)):
         caption += (
-            " Undetermined: the noise is larger than the gradient, so that no cosine can be given; where this befell "
-            "only some of the seeds, the mean is over the others, and their number stands in the cell."
+            " Undetermined: the noise is larger than the gradient, so that no cosine can be given; where this is so "
+            "in only some of the seeds, the mean is over the others, and their number stands in the cell."
         )
     return Drawing(sheet, drawn, caption)

@@ -17,7 +17,7 @@ from spkit.results.frames import columns, distinct, extent, of_mean, records, ro
 from spkit.results.schema import CONFLICT_ALONG_TRAINING as TABLE
 
 _FAINT = "#CCCCCC"
-#: Up to so many pairs stand behind each other; the lines of more would be a thicket.
+#: Up to so many pairs are drawn behind each other; more lines would be unreadable.
 _FEW = 9
 
 
@@ -92,14 +92,14 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "Cosine of the tasks' gradients along a joint training, corrected for mini-batch noise "
         f"({conditions(table)}), one pair of tasks a "
         f"panel{' (the other pairs faint behind it)' if pairs <= _FEW else ''}; band: 95 % interval{averaged}, cut "
-        "where it leaves the panel, as the correction, being without bias, may pass ±1 where the noise is large; "
+        "at the edge of the panel (the correction has no bias and may pass ±1 where the noise is large); "
         f"{seeds_text(table)}, "
         f"n = {pairs} pairs, {len(distinct(table, 'step'))} points of the training.{seeds_shown(table)}"
     )
     if (means["determined"] < means["seeds"]).any():
         caption += (
-            " Crosses at the lower edge: undetermined, the noise being larger than the gradient; where this befell "
-            "only some of the seeds, the mean is over the others."
+            " Crosses at the lower edge: undetermined, the noise being larger than the gradient; where this is so "
+            "in only some of the seeds, the mean is over the others."
         )
     return Drawing(sheet, drawn, caption)
 

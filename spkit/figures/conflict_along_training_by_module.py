@@ -96,7 +96,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"{'; bold where its 95 % interval leaves out 0' if numbered(drawn) else ''}; {seeds_text(table)}"
         f"{', means over seeds' if several_seeds(table) else ''}, "
         f"n = {len(drawn.drop_duplicates(['a', 'b']))} pairs of tasks. "
-        "Without bias, the correction may pass ±1 where the noise is large; by chance alone some 5 % would be bold."
+        "The correction has no bias and may pass ±1 where the noise is large; by chance alone about 5 % would be bold."
         f"{hatched(drawn)}{without_gradient(still)}"
     )
     return Drawing(sheet, drawn, caption)

@@ -106,9 +106,9 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     effective_weights(table, sheet)
     share = " to ".join(dict.fromkeys(f"{100 * value:.0f}" for value in extent(table, "explained")))
     caption = (
-        "Weight of each expert's task vector in the merge that is nearest to the jointly trained model (at equal "
-        "weights it holds every expert's change alike; taking the tasks equally often in training need not bring that "
-        f"about), and the cosine of the two vectors; {seeds_text(table)}, "
+        "Weight of each expert's task vector in the merge that is nearest to the jointly trained model (equal "
+        "weights: it holds the change of every expert to the same extent; training on the tasks equally often need not "
+        f"give equal weights), and the cosine of the two vectors; {seeds_text(table)}, "
         f"n = {table['task'].nunique()} tasks.{seeds_shown(table)} The experts' vectors explain {share} % of the "
         "squared length of the joint one."
     )

@@ -77,13 +77,13 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     drawn = imbalance_drawn(table)
     caption = (
         "Share of each task in a joint training, in per cent: of training examples, of their tokens, of steps, and of "
-        f"steps weighted with the norm of the task's gradient at the base, noise taken off; {seeds_text(table)}, "
+        f"steps weighted with the norm of the task's gradient at the base, corrected for noise; {seeds_text(table)}, "
         f"n = {drawn['task'].nunique()} tasks.{seeds_shown(table, 'bars')}"
     )
     if drawn["percent"].isna().any():
         caption += (
-            " Undetermined: of some task no gradient norm could be told from noise or measured, so that no share of "
-            "the gradient is known."
+            " Undetermined: for at least one task no gradient norm is known (too much noise, or not measured), so that "
+            "no share of the gradient is known."
         )
     return Drawing(sheet, drawn, caption)
 

@@ -75,7 +75,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "scores against training on each alone (mean over the two tasks); "
         f"lines: 95 % intervals; {seeds_text(table)}, n = {_pairs_of_tasks(known)}."
         f"{seeds_shown(known)} The interval of a correlation is a jackknife that leaves out one task with all its "
-        "pairs, since pairs that share a task are no independent sample."
+        "pairs, since pairs that share a task are not independent."
     )
     if undetermined:
         caption += (

@@ -86,7 +86,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     pipelines(table, sheet)
     caption = (
         "Test scores of every merge in both pipelines, in points, and their mean over the tasks: of models trained "
-        "apart from the base, and of those that stood after each task of one sequential training; "
+        "separately, each from the base, and of models saved after each task of one sequential training; "
         f"{seeds_text(table)}, n = {table['task'].nunique() - ('mean' in set(table['task']))} tasks."
         f"{seeds_shown(table)} Bars: 95 % bootstrap interval over test examples (bounds averaged over seeds). "
         "Each panel has its own scale."

@@ -85,11 +85,10 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     caption = (
         f"Mean test score of {' and '.join(tasks)} against what each way to mix them in one training costs, and Self "
         f"Positioning between their two experts, whose trainings are part of its cost; {seeds_text(table)}, "
-        f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Intervals stand in the figure of "
-        "their scores. Open star, among the FLOPs: what the search costs where both experts are there already. Total "
-        "kept: both sets together stay as large as they were; largest kept: the larger set stays whole, the other is "
-        "drawn to the ratio. Seconds were measured on one machine, "
-        "with whatever else it did: FLOPs compare better."
+        f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} The figure of the scores shows the intervals. "
+        "Open star, among the FLOPs: what the search costs where both experts are there already. Total kept: both sets "
+        "together stay as large as they were; largest kept: the larger set stays whole, the other is resampled to the "
+        "ratio. Seconds were measured on one machine, which also had other work to do: FLOPs are the better comparison."
     )
     return Drawing(sheet, resampling_drawn(table), caption)
 

@@ -94,7 +94,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"between their experts; ratios are {' : '.join(pair)}; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'method'))} ways.{seeds_shown(table)} Bars: 95 % bootstrap interval over test "
         f"examples{averaged}; vertical line: Self Positioning. Total kept: both sets together stay as large as they "
-        "were; largest kept: the larger set stays whole, the other is drawn to the ratio. On two tasks UPGrad and "
+        "were; largest kept: the larger set stays whole, the other is resampled to the ratio. On two tasks UPGrad and "
         "PCGrad are the same. Right: cost, for Self "
         "Positioning that of both experts and the search. Each panel has its own scale."
     )

@@ -1,4 +1,4 @@
-"""What one task gains for what another loses: the positions found with each weighting of two tasks."""
+"""What one task gains for what another loses: the position searched at each weighting of two tasks."""
 
 import math
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     caption = (
         f"Positions that the search ended at with each ratio of the weights of {first} and {second} in the objective "
         f"(the numbers at points, {first} : {second}, left out where they would touch), each search begun where the "
-        f"last one ended, all other tasks with their weight as ever; {seeds_text(table)}, "
+        f"last one ended, all other tasks with an unchanged weight; {seeds_text(table)}, "
         f"n = {len(distinct(table, 'ratio'))} ratios"
         f"{'; large marks: mean over seeds, faint lines: each seed' if several else ''}. Filled: on the front of these "
         f"positions, no other being as good in both losses and better in one{' (in every seed)' if several else ''}; "

@@ -123,7 +123,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"The search step by step; {seeds_text(table)}, n = {table['method'].nunique()} searches a seed. Loss: on the "
         f"probe, faint at each step{' and seed' if several else ''}, strong its running mean over {window} steps. "
         "Coefficients: what each task "
-        f"vector is multiplied with{', faint for each seed, strong their mean' if several else ''}"
+        f"vector is multiplied by{', faint for each seed, strong their mean' if several else ''}"
         f"{'; by module: mean over modules' if by_module else ''}."
     )
     names = ["measure", "method", "task", "step", "seed", "value", "running_mean"]
@@ -135,7 +135,7 @@ def lines(history: DataFrame, keys: list[str], column: str) -> DataFrame:
 
     Args:
         history: rows with `method`, `step` and `seed`.
-        keys: the columns that tell points of one seed apart.
+        keys: the columns that identify a point of one seed.
         column: what is drawn.
 
     Returns:

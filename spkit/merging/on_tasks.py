@@ -44,7 +44,7 @@ def experts_on_tasks(
     model = copy_model(vectors.base)
     streams = {name: TaskBatches(named[name], named[name].train, model, batch_size, seed) for name in vectors.names}
     for number, stream in enumerate(streams.values()):
-        # What a small task has is all it can say.
+        # A small task gives all the examples it has.
         usable = min(examples, len(named[vectors.names[number]].train))
         vectors.write(torch.eye(len(vectors), dtype=torch.float64)[number], model)
         yield model, stream, list(islice(stream, max(1, usable // stream.batch_size)))

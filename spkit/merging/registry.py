@@ -170,15 +170,15 @@ def _place(one: Method) -> tuple[bool, bool, float, str]:
 @cache
 def _written() -> dict[str, Method]:
     """The methods in the files of `rules`, by their sources."""
-    found: dict[str, Method] = {}
+    methods: dict[str, Method] = {}
     for file in pkgutil.iter_modules(rules.__path__, f"{rules.__name__}."):
         spec = find_spec(file.name)
         if spec is None or spec.origin is None:
             continue
         for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and (one := _read(node, file.name)) is not None:
-                found[one.name] = one
-    return found
+                methods[one.name] = one
+    return methods
 
 
 def _read(function: ast.FunctionDef, module: str) -> Method | None:

@@ -1,4 +1,4 @@
-"""The one weight of a static merge, tuned on the same probe and losses as the search: no straw man is beaten."""
+"""The one weight of a static merge, tuned on the same probe and losses as the search, for a fair comparison."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class TunedMerge:
     Attributes:
         vectors: the vectors that span it (sparsified where the method does so).
         coefficients: shape [N], or [M, N] where the method gives each module its own; float64.
-        length: the λ that was found.
+        length: the λ with the lowest loss.
         history: a row an evaluation: `length`, `loss`.
         examples: how many were embedded, for the scales too.
     """
@@ -55,7 +55,7 @@ def tune_length(
 
     Args:
         vectors: the experts' task vectors.
-        probe: the examples to judge on.
+        probe: the examples on which the loss is measured.
         method: the name of one of our methods.
         longest: upper end of the search, as a multiple of the merge at length 1.
         evaluations: passes over the probe.

@@ -1,4 +1,4 @@
-"""What every merge method speaks of: weights of the experts, and a merge as a point."""
+"""What every merge method uses: weights of the experts, and a merge as a point."""
 
 from collections.abc import Mapping, Sequence
 

@@ -49,8 +49,8 @@ def main_scores(scores: DataFrame) -> DataFrame:
     whole = rows(scores, [":" not in metric for metric in scores["metric"]])
     chosen = {}
     for task in distinct(whole, "task"):
-        found = distinct(rows(whole, whole["task"] == task), "metric")
-        chosen[task] = next((metric for metric in METRIC_LABELS if metric in found), found[0])
+        metrics = distinct(rows(whole, whole["task"] == task), "metric")
+        chosen[task] = next((metric for metric in METRIC_LABELS if metric in metrics), metrics[0])
     speaks = [chosen[row["task"]] == row["metric"] for row in records(whole)]
     return rows(whole, speaks).reset_index(drop=True)
 
@@ -65,7 +65,7 @@ def with_means(
 
     Args:
         table: rows with the column `seed`.
-        keys: columns that tell apart what is measured.
+        keys: columns that identify what is measured.
         values: columns to average.
         means: the rows of the mean over seeds, where its own interval was computed.
 
@@ -88,7 +88,7 @@ def seeds_of(table: DataFrame) -> list[int]:
 
 
 def several_seeds(table: DataFrame) -> bool:
-    """Whether there is more than one seed, and so a mean to tell from its parts."""
+    """Whether there is more than one seed, so that a mean differs from its parts."""
     return len(seeds_of(table)) > 1
 
 

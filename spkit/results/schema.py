@@ -1,4 +1,4 @@
-"""The tables of a study: a file's name, the columns that tell its rows apart, the columns that are measured; once."""
+"""The tables of a study: a file's name, the columns that identify a row, the columns that are measured; once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Table:
 
     Attributes:
         file: its name in a study's folder.
-        keys: the columns that tell its rows apart.
+        keys: the columns that identify a row.
         numbers: the columns that are measured. NaN where there is no number.
         words: columns beside them that hold text.
     """
@@ -59,7 +59,7 @@ class Table:
         write_text(Path(folder) / self.file, text)
 
     def checked(self, table: DataFrame) -> DataFrame:
-        """The table, once it is seen to have its columns and to tell its rows apart.
+        """The table, checked: it has its columns, and `keys` identify each row.
 
         Args:
             table: as the study writes it or a user made it; without `seed` it is taken as of seed 0, and bounds that
@@ -81,7 +81,7 @@ class Table:
             raise SpkitError(
                 f"A table of {self.name.replace('_', ' ')} must have the columns {quoted(self.columns)}.",
                 f"Missing: {quoted(missing)}.",
-                f"Add them, or run the study again: it makes {self.file} anew from what it kept.",
+                f"Add them, or run the study again: it makes {self.file} again from its records.",
             )
         twice = table[table.duplicated(list(self.keys)).to_numpy()] if self.keys else table.iloc[:0]
         if len(twice):
@@ -89,7 +89,7 @@ class Table:
             raise SpkitError(
                 f"A table of {self.name.replace('_', ' ')} must have one row for each {', '.join(self.keys)}.",
                 f"Found {len(twice)} more; the first has {first}.",
-                f"Take the others out, or run the study's last stage again: it writes {self.file} anew.",
+                f"Remove the others, or run the study's last stage again: it writes {self.file} again.",
             )
         return table
 
@@ -145,7 +145,7 @@ NORMS = Table("norms.csv", ("group", "examples", "schedule", "seed"), ("steps", 
 NORMS_FIT = Table("norms_fit.csv", ("group", "schedule", "scale"), ("slope", *_BOUNDS, "intercept", "r_squared", "n"))
 ANGLES = Table("angles.csv", ("a", "b", "task", "share", "schedule", "seed"), ("examples", "angle"))
 RESAMPLING = Table("resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops", "seconds", "search_flops"), ("group",))
-#: Only a sweep over probe sizes has the column that would tell several of its rows apart.
+#: Only a sweep over probe sizes has the column that would distinguish several of its rows.
 SWEEPS = Table("sweeps.csv", (), ("value", *_SCORE, "length"), ("over", "pair", "marked", "task", "metric", "seed"))
 TRADE_OFF = Table("trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front"))
 
@@ -159,7 +159,7 @@ def table_of(file: str) -> Table:
 
 
 def read_results(folder: str | Path, names: Iterable[str]) -> dict[str, DataFrame]:
-    """Read result files, and see that each has its columns and tells its rows apart.
+    """Read result files, and check that each has its columns and that its keys identify each row.
 
     Args:
         folder: a finished study's folder.

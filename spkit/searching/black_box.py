@@ -218,7 +218,7 @@ def _check(method: str, budget: int, bounds: tuple[float, float], mu: float, cou
         raise SpkitError(
             "A grid must have at least two values for each coefficient, beside the average.",
             f"Found a budget of {budget} for {count} task vectors, which need {2**count + 1}.",
-            "Raise `budget`, or use another method: grids do not reach far.",
+            "Raise `budget`, or use another method: a grid grows exponentially with the number of vectors.",
         )
     if method == "cma" and count < 2:
         raise SpkitError(

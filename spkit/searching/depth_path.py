@@ -30,7 +30,7 @@ def depths(modules: Sequence[str]) -> Float[Tensor, " M"]:
         >>> depths(["embeddings", "layer.0.mlp", "layer.1.mlp", "layer.2.mlp", "pooler"]).tolist()
         [0.0, 0.0, 0.5, 1.0, 1.0]
     """
-    numbers = [int(found[1]) if (found := _LAYER.match(name)) else None for name in modules]
+    numbers = [int(match[1]) if (match := _LAYER.match(name)) else None for name in modules]
     inside = [number for number in numbers if number is not None]
     last = max(inside, default=0)
     places = []

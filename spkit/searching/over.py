@@ -73,8 +73,8 @@ def choose_mu(
 ) -> PositionResult:
     """Search with each μ, and keep the position with the lowest loss on the validation.
 
-    μ moves quality much and direction little, so that it is worth a search of its own. The losses that are compared are
-    without μ·λ: they say what a position is worth, not how long it is.
+    μ changes the scores much and the direction little, so that it should be chosen. The losses that are compared are
+    without μ·λ: a position is compared by its quality, not by its length.
 
     Args:
         vectors: the task vectors, or a sparsified set of them.

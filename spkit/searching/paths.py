@@ -26,7 +26,7 @@ class Path(Protocol):
         """Parameters φ whose coefficients are near the given ones (exactly these, where the path contains them).
 
         Raises:
-            UndefinedPathError: the geometry leaves no answer (a zero vector or a straight angle on SLERP).
+            UndefinedPathError: the path is not defined here (a zero vector or a straight angle on SLERP).
         """
         ...
 
@@ -34,7 +34,7 @@ class Path(Protocol):
         """c(φ; K), differentiable in φ.
 
         Raises:
-            UndefinedPathError: the geometry leaves no answer (a zero vector or a straight angle on SLERP).
+            UndefinedPathError: the path is not defined here (a zero vector or a straight angle on SLERP).
         """
         ...
 

@@ -12,7 +12,7 @@ from spkit.vectors.task_vectors import TaskVectors
 class Position:
     """A point on a path, for the model as a whole (M = 1) or for each module with its own parameters φ.
 
-    A module in which the path has no answer (a zero vector, a straight angle) takes the coefficients of the whole
+    A module in which the path is not defined (a zero vector, a straight angle) takes the coefficients of the whole
     model, which are those of the mean φ and the whole Gram matrix.
 
     Args:

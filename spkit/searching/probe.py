@@ -94,7 +94,7 @@ class Probe:
         return cls(named, examples, split, seed)
 
     def hold_back(self, share: float = 0.25) -> tuple["Probe", "Probe"]:
-        """Keep a part of each task's examples aside, to stop a search by or to choose its settings.
+        """Keep a part of each task's examples aside, to stop a search or to choose its settings.
 
         Args:
             share: of each task's examples that is kept aside, above 0 and below 1.

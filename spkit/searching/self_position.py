@@ -61,7 +61,7 @@ def self_position(
         granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
             attention, each layer's MLP, heads).
         mu: weight of the length λ in the objective, 0 or more; the paper finds good values below 0.05.
-        optimizer: `"sgd"` (the paper's; momentum 0.9), `"adam"`, which needs less tuning of the learning rate, or
+        optimizer: `"sgd"` (momentum 0.9), `"adam"` (the paper's; it needs less tuning of the learning rate), or
             `"lbfgs"`, a quasi-Newton method whose every step sees the whole probe: no noise, no learning rate, and the
             lowest loss it saw is returned.
         learning_rate: first step size; it decays linearly to zero. None is 0.1; `"lbfgs"` takes none.
@@ -70,7 +70,7 @@ def self_position(
         scale: `"mean"` (the paper), `"gap"` or `"gradient"`; see `spkit.searching.objective.Objective`.
         weights: how much each probe task counts, by name, where some matter more; None is the same for all.
         spread_penalty: weight of the mean squared distance of the modules' coefficients from their mean over the
-            modules, 0 or more: keeps a search by module from running away with one of them.
+            modules, 0 or more: keeps the coefficients of single modules from drifting far from the others.
         start: `"average"` (1/N each), `"best_expert"` (the one with the lowest loss on the probe), or coefficients,
             also those of another result, by module where the search is.
         validation: a probe on other examples; with it the best position on it is returned, not the last.
@@ -88,8 +88,8 @@ def self_position(
         that is interrupted (Ctrl-C, a notebook's stop button) returns what it has.
 
     Raises:
-        SpkitError: an unknown path, granularity or optimiser, a setting out of range, vectors between which the path
-            has no answer, a journal of another search.
+        SpkitError: an unknown path, granularity or optimiser, a setting out of range, vectors between which the path is
+        not defined, a journal of another search.
         NotFiniteError: a loss or gradient that is not finite, with its step and task; `result` holds the last position
             whose loss was finite, or the best on the validation.
 

@@ -72,8 +72,8 @@ def sweep(
     - `"mu"`: where the search ends with each weight μ of the length.
     - `"probe_size"`: where the search ends on parts of the probe, with the tasks in the ratio of the whole.
 
-    A sweep draws a picture and chooses nothing, so that it may be scored on the test splits too. Each position is
-    measured once, however many rows it stands in.
+    A sweep shows and chooses nothing, so that it may be scored on the test splits too. Each position is measured once,
+    however many rows it stands in.
 
     Args:
         vectors: the task vectors, or a sparsified set of them.

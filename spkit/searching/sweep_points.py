@@ -192,7 +192,7 @@ def slerp_parameters(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> tuple[
         The a_i, of which only ratios matter, and λ.
 
     Raises:
-        SpkitError: no coefficient is positive, or the path has no answer between the vectors.
+        SpkitError: no coefficient is positive, or the path is not defined between the vectors.
     """
     coefficients = rows.mean(0)
     taken = coefficients > 0
@@ -217,7 +217,7 @@ def _path_length(result: PositionResult, settings: dict[str, Any]) -> float:
 
 @contextmanager
 def _arc_between(names: Sequence[str]) -> Iterator[None]:
-    """Say between which vectors the path has no answer."""
+    """Say between which vectors the path is not defined."""
     try:
         yield
     except UndefinedPathError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import pandas as pd
 
@@ -29,7 +29,8 @@ class Analysis(Generic[Given]):
         words: its sentences in the summary, in Markdown, from all tables of the study.
         claims: the claims of the paper that it can speak of, from its tables.
         check: raises what would go wrong hours later, from the settings and the names of the study's tasks.
-        figure: its figures: rules that draw its tables.
+        figures: names of the figures that show its tables. They are written out in the call of `Analysis`, from where
+            `spkit.study.analyses.analyses_of_figures` reads them without importing the analysis.
     """
 
     settings: type[Given]
@@ -38,4 +39,4 @@ class Analysis(Generic[Given]):
     words: Callable[[Mapping[str, pd.DataFrame]], list[str]] = lambda tables: []
     claims: Callable[[Mapping[str, pd.DataFrame]], list[Claim]] = lambda tables: []
     check: Callable[[Given, list[str]], None] = lambda settings, tasks: None
-    figure: tuple[Any, ...] = ()
+    figures: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ def load_profile(profile: str | Path) -> Profile:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Mend that line.") from error
+        raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Correct that line.") from error
     made = _validated(table, path)
     changes: dict[str, Any] = {}
     if isinstance(made.tasks, str) and made.tasks != "bundled":

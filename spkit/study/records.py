@@ -1,4 +1,4 @@
-"""Records: what a stage was given and what it made, so that nothing is done twice and nothing stale is taken."""
+"""Records: what a stage was given and what it made, so that no work is done twice and no stale result is used."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ class Stage:
         name: unique within the study; also the stage's folder, so it may hold slashes.
         config: all settings that decide its output, seeds included.
         inputs: name and hash of all it reads.
-        work: fills an empty folder and returns metrics for the record (`examples` for the cost table). All code of
-            spkit that it reaches decides the stage's output, and is hashed.
+        work: fills an empty folder and returns metrics for the record (`examples`, where it counts them itself). All
+            code of spkit that it reaches decides the stage's output, and is hashed.
     """
 
     name: str

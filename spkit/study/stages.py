@@ -46,7 +46,7 @@ def train_stage(
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
         save_model(model, folder / "model")
         shutil.rmtree(checkpoints, ignore_errors=True)
-        return {"examples": trained_examples(tasks, settings), "share_done_before": before}
+        return {"share_done_before": before}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
     return run.finish(name, {**settings, **(config or {})}, needs, work)
@@ -59,15 +59,6 @@ def _share_done(checkpoints: Path) -> float:
         state = json.loads(path.read_text(encoding="utf-8"))
         shares.append(state["global_step"] / state["max_steps"])
     return max(shares)
-
-
-def trained_examples(tasks: Sequence[Task], settings: Mapping[str, Any]) -> int:
-    """Examples that a training processes, repeated ones counted again."""
-    steps = settings.get("steps")
-    if steps is None:
-        return round(settings["epochs"] * sum(len(task.train) for task in tasks))
-    in_turn = settings.get("mixing") == "step" or settings.get("order") == "sequential"
-    return steps * settings["batch_size"] * (len(tasks) if in_turn else 1)
 
 
 def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> Record:
@@ -118,8 +109,7 @@ def conflict_stage(run: SeedRun) -> Record:
         pd.DataFrame(rows).to_csv(folder / "conflict.csv", index=False)
         report.by_module.to_csv(folder / "by_module.csv", index=False)
         report.conflict_by_module.to_csv(folder / "summary.csv", index=False)
-        examples = report.batches * report.batch_size * len(run.tasks)
-        return {"examples": examples}
+        return {}
 
     return run.finish("conflict", run.profile.conflict.arguments(), ["base", *run.all_tasks], work)
 

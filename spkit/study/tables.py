@@ -107,24 +107,25 @@ def history(records: SeedRecords, stages: Mapping[str, str], tasks: list[str]) -
 
 
 def costs(records: SeedRecords) -> pd.DataFrame:
-    """`costs.csv`: what every stage cost. Stages that merge, evaluate or report process none."""
+    """`costs.csv`: what every stage cost. Examples are those whose loss was computed: an evaluation has none."""
     rows = []
     for seed, of_seed in records.items():
         for stage, record in of_seed.items():
             numbers = paid(record)
-            examples = record.content["metrics"].get("examples", 0)
             rows.append(
-                (stage, numbers["seconds"], examples, numbers["texts"], numbers["tokens"], numbers["flops"], seed)
+                {"stage": stage, **{key: numbers[key] for key in COSTS.columns if key in numbers}, "seed": seed}
             )
     return pd.DataFrame(rows, columns=list(COSTS.columns))
 
 
 def paid(record: Record) -> dict[str, float]:
-    """`seconds`, `texts`, `tokens` and `flops` of a stage; see `spkit.costs.Cost`.
+    """`seconds`, `examples`, `texts`, `tokens` and `flops` of a stage as they were counted; see `spkit.costs.Cost`.
 
-    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that.
+    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that. A
+    search counts its examples itself, over all its runs, and without those that its result is measured on.
     """
     # A training that was finished before has nothing left to count.
     counted = 1 - record.content["metrics"].get("share_done_before", 0.0) or 1.0
-    numbers = {key: round(record.content["cost"][key] / counted) for key in ("texts", "tokens", "flops")}
-    return {"seconds": record.seconds / counted, **numbers}
+    numbers = {key: round(record.content["cost"][key] / counted) for key in ("examples", "texts", "tokens", "flops")}
+    searched = {key: value for key, value in record.content["metrics"].items() if key == "examples"}
+    return {"seconds": record.seconds / counted, **numbers, **searched}

@@ -15,7 +15,7 @@ from spkit.tasks.names import BUNDLED_NAMES, DEFAULT, ONE_TOPIC, check_bundled
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, drop_duplicates, fraction, keep_apart
 from spkit.tasks.task import Task
 
-#: Characters of an article or document that are kept: enough to tell it apart, short enough for two CPU cores.
+#: Characters of an article or document that are kept: enough to identify it, short enough for two CPU cores.
 TEXT_LENGTH = 300
 
 #: The topics of the articles: folders of the package, and names of the labels of `topic`; `ONE_TOPIC` has their order.
@@ -151,10 +151,10 @@ def load_bundled(names: Sequence[str] | None = None) -> dict[str, Task]:
 
 def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it: the data needs none of its code."""
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise MissingPackageError(package, "The bundled data")
-    return Path(found.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
 
 
 @lru_cache(maxsize=1)

@@ -210,11 +210,11 @@ def _hub_reader(table: Mapping[str, Any], where: str) -> Reader:
     return read
 
 
-def _chosen_columns(found: Sequence[str], kind: Kind, renames: Mapping[str, str], where: str) -> dict[str, str]:
+def _chosen_columns(columns: Sequence[str], kind: Kind, renames: Mapping[str, str], where: str) -> dict[str, str]:
     """Their name to our name, for the columns that the kind knows."""
-    check_names(list(renames), list(found), f"columns of {where}")
+    check_names(list(renames), list(columns), f"columns of {where}")
     chosen: dict[str, str] = {}
-    for theirs in found:
+    for theirs in columns:
         ours = renames.get(theirs, theirs)
         if kind.knows(ours):
             if ours in chosen.values():
@@ -233,7 +233,7 @@ def _chosen_columns(found: Sequence[str], kind: Kind, renames: Mapping[str, str]
     if missing:
         raise SpkitError(
             f"A {kind.name} task needs the columns {quoted(kind.columns)}.",
-            f"Found {quoted(found) or 'none'} in {where}, without {quoted(missing)}.",
+            f"Found {quoted(columns) or 'none'} in {where}, without {quoted(missing)}.",
             "Name them: `columns = {theirs = ours}`.",
         )
     return chosen

@@ -63,7 +63,7 @@ def check_file(path: Path) -> None:
 
 
 def _ending(path: Path) -> tuple[str, bool]:
-    """What the format is told by, and whether the file is compressed besides."""
+    """The suffix that gives the format, and whether the file is compressed."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     return "".join((suffixes[:-1] if zipped else suffixes)[-1:]), zipped

@@ -123,7 +123,7 @@ class Task:
     def fingerprint(self) -> str:
         """Hash of name, kind, prompts and the contents of the splits.
 
-        It is the same in every process and on every machine, so a study's stage can tell from it whether its input
+        It is the same in every process and on every machine, so a study's stage can see by it whether its input
         changed. The loss is code, and is not in it.
 
         Returns:

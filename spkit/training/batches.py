@@ -53,7 +53,7 @@ def batch_sampler(
 ) -> DefaultBatchSampler:
     """The sampler that a kind's examples need, by the columns of its training view.
 
-    Given to SentenceTransformerTrainer, which calls it once for each data set of a joint training and tells it nothing
+    Given to SentenceTransformerTrainer, which calls it once for each data set of a joint training, and passes nothing
     but the data set.
 
     Args:
@@ -82,8 +82,8 @@ def batch_sampler(
 
 def _kind_of(view: Dataset) -> Kind:
     """A kind whose columns these are; kinds of the same columns of texts (sts, pair) come in the same batches."""
-    found = set(view.column_names)
-    kind = next((kind for kind in kinds().values() if kind.trained and set(kind.texts) <= found), None)
+    columns = set(view.column_names)
+    kind = next((kind for kind in kinds().values() if kind.trained and set(kind.texts) <= columns), None)
     if kind is None:
         raise SpkitError(
             "Batches are made of the columns of a kind of task.", f"Found {quoted(view.column_names)}.", "Rename them."

@@ -22,7 +22,7 @@ class Loss:
 
     Attributes:
         make: makes it from a model and a temperature.
-        temperature: by which it divides similarities unless told otherwise; None for a loss without one.
+        temperature: by which it divides similarities by default; None for a loss without one.
     """
 
     make: Callable[[SentenceTransformer, float], nn.Module]

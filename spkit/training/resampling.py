@@ -23,9 +23,9 @@ def resample(
 ) -> dict[str, Task]:
     """Tasks whose training examples stand in a given ratio of numbers; dev and test stay as they are.
 
-    A joint training leans to its larger data set. Resampling takes that lean away, at the price of examples that are
-    left out or seen again: trained jointly on the result with `sampling="proportional"` and `epochs=1`, the tasks get
-    batches in this ratio.
+    A joint training favours its larger data set. Resampling corrects that, at the cost of examples that are left out or
+    seen again: trained jointly on the result with `sampling="proportional"` and `epochs=1`, the tasks get batches in
+    this ratio.
 
     "total" keeps the number of examples of all tasks together and divides it in the ratio. "max" keeps the largest task
     whole; its part of the ratio then stands for all its examples, and the others get what their parts are worth.

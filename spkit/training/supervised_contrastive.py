@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class SupervisedContrastiveLoss(nn.Module):
-    """Pulls texts of one label together: each other text of the batch is a candidate, those of the label are right.
+    """Moves texts of one label together: each other text of the batch is a candidate, those of the label are right.
 
     Batch-hard triplet losses look at one pair a text and were seen to collapse small encoders at short trainings; this
     loss looks at all pairs, and is smooth, which a search by gradient needs.

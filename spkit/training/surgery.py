@@ -1,4 +1,4 @@
-"""Gradient surgery: joint training that takes out of every step what the tasks' gradients do against each other."""
+"""Gradient surgery: joint training that removes the conflict between the tasks' gradients from every step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -29,16 +29,16 @@ def train_with_surgery(
 ) -> SentenceTransformer:
     """Train a copy of the base on several tasks jointly, with surgery on their gradients at every step.
 
-    It is the remedy within joint training, where merging is the one after it. Everything else is
-    `spkit.train(..., sampling="uniform", mixing="step")`: a batch of every task at each step, AdamW, warm-up, decay,
-    and clipping, here of the gradient after surgery. Where no two gradients conflict, both methods take their mean as
-    it is, which is that training.
+    It treats conflict during joint training; merging treats it afterwards. Everything else is `spkit.train(...,
+    sampling="uniform", mixing="step")`: a batch of every task at each step, AdamW, warm-up, decay, and clipping, here
+    of the gradient after surgery. Where no two gradients conflict, both methods take their mean as it is, which is that
+    training.
 
     "upgrad" projects each task's gradient onto the cone of directions along which no task's loss rises, and takes the
     mean of the projections; its inner product with every task's gradient is then not negative. "pcgrad" takes out of
     each gradient its part against each other one, in random order, and takes their mean; a conflict may then be left.
-    Of two tasks both make the same. What they promise holds for the gradients of one batch of each task, before AdamW
-    scales their entries.
+    For two tasks both give the same step. What they promise holds for the gradients of one batch of each task, before
+    AdamW scales their entries.
 
     A step keeps a gradient of each task in memory, as many numbers as the model has parameters, and costs one forward
     and backward pass for each task; the surgery itself needs only their inner products.

@@ -234,7 +234,7 @@ class _ProgressBar(TrainerCallback):
 
 
 class _FiniteLoss(TrainerCallback):
-    """Stops a training whose loss is not finite, before the model is worth nothing."""
+    """Stops a training whose loss is not finite, before the model becomes useless."""
 
     def __init__(self, label: str) -> None:
         self.label = label

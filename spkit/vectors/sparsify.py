@@ -58,20 +58,20 @@ def magnitude_at(values: Float[Tensor, " P"], rank: int) -> tuple[float, float]:
         2.0
     """
     whole, width = _WHOLE[values.dtype], 8 * values.element_size()
-    found = 0
+    prefix = 0
     for shift in reversed(range(0, width, 16)):
         counts = np.zeros(1 << 16, dtype=np.int64)
         for columns in pieces(slice(0, len(values))):
             bits = values[columns].cpu().view(whole).numpy() & torch.iinfo(whole).max  # without the sign
             if shift + 16 < width:
-                bits = bits[bits >> (shift + 16) == found]
+                bits = bits[bits >> (shift + 16) == prefix]
             digits = np.right_shift(bits, shift, dtype=np.int64) & 0xFFFF
             counts += np.bincount(digits, minlength=1 << 16)
         up_to = counts.cumsum()
         digit = int(up_to.searchsorted(rank, side="right"))
         rank -= int(up_to[digit] - counts[digit])
-        found = found << 16 | digit
-    below, there = torch.tensor([max(found - 1, 0), found], dtype=whole).view(values.dtype).tolist()
+        prefix = prefix << 16 | digit
+    below, there = torch.tensor([max(prefix - 1, 0), prefix], dtype=whole).view(values.dtype).tolist()
     return below, there
 
 

@@ -17,6 +17,7 @@ from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
 from spkit.vectors import sparsify, storage
+from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
 from spkit.vectors.projection import project_by_module
@@ -121,13 +122,9 @@ class TaskVectors:
         """The bases of `spkit.vectors.bases`, each in a file of its own: `vectors.breadcrumbs(...)`."""
         if name.startswith("_"):  # what copying and pickling ask for, also of an object that has nothing yet
             raise AttributeError(name)
-        from spkit.vectors.bases import bound
-
         return bound(name, self)
 
     def __dir__(self) -> list[str]:
-        from spkit.vectors.bases import basis_names
-
         return [*super().__dir__(), *basis_names()]
 
     def __repr__(self) -> str:

@@ -1,25 +1,25 @@
 """Small widgets of the notebooks: one slider, one picture, one sentence."""
 
-from spkit.widgets.lesson import Frame, Lesson
 from spkit.widgets.of_tables import (
-    conflict_lesson,
-    cost_lesson,
-    length_lesson,
-    mixture_lesson,
-    ranking_lesson,
-    search_lesson,
+    conflict_widget,
+    cost_widget,
+    length_widget,
+    mixture_widget,
+    ranking_widget,
+    search_widget,
 )
-from spkit.widgets.of_vectors import arc_lesson, ties_lesson
+from spkit.widgets.of_vectors import arc_widget, ties_widget
+from spkit.widgets.picture_slider import Frame, PictureSlider
 
 __all__ = [
     "Frame",
-    "Lesson",
-    "arc_lesson",
-    "conflict_lesson",
-    "cost_lesson",
-    "length_lesson",
-    "mixture_lesson",
-    "ranking_lesson",
-    "search_lesson",
-    "ties_lesson",
+    "PictureSlider",
+    "arc_widget",
+    "conflict_widget",
+    "cost_widget",
+    "length_widget",
+    "mixture_widget",
+    "ranking_widget",
+    "search_widget",
+    "ties_widget",
 ]

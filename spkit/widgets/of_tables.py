@@ -13,10 +13,10 @@ from spkit.drawing.text import signed
 from spkit.errors import SpkitError, quoted
 from spkit.results.frames import main_scores
 from spkit.results.labels import family, method_label
-from spkit.widgets.lesson import Frame, Lesson
+from spkit.widgets.picture_slider import Frame, PictureSlider
 
 
-def conflict_lesson(table: pd.DataFrame) -> Lesson:
+def conflict_widget(table: pd.DataFrame) -> PictureSlider:
     """Conflict by module, with a slider over the steps of joint training.
 
     Args:
@@ -45,13 +45,13 @@ def conflict_lesson(table: pd.DataFrame) -> Lesson:
         hatched = " Hatched: no cosine, more noise than gradient." if means.isna().any(axis=None) else ""
         return figure, f"Step {steps[number]}: {_deepest(numbers)}.{hatched}{without_gradient(still)}"
 
-    return Lesson("training step", [str(step) for step in steps], draw)
+    return PictureSlider("training step", [str(step) for step in steps], draw)
 
 
 def _deepest(numbers: pd.DataFrame) -> str:
     """The deepest conflict that its interval shows, in words; rows are (module, pair)."""
     if numbers["corrected"].isna().all():
-        return "no cosine can be told from noise"
+        return "no cosine is known, as the noise is larger than the gradients"
     shown = numbers[numbers["high"] < 0]
     if shown.empty:
         return "no cosine's 95 % interval is below 0"
@@ -63,7 +63,7 @@ def _deepest(numbers: pd.DataFrame) -> str:
     )
 
 
-def mixture_lesson(table: pd.DataFrame) -> Lesson:
+def mixture_widget(table: pd.DataFrame) -> PictureSlider:
     """Where the jointly trained vector points, with a slider over the mixture ratio.
 
     Args:
@@ -106,10 +106,10 @@ def mixture_lesson(table: pd.DataFrame) -> Lesson:
         said = f"{a} has {share:.0%} of the examples: the joint vector stands {angles}; its length is {long[2]:.2f}."
         return figure, said
 
-    return Lesson(f"share of {a}", [f"{share:.0%}" for share in shares], draw, len(shares) // 2)
+    return PictureSlider(f"share of {a}", [f"{share:.0%}" for share in shares], draw, len(shares) // 2)
 
 
-def ranking_lesson(scores: pd.DataFrame, task: str | None = None) -> Lesson:
+def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlider:
     """Which method is best, with a slider over how much one task counts.
 
     Args:
@@ -142,17 +142,17 @@ def ranking_lesson(scores: pd.DataFrame, task: str | None = None) -> Lesson:
         )
 
     start = int(np.argmin(np.abs(weights - 1 / len(means.columns))))
-    return Lesson(f"weight of {chosen}", [f"{weight:.0%}" for weight in weights], draw, start)
+    return PictureSlider(f"weight of {chosen}", [f"{weight:.0%}" for weight in weights], draw, start)
 
 
-def length_lesson(sweeps: pd.DataFrame) -> Lesson:
+def length_widget(sweeps: pd.DataFrame) -> PictureSlider:
     """What each task scores, with a slider over the length λ.
 
     Args:
         sweeps: of a study: over, value, task, metric, score, marked, seed.
     """
     table = main_scores(sweeps[(sweeps["over"] == "length") & sweeps["score"].notna()])
-    found = float(table.loc[table["marked"].astype(bool), "value"].mean())
+    searched = float(table.loc[table["marked"].astype(bool), "value"].mean())
     means = table[~table["marked"].astype(bool)].pivot_table(index="value", columns="task", values="score")
     means = means[list(dict.fromkeys(table["task"]))].assign(mean=lambda rows: rows.mean(axis=1))
     best = means.idxmax()
@@ -171,17 +171,17 @@ def length_lesson(sweeps: pd.DataFrame) -> Lesson:
         for name, colour in zip(means.columns, colours, strict=True):
             right.plot(means.index, means[name], color=colour, label=name)
         right.axvline(means.index[number], color=QUIET, linewidth=0.8)
-        right.plot(found, np.interp(found, means.index, means["mean"]), "*", color=QUIET, markersize=9)
+        right.plot(searched, np.interp(searched, means.index, means["mean"]), "*", color=QUIET, markersize=9)
         right.set(xlabel="length λ (star: found by the search)", ylabel="score, points")
         right.legend(fontsize=6)
         tops = ", ".join(f"{name} {best[name]:g}" for name in means.columns)
         return figure, f"λ = {means.index[number]:g}: mean {here['mean']:.1f} points. Best λ of those tried: {tops}."
 
-    start = int(np.argmin(np.abs(means.index.to_numpy(dtype=float) - found)))
-    return Lesson("length λ", [f"{value:g}" for value in means.index], draw, start)
+    start = int(np.argmin(np.abs(means.index.to_numpy(dtype=float) - searched)))
+    return PictureSlider("length λ", [f"{value:g}" for value in means.index], draw, start)
 
 
-def search_lesson(history: pd.DataFrame, seed: int | None = None) -> Lesson:
+def search_widget(history: pd.DataFrame, seed: int | None = None) -> PictureSlider:
     """The search, step by step: its coefficients and losses.
 
     Args:
@@ -222,10 +222,10 @@ def search_lesson(history: pd.DataFrame, seed: int | None = None) -> Lesson:
         moved = (coefficients.loc[step] - coefficients.loc[steps[0]]).abs().idxmax()
         return figure, f"Step {step}: mean loss {smooth.loc[step].mean():.3f}; {moved} has moved most since the start."
 
-    return Lesson("step", [str(step) for step in places], draw, len(places) - 1)
+    return PictureSlider("step", [str(step) for step in places], draw, len(places) - 1)
 
 
-def cost_lesson(costs: pd.DataFrame, most: int = 8) -> Lesson:
+def cost_widget(costs: pd.DataFrame, most: int = 8) -> PictureSlider:
     """What it costs to try several balances, by training jointly and by searching.
 
     Args:
@@ -256,4 +256,4 @@ def cost_lesson(costs: pd.DataFrame, most: int = 8) -> Lesson:
         cheaper = names[int(np.argmin(values[:2]))]
         return figure, f"{times} balance{'s' if times > 1 else ''} tried: the cheaper way is to {cheaper}."
 
-    return Lesson("balances tried", [str(number + 1) for number in range(most)], draw, 2)
+    return PictureSlider("balances tried", [str(number + 1) for number in range(most)], draw, 2)

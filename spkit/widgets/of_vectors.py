@@ -11,10 +11,10 @@ from spkit.errors import SpkitError
 from spkit.explorer.plane import Plane
 from spkit.searching.paths import SlerpPath
 from spkit.vectors.task_vectors import TaskVectors
-from spkit.widgets.lesson import Frame, Lesson
+from spkit.widgets.picture_slider import Frame, PictureSlider
 
 
-def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)) -> Lesson:
+def ties_widget(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)) -> PictureSlider:
     """What TIES keeps of the task vectors, with a slider over the density.
 
     Args:
@@ -43,10 +43,10 @@ def ties_lesson(vectors: TaskVectors, densities: Sequence[float] = (0.05, 0.1, 0
             f"the experts have {norms.min():.2f} to {norms.max():.2f}."
         )
 
-    return Lesson("density", [f"{density:.0%}" for density in densities], draw, len(densities) // 2)
+    return PictureSlider("density", [f"{density:.0%}" for density in densities], draw, len(densities) // 2)
 
 
-def arc_lesson(vectors: TaskVectors, places: int = 11) -> Lesson:
+def arc_widget(vectors: TaskVectors, places: int = 11) -> PictureSlider:
     """From the first vector to the second along the arc, and along the straight line.
 
     Args:
@@ -88,4 +88,4 @@ def arc_lesson(vectors: TaskVectors, places: int = 11) -> Lesson:
             f"{lengths[0]:.2f} on the arc, {lengths[1]:.2f} on the line."
         )
 
-    return Lesson(f"way to {pair.names[1]}", [f"{share:.0%}" for share in shares], draw, places // 2)
+    return PictureSlider(f"way to {pair.names[1]}", [f"{share:.0%}" for share in shares], draw, places // 2)

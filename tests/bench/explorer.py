@@ -26,13 +26,13 @@ def explorer() -> list[Row]:
     drags = []
     for number, value in enumerate(random.uniform(0, 1, DRAGS)):
         began = time.perf_counter()
-        opened._knobs[number % len(NAMES)].slider.value = round(float(value), 2)
+        opened._controls[number % len(NAMES)].slider.value = round(float(value), 2)
         drags.append(1000 * (time.perf_counter() - began))
     opened.exploration.wait()
     rests = []
     for value in random.uniform(0, 1, RESTS):
         began = time.perf_counter()
-        opened._knobs[0].slider.value = round(float(value), 3)
+        opened._controls[0].slider.value = round(float(value), 3)
         opened.exploration.wait()
         rests.append(time.perf_counter() - began)
     assert opened.reading.measured

@@ -30,12 +30,17 @@ def large() -> list[Row]:
     """Peaks of making the vectors and of searching, in a process that did not make the models."""
     with tempfile.TemporaryDirectory(prefix="spkit-large-") as folder:
         in_own_process("tests.bench.large", "models", folder)
-        found = in_own_process("tests.bench.large", "search", folder)
-    what = f"peak, {found['parameters'] / 1e9:.2f} B parameters, N = {len(EXPERTS)}"
+        measured = in_own_process("tests.bench.large", "search", folder)
+    what = f"peak, {measured['parameters'] / 1e9:.2f} B parameters, N = {len(EXPERTS)}"
     parts = ("making the vectors", "loading them", "searching by module")
     return [
-        *(Row(f"{what}, {part} / limit", found[part] / GB, LIMIT, "GB") for part in parts),
-        Row(f"{what}, above what is there before the search / {ALLOWED}", found["more"] / GB, found["sum"] / GB, "GB"),
+        *(Row(f"{what}, {part} / limit", measured[part] / GB, LIMIT, "GB") for part in parts),
+        Row(
+            f"{what}, above what is there before the search / {ALLOWED}",
+            measured["more"] / GB,
+            measured["sum"] / GB,
+            "GB",
+        ),
     ]
 
 

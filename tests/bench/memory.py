@@ -21,14 +21,14 @@ def memory() -> list[Row]:
     """Peaks above what base, vectors and batches take; ours has a working copy of the model in it."""
     rows = []
     for kind in KINDS:
-        found = {way: in_own_process("tests.bench.memory", way, kind) for way in WAYS}
-        peaks = {way: answer["peak"] for way, answer in found.items()}
+        answers = {way: in_own_process("tests.bench.memory", way, kind) for way in WAYS}
+        peaks = {way: answer["peak"] for way, answer in answers.items()}
         rows.append(Row(f"peak of a step, {kind} / autograd through the merge", peaks["ours"], peaks["sum"], "MB"))
         what = f"peak of a step, {kind} / autograd through the merge, a backward pass a task"
         rows.append(Row(what, peaks["ours"], peaks["one by one"], "MB"))
-    found = in_own_process("tests.bench.memory", "conflict", "")
+    measured = in_own_process("tests.bench.memory", "conflict", "")
     what = "peak of gradient_conflict, two tasks / eight gradients of each and the model's copy"
-    return [*rows, Row(what, found["peak"], found["allowed"], "MB")]
+    return [*rows, Row(what, measured["peak"], measured["allowed"], "MB")]
 
 
 def conflict_peak() -> dict[str, float]:

@@ -39,8 +39,8 @@ def _linear(
         return SentenceTransformer.merge(models, "task_arithmetic", base_model=vectors.base, parameters={"weight": 0.2})
 
     expected = vectors.layout.flatten(dict(ours().named_parameters()))
-    for found in (mergekit(), dict(library().named_parameters())):
-        torch.testing.assert_close(vectors.layout.flatten(found), expected, atol=1e-6, rtol=0)
+    for merged in (mergekit(), dict(library().named_parameters())):
+        torch.testing.assert_close(vectors.layout.flatten(merged), expected, atol=1e-6, rtol=0)
     seconds, others, whole, copied = medians(ours, mergekit, library, lambda: vectors.matrix.clone())
     return [
         Row("at(), 5 models / plain copy of the vectors", seconds, copied),
@@ -64,8 +64,8 @@ def _ties(three: spkit.TaskVectors, states: list[dict[str, Tensor]]) -> list[Row
 
     start, alike = three.flat([0.0] * 3), _alike(three.trim(DENSITY, scope="tensor").matrix, places)
     expected = three.layout.flatten(dict(ours().named_parameters()))[alike]
-    for found in (three.layout.flatten(mergekit()), start + torch.cat(peft())):
-        torch.testing.assert_close(found[alike], expected, atol=1e-6, rtol=0)
+    for merged in (three.layout.flatten(mergekit()), start + torch.cat(peft())):
+        torch.testing.assert_close(merged[alike], expected, atol=1e-6, rtol=0)
     seconds, others, fewer = medians(ours, mergekit, peft)
     return [
         Row("TIES per tensor, 3 models / mergekit ties", seconds, others),
@@ -74,7 +74,7 @@ def _ties(three: spkit.TaskVectors, states: list[dict[str, Tensor]]) -> list[Row
 
 
 def _alike(trimmed: Float[Tensor, "N P"], places: list[slice]) -> Bool[Tensor, " P"]:
-    """The columns that the conventions do not tell apart, nearly all of them.
+    """The columns on which the conventions agree, nearly all of them.
 
     We keep every entry at the threshold, the others some of them; where the signs cancel we keep nothing, the others
     what is positive.

@@ -100,10 +100,10 @@ def searches(folder: Path | None, seeds: list[int], variants: list[str]) -> None
             )
             probe = spkit.Probe.sample(inside, size=128 * len(inside), seed=seed)
             for name in wanted:
-                found = spkit.self_position(
+                result = spkit.self_position(
                     vectors, probe, batch_size=16, mu=0.01, seed=seed, progress=False, **VARIANTS[name]
                 )
-                model = found.model()
+                model = result.model()
                 model.max_seq_length = base.max_seq_length
                 scores = {
                     "inside": spkit.evaluate(model, inside, split="dev", resamples=2),
@@ -113,7 +113,7 @@ def searches(folder: Path | None, seeds: list[int], variants: list[str]) -> None
                 for where, table in scores.items():
                     row |= {f"score:{where}": table["score"].mean()}
                     row |= {f"score:{task}": score for task, score in zip(table["task"], table["score"], strict=True)}
-                row["largest_coefficient"] = float(found.rows.abs().max())
+                row["largest_coefficient"] = float(result.rows.abs().max())
                 with done_file.open("a") as lines:
                     lines.write(json.dumps(row) + "\n")
                 print(json.dumps(row), flush=True)

@@ -59,9 +59,9 @@ def material(kind: str) -> Material:
     for number, name in enumerate(names):
         rows = Dataset.from_list(pairs[number * BATCH : (number + 1) * BATCH])
         tasks[name] = spkit.Task(name=name, kind="retrieval", train=rows, dev=rest, test=rest)
-    found = Material(vectors, tasks, {})
-    found.batches.update({name: next(iter(stream)) for name, stream in found.streams(base).items()})
-    return found
+    made = Material(vectors, tasks, {})
+    made.batches.update({name: next(iter(stream)) for name, stream in made.streams(base).items()})
+    return made
 
 
 def our_step(given: Material) -> Callable[[], Float[Tensor, " N"]]:

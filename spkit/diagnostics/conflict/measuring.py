@@ -114,7 +114,7 @@ def check_batches(batches: int) -> None:
     """Raise what `gradient_conflict` would raise about the number of batches, before anything is computed."""
     if batches < BLOCKS or batches % BLOCKS:
         raise SpkitError(
-            f"`batches` must be a multiple of {BLOCKS}, as many blocks give the interval.",
+            f"`batches` must be a multiple of {BLOCKS}: the interval comes from {BLOCKS} blocks of batches.",
             f"Found {batches}.",
             "Pass 16, for example.",
         )
@@ -129,7 +129,7 @@ def _check_size(name: str, examples: int, filled: int, batch_size: int) -> None:
         )
     if examples < 2 * batch_size:
         raise SpkitError(
-            "Each task must have two full batches of training examples: noise shows between different ones only.",
+            "Each task must have two full batches of training examples: noise is measured between different batches.",
             f"Found {examples} example{'s' if examples > 1 else ''} in {name!r} at batch size {batch_size}.",
             "Lower `batch_size` or give the task more examples.",
         )

@@ -22,7 +22,7 @@ class ConflictReport:
     Attributes:
         cosine: raw cosine of the mean gradients over all batches; noise shrinks it towards 0.
         corrected: ⟨ḡ_A, ḡ_B⟩ / √(s_A · s_B), what the cosine would be without noise; never clipped; missing where a
-            task's s is not positive ("undetermined"). A quotient of unbiased parts leans outward when they are
+            task's s is not positive ("undetermined"). A quotient of unbiased parts is biased away from 0 when they are
             uncertain (1.08 on the mean for 1, where batches of 8 left a ceiling of 0.65): raise `batches` then.
         ceiling: s / ‖ḡ‖² of each task: the raw cosine that two such measurements of one task would have; 1 without
             noise.

@@ -7,7 +7,7 @@ from spkit.vectors.task_vectors import TaskVectors
 
 @method("average", label="average", paper="arXiv 2203.05482")
 def average(vectors: TaskVectors, *, weight: Weight = 1.0, length: float = 1.0) -> Point:
-    """Adds 1/N of every vector, or of each its share of the weights.
+    """Adds 1/N of every vector, or each vector times its share of the weights.
 
     c = λ · w / Σw.
 

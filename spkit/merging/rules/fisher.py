@@ -36,7 +36,7 @@ def fisher(
         tasks: a task for each expert; examples come from the training splits.
         weight: of each expert, beside its F_i.
         length: λ.
-        normalize: scale each F_i to a sum of 1 first, so that a loss with larger values does not outvote the others.
+        normalize: scale each F_i to a sum of 1 first, so that a loss with larger values does not dominate the others.
         examples: of each task.
         batch_size: examples in a batch.
         seed: of the order of examples.

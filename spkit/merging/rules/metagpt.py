@@ -11,7 +11,7 @@ def metagpt(vectors: TaskVectors, *, length: float = 1.0) -> Point:
     """Weights each vector by its share of the squared lengths.
 
     c_i = λ · ‖V_i‖² / Σ ‖V_k‖². These minimise the summed quadratic bound on the losses where the vectors are at right
-    angles: a vector that went far has the most to lose from being shortened.
+    angles: shortening costs most where a vector is long.
 
     Args:
         vectors: the experts' task vectors.

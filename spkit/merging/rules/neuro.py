@@ -19,8 +19,8 @@ def neuro(
 ) -> Point:
     """Splits each neuron's change at its old weights, and merges the part across them as TIES does.
 
-    It is `vectors.neuro(density, along, across)` at `length * weight`; there stands what is the paper's and what is
-    ours.
+    It is `vectors.neuro(density, along, across)` at `length * weight`; its docstring says what is the paper's and what
+    is ours.
 
     Args:
         vectors: the experts' task vectors.

@@ -18,7 +18,7 @@ from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Count, UnitInterval
 from spkit.vectors.task_vectors import TaskVectors
 
-#: Ridge on the Gram matrices, as a share of their mean diagonal: an input that no text excites takes the average.
+#: Ridge on the Gram matrices, as a share of their mean diagonal: an input that is always zero takes the average.
 _RIDGE = 1e-6
 
 
@@ -44,7 +44,7 @@ def regmean(
         tasks: a task for each expert; texts come from the training splits.
         weight: of each expert.
         length: λ.
-        shrink: factor on the off-diagonal entries of G_i, from 0 to 1; below 1 it keeps the inverse tame.
+        shrink: factor on the off-diagonal entries of G_i, from 0 to 1; below 1 it keeps the inverse well conditioned.
         examples: of each task.
         batch_size: examples in a batch.
         seed: of the order of examples.
@@ -62,10 +62,10 @@ def regmean(
     weights = weights_of(vectors, weight)
     grams: list[dict[str, Tensor]] = []
     for model, stream, batches in experts_on_tasks(vectors, tasks, examples, batch_size, seed):
-        with torch.no_grad(), _input_grams(model) as found:
+        with torch.no_grad(), _input_grams(model) as layer_grams:
             for batch in batches:
                 stream.loss_of(batch)
-        grams.append(found)
+        grams.append(layer_grams)
     matrix = vectors.matrix * (weights / weights.sum()).float()[:, None]
     for layer, module in vectors.base.named_modules():
         name = f"{layer}.weight"
@@ -73,7 +73,7 @@ def regmean(
         if not isinstance(module, nn.Linear) or name not in vectors.layout.slices or layer not in grams[0]:
             continue
         own = [
-            w * _shrunk(found[layer], shrink) for w, found in zip(weights.tolist(), grams, strict=True)
+            w * _shrunk(layer_grams[layer], shrink) for w, layer_grams in zip(weights.tolist(), grams, strict=True)
         ]  # [in, in] each
         total = torch.stack(own).sum(0)
         place = vectors.layout.slices[name]
@@ -113,13 +113,13 @@ def _input_grams(model: SentenceTransformer) -> Iterator[dict[str, Float[Tensor,
         for layer, module in model.named_modules()
         if isinstance(module, nn.Linear)
     ]
-    found: dict[str, Tensor] = {}
+    layer_grams: dict[str, Tensor] = {}
     try:
-        yield found
+        yield layer_grams
     finally:
         for handle in handles:
             handle.remove()
-        found.update({layer: (sums[layer] / counts[layer]).cpu() for layer in sums})
+        layer_grams.update({layer: (sums[layer] / counts[layer]).cpu() for layer in sums})
 
 
 def _shrunk(gram: Float[Tensor, "d d"], shrink: float) -> Float[Tensor, "d d"]:

@@ -3,10 +3,12 @@
 A file whose name begins with `_` helps others and is none itself.
 """
 
+import ast
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spkit.errors import SpkitError, quoted
@@ -49,3 +51,26 @@ def analysis(name: str) -> "Analysis[Any]":
         name: one of `analysis_names()`.
     """
     return import_module(f"{__name__}.{name}").ANALYSIS
+
+
+def analyses_of_figures() -> dict[str, str]:
+    """The analysis that each figure shows, by the figure's name; figures of every study are not among them.
+
+    Read off the files of the analyses, since importing them takes as long as importing torch.
+
+    Example:
+        >>> analyses_of_figures()["pipelines"]
+        'sequential'
+    """
+    files = [file for folder in __path__ for file in sorted(Path(folder).glob("[!_]*.py"))]
+    return {figure: file.stem for file in files for figure in _figures_of(file)}
+
+
+def _figures_of(file: Path) -> tuple[str, ...]:
+    """What an analysis' file says of `figures`, where it makes the analysis."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            for one in node.value.keywords:
+                if one.arg == "figures" and any(getattr(target, "id", "") == "ANALYSIS" for target in node.targets):
+                    return ast.literal_eval(one.value)
+    return ()

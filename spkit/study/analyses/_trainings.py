@@ -43,7 +43,6 @@ def training_stage(
     config: Mapping[str, Any],
     tasks: list[str],
     rows: Callable[[], list[dict[str, Any]]],
-    examples: Callable[[list[dict[str, Any]]], int],
 ) -> None:
     """One size as a stage of its own: a series that was stopped goes on at the next one.
 
@@ -53,13 +52,11 @@ def training_stage(
         config: what decides its rows beside the settings of every training.
         tasks: names of those it trains on.
         rows: trains, measures, and gives rows of the table.
-        examples: how many examples the trainings behind the rows processed.
     """
 
     def work(folder: Path) -> Mapping[str, Any]:
-        made = rows()
-        (folder / _ROWS).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-        return {"examples": examples(made)}
+        (folder / _ROWS).write_text(json.dumps(rows(), indent=1) + "\n", encoding="utf-8")
+        return {}
 
     config = {**config, "training": run.profile.training.without_length()}
     run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], work)

@@ -31,8 +31,7 @@ def _stages(run: SeedRun, settings: AffinitySettings) -> None:
 
     def work(folder: Path) -> Mapping[str, Any]:
         task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
-        # The step, the loss before it, and the loss of each task after each step.
-        return {"examples": len(run.tasks) * (2 + len(run.tasks)) * settings.batches * settings.batch_size}
+        return {}
 
     run.finish(_STAGE, given, ["base", *run.all_tasks], work)
 
@@ -56,4 +55,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words)
+ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words, figures=("affinity",))

@@ -13,7 +13,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Whole, as_in
-from spkit.study.stages import joint_settings, trained_examples
+from spkit.study.stages import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
 from spkit.training.trainer import train
@@ -36,7 +36,7 @@ def _stages(run: SeedRun, settings: AlongTrainingSettings) -> None:
     def work(folder: Path) -> Mapping[str, Any]:
         watching = ConflictCallback(run.tasks, folder=folder, seed=run.seed, **measuring)
         train(run.base, run.tasks, seed=run.seed, callbacks=[watching], **training)
-        return {"examples": trained_examples(list(run.tasks.values()), training)}
+        return {}
 
     run.finish(_STAGE, {"training": training, "measuring": measuring}, ["base", *run.all_tasks], work)
 
@@ -71,4 +71,11 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(AlongTrainingSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(
+    AlongTrainingSettings,
+    _stages,
+    _table,
+    _words,
+    check=_check,
+    figures=("conflict_along_training", "conflict_along_training_by_module"),
+)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
@@ -38,16 +38,8 @@ def _stages(run: SeedRun, settings: AngleSettings) -> None:
         for schedule in settings.schedules():
             given = {"seed": run.seed, **schedule, **training}
             rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
-            examples = partial(_examples, run, settings.total, schedule)
             name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
-            training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows, examples)
-
-
-def _examples(run: SeedRun, total: int, schedule: Mapping[str, Any], rows: list[dict[str, Any]]) -> int:
-    """Examples of the three trainings behind the rows: of each task alone, and of both."""
-    if "steps" in schedule:
-        return 3 * schedule["steps"] * run.profile.training.batch_size
-    return round(2 * total * schedule["epochs"])
+            training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows)
 
 
 def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dict[str, pd.DataFrame]:
@@ -124,4 +116,4 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
 
 
-ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check)
+ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check, figures=("angles",))

@@ -37,8 +37,7 @@ def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
         weights = effective_weights(model_of(run, "train/joint"), vectors)
         table = weights.table.reset_index().assign(explained=weights.explained, joint_norm=weights.norm)
         table.to_csv(folder / "effective_weights.csv", index=False)
-        examples = settings.batches * settings.batch_size * len(run.tasks)
-        return {"examples": examples, "explained": weights.explained, "rank": weights.rank}
+        return {"explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
     run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
@@ -55,8 +54,8 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     explained = 100 * weights["explained"].mean()
     return [
         f"The joint model holds the experts' task vectors with the weights {parts}; their span explains "
-        f"{explained:.0f} % of its own task vector; the rest no merge with one coefficient an expert can reach."
+        f"{explained:.0f} % of its own task vector; no merge with one coefficient an expert can reach the rest."
     ]
 
 
-ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words)
+ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words, figures=("imbalance", "effective_weights"))

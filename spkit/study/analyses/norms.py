@@ -42,7 +42,7 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
             rows = partial(_rows, run, tasks, size, given)
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
             config = {"size": size, **schedule}
-            training_stage(run, name, config, [task.name for task in tasks], rows, partial(_examples, run))
+            training_stage(run, name, config, [task.name for task in tasks], rows)
 
 
 def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
@@ -57,11 +57,6 @@ def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
 
 def _rows(run: SeedRun, tasks: list[Task], size: int, given: dict[str, Any]) -> list[dict[str, Any]]:
     return [norm_row(run.base, tasks, size, **given)]
-
-
-def _examples(run: SeedRun, rows: list[dict[str, Any]]) -> int:
-    """Examples that the training behind a row processed."""
-    return sum(row["steps"] for row in rows) * run.profile.training.batch_size
 
 
 def _table(records: SeedRecords, settings: NormSettings, resamples: int) -> dict[str, pd.DataFrame]:
@@ -121,4 +116,4 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 
 
-ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims)
+ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims, figures=("norms",))

@@ -18,7 +18,6 @@ from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Whole, as_in
-from spkit.study.stages import trained_examples
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task, load_tasks
 from spkit.training.trainer import train
@@ -46,7 +45,7 @@ def _stages(run: SeedRun, settings: PairSettings) -> None:
     def conflict(folder: Path) -> Mapping[str, Any]:
         report = gradient_conflict(run.base, tasks, seed=run.seed, **measuring)
         report.pairs.to_csv(folder / "conflict.csv", index=False)
-        return {"examples": report.batches * report.batch_size * len(tasks)}
+        return {}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]
     run.finish("pairs/conflict", measuring, needs, conflict)
@@ -76,7 +75,7 @@ def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: in
     def work(folder: Path) -> Mapping[str, Any]:
         model = train(run.base, tasks, seed=run.seed, **training)
         save_measurements(measure(model, {task.name: task for task in tasks}, name=stage), folder / "measurements.npz")
-        return {"examples": trained_examples(tasks, training)}
+        return {}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
     run.finish(stage, training, needs, work)
@@ -190,4 +189,4 @@ def _check(settings: PairSettings, tasks: list[str]) -> None:
         raise SpkitError("[pairs] must name different tasks.", f"Found {quoted(settings.tasks)}.", "Name each once.")
 
 
-ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check, figures=("pairs",))

@@ -88,7 +88,7 @@ def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, traini
         tasks = [run.tasks[name] for name in pair]
         model = train_with_surgery(run.base, tasks, steps=steps, method=method, seed=run.seed, **training)
         save_model(model, folder / "model")
-        return {"examples": steps * training["batch_size"] * len(pair)}
+        return {}
 
     name = f"{_LABEL}:surgery {method}"
     run.makers[name] = stage = f"{_LABEL}/surgery {method}"
@@ -136,8 +136,7 @@ def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -
             stages += [f"train/{name}" for name in settings.pair]
         costs = [paid(of_seed[stage]) for stage in stages]
         cost = {
-            "examples": sum(of_seed[stage].content["metrics"]["examples"] for stage in stages),
-            **{key: sum(one[key] for one in costs) for key in ("tokens", "flops", "seconds")},
+            **{key: sum(one[key] for one in costs) for key in ("examples", "tokens", "flops", "seconds")},
             "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
         rows.append({**row, "method": own, "group": _group(own), **cost, **paired})
@@ -210,4 +209,6 @@ def _check(settings: ResamplingSettings, tasks: list[str]) -> None:
         shares(dict.fromkeys(settings.pair, 1), sampling)
 
 
-ANALYSIS = Analysis(ResamplingSettings, _stages, _table, _words, _claims, _check)
+ANALYSIS = Analysis(
+    ResamplingSettings, _stages, _table, _words, _claims, _check, figures=("resampling", "resampling_scores")
+)

@@ -15,7 +15,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.methods import SEARCHES
 from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import evaluate_stage, merges_and_searches, trained_examples, vectors_stage
+from spkit.study.stages import evaluate_stage, merges_and_searches, vectors_stage
 from spkit.study.tables import SeedRecords, samples_of, scores
 from spkit.training.trainer import train
 
@@ -39,7 +39,7 @@ def _stages(run: SeedRun, settings: SequentialSettings) -> None:
 
         last = train(run.base, tasks, seed=run.seed, after_each=keep, **training)
         save_model(last, folder / "model")
-        return {"examples": trained_examples(tasks, training)}
+        return {}
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
@@ -89,4 +89,4 @@ def _check(settings: SequentialSettings, tasks: list[str]) -> None:
         )
 
 
-ANALYSIS = Analysis(SequentialSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(SequentialSettings, _stages, _table, _words, check=_check, figures=("pipelines",))

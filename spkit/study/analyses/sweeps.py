@@ -167,4 +167,11 @@ def _task_means(table: pd.DataFrame) -> pd.DataFrame:
     return main_scores(table).groupby(point, dropna=False)["score"].mean().reset_index()
 
 
-ANALYSIS = Analysis(SweepSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(
+    SweepSettings,
+    _stages,
+    _table,
+    _words,
+    check=_check,
+    figures=("sweep_direction", "sweep_length", "sweep_mu", "sweep_probe_size"),
+)

@@ -99,4 +99,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(TradeOffSettings, _stages, _table, _words, check=_check)
+ANALYSIS = Analysis(TradeOffSettings, _stages, _table, _words, check=_check, figures=("trade_off",))

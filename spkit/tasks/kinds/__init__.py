@@ -47,8 +47,8 @@ def kind_named(name: str, where: str = "") -> Kind:
         >>> kind_named("pair").smallest_batch
         1
     """
-    found = kinds().get(name) if isinstance(name, str) else None
-    if found is None:
+    kind = kinds().get(name) if isinstance(name, str) else None
+    if kind is None:
         place = f" {where}" if where else ""
         raise SpkitError(f"`kind` must be one of {quoted(kinds())}.", f"Found {name!r}{place}.")
-    return found
+    return kind

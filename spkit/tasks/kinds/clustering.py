@@ -79,7 +79,7 @@ class Clustering(Kind):
         return {split: Dataset.from_dict(columns)}
 
     def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
-        """Every text is embedded, and the clusters are asked for, which mteb tells only where it is to save them."""
+        """Every text is embedded, and the clusters are asked for, which mteb gives only where it is to save them."""
         abstract = self.mteb_class()
 
         def evaluate(task: Any, *handed: Any, **named: Any) -> Any:
@@ -107,9 +107,9 @@ class Clustering(Kind):
         labels = np.asarray(task.dataset[task.eval_splits[0]]["label"][:])
         drawn, n = Random(task.seed), len(labels)  # the same draws as mteb's
         clusters, counts = np.zeros((2, len(clusterings), n))
-        for number, found in enumerate(clusterings):
+        for number, clustering in enumerate(clusterings):
             rows = drawn.choices(range(n), k=task.max_documents_per_cluster)
-            clusters[number, rows] = found
+            clusters[number, rows] = clustering
             counts[number] = np.bincount(rows, minlength=n)
         return np.column_stack([*clusters, *counts, labels])
 

@@ -94,7 +94,7 @@ class Reranking(Kind):
         return {"default": {split: data}}
 
     def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:
-        """More cuts are computed in vain: the average precision of all candidates is all that is reported."""
+        """Fewer cuts than mteb's: only the average precision of all candidates is reported."""
         return {"k_values": (1, 1000)}
 
     def watched(self, task: Any) -> str:

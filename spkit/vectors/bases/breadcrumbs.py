@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.signatures import Part, Share
-from spkit.vectors.bases import basis
+from spkit.vectors.basis import basis
 from spkit.vectors.sparsify import magnitude_at, pieces
 from spkit.vectors.task_vectors import TaskVectors
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.signatures import Count
-from spkit.vectors.bases import basis
+from spkit.vectors.basis import basis
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Entries of a vector that are worked on at a time.

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spkit.signatures import Positive, Share
-from spkit.vectors.bases import basis
+from spkit.vectors.basis import basis
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.sparsify import elect, trim
 from spkit.vectors.task_vectors import TaskVectors
@@ -20,9 +20,9 @@ def neuro(
     """Split each output neuron's change at the base's weights, and elect each part on its own (NeuroMerging).
 
     A row w of a linear layer's weight holds the inputs of one output neuron. The part of a change v along it is
-    (⟨v, w⟩ / ⟨w, w⟩) · w, which makes the neuron louder or quieter on what it answered to before; the rest, across it,
-    turns the neuron to something else. Both parts are elected as in TIES (`TaskVectors.elect`), and added with a factor
-    each, so that `at(ones)` is λ1 · ψ(along) + λ2 · ψ(across) for the disjoint mean ψ.
+    (⟨v, w⟩ / ⟨w, w⟩) · w, which scales how the neuron responds to its inputs; the rest, across it, changes which inputs
+    it responds to. Both parts are elected as in TIES (`TaskVectors.elect`), and added with a factor each, so that
+    `at(ones)` is λ1 · ψ(along) + λ2 · ψ(across) for the disjoint mean ψ.
 
     After the paper: the split by neuron, the elected mean of each part, the masking of the smallest 15 % first, and,
     where nothing can be tuned, λ1 = 0 and λ2 = 1/(1 − σ), σ being the share of the L1 norm that the masking took.
@@ -45,8 +45,8 @@ def neuro(
     References:
         Fang et al., "To See a World in a Spark of Neuron", arXiv 2503.05320, section 4.
     """
-    found = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)], "vector")
-    factor = 1 / (1 - _share_lost(vectors.matrix, found)) if across is None else across
+    kept = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)], "vector")
+    factor = 1 / (1 - _share_lost(vectors.matrix, kept)) if across is None else across
     linear = {
         f"{name}.weight": module.weight.detach()
         for name, module in vectors.base.named_modules()
@@ -55,18 +55,18 @@ def neuro(
     for name, place in vectors.layout.slices.items():
         # Of a linear layer whole rows at a time, else whatever fits.
         weight = linear.get(name)
-        columns = _blocks(place, len(found)) if weight is None else _whole_rows(place, weight, len(found))
+        columns = _blocks(place, len(kept)) if weight is None else _whole_rows(place, weight, len(kept))
         for here in columns:
-            block = found[:, here].float()
+            block = kept[:, here].float()
             if weight is None:
-                found[:, here] = factor * elect(block)
+                kept[:, here] = factor * elect(block)
                 continue
             first = (here.start - place.start) // weight.shape[1]
             rows = weight[first : first + (here.stop - here.start) // weight.shape[1]].to(block)
             changes = block.unflatten(1, rows.shape)  # [N, rows, in]
             part = along_of(changes, rows).flatten(1)
-            found[:, here] = factor * elect(block - part) + along * elect(part)
-    return found
+            kept[:, here] = factor * elect(block - part) + along * elect(part)
+    return kept
 
 
 def along_of(

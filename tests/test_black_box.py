@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spkit.errors import SpkitError
-from spkit.searching import black_box as baselines
+from spkit.searching import black_box
 from spkit.searching.black_box import search
 from spkit.searching.objective import Objective
 from spkit.searching.self_position import self_position
@@ -59,7 +59,7 @@ def test_the_seed_decides(vectors, probe, method) -> None:
 def test_a_bowl_is_searched_to_its_bottom(method, distance) -> None:
     """A quadratic with its lowest point at (0.9, 0.2), 150 evaluations, on the mean of five seeds."""
     bottom = np.array([0.9, 0.2])
-    found = []
+    distances = []
     for seed in range(5):
         seen: list[tuple[float, np.ndarray]] = []
 
@@ -68,15 +68,15 @@ def test_a_bowl_is_searched_to_its_bottom(method, distance) -> None:
             seen.append((loss, point))
             return loss
 
-        baselines._METHODS[method](loss_at, np.array([0.5, 0.5]), (0.0, 1.5), 150, seed)
+        black_box._METHODS[method](loss_at, np.array([0.5, 0.5]), (0.0, 1.5), 150, seed)
         assert len(seen) <= 150
-        found.append(np.linalg.norm(min(seen, key=lambda pair: pair[0])[1] - bottom))
-    assert np.mean(found) < distance
+        distances.append(np.linalg.norm(min(seen, key=lambda pair: pair[0])[1] - bottom))
+    assert np.mean(distances) < distance
 
 
 def test_a_grid_holds_every_combination() -> None:
     seen = []
-    baselines._grid(lambda point: seen.append(tuple(point)) or 0.0, np.zeros(2), (0.0, 1.0), 9, 0)
+    black_box._grid(lambda point: seen.append(tuple(point)) or 0.0, np.zeros(2), (0.0, 1.0), 9, 0)
     assert sorted(seen) == [(a, b) for a in (0.0, 0.5, 1.0) for b in (0.0, 0.5, 1.0)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 
-class Knob(widgets.HBox):
+class NumberControl(widgets.HBox):
     """A slider for the mouse, and a box for the keyboard and for screen readers.
 
     The kernel keeps the two at the same value. A link in the browser would be quicker, but it copies what the slider's

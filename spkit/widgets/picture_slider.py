@@ -20,7 +20,7 @@ from spkit.explorer.pictured import Pictured
 Frame = tuple[Figure, str]
 
 
-class Lesson(Pictured):
+class PictureSlider(Pictured):
     """One slider over pictures.
 
     Args:
@@ -54,7 +54,7 @@ class Lesson(Pictured):
         self._picture = widgets.Image(format="png", layout={"max_width": "700px"})
         self._words = widgets.HTML()
         super().__init__([widgets.HBox([self.list, self.slider]), self._picture, self._words])
-        self._picture.add_class("spkit-lesson")
+        self._picture.add_class("spkit-widget")
         self.slider.observe(lambda _: self._show(), names="value")
         self._show()
 

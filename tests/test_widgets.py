@@ -9,14 +9,14 @@ from spkit.errors import SpkitError
 from spkit.merging.methods import merge
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets import (
-    arc_lesson,
-    conflict_lesson,
-    cost_lesson,
-    length_lesson,
-    mixture_lesson,
-    ranking_lesson,
-    search_lesson,
-    ties_lesson,
+    arc_widget,
+    conflict_widget,
+    cost_widget,
+    length_widget,
+    mixture_widget,
+    ranking_widget,
+    search_widget,
+    ties_widget,
 )
 from tests.experts import flat
 
@@ -38,20 +38,23 @@ def conflict_rows(cosines: dict[tuple[int, str], float], verdict: str = "conflic
     return pd.DataFrame([*rows, still])
 
 
-def test_the_conflict_lesson_names_the_deepest_conflict_and_what_it_leaves_out() -> None:
-    lesson = conflict_lesson(conflict_rows({(0, "first"): -0.2, (0, "last"): -0.5, (8, "first"): 0.3, (8, "last"): 0}))
-    assert lesson.words().startswith(
+def test_the_conflict_widget_names_the_deepest_conflict_and_what_it_leaves_out() -> None:
+    widget = conflict_widget(conflict_rows({(0, "first"): -0.2, (0, "last"): -0.5, (8, "first"): 0.3, (8, "last"): 0}))
+    assert widget.words().startswith(
         "Step 0: the deepest conflict that is shown is topic, chat in last: -0.50 [-0.80, -0.20]; 1 of 2 cosines have"
     )
-    assert "no task has a gradient there: pooler" in lesson.words()
-    assert "Hatched" not in lesson.words()
-    lesson.slider.value = 1
-    assert lesson.words().startswith("Step 8: no cosine's 95 % interval is below 0.")
+    assert "no task has a gradient there: pooler" in widget.words()
+    assert "Hatched" not in widget.words()
+    widget.slider.value = 1
+    assert widget.words().startswith("Step 8: no cosine's 95 % interval is below 0.")
 
 
-def test_the_conflict_lesson_says_where_nothing_can_be_told() -> None:
+def test_the_conflict_widget_says_where_nothing_is_known() -> None:
     table = conflict_rows({(0, "first"): float("nan"), (0, "last"): float("nan")}, verdict="undetermined")
-    assert "no cosine can be told from noise. Hatched: no cosine" in conflict_lesson(table).words()
+    assert (
+        "no cosine is known, as the noise is larger than the gradients. Hatched: no cosine"
+        in conflict_widget(table).words()
+    )
 
 
 def test_the_ranking_follows_the_weight() -> None:
@@ -63,31 +66,31 @@ def test_the_ranking_follows_the_weight() -> None:
             for seed in (-1, 1)
         ]
     )
-    lesson = ranking_lesson(table, "faq")
+    widget = ranking_widget(table, "faq")
     said = {}
-    for label, place in lesson.slider.options:
-        lesson.slider.value = place
-        said[label] = lesson.words()
+    for label, place in widget.slider.options:
+        widget.slider.value = place
+        said[label] = widget.words()
     assert said["0%"].endswith("first joint training (60.0), then TIES (10.0).")
     assert said["50%"].endswith("first TIES (50.0), then joint training (40.0).")
     assert said["100%"].endswith("first TIES (90.0), then joint training (20.0).")
-    assert ranking_lesson(table).words().startswith("If faq counts")  # the methods differ most on it
+    assert ranking_widget(table).words().startswith("If faq counts")  # the methods differ most on it
     with pytest.raises(SpkitError, match="Found 'chat'"):
-        ranking_lesson(table, "chat")
+        ranking_widget(table, "chat")
 
 
-def test_the_length_lesson_starts_at_the_length_found() -> None:
+def test_the_length_widget_starts_at_the_length_found() -> None:
     rows = [
         {"over": "length", "task": task, "metric": "accuracy", "value": value, "score": score, "marked": False}
         for task, scores in {"faq": (10, 50, 40), "sts": (30, 20, 10)}.items()
         for value, score in zip((0.0, 1.0, 2.0), scores, strict=True)
     ]
-    found = [{**rows[0], "task": task, "value": 1.2, "score": 33, "marked": True} for task in ("faq", "sts")]
-    lesson = length_lesson(pd.DataFrame(rows + found))
-    assert lesson.words() == "λ = 1: mean 35.0 points. Best λ of those tried: faq 1, sts 0, mean 1."
+    searched = [{**rows[0], "task": task, "value": 1.2, "score": 33, "marked": True} for task in ("faq", "sts")]
+    widget = length_widget(pd.DataFrame(rows + searched))
+    assert widget.words() == "λ = 1: mean 35.0 points. Best λ of those tried: faq 1, sts 0, mean 1."
 
 
-def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
+def test_the_mixture_widget_takes_the_middle_of_one_pair() -> None:
     rows = [
         {
             "a": "faq",
@@ -102,35 +105,35 @@ def test_the_mixture_lesson_takes_the_middle_of_one_pair() -> None:
         }
         for task, share in product(("faq", "sts"), (0.25, 0.5, 0.75))
     ]
-    lesson = mixture_lesson(pd.DataFrame(rows))
-    assert [label for label, _ in lesson.slider.options] == ["25%", "50%", "75%"]
-    lesson.list.value = 2  # by the keyboard
-    assert lesson.slider.value == 2
-    assert lesson.words() == (
+    widget = mixture_widget(pd.DataFrame(rows))
+    assert [label for label, _ in widget.slider.options] == ["25%", "50%", "75%"]
+    widget.list.value = 2  # by the keyboard
+    assert widget.slider.value == 2
+    assert widget.words() == (
         "faq has 75% of the examples: the joint vector stands 30° from that of faq and 50° from that of sts; "
         "its length is 1.25."
     )
-    assert lesson._picture.tooltip == lesson.words()
+    assert widget._picture.tooltip == widget.words()
 
 
-def test_the_ties_lesson_says_what_trimming_leaves(vectors) -> None:
-    lesson = ties_lesson(vectors, densities=(0.1, 1.0))
+def test_the_ties_widget_says_what_trimming_leaves(vectors) -> None:
+    widget = ties_widget(vectors, densities=(0.1, 1.0))
     kept = vectors.trim(0.1).norms() / vectors.norms()
-    lesson.slider.value = 0
-    assert f"hold {kept.min():.0%} to {kept.max():.0%} of its length" in lesson.words()
-    lesson.slider.value = 1
-    assert "hold 100% to 100% of its length" in lesson.words()
+    widget.slider.value = 0
+    assert f"hold {kept.min():.0%} to {kept.max():.0%} of its length" in widget.words()
+    widget.slider.value = 1
+    assert "hold 100% to 100% of its length" in widget.words()
     merged = flat(merge(vectors.base, vectors, "ties", density=1.0)) - flat(vectors.base)
-    assert f"The merged vector has length {float(merged.norm()):.2f};" in lesson.words()
+    assert f"The merged vector has length {float(merged.norm()):.2f};" in widget.words()
 
 
-def test_the_arc_lesson_starts_and_ends_at_the_experts(vectors) -> None:
+def test_the_arc_widget_starts_and_ends_at_the_experts(vectors) -> None:
     norms = vectors.norms()
-    lesson = arc_lesson(vectors, places=3)
+    widget = arc_widget(vectors, places=3)
     said = {}
-    for label, place in lesson.slider.options:
-        lesson.slider.value = place
-        said[label] = lesson.words()
+    for label, place in widget.slider.options:
+        widget.slider.value = place
+        said[label] = widget.words()
     assert len(said) == 3
     first, middle, last = said.values()
     assert f"{norms.iloc[0]:.2f}" in first
@@ -138,24 +141,24 @@ def test_the_arc_lesson_starts_and_ends_at_the_experts(vectors) -> None:
     assert middle not in (first, last)
 
 
-def test_the_search_lesson_tells_each_step_and_what_moved() -> None:
+def test_the_search_widget_shows_each_step_and_what_moved() -> None:
     rows = [
         {"method": "self_position", "step": step, "task": task, "task_loss": 1.0, "seed": 0, "coefficient": value}
         for step in range(3)
         for task, value in (("faq", 0.5 + 0.1 * step), ("sts", 0.5 - 0.2 * step))
     ]
-    lesson = search_lesson(pd.DataFrame(rows))
-    assert lesson.words() == "Step 2: mean loss 1.000; sts has moved most since the start."
+    widget = search_widget(pd.DataFrame(rows))
+    assert widget.words() == "Step 2: mean loss 1.000; sts has moved most since the start."
     with pytest.raises(SpkitError, match="Found 'grid'"):
-        search_lesson(pd.DataFrame([{**rows[0], "method": "grid"}]))
+        search_widget(pd.DataFrame([{**rows[0], "method": "grid"}]))
 
 
-def test_the_cost_lesson_finds_where_merging_pays() -> None:
+def test_the_cost_widget_finds_where_merging_pays() -> None:
     flops = {"train/joint": 10e12, "train/faq": 6e12, "train/sts": 6e12, "search/self_position": 4e12}
-    lesson = cost_lesson(pd.DataFrame([{"stage": name, "flops": value, "seed": 0} for name, value in flops.items()]))
-    lesson.slider.value = 0
-    assert lesson.words() == "1 balance tried: the cheaper way is to train jointly each time."
-    lesson.slider.value = 2  # 30 against 12 + 12
-    assert lesson.words() == "3 balances tried: the cheaper way is to train experts once, search each time."
+    widget = cost_widget(pd.DataFrame([{"stage": name, "flops": value, "seed": 0} for name, value in flops.items()]))
+    widget.slider.value = 0
+    assert widget.words() == "1 balance tried: the cheaper way is to train jointly each time."
+    widget.slider.value = 2  # 30 against 12 + 12
+    assert widget.words() == "3 balances tried: the cheaper way is to train experts once, search each time."
     with pytest.raises(SpkitError, match="must hold joint training and a search"):
-        cost_lesson(pd.DataFrame([{"stage": "train/joint", "flops": 1.0, "seed": 0}]))
+        cost_widget(pd.DataFrame([{"stage": "train/joint", "flops": 1.0, "seed": 0}]))

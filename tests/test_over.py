@@ -24,7 +24,7 @@ def parts(tasks) -> tuple[Probe, Probe]:
 
 
 @pytest.fixture(scope="module")
-def found(vectors, parts):
+def trade_off(vectors, parts):
     return spkit.trade_off(vectors, parts[0], "faq", "likeness", ratios=(8.0, 1.0, 0.125), **QUICK)
 
 
@@ -106,17 +106,17 @@ def test_a_choice_of_mu_that_was_stopped_goes_on(vectors, parts, tmp_path, monke
     assert torch.equal(third.rows, alone.rows)
 
 
-def test_a_sweep_that_was_stopped_goes_on(vectors, parts, found, tmp_path, monkeypatch) -> None:
+def test_a_sweep_that_was_stopped_goes_on(vectors, parts, trade_off, tmp_path, monkeypatch) -> None:
     given = {"first": "faq", "second": "likeness", "ratios": (8.0, 1.0, 0.125), "journal": tmp_path / "sweep", **QUICK}
-    first = len(found.results[0].history)
+    first = len(trade_off.results[0].history)
     calls = stopping_at(first + 3, monkeypatch)
     stopped = spkit.trade_off(vectors, parts[0], **given)
     assert [len(one.history) for one in stopped.results] == [first, 2]
     assert sorted(file.name for file in given["journal"].iterdir()) == ["ratio_0.125.jsonl", "ratio_1.0.jsonl"]
     resumed = spkit.trade_off(vectors, parts[0], **given)
-    assert len(calls) - (first + 3) == sum(len(one.history) for one in found.results) - (first + 2)
-    assert resumed.table.equals(found.table)
-    for one, other in zip(resumed.results, found.results, strict=True):
+    assert len(calls) - (first + 3) == sum(len(one.history) for one in trade_off.results) - (first + 2)
+    assert resumed.table.equals(trade_off.table)
+    for one, other in zip(resumed.results, trade_off.results, strict=True):
         assert torch.equal(one.rows, other.rows)
         assert one.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
     with pytest.raises(SpkitError, match="with other start"):  # each search begins where the one before ended
@@ -129,7 +129,7 @@ def test_a_sweep_that_was_stopped_goes_on(vectors, parts, found, tmp_path, monke
         ({"candidates": ()}, "one or more different"),
         ({"candidates": (0.1, 0.1)}, "one or more different"),
         ({"mu": 0.1}, r"`mu` must be left to `candidates`[\s\S]*Found 0\.1"),
-        ({"journal": __file__}, "must be a folder where several searches are made[\\s\\S]*test_trading"),
+        ({"journal": __file__}, "must be a folder where several searches are made[\\s\\S]*test_over"),
         ({"candidates": (-1.0,)}, "`mu` must be 0 or more"),
     ],
 )
@@ -138,8 +138,8 @@ def test_bad_choices_of_mu(vectors, parts, given, message) -> None:
         spkit.choose_mu(vectors, *parts, **given, **QUICK)
 
 
-def test_more_weight_gives_a_task_a_lower_loss(found) -> None:
-    table = found.table
+def test_more_weight_gives_a_task_a_lower_loss(trade_off) -> None:
+    table = trade_off.table
     assert list(table["ratio"]) == [0.125, 1.0, 8.0]
     assert table["loss:faq"].is_monotonic_decreasing
     assert table["loss:likeness"].is_monotonic_increasing
@@ -147,14 +147,14 @@ def test_more_weight_gives_a_task_a_lower_loss(found) -> None:
     assert table["on_front"].all()
 
 
-def test_a_point_is_the_search_with_these_weights_from_the_point_before(vectors, parts, found) -> None:
+def test_a_point_is_the_search_with_these_weights_from_the_point_before(vectors, parts, trade_off) -> None:
     weights = {name: {"faq": 8**0.5, "likeness": 8**-0.5}.get(name, 1.0) for name in parts[0].tasks}
-    last = spkit.self_position(vectors, parts[0], weights=weights, start=found.results[1].rows, **QUICK)
-    assert torch.equal(last.rows, found.results[2].rows)
+    last = spkit.self_position(vectors, parts[0], weights=weights, start=trade_off.results[1].rows, **QUICK)
+    assert torch.equal(last.rows, trade_off.results[2].rows)
     objective = Objective(vectors, parts[0], 16)
     losses = objective.task_losses(last.rows)
-    assert losses["faq"] == found.table["loss:faq"].iloc[2]
-    assert found.table["coefficient:faq"].iloc[2] == pytest.approx(float(last.rows[0][vectors.names.index("faq")]))
+    assert losses["faq"] == trade_off.table["loss:faq"].iloc[2]
+    assert trade_off.table["coefficient:faq"].iloc[2] == pytest.approx(float(last.rows[0][vectors.names.index("faq")]))
 
 
 def test_losses_of_the_table_may_be_those_of_other_examples(vectors, parts) -> None:
@@ -163,9 +163,9 @@ def test_losses_of_the_table_may_be_those_of_other_examples(vectors, parts) -> N
     assert table["loss:topic"].iloc[0] == Objective(vectors, parts[1], 16).task_losses(plain.rows)["topic"]
 
 
-def test_scores_are_those_of_each_positions_model(found, tasks) -> None:
-    scores = found.scores(tasks)
-    alone = spkit.evaluate(found.results[2].model(), tasks, split="dev", resamples=2)
+def test_scores_are_those_of_each_positions_model(trade_off, tasks) -> None:
+    scores = trade_off.scores(tasks)
+    alone = spkit.evaluate(trade_off.results[2].model(), tasks, split="dev", resamples=2)
     assert list(scores["ratio"]) == [0.125, 1.0, 8.0]
     np_alone = dict(zip(alone["task"], alone["score"], strict=True))
     assert scores.iloc[2].drop("ratio").to_dict() == pytest.approx(np_alone)
