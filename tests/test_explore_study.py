@@ -54,7 +54,7 @@ def opened_with(monkeypatch) -> dict[str, Any]:
 
 def test_a_study_is_opened_with_what_it_found(run, vectors, tasks, opened_with) -> None:
     opening.explore_study(run, tasks, points=8)
-    assert opened_with["found"] == {
+    assert opened_with["positions"] == {
         "Self Positioning": pytest.approx([0.5, 0.3, 0.2]),
         "by module (mean)": pytest.approx([0.4, 0.4, 0.0]),
     }
@@ -71,7 +71,7 @@ def test_of_a_study_that_searched_nothing_the_vectors_are_opened(run, tasks, ope
         (run / name).unlink()
     (run / "seed0" / "train" / "joint" / "model").mkdir(parents=True)
     opening.explore_study(run, tasks)
-    assert (opened_with["found"], opened_with["way"], opened_with["verdict"]) == ({}, None, "")
+    assert (opened_with["positions"], opened_with["way"], opened_with["verdict"]) == ({}, None, "")
     assert opened_with["joint"] == run / "seed0" / "train" / "joint" / "model"
 
 
@@ -80,7 +80,7 @@ def test_a_search_of_other_tasks_is_no_way_between_these_vectors(run, tasks, ope
         table = pd.read_csv(run / name)
         table[table["task"] != "topic"].to_csv(run / name, index=False)
     opening.explore_study(run, tasks)
-    assert (opened_with["found"], opened_with["way"]) == ({}, None)
+    assert (opened_with["positions"], opened_with["way"]) == ({}, None)
 
 
 def test_of_a_task_file_only_tasks_with_a_vector_are_looked_at(run, tasks, opened_with, monkeypatch) -> None:
@@ -97,7 +97,7 @@ def test_the_result_of_a_search_is_marked(vectors, two_vectors, tasks, probe, tm
     result = self_position(vectors, probe, path="free", steps=2, batch_size=8, progress=False)
     vectors.save(tmp_path / "vectors")
     explorer = spkit.explore(tmp_path / "vectors", tasks, result=result, **SMALL)
-    assert explorer.exploration.presets["found"] == pytest.approx(result.rows.mean(0).tolist())
+    assert explorer.exploration.presets["search result"] == pytest.approx(result.rows.mean(0).tolist())
     assert str(tmp_path / "vectors") in explorer.code()
     explorer.close()
     with pytest.raises(SpkitError, match="`result` must be of a search over the same task vectors"):
