@@ -206,7 +206,8 @@ def _inner(function: FunctionType) -> tuple[str, frozenset[Unit]]:
     typed: dict[str, Unit] = {}
     units: set[Unit] = set()
     for node in nodes:  # grows while it is walked
-        for name in {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} - seen:
+        # Sorted: a set stands in another order in each process, and the hash would, too.
+        for name in sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)} - seen):
             seen.add(name)
             nodes += made_by.get(name, [])
             annotation = arguments.get(name)

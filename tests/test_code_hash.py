@@ -1,5 +1,6 @@
 """The hash of the code that a function reaches: what changes it, and what does not."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,24 @@ def test_what_is_not_there_is_refused() -> None:
     exec("def f():\n    return 1\n", {"__name__": "__main__"}, namespace)
     with pytest.raises(SpkitError, match="must have a source"):
         code_hash(namespace["f"])
+
+
+def test_every_process_gives_one_hash(tmp_path) -> None:
+    """Sets of texts stand in another order in each process; a study that went on would run again what it has."""
+    names = [f"value_{number}" for number in range(12)]
+    lines = [*(f"    {name} = {number}" for number, name in enumerate(names)), "    def work():"]
+    source = ["def make():", *lines, f"        return {' + '.join(names)}", "    return work"]
+    (tmp_path / "own.py").write_text("\n".join(source) + "\n", encoding="utf-8")
+    program = "import own; from spkit.code_hash import code_hash; print(code_hash(own.make()))"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(hashes) == 1

@@ -56,6 +56,10 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         values: numbers, named rows and columns.
         scale: which colour a number has.
     """
+    # seaborn draws the figure to see whether labels overlap: too early for a layout that is not finished.
+    figure = axes.get_figure(root=True)
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
     seaborn.heatmap(
         values,
         vmin=scale.low,
@@ -68,6 +72,7 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         yticklabels=True,
         ax=axes,
     )
+    figure.set_layout_engine(layout)
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
     for label in axes.get_yticklabels():
