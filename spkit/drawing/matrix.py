@@ -58,8 +58,8 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
     """
     # seaborn draws the figure to see whether labels overlap: too early for a layout that is not finished.
     figure = axes.get_figure(root=True)
-    layout = figure.get_layout_engine()
-    figure.set_layout_engine("none")
+    layout = figure.get_layout_engine()  # pyright: ignore[reportOptionalMemberAccess]
+    figure.set_layout_engine("none")  # pyright: ignore[reportOptionalMemberAccess]
     seaborn.heatmap(
         values,
         vmin=scale.low,
@@ -72,7 +72,7 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         yticklabels=True,
         ax=axes,
     )
-    figure.set_layout_engine(layout)
+    figure.set_layout_engine(layout)  # pyright: ignore[reportOptionalMemberAccess]
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
     for label in axes.get_yticklabels():
