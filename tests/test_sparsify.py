@@ -105,8 +105,8 @@ def test_nothing_but_the_result_is_as_large_as_the_matrix(dtype):
     for work in (lambda: trim(matrix, 0.2, whole, "vector"), lambda: elect(matrix), lambda: drop(matrix, 0.5, 0)):
         with AnonymousPeak() as peak:
             result = work()
-        assert result.nbytes <= peak.peak - peak.before + 2e6
-        assert peak.peak - peak.before < 1.3 * result.nbytes
+        # The kernel's counter is rough by some megabytes: half of the result shows that it was watched at all.
+        assert result.nbytes / 2 < peak.peak - peak.before < 1.3 * result.nbytes
         del result
 
 
