@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import matplotlib as mpl
 import seaborn
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pandas import DataFrame
 
@@ -57,9 +59,9 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         scale: which colour a number has.
     """
     # seaborn draws the figure to see whether labels overlap: too early for a layout that is not finished.
-    figure = axes.get_figure(root=True)
-    layout = figure.get_layout_engine()  # pyright: ignore[reportOptionalMemberAccess]
-    figure.set_layout_engine("none")  # pyright: ignore[reportOptionalMemberAccess]
+    figure = cast(Figure, axes.get_figure(root=True))
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
     seaborn.heatmap(
         values,
         vmin=scale.low,
@@ -72,7 +74,7 @@ def draw_cells(axes: Axes, values: DataFrame, scale: Scale) -> None:
         yticklabels=True,
         ax=axes,
     )
-    figure.set_layout_engine(layout)  # pyright: ignore[reportOptionalMemberAccess]
+    figure.set_layout_engine(layout)
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
     for label in axes.get_yticklabels():
