@@ -10,6 +10,7 @@ from spkit.hashing import weights_hash
 from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.bench.measuring import AnonymousPeak
+from tests.tiny import tiny_tasks
 
 BASES = [*basis_names(), "trim", "elect", "drop"]
 NEEDED = {"trim": {"density": 0.2}, "drop": {"p": 0.5}}
@@ -51,6 +52,14 @@ def test_what_was_done_is_saved_and_can_be_done_again(vectors, name, tmp_path):
     (done,) = loaded.provenance.operations
     given = {key: value for key, value in done.items() if key != "operation"}
     assert torch.equal(getattr(vectors, name)(**given).matrix, loaded.matrix)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_search_runs_on_it(vectors, name):
+    basis, probe = made(vectors, name), spkit.Probe.sample(tiny_tasks(), size=48)
+    settings = {"path": "free", "optimizer": "lbfgs", "steps": 3, "batch_size": 8, "mu": 0.0, "progress": False}
+    result = spkit.self_position(basis, probe, **settings)
+    assert result.history["loss"].min() < result.history["loss"].iloc[0]
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -7,10 +7,7 @@ from mergekit.merge_methods import merge_tensors
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
-from spkit.searching.probe import Probe
-from spkit.searching.self_position import self_position
 from tests.experts import flat
-from tests.tiny import tiny_tasks
 
 
 @pytest.mark.parametrize(("density", "gamma"), [(0.1, 0.01), (0.5, 0.2), (0.5, 0.0), (0.9, 0.1)])
@@ -68,13 +65,6 @@ def test_the_merge_is_the_basis_at_its_weights(vectors):
     assert span.provenance.operations == ({"operation": "breadcrumbs", "density": 0.1, "gamma": 0.01},)
     ones = merge(vectors.base, vectors, "breadcrumbs", weight=1.0)
     assert torch.equal(flat(ones), flat(vectors.breadcrumbs().at([1.0] * 3)))
-
-
-def test_a_search_runs_on_it(vectors):
-    probe = Probe.sample(tiny_tasks(), size=48)
-    settings = {"path": "free", "optimizer": "lbfgs", "steps": 3, "batch_size": 8, "mu": 0.0, "progress": False}
-    result = self_position(vectors.breadcrumbs(0.5), probe, **settings)
-    assert result.history["loss"].min() <= result.history["loss"].iloc[0]
 
 
 @pytest.mark.parametrize(

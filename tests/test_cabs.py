@@ -7,10 +7,7 @@ import torch
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
-from spkit.searching.probe import Probe
-from spkit.searching.self_position import self_position
 from spkit.vectors.task_vectors import TaskVectors
-from tests.tiny import tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
 
@@ -103,13 +100,6 @@ def test_the_merge_is_the_basis_at_ones(vectors):
     span, coefficients = point(vectors, "cabs", n=3, m=12, weight=[1.0, 2.0, 3.0], length=0.5)
     assert coefficients.tolist() == [0.5, 1.0, 1.5]
     assert span.provenance.operations == ({"operation": "cabs", "n": 3, "m": 12},)
-
-
-def test_a_search_runs_on_it(vectors):
-    probe = Probe.sample(tiny_tasks(), size=48)
-    settings = {"path": "free", "optimizer": "lbfgs", "steps": 3, "batch_size": 8, "mu": 0.0, "progress": False}
-    result = self_position(vectors.cabs(), probe, **settings)
-    assert result.history["loss"].min() <= result.history["loss"].iloc[0]
 
 
 @pytest.mark.parametrize(

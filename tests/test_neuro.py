@@ -7,13 +7,10 @@ from torch import nn
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.merging.methods import merge, point
-from spkit.searching.probe import Probe
-from spkit.searching.self_position import self_position
 from spkit.vectors.bases.neuro import along_of
 from spkit.vectors.basis import basis_names
 from spkit.vectors.sparsify import elect
 from spkit.vectors.task_vectors import TaskVectors
-from tests.tiny import tiny_tasks
 
 CLOSE = {"atol": 1e-6, "rtol": 1e-5}
 
@@ -117,13 +114,6 @@ def test_the_merge_is_the_basis_at_ones(vectors):
     assert coefficients.tolist() == [0.5, 1.0, 1.5]
     assert span.provenance.operations == ({"operation": "neuro", "density": 0.85, "along": 0.3, "across": 1.0},)
     assert "neuro" in basis_names()
-
-
-def test_a_search_runs_on_it(vectors):
-    probe = Probe.sample(tiny_tasks(), size=48)
-    settings = {"path": "free", "optimizer": "lbfgs", "steps": 3, "batch_size": 8, "mu": 0.0, "progress": False}
-    result = self_position(vectors.neuro(), probe, **settings)
-    assert result.history["loss"].min() <= result.history["loss"].iloc[0]
 
 
 @pytest.mark.parametrize(
