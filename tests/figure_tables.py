@@ -212,8 +212,8 @@ def correlations(pairs: pd.DataFrame) -> pd.DataFrame:
         tasks = len({*known["a"], *known["b"]})
         about = {"pairs": len(known), "undetermined": len(part) - len(known), "tasks": tasks, "seed": seed}
         for statistic in ("pearson", "spearman"):
-            fit = {"r": 0.41, "low": -0.05, "high": 0.87, "note": ""}
+            fit = {"r": 0.41, "low": -0.05, "high": 0.87, "verdict": ""}
             if tasks < 5:
-                fit = {"r": None, "low": None, "high": None, "note": "too few pairs, or no spread among them"}
+                fit = {"r": None, "low": None, "high": None, "verdict": "too few pairs, or no spread among them"}
             rows.append({"statistic": statistic, **fit, **about})
     return pd.DataFrame(rows)

@@ -238,7 +238,7 @@ def test_a_line_is_found_whatever_its_slope(slope, sign):
     table = correlation(pairs_of("abcdef", lambda x: slope * x + 1, noise=0.1)).set_index("statistic")
     for statistic in ("pearson", "spearman"):
         row = table.loc[statistic]
-        assert row["note"] == ""
+        assert row["verdict"] == ""
         assert sign * row["r"] > 0.9
         assert sign * row["low"] > 0
         assert sign * row["high"] > 0
@@ -263,9 +263,9 @@ def test_the_interval_knows_that_pairs_share_tasks():
 
 def test_too_few_pairs_have_a_reason_and_no_number():
     table = pairs_of("abc", lambda x: x)
-    assert (correlation(table)["note"] == "too few pairs, or no spread among them").all()
+    assert (correlation(table)["verdict"] == "too few pairs, or no spread among them").all()
     constant = pairs_of("abcdef", lambda x: 1.0)
-    assert (correlation(constant)["note"] != "").all()
+    assert (correlation(constant)["verdict"] != "").all()
     table = pairs_of("abcdef", lambda x: x)
     table.loc[:2, "corrected"] = np.nan
     assert (correlation(table)["undetermined"] == 3).all()

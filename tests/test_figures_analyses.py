@@ -223,7 +223,7 @@ def test_pairs_show_what_was_measured_and_the_stored_correlation(results, drawn,
         (tmp_path / f"{path}.csv").write_bytes((results / f"{path}.csv").read_bytes())
     fit = pd.read_csv(tmp_path / "pairs_fit.csv")
     fit[["r", "low", "high"]] = 0.123, -0.456, 0.789
-    fit.assign(note="").to_csv(tmp_path / "pairs_fit.csv", index=False)
+    fit.assign(verdict="").to_csv(tmp_path / "pairs_fit.csv", index=False)
     titles: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Axes, "set_title", lambda self, text, **kwargs: titles.append(text))

@@ -119,8 +119,8 @@ def _correlations(fit: DataFrame) -> list[str]:
     for row in records(fit):
         name = _NAMES[row["statistic"]] + (f", seed {row['seed']}" if several else "")
         if row["r"] != row["r"]:
-            reasons = [row.get(column) for column in ("verdict", "note")]
-            lines.append(f"no correlation: {next((why for why in reasons if isinstance(why, str) and why), 'unknown')}")
+            why = row.get("verdict")
+            lines.append(f"no correlation: {why if isinstance(why, str) and why else 'unknown'}")
         else:
             interval = f"[{signed(row['low'])}, {signed(row['high'])}]"
             lines.append(f"{name}: {signed(row['r'])} {interval}, n = {row['pairs']:g}")

@@ -126,7 +126,7 @@ def correlation(pairs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row a statistic (`pearson`, `spearman`): `r`, `low`, `high` (95 %), `pairs`, `undetermined`, `tasks`, and
-        `note`, which says why where nothing can be said.
+        `verdict`, which says why where nothing can be said.
 
     References:
         Tukey 1958 (jackknife).
@@ -142,11 +142,11 @@ def correlation(pairs: pd.DataFrame) -> pd.DataFrame:
         whole = _correlation(known, statistic)
         left_out = [_correlation(known[(known["a"] != name) & (known["b"] != name)], statistic) for name in names]
         if len(names) < _FEWEST or whole is None or None in left_out:
-            row["note"] = "too few pairs, or no spread among them"
+            row["verdict"] = "too few pairs, or no spread among them"
         else:
             error = np.sqrt((len(names) - 1) * np.var(np.array(left_out, dtype=float)))
             reach = t.ppf(0.975, len(names) - 1) * error
-            row |= {"r": whole, "low": max(-1.0, whole - reach), "high": min(1.0, whole + reach), "note": ""}
+            row |= {"r": whole, "low": max(-1.0, whole - reach), "high": min(1.0, whole + reach), "verdict": ""}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -174,7 +174,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             + (f" ({row['undetermined']} more without a cosine)" if row["undetermined"] else "")
         )
         what += f" (seed {row['seed']})" if fits["seed"].nunique() > 1 else ""
-        if row["note"]:
+        if row["verdict"]:
             said.append(f"{what} nothing can be said: {row['note']}.")
             continue
         answer = "yes" if row["low"] > 0 else "the other way round" if row["high"] < 0 else "not shown"
