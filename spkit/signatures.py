@@ -173,6 +173,8 @@ def check_each(name: str, value: Any, experts: Sequence[str] | None = None) -> N
         return  # tensors, arrays and Series are looked at by who reads them
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     numbers = list(value.values()) if isinstance(value, Mapping) else list(value) if listed else [value]
+    if experts is None and any(isinstance(one, Mapping | list | tuple) for one in numbers):
+        return  # a number for each module, where there are modules
     valid = all(
         isinstance(one, Real) and not isinstance(one, bool) and math.isfinite(one) and one >= 0 for one in numbers
     )

@@ -55,7 +55,7 @@ def check_pass_through(method: str, given: Mapping[str, Any], experts: Sequence[
     of_one = {one.name: Parameter(one.name, one.value_type, None) for one in spec.parameters}
     checked(repr(method), [Parameter(one, Any, None) for one in (*of_one, "seed")], given)
     for key, value in given.items():
-        parameter = of_one.get(key, Parameter("seed", int))
+        parameter = of_one.get(key, Parameter("seed", int, 0))
         for one in _values(value):
             parameter.check(one)
     takes_base = _takes_base(name)
