@@ -62,11 +62,13 @@ def placed(tables: AnyTables, path: Path) -> AnyTables:
     return tables.model_copy(update=changes)
 
 
-def check_tables(profile: str | Path) -> None:
+def check_tables(profile: str | Path, base: str | None = None, data: str | None = None) -> None:
     """Raise what is wrong with a profile beside the tables of its analyses, whose modules take seconds to import.
 
     Args:
         profile: as of `load_profile`.
+        base: a base in place of the profile's.
+        data: a folder in place of the profile's.
 
     Raises:
         SpkitError: as `load_profile`; also a base, a task file or a data file that is not there.
@@ -81,7 +83,8 @@ def check_tables(profile: str | Path) -> None:
         said += problems(Tables, error, more=names)
         tables = None
     if tables is not None:
-        said += check_places(placed(tables, path))
+        instead = {key: value for key, value in (("base", base), ("data", data)) if value is not None}
+        said += check_places(placed(tables, path).model_copy(update=instead))
     refuse(said, str(path))
 
 

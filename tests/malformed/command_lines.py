@@ -81,7 +81,7 @@ WRONG: dict[str, dict[str, list[str]]] = {
     "study": {
         "": ["none.toml", "", "empty", "words.txt", "noise.toml", "words.toml", "empty.toml", "folder.toml", "dmeo"],
         "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b"], "--base": _MODEL, "--seeds": ["", "x", "0,", "0,0", "-1", "1.5", str(2**32), "0;1"],
-        "--analyses": ["nrms", "", "norms,", "norms,norms"], "--data": ["none", "words.txt", "empty"], "--publish": ["notes", "words.txt"],
+        "--analyses": ["nrms", "", "norms,"], "--data": ["none", "words.txt", "empty"],
     },
     "explore": {
         "--vectors": _FOLDER, "--tasks": _TASKS, "-o": ["words.txt"], "--points": _COUNT, "--port": ["-1", "0", "65536", "x", "80.5", ""],
@@ -121,7 +121,6 @@ LINES: list[tuple[str, list[str]]] = [
     ("data-driven without the experts' tasks", ["merge", "-o", "new", "--base", "{}/base", "--expert", "x={}/faq", "--method", "fisher", "--tasks", "{}/data/tasks.toml"]),
     ("a joint model without vectors", ["imbalance", *VALID["imbalance"], "--joint", "{}/base"]),
     ("tasks that are not the vectors'", ["imbalance", *VALID["imbalance"], "--vectors", "{}/vectors", "--task", "likeness"]),
-    ("a task without a vector", ["position", *VALID["position"], "--task", "likeness"]),
     ("an analysis that the profile has not", ["study", "demo", "--analyses", "norms"]),
     ("a model of another size as an expert", ["merge", *VALID["merge"], "--expert", "big=minilm-l3"]),
     ("a base of another size", ["vectors", "-o", "new", "--base", "minilm-l3", "--expert", "faq={}/faq"]),

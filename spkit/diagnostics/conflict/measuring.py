@@ -7,7 +7,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from spkit.diagnostics.conflict.estimates import BLOCKS
+from spkit.diagnostics.blocks import check_batches
 from spkit.diagnostics.conflict.report import ConflictReport, build_report
 from spkit.diagnostics.conflict.sums import ROUND, GradientSums, room
 from spkit.diagnostics.conflict.tables import make_sparse
@@ -107,16 +107,6 @@ def check_tasks(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
         )
     check_trained(named.values())
     return named
-
-
-def check_batches(batches: int) -> None:
-    """Raise what `gradient_conflict` would raise about the number of batches, before anything is computed."""
-    if batches < BLOCKS or batches % BLOCKS:
-        raise SpkitError(
-            f"`batches` must be a multiple of {BLOCKS}: the interval comes from {BLOCKS} blocks of batches.",
-            f"Found {batches}.",
-            "Pass 16, for example.",
-        )
 
 
 def check_sizes(tasks: Mapping[str, Task], batches: int, batch_size: int) -> None:
