@@ -127,7 +127,11 @@ def test_order_of_tasks_changes_nothing_but_the_order(model, tasks) -> None:
             {"batches": 8},
             r"different examples.*8 batches of 8 in task 'likeness', where 16 are needed",
         ),
-        (["likeness", "topic"], {"batch_size": 80}, r"at least one full batch.*64 examples in 'likeness' at batch size 80"),
+        (
+            ["likeness", "topic"],
+            {"batch_size": 80},
+            r"at least one full batch.*64 examples in 'likeness' at batch size 80",
+        ),
         (["faq", "topic"], {"learning_rate": 1e30}, r"must be finite.*nan.*Lower `learning_rate`"),
     ],
 )

@@ -107,7 +107,7 @@ def check_places(tables: Tables) -> list[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Correct that line.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpkitError(

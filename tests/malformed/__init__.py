@@ -9,19 +9,20 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tests.malformed import command_lines, profiles
+from tests.malformed import command_lines, files, profiles
 from tests.malformed.case import Case, Home
 from tests.tiny_study import write_home
 
-_GENERATORS = (profiles.cases, command_lines.cases)
+_GENERATORS = (profiles.cases, command_lines.cases, files.cases)
 
 
 def make_home(folder: Path) -> Home:
     """The valid things that the inputs are mutations of: a base, two experts, vectors, a position, tasks, a profile."""
     import pandas as pd
 
-    from spkit import Probe, TaskVectors, load_base, load_tasks, save_model, self_position
+    from spkit import TaskVectors, load_base, save_model
     from tests.experts import noisy
 
     folder.mkdir()
@@ -33,14 +34,31 @@ def make_home(folder: Path) -> Home:
         save_model(expert, folder / name)
     vectors = TaskVectors.from_models(base, experts)
     vectors.save(folder / "vectors")
-    vectors = TaskVectors.load(folder / "vectors")
-    probe = Probe.sample(load_tasks(folder / "tasks.toml", ["faq", "topic"], folder=folder / "data"), size=32)
-    found = self_position(vectors, probe, steps=1, batch_size=8, journal=folder / "search.jsonl", progress=False)
-    found.save(folder / "position")
+    search(folder, folder / "search.jsonl").save(folder / "position")
     (folder / "results").mkdir()
-    scores = pd.DataFrame({"method": ["average"], "task": ["mean"], "metric": ["mean"], "score": [60.0], "low": [50.0], "high": [70.0], "seed": [0]})
+    scores = pd.DataFrame(
+        {
+            "method": ["average"],
+            "task": ["mean"],
+            "metric": ["mean"],
+            "score": [60.0],
+            "low": [50.0],
+            "high": [70.0],
+            "seed": [0],
+        }
+    )
     scores.to_csv(folder / "results" / "scores.csv", index=False)
     return Home(folder)
+
+
+def search(folder: Path, journal: Path) -> Any:
+    """A search of one step between the vectors, with a journal."""
+    from spkit import Probe, TaskVectors, load_tasks, self_position
+
+    tasks = load_tasks(folder / "tasks.toml", ["faq", "topic"], folder=folder / "data")
+    probe = Probe.sample(tasks, size=32)
+    vectors = TaskVectors.load(folder / "vectors")
+    return self_position(vectors, probe, steps=1, batch_size=8, journal=journal, progress=False)
 
 
 def all_cases(home: Home) -> Iterator[Case]:

@@ -11,13 +11,50 @@ _COUNT = ["0", "-1", "1.5", "1e3", "x", "", "nan", str(10**30)]
 _POSITIVE = ["0", "-1", "x", "", "nan", "inf", "-inf"]
 _NOT_NEGATIVE = ["-1", "x", "", "nan", "inf"]
 #: A model: nothing there, a file, an empty folder, a folder of something else, a broken one.
-_MODEL = ["./none", "/none/at/all", "~/none-such", "", ".", "empty", "notes", "words.txt", "noise.bin", "half", "minilm-l2"]
+_MODEL = [
+    "./none",
+    "/none/at/all",
+    "~/none-such",
+    "",
+    ".",
+    "empty",
+    "notes",
+    "words.txt",
+    "noise.bin",
+    "half",
+    "minilm-l2",
+]
 _FOLDER = ["none", "", "empty", "notes", "words.txt", "noise.bin"]
-_TASKS = ["none.toml", "", "empty", "words.txt", "noise.bin", "noise.toml", "words.toml", "empty.toml", "folder.toml", "bundld"]
+_TASKS = [
+    "none.toml",
+    "",
+    "empty",
+    "words.txt",
+    "noise.bin",
+    "noise.toml",
+    "words.toml",
+    "empty.toml",
+    "folder.toml",
+    "bundld",
+]
 _TASK = ["", "fap", "faq,topic", "../faq", "FAQ"]
 #: What an output must not be: a user's folder, a file, below a file, a name that is too long, or has a NUL.
 _NEW_FOLDER = ["notes", "words.txt", "words.txt/new", "x" * 300, "a\x00b", ""]
-_SAMPLING = ["", "fair", "0.5", "-1", "0", "nan", "inf", "faq=", "faq=x", "=1", "faq=1,faq=2", "faq=-1,topic=1", "faq=nan,topic=1"]
+_SAMPLING = [
+    "",
+    "fair",
+    "0.5",
+    "-1",
+    "0",
+    "nan",
+    "inf",
+    "faq=",
+    "faq=x",
+    "=1",
+    "faq=1,faq=2",
+    "faq=-1,topic=1",
+    "faq=nan,topic=1",
+]
 
 #: Each command with options that make it valid, {} standing for the folder of valid things.
 VALID: dict[str, list[str]] = {
@@ -136,15 +173,27 @@ def cases(home: Home) -> Iterator[Case]:
     for name, valid in VALID.items():
         required = [place for place, part in enumerate(valid) if part in ("-o", "--vectors", "--over", "--steps")]
         for place in required:
-            if name in ("train", "vectors", "merge", "position", "sweep") or valid[place] not in ("--steps", "-o", "--vectors"):
+            if name in ("train", "vectors", "merge", "position", "sweep") or valid[place] not in (
+                "--steps",
+                "-o",
+                "--vectors",
+            ):
                 if valid[place] == "--steps" and name != "train":
                     continue
                 yield _case(home, f"{name} without {valid[place]}", [name, *valid[:place], *valid[place + 2 :]])
         yield _case(home, f"{name} with an unknown option", [name, *valid, "--nothing"])
         yield _case(home, f"{name} with a misspelt option", [name, *valid, "--sed", "1"])
-        yield _case(home, f"{name} with an option without its value", [name, *valid, "--tasks" if name not in ("figures", "study", "vectors") else "-o"])
+        yield _case(
+            home,
+            f"{name} with an option without its value",
+            [name, *valid, "--tasks" if name not in ("figures", "study", "vectors") else "-o"],
+        )
         if name != "compare":
-            yield _case(home, f"{name} with an argument too many", [name, *valid, *(["more"] if name in ("evaluate", "study", "explore") else ["more"]), "still more"])
+            yield _case(
+                home,
+                f"{name} with an argument too many",
+                [name, *valid, *(["more"] if name in ("evaluate", "study", "explore") else ["more"]), "still more"],
+            )
         for option, values in WRONG[name].items():
             for value in values:
                 yield _case(home, f"{name} {option or 'ARGUMENT'} {value[:40]!r}", [name, *_with(valid, option, value)])
@@ -187,5 +236,7 @@ def _beside(folder: Path) -> None:
     (folder / "noise.bin").write_bytes(noise)
     (folder / "noise.toml").write_bytes(noise)
     (folder / "half").mkdir()
-    (folder / "half" / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]')
+    (folder / "half" / "modules.json").write_text(
+        '[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]'
+    )
     (folder / "half" / "config.json").write_text('{"model_type": "bert"}')

@@ -331,6 +331,7 @@ TOGETHER: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 #: No TOML, or no profile: the text in which {} is a valid one.
 TEXTS: list[tuple[str, str, tuple[str, ...]]] = [
     ("empty", "", ("must be given",)),
+    ("nested too deep", "x = " + "[" * 5000 + "]" * 5000, ("toml",)),
     ("only a comment", "# nothing\n", ("must be given",)),
     ("an unclosed bracket", "{}\n[norms", ("toml",)),
     ("an unclosed text", '{}\nname = "abc\n', ("toml",)),
