@@ -5,16 +5,22 @@ takes; whoever passes it on (the command line, a profile, `spkit.merge`) checks 
 that a wrong parameter can be refused before torch is loaded.
 """
 
+import ast
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from spkit.errors import SpkitError, quoted
+
+#: The largest seed that the generators of Python, NumPy and torch all take.
+LARGEST_SEED = 2**32 - 1
 
 #: Stands in place of a default where there is none.
 REQUIRED = inspect.Parameter.empty
@@ -60,6 +66,14 @@ Positive = Annotated[float, Range(above=0)]
 #: How many of something, at least one.
 Count = Annotated[int, Range(least=1)]
 
+
+class Each:
+    """Marks what may be one number for all experts, or one for each in order or by name; see `check_each`."""
+
+
+#: One number for all, or one per expert by name or in order: 0 or more, and above 0 for one at least.
+Weight = Annotated[float | Mapping[str, float] | Sequence[float], Each()]
+
 #: What an annotation may be written with so that `annotation_of` understands it without importing anything.
 _KNOWN = {"float": float, "int": int, "bool": bool, "str": str, "None": None, "Literal": Literal} | {
     "Share": Share,
@@ -67,6 +81,7 @@ _KNOWN = {"float": float, "int": int, "bool": bool, "str": str, "None": None, "L
     "UnitInterval": UnitInterval,
     "Positive": Positive,
     "Count": Count,
+    "Weight": Weight,
 }
 
 
@@ -104,6 +119,9 @@ class Parameter:
         Raises:
             SpkitError: another type, or out of range.
         """
+        if is_each(self.annotation):
+            check_each(self.name, value)
+            return value
         accepted, allowed = _alternatives(self.annotation)
         if value is None and NoneType in accepted:
             return value
@@ -137,6 +155,52 @@ class Parameter:
         return self.name if self.default is REQUIRED else f"{self.name}={self.default!r}"
 
 
+def check_each(name: str, value: Any, experts: Sequence[str] | None = None) -> None:
+    """Raise where a value is neither a number for all experts nor one for each: finite, 0 or more, not all of them 0.
+
+    Args:
+        name: of the parameter, for the error.
+        value: as `Weight`.
+        experts: their names, where they are known already: there must be a number for each of them.
+
+    Raises:
+        SpkitError: with what was received.
+
+    Example:
+        >>> check_each("weight", {"faq": 1.0, "sts": 0.5}, ["faq", "sts"])
+    """
+    if not isinstance(value, Real | str | Sequence | Mapping | NoneType):
+        return  # tensors, arrays and Series are looked at by who reads them
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    numbers = list(value.values()) if isinstance(value, Mapping) else list(value) if listed else [value]
+    if experts is None and any(isinstance(one, Mapping | list | tuple) for one in numbers):
+        return  # a number for each module, where there are modules
+    valid = all(
+        isinstance(one, Real) and not isinstance(one, bool) and math.isfinite(one) and one >= 0 for one in numbers
+    )
+    if not valid or not any(numbers):
+        raise SpkitError(
+            f"`{name}` must be 0 or more, and above 0 for at least one expert: one number for all, or one for each.",
+            f"Found {value!r}.",
+            "Pass 1.0, for example.",
+        )
+    given = list(value) if isinstance(value, Mapping) else [""] * len(numbers)
+    wrong = experts is not None and (
+        sorted(given) != sorted(experts) if isinstance(value, Mapping) else listed and len(given) != len(experts)
+    )
+    if wrong:
+        raise SpkitError(
+            f"`{name}` must be one number for all experts, or one for each of {quoted(experts or ())}.",
+            f"Found {value!r}.",
+            "Pass 1.0, for example.",
+        )
+
+
+def is_each(annotation: Any) -> bool:
+    """Whether a parameter of this type has one number for all experts, or one for each."""
+    return get_origin(annotation) is Annotated and any(isinstance(one, Each) for one in get_args(annotation)[1:])
+
+
 def _alternatives(annotation: Any) -> tuple[tuple[Any, ...], Range | None]:
     """The types of an annotation, and the range that it names."""
     if get_origin(annotation) in (Union, UnionType):
@@ -161,8 +225,45 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     return tuple(Parameter(one.name, _checkable(hints.get(one.name, Any)), one.default) for one in takes)
 
 
+@cache
+def default_of(function: str, parameter: str) -> Any:
+    """The default of a function's parameter, read off its source: importing the function may take seconds.
+
+    Args:
+        function: where it is defined, as `"package.module:function"` or `"package.module:Class.method"`.
+        parameter: its name; its default is a literal, or a constant of the module.
+
+    Example:
+        >>> default_of("spkit.training.trainer:train", "batch_size")
+        32
+    """
+    module, _, path = function.partition(":")
+    tree = node = _tree(Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py"))
+    for name in path.split("."):
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        node = next(one for one in node.body if isinstance(one, kinds) and one.name == name)
+    by_place = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    written = {one.arg: default for one, default in [*zip(by_place, node.args.defaults, strict=True), *by_name]}
+    default = written[parameter]
+    if isinstance(default, ast.Name):  # a constant of the module
+        default = next(
+            one.value
+            for one in tree.body
+            if isinstance(one, ast.Assign) and default.id in [getattr(target, "id", "") for target in one.targets]
+        )
+    return ast.literal_eval(default)
+
+
+@cache
+def _tree(file: Path) -> Any:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def _checkable(annotation: Any) -> Any:
     """An annotation that `Parameter` can check; `Any` in place of others, as `annotation_of` gives it."""
+    if is_each(annotation):
+        return annotation
     kinds, _ = _alternatives(annotation)
     known = all(kind in (float, int, bool, str, NoneType) or get_origin(kind) is Literal for kind in kinds)
     return annotation if known else Any

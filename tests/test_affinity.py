@@ -125,9 +125,13 @@ def test_order_of_tasks_changes_nothing_but_the_order(model, tasks) -> None:
         (
             ["likeness", "topic"],
             {"batches": 8},
-            r"different examples.*8 batches of 8 in task 'likeness', where 16 of 8",
+            r"different examples.*8 batches of 8 in task 'likeness', where 16 are needed",
         ),
-        (["likeness", "topic"], {"batch_size": 80}, r"1 batches of 64 in task 'likeness', where 6 of 80"),
+        (
+            ["likeness", "topic"],
+            {"batch_size": 80},
+            r"at least one full batch.*64 examples in 'likeness' at batch size 80",
+        ),
         (["faq", "topic"], {"learning_rate": 1e30}, r"must be finite.*nan.*Lower `learning_rate`"),
     ],
 )
@@ -139,7 +143,7 @@ def test_bad_input(model, tasks, names, settings, message) -> None:
 def test_one_example_is_refused(model, tasks) -> None:
     row = Dataset.from_dict({"anchor": ["red"], "positive": ["blue"]})
     lonely = Task(name="lonely", kind="retrieval", train=row, dev=row, test=tasks["faq"].test)
-    with pytest.raises(SpkitError, match=r"at least 2 examples.*Found 1 examples"):
+    with pytest.raises(SpkitError, match=r"at least one full batch.*Found 1 examples"):
         task_affinity(model, [tasks["faq"], lonely], **SETTINGS)
 
 

@@ -18,6 +18,7 @@ from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
+from spkit.study.checks import check_study
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
 from spkit.study.run import _load
@@ -288,11 +289,8 @@ def test_a_limit_takes_every_task_about_as_often():
 @pytest.mark.parametrize("name", profile_names())
 def test_the_profiles_that_come_with_spkit_can_be_read(name):
     profile = load_profile(name)
-    for one, settings in profile.analyses.items():
-        tasks = profile.tasks if isinstance(profile.tasks, tuple) else profile.names
-        assert tasks is not None
-        tasks = list(tasks)
-        analysis(one).check(settings, tasks)
+    if isinstance(profile.tasks, tuple):  # the tasks of a file need a folder of data
+        check_study(profile, _load(profile))
 
 
 def test_demo_tour_and_paper_are_there():
@@ -309,24 +307,34 @@ def test_the_papers_tasks_need_their_folder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("pairs", {"tasks": ["a", "b", "c", "c"], "steps": 2}, "must name different tasks"),
-        ("pairs", {"tasks": ["a", "b", "c", "d"], "steps": 2, "batches": 5}, "multiple of 4"),
+        ("pairs", {"tasks": ["a", "b", "c", "c"], "steps": 2}, "Found 'c' twice"),
+        ("pairs", {"tasks": ["faq", "topic", "likeness", "no"], "steps": 2}, "Names must be among.*Found 'no'"),
+        ("pairs", {"tasks": NAMES, "steps": 2, "batches": 5}, "multiple of 4"),
+        ("pairs", {"tasks": NAMES, "steps": 2, "batch_size": 32}, "two full batches.*Found 48 in 'faq'"),
         ("along_training", {"every": 2, "batches": 5}, "multiple of 4"),
-        ("trade_off", {"between": ["faq", "faq"]}, "must name two of the study's tasks"),
-        ("trade_off", {"between": ["faq", "no"]}, "must name two of the study's tasks"),
-        ("resampling", {"pair": ["faq", "faq"]}, "must name two of the study's tasks"),
+        ("along_training", {"every": 2, "batch_size": 25}, "even|two full batches"),
+        ("affinity", {"batches": 4, "batch_size": 8}, "Found 6 batches of 8 in task 'faq', where 8 are needed"),
+        ("imbalance", {"batch_size": 64}, "at least one full batch"),
+        ("norms", {"sizes": [8, 1000], "steps": 1}, "faq can have 16 to 48 examples"),
+        ("trade_off", {"between": ["faq", "faq"]}, "must name two different tasks of the study"),
+        ("trade_off", {"between": ["faq", "no"]}, "must name two different tasks of the study"),
+        ("resampling", {"pair": ["faq", "faq"]}, "must name two different tasks of the study"),
         ("resampling", {"pair": ["faq", "topic"], "samplings": ["fair"]}, "fair"),
-        ("angles", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` of the study's tasks"),
-        ("sequential", {"order": ["faq", "faq"]}, "each once"),
+        ("resampling", {"pair": ["faq", "topic"], "ratios": [[40, 1]]}, "must leave each task a batch"),
+        ("angles", {"pairs": [["faq", "no"]], "total": 8, "steps": 1}, "`pairs` must name two different tasks"),
+        ("angles", {"pairs": [["faq", "topic"]], "total": 20, "steps": 1}, "`total` and `ratios` must fit"),
+        ("sequential", {"order": ["faq", "faq"]}, "Found 'faq' twice"),
         ("sequential", {"order": ["faq", "no"]}, "two or more of the study's tasks"),
-        ("sweeps", {}, "one or more of 'direction', 'length', 'mu', 'probe_size' its values"),
+        ("sweeps", {}, "values for one or more of 'direction', 'length', 'mu', 'probe_size'"),
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
-        ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name the study's tasks"),
+        ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name two different tasks of the study"),
+        ("sweeps", {"probe_size": [65]}, "up to the size of the probe"),
     ],
 )
-def test_settings_that_would_fail_hours_later_are_refused(name, settings, message):
-    with pytest.raises(SpkitError, match=message):
-        analysis(name).check(analysis(name).settings(**settings), NAMES)
+def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):
+    profile = load_profile(home / "all.toml")
+    with pytest.raises(ValueError, match=f"(?s){message}"):  # SpkitError, or pydantic's for one setting alone
+        analysis(name).check(analysis(name).settings(**settings), profile, _load(profile))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from spkit.errors import SpkitError
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches, batch_sampler, training_view
 from spkit.training.losses import LOSSES, task_loss
-from spkit.training.sampling import ShareBatchSampler, shares, turns
+from spkit.training.sampling import ShareBatchSampler
+from spkit.training.shares import shares, turns
 from spkit.training.supervised_contrastive import SupervisedContrastiveLoss
 
 

@@ -208,7 +208,7 @@ def test_methods_of_a_base_and_one_expert_take_them(base, experts, method, param
 def test_every_method_gives_a_model_or_a_reason(base, pair, method):
     before = {name: weights_hash(model) for name, model in {"base": base, **pair}.items()}
     if method in FOR_ONE:
-        with pytest.raises(SpkitError, match=r"It answered: .*exactly [12] inputs; got [23]\."):
+        with pytest.raises(SpkitError, match=r"exactly [12] inputs; got [23]; found the experts"):
             merge(base, pair, method)
     else:
         model = merge(base, pair, method)
@@ -292,7 +292,7 @@ def test_an_unknown_parameter_is_refused_with_those_there_are(base, pair):
         "Did you mean 'density'",
     ):
         merge(base, pair, "ties", densty=0.5)
-    with pytest.raises(SpkitError, match=r"It answered: Unknown parameter\(s\) for linear: bogus\."):
+    with pytest.raises(SpkitError, match=r"must be among 'weight', 'normalize', 'seed'. Found 'bogus'"):
         merge(base, pair, "mergekit:linear", bogus=1)
 
 
@@ -314,7 +314,7 @@ def test_a_method_of_mergekit_is_no_point(base, pair):
         ("ties", {"density": 0.0}, "`density` must be above 0"),
         ("dare", {"density": 0.0}, "`density` must be above 0"),
         ("dare", {"density": 1.5}, "`density` must be above 0"),
-        ("mergekit:slerp", {"t": "far"}, "mergekit's method 'slerp' must accept"),
+        ("mergekit:slerp", {"t": "far"}, "`t` must be a number"),
     ],
 )
 def test_parameters_out_of_range_are_refused(base, pair, method, parameters, message):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spkit._extras import MissingPackageError
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, quoted
 
 
 class WrongUsageError(SpkitError):
@@ -40,6 +40,8 @@ def check_tasks(source: str, names: Sequence[str] | None, vectors: Path | None =
     from spkit.tasks.sources import check_source
     from spkit.vectors.folder import vector_names
 
+    if len(set(names or ())) < len(names or ()):
+        raise SpkitError("Tasks must be named once each.", f"Found {quoted(names or ())}.", "Leave one out.")
     of_vectors = [] if vectors is None else vector_names(vectors)
     check_source(source, list(names or of_vectors) or None)
 

@@ -20,7 +20,9 @@ def compare(
         str | None, typer.Option(help="Name of the model that every other one is compared with. Default: every pair.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the table, as CSV.")] = None,
-    resamples: Annotated[int, typer.Option(help="Samples of the test examples behind an interval.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Samples of the test examples behind an interval.")
+    ] = 1000,
     seed: Seed = 0,
 ) -> None:
     """Say which model is better, by how much, and how sure that is.

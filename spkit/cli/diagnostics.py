@@ -6,11 +6,25 @@ from typing import Annotated, Any, Literal
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
-from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
+from spkit.cli.options import (
+    MOST,
+    BaseName,
+    MaxLength,
+    Output,
+    SamplingRule,
+    Seed,
+    TaskNames,
+    TaskSource,
+    in_blocks,
+    sampling_of,
+    within,
+    write,
+)
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.searching.choices import Over
 from spkit.searching.position_folder import check_position
+from spkit.signatures import LARGEST_SEED
 
 
 @app.command()
@@ -19,8 +33,10 @@ def conflict(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    batches: Annotated[int, typer.Option(min=4, help="Micro-batches of each task, a multiple of 4.")] = 16,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
+    batches: Annotated[
+        int, typer.Option(max=MOST, callback=in_blocks, help="Micro-batches of each task, a multiple of 4.")
+    ] = 16,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in each.")] = 32,
     dropout: Annotated[bool, typer.Option("--dropout", help="Use dropout, as training does.")] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
@@ -72,9 +88,10 @@ def imbalance(
         Path | None, typer.Option(help="A jointly trained model's folder: adds what each vector weighs in it.")
     ] = None,
     batches: Annotated[
-        int | None, typer.Option(help="Micro-batches of each task for the norms of its gradients; default: none.")
+        int | None,
+        typer.Option(min=2, max=MOST, help="Micro-batches of each task for the norms of its gradients; default: none."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples in each.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in each.")] = 32,
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
@@ -122,21 +139,30 @@ def sweep(
     over: Annotated[Over, typer.Option(help="What changes.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    value: Annotated[list[float] | None, typer.Option(help="A point of the sweep; repeat. Default: a grid.")] = None,
+    value: Annotated[
+        list[float] | None,
+        typer.Option(callback=within(least=0), help="A point of the sweep; repeat. Default: a grid."),
+    ] = None,
     between: Annotated[
         list[str] | None, typer.Option(help="Two vectors as faq+sts (direction); repeat. Default: every pair.")
     ] = None,
     length: Annotated[
-        float | None, typer.Option(help="λ at which directions are swept (direction). Default: that of --mark, or 1.")
+        float | None,
+        typer.Option(
+            callback=within(above=0), help="λ at which directions are swept (direction). Default: that of --mark, or 1."
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each search (mu and probe_size).")] = 60,
+    steps: Annotated[int, typer.Option(min=1, max=MOST, help="Steps of each search (mu and probe_size).")] = 60,
     mark: Annotated[
         Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
     ] = None,
     split: Annotated[Literal["dev", "test"], typer.Option(help="Which examples.")] = "dev",
-    probe_size: Annotated[int, typer.Option(help="Examples of the probe (mu and probe_size).")] = 1024,
+    probe_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of the probe (mu and probe_size).")] = 1024,
     probe_seed: Annotated[
-        list[int] | None, typer.Option(help="A draw of each part of the probe (probe_size); repeat. Default: one.")
+        list[int] | None,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="A draw of each part of the probe (probe_size); repeat. Default: one."
+        ),
     ] = None,
     seed: Seed = 0,
 ) -> None:

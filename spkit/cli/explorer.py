@@ -28,8 +28,10 @@ def explore(
             "--output", "-o", help="Folder for measured points and saved models; default: beside the vectors."
         ),
     ] = None,
-    points: Annotated[int | None, typer.Option(help="Positions measured before the page opens.")] = None,
-    port: Annotated[int, typer.Option(help="Port of the page on this machine.")] = 8866,
+    points: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Positions measured before the page opens.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page on this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours of the page.")] = "light",
     seed: Seed = 0,

@@ -8,6 +8,7 @@ import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import (
+    MOST,
     BaseName,
     Experts,
     MaxLength,
@@ -17,18 +18,20 @@ from spkit.cli.options import (
     TaskNames,
     TaskSource,
     base_of,
+    in_blocks,
     json_of,
     named,
     pair,
     sampling_of,
     say_replaced,
+    within,
     write,
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, check_settings, scale_of
 from spkit.searching.path_names import check_path_name, path_names
 from spkit.vectors.folder import check_new_vectors
 
@@ -39,19 +42,27 @@ def train(
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; give this or --epochs.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples in a batch.")] = 32,
+    steps: Annotated[int | None, typer.Option(min=1, max=MOST, help="Optimiser steps; give this or --epochs.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(callback=within(above=0, most=MOST), help="Passes over the training examples.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(callback=within(above=0), help="Peak learning rate.")] = 1e-4,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in a batch.")] = 32,
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
     ] = "task",
     conflict_every: Annotated[
         int | None,
-        typer.Option(help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never."),
+        typer.Option(
+            min=1,
+            max=MOST,
+            help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never.",
+        ),
     ] = None,
-    conflict_batches: Annotated[int, typer.Option(help="Micro-batches of each task in such a measurement.")] = 16,
+    conflict_batches: Annotated[
+        int, typer.Option(max=MOST, callback=in_blocks, help="Micro-batches of each task in such a measurement.")
+    ] = 16,
     order: Annotated[
         Literal["joint", "sequential"], typer.Option(help="Several tasks: together, or one after the other.")
     ] = "joint",
@@ -229,11 +240,11 @@ def position(
     granularity: Annotated[
         Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
     ] = "model",
-    mu: Annotated[float, typer.Option(min=0, help="Weight of the length.")] = 0.01,
+    mu: Annotated[float, typer.Option(callback=within(least=0), help="Weight of the length.")] = 0.01,
     optimizer: Annotated[Optimizer, typer.Option(help="Optimiser of the search.")] = "sgd",
-    learning_rate: Annotated[float | None, typer.Option(help="First step size.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the search.")] = 60,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples of each task in a step.")] = 32,
+    learning_rate: Annotated[float | None, typer.Option(callback=within(above=0), help="First step size.")] = None,
+    steps: Annotated[int, typer.Option(min=1, max=MOST, help="Steps of the search.")] = 60,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of each task in a step.")] = 32,
     scale: Annotated[
         Scale,
         typer.Option(
@@ -243,10 +254,11 @@ def position(
         ),
     ] = "mean",
     spread_penalty: Annotated[
-        float, typer.Option(help="Weight of the modules' mean squared distance from their mean.")
+        float,
+        typer.Option(callback=within(least=0), help="Weight of the modules' mean squared distance from their mean."),
     ] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
-    probe_size: Annotated[int, typer.Option(min=1, help="Examples of the probe.")] = 1024,
+    probe_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
     """Search for the best position between experts, on a probe.
@@ -254,6 +266,7 @@ def position(
     Saves the merged model with its recipe.
     """
     with usage():
+        check_settings(granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty)
         check_new_model(output)
         check_tasks(tasks, task, vectors)
     from spkit.searching.probe import Probe

@@ -1,16 +1,24 @@
 """Options that several commands share, and how their texts are read."""
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from spkit.diagnostics.blocks import check_batches
 from spkit.errors import SpkitError, quoted
 from spkit.files import whole_file
+from spkit.signatures import LARGEST_SEED, Range
+from spkit.training.shares import check_sampling
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+#: No count reaches a billion.
+MOST = 1_000_000_000
+
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")]
 BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a model folder, or a hub id.")]
 TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or the path of a TOML task file.")]
 TaskNames = Annotated[
@@ -22,8 +30,34 @@ SamplingRule = Annotated[
     typer.Option("--sampling", help="Joint training: proportional, uniform, a temperature, or shares as faq=3,sts=1."),
 ]
 MaxLength = Annotated[
-    int | None, typer.Option(min=1, help="Tokens at which texts are cut. Default: the model's own limit.")
+    int | None, typer.Option(min=1, max=MOST, help="Tokens at which texts are cut. Default: the model's own limit.")
 ]
+
+
+def within(**bounds: float) -> Callable[[Any], Any]:
+    """A callback of an option: each number must be finite and lie in a range, which typer checks of no NaN.
+
+    Args:
+        bounds: as of `spkit.signatures.Range`.
+    """
+    allowed = Range(**bounds)
+
+    def check(given: Any) -> Any:
+        for one in given if isinstance(given, list) else [given]:
+            if one is not None and not (math.isfinite(one) and allowed.holds(one)):
+                raise typer.BadParameter(f"Must be {allowed}, and finite. Found {one}.")
+        return given
+
+    return check
+
+
+def in_blocks(batches: int) -> int:
+    """A callback of an option: a number of batches that a conflict's interval can be had from."""
+    try:
+        check_batches(batches)
+    except SpkitError as error:
+        raise typer.BadParameter(str(error)) from error
+    return batches
 
 
 def write(table: Any, path: Path, index: bool = False) -> None:
@@ -41,9 +75,14 @@ def say_replaced(folder: Path) -> None:
 def seeds_of(text: str) -> tuple[int, ...]:
     """Seeds separated by commas."""
     try:
-        return tuple(int(part) for part in text.split(","))
+        seeds = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise SpkitError("`--seeds` must be numbers separated by commas.", f"Found {text!r}.", "Pass 0,1,2.") from error
+    if len(set(seeds)) < len(seeds) or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise SpkitError(
+            f"`--seeds` must be different numbers from 0 to {LARGEST_SEED}.", f"Found {text!r}.", "Pass 0,1,2."
+        )
+    return seeds
 
 
 def pair(text: str, option: str) -> tuple[str, str]:
@@ -66,12 +105,15 @@ def named(experts: list[str]) -> dict[str, Any]:
 def sampling_of(text: str) -> str | float | dict[str, float]:
     """The name of a sampling, a temperature, or shares as faq=3,sts=1."""
     if "=" in text:
-        given = dict(pair(part.strip(), "--sampling") for part in text.split(","))
+        given = [pair(part.strip(), "--sampling") for part in text.split(",")]
         try:
-            return {name: float(value) for name, value in given.items()}
+            shares = {name: float(value) for name, value in given}
         except ValueError as error:
             raise SpkitError("Shares must be numbers.", f"Found {text!r}.", "Pass faq=3,sts=1.") from error
-    return float(text) if text.replace(".", "", 1).isdigit() else text
+        if len(shares) < len(given):
+            raise SpkitError("Each task must have one share.", f"Found {text!r}.", "Name each task once.")
+        return check_sampling(shares)
+    return check_sampling(float(text) if text.replace(".", "", 1).isdigit() else text)
 
 
 def base_of(name: str, max_length: int | None) -> Any:

@@ -10,9 +10,7 @@ from spkit.cli.checks import usage
 from spkit.cli.options import Output, Seed, seeds_of
 from spkit.cli.root import app
 from spkit.errors import SpkitError
-from spkit.models.sources import check_model
 from spkit.study.analyses import analysis_names, check_names
-from spkit.study.places import profile_path
 
 
 @app.command()
@@ -56,11 +54,11 @@ def study(
 
     What is finished is not done again.
     """
+    from spkit.study.profile_file import check_tables
+
     with usage():
-        profile_path(profile)
+        check_tables(profile, base, None if data is None else str(data))
         chosen_seeds = None if seeds is None else seeds_of(seeds)
-        if base is not None:
-            check_model(base)
         names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
         check_names(names or ())
     require("matplotlib", "A study's report")
@@ -68,7 +66,8 @@ def study(
     from spkit.study import load_profile
     from spkit.study.run import publish as publish_results
 
-    chosen = load_profile(profile)
+    with usage():  # the tables of analyses, too
+        chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
     if chosen_seeds is not None:

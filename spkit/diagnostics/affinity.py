@@ -15,7 +15,8 @@ from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
-from spkit.training.batches import TaskBatches
+from spkit.training.batches import TaskBatches, full_batches
+from spkit.training.checks import check_batch
 
 
 def task_affinity(
@@ -71,12 +72,14 @@ def task_affinity(
     """
     named = named_tasks(tasks)
     _check(named, learning_rate, batches)
+    check_affinity(named, batches, batch_size, seed)
     working = copy_model(model)
     # A loss may draw its own parameters.
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         streams = {name: TaskBatches(task, task.train, working, batch_size, seed) for name, task in named.items()}
-    drawn = {name: _different_batches(stream, 2 * batches, batch_size) for name, stream in streams.items()}
+    # Batches of one pass, none of which shares an example with another.
+    drawn = {name: list(islice(stream.epoch(0), 2 * batches)) for name, stream in streams.items()}
     measured_on = {name: of_task[batches:] for name, of_task in drawn.items()}
     before = {name: _losses(streams[name], of_task) for name, of_task in measured_on.items()}
     rows = []
@@ -105,17 +108,26 @@ def _check(named: Mapping[str, Task], learning_rate: float, batches: int) -> Non
         )
 
 
-def _different_batches(stream: TaskBatches, count: int, batch_size: int) -> list[dict[str, Any]]:
-    """Batches of one pass, none of which shares an example with another."""
-    batches = list(islice(stream.epoch(0), count))
-    if len(batches) < count or stream.batch_size < batch_size:
-        raise SpkitError(
-            "Each task must fill the batches of its step and of its loss with different examples.",
-            f"Found {len(batches)} batches of {stream.batch_size} in task {stream.task.name!r}, where {count} of "
-            f"{batch_size} are needed.",
-            "Lower `batches` or `batch_size`, or give the task more examples.",
-        )
-    return batches
+def check_affinity(tasks: Mapping[str, Task], batches: int, batch_size: int, seed: int) -> None:
+    """Raise what `task_affinity` would raise about batches and their size, before anything is computed.
+
+    Args:
+        tasks: what it would measure.
+        batches: as it takes them.
+        batch_size: likewise.
+        seed: likewise.
+
+    Raises:
+        SpkitError: with the first task that cannot fill them.
+    """
+    for task in tasks.values():
+        check_batch(task, batch_size)
+        if (filled := full_batches(task, batch_size, seed, 2 * batches)) < 2 * batches:
+            raise SpkitError(
+                "Each task must fill the batches of its step and of its loss with different examples.",
+                f"Found {filled} batches of {batch_size} in task {task.name!r}, where {2 * batches} are needed.",
+                "Lower `batches` or `batch_size`, or give the task more examples.",
+            )
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from spkit.models.bases import copy_model
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches, training_view
-from spkit.training.sampling import Sampling, shares
+from spkit.training.shares import Sampling, shares
 from spkit.vectors.task_vectors import TaskVectors
 
 MEASURED, NO_GRADIENT, UNDETERMINED = "measured", "no gradient", "undetermined"

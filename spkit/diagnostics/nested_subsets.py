@@ -8,7 +8,7 @@ import torch
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
 from spkit.tasks import Task
-from spkit.training.sampling import turns
+from spkit.training.shares import turns
 
 
 def subset(task: Task, size: int, seed: int = 0) -> Task:

@@ -91,6 +91,12 @@ def _folder(results: Path | str) -> Path:
             f"Found no folder {str(folder)!r}.",
             "Run `spkit study` first.",
         )
+    if not any(folder.glob("*.csv")):
+        raise SpkitError(
+            "`results` must be the folder of a finished study.",
+            f"Found no table in {str(folder)!r}.",
+            "Pass the folder that holds scores.csv.",
+        )
     return folder
 
 

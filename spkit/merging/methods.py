@@ -105,7 +105,8 @@ def merge(
         >>> merged = merge(base, {"faq": expert}, "task_arithmetic", weight=0.5)
     """
     if method.startswith(registry.PASS_THROUGH):
-        check_pass_through(method)
+        names = experts.names if isinstance(experts, TaskVectors) else list(named_experts(experts))
+        check_pass_through(method, parameters, names)
         return merge_with_mergekit(base, experts, method.removeprefix(registry.PASS_THROUGH), parameters)
     registry.find(method).check(parameters)  # before models are read
     if isinstance(experts, TaskVectors):

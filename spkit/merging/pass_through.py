@@ -1,6 +1,6 @@
 """mergekit's own merge methods, by pass-through to `SentenceTransformer.merge`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from spkit.merging.registry import PASS_THROUGH, methods
 from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.saving.recipe import attach, pass_through_recipe
-from spkit.signatures import nearest
+from spkit.signatures import Parameter, checked, nearest
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -28,8 +28,18 @@ def mergekit_methods() -> list[str]:
     return sorted(f"{PASS_THROUGH}{method.spec.name}" for method in registered_methods())
 
 
-def check_pass_through(method: str) -> None:
-    """Raise where mergekit has no method of this name."""
+def check_pass_through(method: str, given: Mapping[str, Any], experts: Sequence[str]) -> None:
+    """Raise what mergekit would raise, or take for granted, about a method, its parameters and the number of experts.
+
+    Args:
+        method: with `mergekit:` before it.
+        given: its parameters, by name.
+        experts: names of the experts.
+
+    Raises:
+        SpkitError: mergekit has no such method or parameter, a value of another type or that is not finite, or experts
+            whose number the method does not take.
+    """
     require("mergekit", f"The method {method!r}")
     known = mergekit_methods()
     if method not in known:
@@ -38,13 +48,50 @@ def check_pass_through(method: str) -> None:
             f"Found {method!r}.",
             nearest(method, known, "Pass one of these."),
         )
+    from mergekit.merge_methods import get as method_of
+
+    name = method.removeprefix(PASS_THROUGH)
+    spec = method_of(name).spec
+    of_one = {one.name: Parameter(one.name, one.value_type, None) for one in spec.parameters}
+    checked(repr(method), [Parameter(one, Any, None) for one in (*of_one, "seed")], given)
+    for key, value in given.items():
+        parameter = of_one.get(key, Parameter("seed", int, 0))
+        for one in _values(value):
+            parameter.check(one)
+    takes_base = _takes_base(name)
+    base = "the base" if takes_base else experts[0] if name == "slerp" and experts else None
+    try:
+        spec.contract.validate_ids([*(["the base"] if takes_base else []), *experts], base)
+    except ValueError as error:
+        raise SpkitError(
+            f"The method {method!r} must get as many models as it takes.",
+            f"mergekit says: {error}; found the experts {quoted(experts)}{' and the base' if takes_base else ''}.",
+            "Choose another method.",
+        ) from error
+
+
+def _values(given: Any) -> Iterator[Any]:
+    """The values in what mergekit takes: one for all, or one for each input in a list or by its number."""
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if isinstance(given, list | tuple):
+        for one in given:
+            yield from _values(one)
+    else:
+        yield given
+
+
+def _takes_base(name: str) -> bool:
+    """Whether the base is one of a method's inputs."""
+    from mergekit.merge_methods import BasePolicy
+    from mergekit.merge_methods import get as method_of
+
+    # mergekit's SLERP goes from its first input to its second, which are the experts
+    return name != "slerp" and method_of(name).spec.contract.base != BasePolicy.IGNORED
 
 
 def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mapping[str, Any]) -> SentenceTransformer:
     """Merge with the method that mergekit has under this name; see `spkit.merge`."""
-    from mergekit.merge_methods import BasePolicy
-    from mergekit.merge_methods import get as method_of
-
     theta = load_model(base)
     if isinstance(experts, TaskVectors):
         check_base(theta, experts)
@@ -58,9 +105,7 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
         models = list(named.values())
         if not isinstance(base, SentenceTransformer):
             cut_like(theta, [model.max_seq_length for model in models])
-    takes_base = method_of(method).spec.contract.base != BasePolicy.IGNORED
-    if method == "slerp":
-        takes_base = False  # mergekit's SLERP goes from its first input to its second, which are the experts
+    takes_base = _takes_base(method)
     if takes_base and len(models) == 1:
         models = [theta, *models]  # it asks for two inputs, of which the base may be one
     given = dict(parameters)

@@ -1,15 +1,11 @@
 """What every merge method uses: weights of the experts, and a merge as a point."""
 
-from collections.abc import Mapping, Sequence
-
 from jaxtyping import Float
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
+from spkit.signatures import Weight
 from spkit.vectors.task_vectors import TaskVectors
-
-#: One number for all, or one per expert by name or in order.
-Weight = float | Mapping[str, float] | Sequence[float]
 
 #: A merge as a point: the vectors that span it, and the coefficients in that span, for the model or for each module.
 Point = tuple[TaskVectors, Float[Tensor, " N"] | Float[Tensor, "M N"]]

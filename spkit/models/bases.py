@@ -8,6 +8,7 @@ from pathlib import Path
 
 import datasets
 from sentence_transformers import SentenceTransformer
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -68,8 +69,27 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     model = load_model(name, device=device)
     note_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
+        longest = longest_input(model)
+        if longest is not None and max_seq_length > longest:
+            raise SpkitError(
+                f"`max_seq_length` must be at most {longest}, the positions that {str(name)!r} has.",
+                f"Found {max_seq_length}.",
+                "Lower it, or leave it out.",
+            )
         model.max_seq_length = max_seq_length
     return model.eval()
+
+
+def longest_input(model: SentenceTransformer) -> int | None:
+    """The most tokens that a model has positions for; None where it learnt no table of them."""
+    tables = (
+        module
+        for name, module in model.named_modules()
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
+    )
+    # RoBERTa and its kin keep the first places for padding.
+    lengths = [table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1) for table in tables]
+    return min(lengths, default=None)
 
 
 def load_model(source: str | Path | SentenceTransformer, *, device: str | None = None) -> SentenceTransformer:

@@ -3,6 +3,7 @@
 Paths by name are in `spkit.searching.path_names`.
 """
 
+import math
 import warnings
 from typing import Any, Literal, get_args
 
@@ -68,3 +69,43 @@ def scale_of(given: str) -> Scale:
         return present
     check_choice("scale", given, Scale)
     return given  # pyright: ignore[reportReturnType]  # one of them, as was just checked
+
+
+def check_settings(
+    granularity: str = "model",
+    mu: float = 0.0,
+    optimizer: str = "sgd",
+    learning_rate: float | None = None,
+    steps: int = 1,
+    validate_every: int = 1,
+    patience: int | None = None,
+    spread_penalty: float = 0.0,
+    batches_per_step: int = 1,
+) -> None:
+    """Raise what `self_position` would raise about these settings, before anything is computed."""
+    check_choice("granularity", granularity, Granularity)
+    check_choice("optimizer", optimizer, Optimizer)
+    if optimizer == "lbfgs" and learning_rate is not None:
+        raise SpkitError(
+            "`learning_rate` has no meaning for 'lbfgs', which finds its steps itself.",
+            f"Found {learning_rate}.",
+            "Leave it out.",
+        )
+    if not 0 <= spread_penalty < math.inf:
+        raise SpkitError(
+            "`spread_penalty` must be 0 or more, and finite.", f"Found {spread_penalty}.", "Pass 0.05, for example."
+        )
+    if batches_per_step < 1:
+        raise SpkitError("`batches_per_step` must be positive.", f"Found {batches_per_step}.", "Pass 1 or more.")
+    if not 0 <= mu < math.inf:
+        raise SpkitError("`mu` must be 0 or more, and finite.", f"Found {mu}.", "Pass 0.01, for example.")
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise SpkitError(
+            "`learning_rate` must be positive and finite.", f"Found {learning_rate}.", "Pass 0.05, for example."
+        )
+    if steps < 1 or validate_every < 1 or (patience is not None and patience < 1):
+        raise SpkitError(
+            "`steps`, `validate_every` and `patience` must be positive.",
+            f"Found {steps}, {validate_every} and {patience}.",
+            "Pass 1 or more.",
+        )

@@ -12,7 +12,7 @@ from spkit.errors import SpkitError
 from spkit.hashing import spread_seed, text_hash
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
-from spkit.training.sampling import shares
+from spkit.training.shares import shares
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Probe:
             raise SpkitError("A probe must have at least one task.", "Found none.", "Pass the tasks of your experts.")
         check_trained(named.values())
         parts = {name: getattr(task, split) for name, task in named.items()}
-        portion = shares({name: len(part) for name, part in parts.items()}, balance)
+        portion = shares({name: len(part) for name, part in parts.items()}, balance, "balance")
         examples = {}
         for name, task in named.items():
             part = parts[name]

@@ -8,7 +8,7 @@ import torch
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
 from spkit.searching.probe import Probe
-from spkit.training.sampling import turns
+from spkit.training.shares import turns
 
 #: Sizes where none are given.
 _USUAL = (64, 128, 256, 512, 1024)

@@ -1,12 +1,12 @@
 """What a search returns: the coefficients, the history, and the model at that position; saved and loaded."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jaxtyping import Float
+from pydantic import BaseModel, FiniteFloat
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
@@ -99,25 +99,42 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
         SpkitError: the folder holds no searched position, or one of other vectors.
     """
     check_position(Path(folder))
-    history = Path(folder) / HISTORY
-    recipe = json.loads((Path(folder) / RECIPE).read_text(encoding="utf-8"))
+    try:
+        recipe = _Recipe.model_validate_json((Path(folder) / RECIPE).read_bytes())
+        history = pd.read_csv(Path(folder) / HISTORY)
+    except ValueError as error:  # of pydantic, pandas and the encoding
+        raise SpkitError(
+            "A searched position must be whole.",
+            f"Found {folder}, where {RECIPE} or {HISTORY} is damaged: {' '.join(str(error).split())[:200]}.",
+            "Copy the folder again, or search again.",
+        ) from error
     theirs_and_ours: dict[str, tuple[Any, Any]] = {
-        "base_sha256": (recipe["base_sha256"], vectors.base_hash),
-        "names": (list(recipe["experts"]), list(vectors.names)),
-        "operations": (recipe["operations"], list(vectors.provenance.operations)),
+        "base_sha256": (recipe.base_sha256, vectors.base_hash),
+        "names": (list(recipe.experts), list(vectors.names)),
+        "operations": (recipe.operations, list(vectors.provenance.operations)),
     }
     other = [key for key, (theirs, ours) in theirs_and_ours.items() if theirs != ours]
     if other:
         raise SpkitError(
             "A position must be of the task vectors that it was searched in.",
-            f"Found a position of {quoted(recipe['experts'])} in {folder} and vectors of {quoted(vectors.names)}; "
+            f"Found a position of {quoted(recipe.experts)} in {folder} and vectors of {quoted(vectors.names)}; "
             f"they differ in {quoted(other)}.",
             "Load the vectors that the search had.",
         )
-    by_module = recipe["coefficients"]
+    by_module = recipe.coefficients
     rows = vectors.coefficients(by_module["model"] if list(by_module) == ["model"] else by_module)
     modules = ["model"] if len(rows) == 1 else list(vectors.modules)
-    return PositionResult(vectors, rows, modules, pd.read_csv(history), _present(recipe["settings"]))
+    return PositionResult(vectors, rows, modules, history, _present(recipe.settings))
+
+
+class _Recipe(BaseModel):
+    """What is read of a position's recipe."""
+
+    base_sha256: str
+    experts: dict[str, Any]
+    operations: list[Any]
+    coefficients: dict[str, dict[str, FiniteFloat]]
+    settings: dict[str, Any]
 
 
 def _present(settings: dict[str, Any]) -> dict[str, Any]:

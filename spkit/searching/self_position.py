@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import NotFiniteError, SpkitError
-from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_choice, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.descent import Run, descend, quasi_newton
 from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity
@@ -198,39 +198,3 @@ def _named_start(name: str, objective: Objective, measurements: Measurements) ->
     experts = torch.eye(count, dtype=torch.float64)[:, None]
     losses = measurements.make(lambda: [objective.scaled(objective.task_losses(expert)) for expert in experts])
     return experts[losses.index(min(losses))]
-
-
-def check_settings(
-    granularity: str = "model",
-    mu: float = 0.0,
-    optimizer: str = "sgd",
-    learning_rate: float | None = None,
-    steps: int = 1,
-    validate_every: int = 1,
-    patience: int | None = None,
-    spread_penalty: float = 0.0,
-    batches_per_step: int = 1,
-) -> None:
-    """Raise what `self_position` would raise about these settings, before anything is computed."""
-    check_choice("granularity", granularity, Granularity)
-    check_choice("optimizer", optimizer, Optimizer)
-    if optimizer == "lbfgs" and learning_rate is not None:
-        raise SpkitError(
-            "`learning_rate` has no meaning for 'lbfgs', which finds its steps itself.",
-            f"Found {learning_rate}.",
-            "Leave it out.",
-        )
-    if not spread_penalty >= 0:
-        raise SpkitError("`spread_penalty` must be 0 or more.", f"Found {spread_penalty}.", "Pass 0.05, for example.")
-    if batches_per_step < 1:
-        raise SpkitError("`batches_per_step` must be positive.", f"Found {batches_per_step}.", "Pass 1 or more.")
-    if not mu >= 0:
-        raise SpkitError("`mu` must be 0 or more.", f"Found {mu}.", "Pass 0.01, for example.")
-    if learning_rate is not None and not learning_rate > 0:
-        raise SpkitError("`learning_rate` must be positive.", f"Found {learning_rate}.", "Pass 0.05, for example.")
-    if steps < 1 or validate_every < 1 or (patience is not None and patience < 1):
-        raise SpkitError(
-            "`steps`, `validate_every` and `patience` must be positive.",
-            f"Found {steps}, {validate_every} and {patience}.",
-            "Pass 1 or more.",
-        )

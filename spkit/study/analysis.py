@@ -7,9 +7,10 @@ from typing import Generic, TypeVar
 import pandas as pd
 
 from spkit.study.paper import Claim
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.tables import SeedRecords
+from spkit.tasks import Task
 
 Given = TypeVar("Given", bound=AnalysisSettings)
 
@@ -28,7 +29,8 @@ class Analysis(Generic[Given]):
             of bootstrap resamples.
         words: its sentences in the summary, in Markdown, from all tables of the study.
         claims: the claims of the paper that it can speak of, from its tables.
-        check: raises what would go wrong hours later, from the settings and the names of the study's tasks.
+        check: raises what would go wrong hours later, from the settings, the profile and the study's tasks; it need not
+            name its table.
         figures: names of the figures that show its tables. They are written out in the call of `Analysis`, from where
             `spkit.study.analyses.analyses_of_figures` reads them without importing the analysis.
     """
@@ -38,5 +40,5 @@ class Analysis(Generic[Given]):
     table: Callable[[SeedRecords, Given, int], Mapping[str, pd.DataFrame]]
     words: Callable[[Mapping[str, pd.DataFrame]], list[str]] = lambda tables: []
     claims: Callable[[Mapping[str, pd.DataFrame]], list[Claim]] = lambda tables: []
-    check: Callable[[Given, list[str]], None] = lambda settings, tasks: None
+    check: Callable[[Given, Profile, Mapping[str, Task]], None] = lambda settings, profile, tasks: None
     figures: tuple[str, ...] = ()

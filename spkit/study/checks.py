@@ -1,48 +1,119 @@
 """What can be known to be wrong with a study before any training starts."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import permutations
 
-from spkit.diagnostics.conflict import check_batches
-from spkit.errors import SpkitError, quoted
-from spkit.searching.choices import scale_of
-from spkit.searching.paths import path_of
+from spkit.diagnostics.conflict.measuring import check_sizes
+from spkit.errors import SpkitError
+from spkit.merging.pass_through import check_pass_through
+from spkit.merging.registry import PASS_THROUGH, find
 from spkit.searching.probe import Probe
-from spkit.searching.self_position import check_settings
+from spkit.signatures import check_each, is_each
 from spkit.study.analyses import analysis
-from spkit.study.methods import SEARCHES
-from spkit.study.profile import Profile, Search
+from spkit.study.methods import SEARCHES, TUNED
+from spkit.study.profile import Profile
+from spkit.study.settings import refuse
 from spkit.tasks.task import Task, check_trained
-from spkit.training.sampling import shares
+from spkit.training.batches import check_batch_size
+from spkit.training.checks import check_order, check_training
+from spkit.training.shares import shares
+
+
+@dataclass
+class _Findings:
+    """What is wrong, a sentence each: all of it is said at once."""
+
+    said: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def of(self, table: str) -> Iterator[None]:
+        """What is raised inside is said of a table, or of a key, of the profile."""
+        try:
+            yield
+        except SpkitError as error:
+            self.said.append(f"{table}: {error}")
 
 
 def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
     """Raise what a stage would raise hours later: choices that are none, and tasks too small for the settings.
 
+    Args:
+        profile: of the study.
+        tasks: its tasks.
+
     Raises:
-        SpkitError: with the table of the profile and the value.
+        SpkitError: with the file, and with the table of each finding.
+
+    Warns:
+        UserWarning: texts on which one task is trained are tested in another; with their number.
     """
     check_trained(tasks.values())
-    check_batches(profile.conflict.batches)
-    shares({name: len(task.train) for name, task in tasks.items()}, profile.joint.sampling)
-    for table, granularity in SEARCHES.values():
-        settings: Search = getattr(profile, table)
-        path_of(settings.path)
-        check_settings(granularity, settings.mu, settings.optimizer, settings.learning_rate, settings.steps)
-        scale_of(settings.scale)
+    findings, chosen = _Findings(), list(tasks.values())
+    training, joint = profile.training, profile.joint
+    with findings.of("[training]"):
+        check_training(chosen, training.steps, training.epochs, training.batch_size, False)
+    with findings.of("[joint]"):
+        shares({name: len(task.train) for name, task in tasks.items()}, joint.sampling)
+        check_order(chosen, joint.sampling, joint.mixing, "joint", False)
+    with findings.of("[conflict]"):
+        check_sizes(tasks, profile.conflict.batches, profile.conflict.batch_size)
+    with findings.of("[probe]"):
+        probe = Probe.sample(tasks, **profile.probe.arguments())
+        Probe.sample(tasks, size=len(probe), split="dev")  # what the study chooses between searches by
+    for table, _ in SEARCHES.values():
+        with findings.of(f"[{table}]"):
+            check_batch_size(chosen, getattr(profile, table).batch_size)
+    for method in dict.fromkeys([*profile.static, *TUNED.values()]):
+        with findings.of(f"[merges.{method}]"):
+            _check_merge(method, profile, tasks)
+    refuse(findings.said, profile.file)  # the analyses build on these
     for name, given in profile.analyses.items():
-        analysis(name).check(given, list(tasks))
-    _check_sizes(profile, tasks)
+        with findings.of(f"[{name}]"):
+            analysis(name).check(given, profile, tasks)
+    refuse(findings.said, profile.file)
+    _warn_of_leaks(tasks)
 
 
-def _check_sizes(profile: Profile, tasks: Mapping[str, Task]) -> None:
-    for table in ("training", "conflict"):
-        size = getattr(profile, table).batch_size
-        small = [name for name, task in tasks.items() if len(task.train) < size]
-        if small:
+def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    """What only the number and names of the experts, or their tasks, show of a merge."""
+    given = profile.merges.settings.get(method, {})
+    if method.startswith(PASS_THROUGH):
+        check_pass_through(method, given, list(tasks))
+        return
+    known = find(method)
+    for parameter in known.settings:
+        if parameter.name in given and is_each(parameter.annotation):
+            check_each(parameter.name, given[parameter.name], list(tasks))
+    if known.reads_data:
+        check_batch_size(list(tasks.values()), given.get("batch_size", known.default("batch_size")))
+        examples, smallest = given.get("examples", known.default("examples")), _smallest(tasks)
+        if examples < smallest:
             raise SpkitError(
-                f"Each task must have at least one full batch of training examples ([{table}] batch_size).",
-                f"Found fewer than {size} in {quoted(small)}.",
-                "Lower `batch_size` or give the task more examples.",
+                f"`examples` must be {smallest} or more: two of the smallest batches.", f"Found {examples}.", ""
             )
-    probe = Probe.sample(tasks, **profile.probe.arguments())
-    Probe.sample(tasks, size=len(probe), split="dev")  # what the study chooses between searches by
+
+
+def _smallest(tasks: Mapping[str, Task]) -> int:
+    return max(task.definition.smallest_sample for task in tasks.values())
+
+
+def _warn_of_leaks(tasks: Mapping[str, Task]) -> None:
+    """Joint training, merges and searches read every task's training texts: these are no test of another task."""
+    texts: dict[tuple[str, str], set[str]] = {
+        (name, split): task.texts(split) for name, task in tasks.items() for split in ("train", "test")
+    }
+    shared: dict[str, int] = {}
+    for trained, tested in permutations(tasks, 2):
+        if both := texts[trained, "train"] & texts[tested, "test"]:
+            shared[f"{trained} in the test of {tested}"] = len(both)
+    if shared:
+        parts = "; ".join(f"{count} of {pair}" for pair, count in shared.items())
+        warnings.warn(
+            f"Texts that one task is trained on are tested in another: {parts}. Scores of models that hold both tasks "
+            "will look better than they are; drop these texts from one side.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from spkit.errors import SpkitError
 from spkit.merging.registry import PASS_THROUGH, find, methods
 
 #: Static merges at their usual settings, where a profile names no others, and those whose length is tuned on the probe.
@@ -53,18 +54,22 @@ def static_merges(names: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for name in named for one in (STATIC if name == "all" else [name])))
 
 
-def check_merge(method: str, settings: Mapping[str, Any]) -> None:
-    """Raise what is wrong with a static merge that a profile names, and with its table.
+def check_merge_table(method: str, settings: Mapping[str, Any]) -> None:
+    """Raise what is wrong with a method's table in [merges].
 
     Args:
-        method: its name; of mergekit's methods the settings are known to mergekit alone.
-        settings: its table in [merges].
+        method: its name; the settings of mergekit's methods are known to mergekit alone, see `check_pass_through`.
+        settings: the table.
 
     Raises:
-        SpkitError: an unknown method or setting, with the nearest known one, or a value out of range.
+        SpkitError: an unknown setting, with the nearest known one, or a value out of range; with the table.
     """
-    if not method.startswith(PASS_THROUGH):
+    if method.startswith(PASS_THROUGH):
+        return
+    try:
         find(method).check_settings(settings)
+    except SpkitError as error:
+        raise SpkitError(f"[merges.{method}]: {error}") from error
 
 
 def merge_settings(merges: Mapping[str, Any], method: str, seed: int) -> dict[str, Any]:

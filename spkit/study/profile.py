@@ -1,18 +1,25 @@
 """A study's settings: all that decides its numbers."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
 
 from spkit.errors import SpkitError, quoted
-from spkit.merging.registry import PASS_THROUGH
+from spkit.merging.registry import PASS_THROUGH, find
 from spkit.merging.registry import methods as merge_methods
-from spkit.study.methods import check_merge, static_merges
-from spkit.study.settings import Number, Settings, Truth, Whole, as_in
+from spkit.searching.choices import Optimizer, check_settings, scale_of
+from spkit.searching.path_names import check_path_name
+from spkit.signatures import LARGEST_SEED
+from spkit.study.methods import TUNED, check_merge_table, static_merges
+from spkit.study.settings import Different, Number, Settings, Truth, Whole, as_in
+from spkit.training.shares import check_sampling
+
+#: The rule by which the tasks of a joint training take turns.
+Sampling = Annotated[str | Number | dict[str, Number], AfterValidator(check_sampling)]
 
 _TRAIN = "spkit.training.trainer:train"
 _SEARCH = "spkit.searching.self_position:self_position"
-_CONFLICT = "spkit.diagnostics.conflict:gradient_conflict"
+_CONFLICT = "spkit.diagnostics.conflict.measuring:gradient_conflict"
 
 
 class Training(Settings):
@@ -27,7 +34,7 @@ class Training(Settings):
     def _one_length(self) -> "Training":
         if (self.steps is None) == (self.epochs is None):
             raise SpkitError(
-                "[training] must have either `steps` or `epochs`.",
+                "A training must have either `steps` or `epochs`.",
                 f"Found steps = {self.steps} and epochs = {self.epochs}.",
                 "Write one.",
             )
@@ -41,7 +48,7 @@ class Training(Settings):
 class Joint(Settings):
     """Settings of joint training beside those of every training."""
 
-    sampling: str | Number | dict[str, Number] = as_in(_TRAIN, "sampling")
+    sampling: Sampling = as_in(_TRAIN, "sampling")
     mixing: Literal["task", "step"] = as_in(_TRAIN, "mixing")
 
 
@@ -72,10 +79,25 @@ class Merges(Settings):
         own = {key: value for key, value in given.items() if not is_method[key]}
         return own | {"settings": {key: value for key, value in given.items() if is_method[key]}}
 
+    @field_validator("methods")
+    @classmethod
+    def _known(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        for method in static_merges(methods):
+            if not method.startswith(PASS_THROUGH):
+                find(method)
+        return methods
+
     @model_validator(mode="after")
-    def _known(self) -> "Merges":
-        for method in (*static_merges(self.methods), *self.settings):
-            check_merge(method, self.settings.get(method, {}))
+    def _settings_of_what_is_made(self) -> "Merges":
+        made = {*static_merges(self.methods), *TUNED.values()}
+        for method, settings in self.settings.items():
+            if method not in made:
+                raise SpkitError(
+                    "A table of settings must be of a method that the study makes.",
+                    f"Found [merges.{method}], where `methods` has {quoted(self.methods)}.",
+                    "Add the method, or leave the table out.",
+                )
+            check_merge_table(method, settings)
         return self
 
 
@@ -83,7 +105,7 @@ class ProbeSettings(Settings):
     """Settings of `spkit.Probe.sample`."""
 
     size: Whole = as_in("spkit.searching.probe:Probe.sample", "size", ge=1)
-    balance: Literal["uniform", "proportional"] | dict[str, Number] = as_in(
+    balance: Annotated[str | dict[str, Number], AfterValidator(check_sampling)] = as_in(
         "spkit.searching.probe:Probe.sample", "balance"
     )
     split: str = as_in("spkit.searching.probe:Probe.sample", "split")
@@ -94,7 +116,7 @@ class ProbeSettings(Settings):
         if split != "train":
             raise SpkitError(
                 "A study's probe must come from the training splits: the dev splits choose between its searches.",
-                f"Found split = {split!r} in [probe].",
+                f"Found {split!r}.",
                 'Write "train".',
             )
         return split
@@ -104,12 +126,29 @@ class Search(Settings):
     """Settings of `spkit.self_position`."""
 
     path: str = as_in(_SEARCH, "path")
-    optimizer: str = as_in(_SEARCH, "optimizer")
+    optimizer: Optimizer = as_in(_SEARCH, "optimizer")
     learning_rate: Number | None = as_in(_SEARCH, "learning_rate", gt=0)
     steps: Whole = as_in(_SEARCH, "steps", ge=1)
     batch_size: Whole = as_in(_SEARCH, "batch_size", ge=1)
     mu: Number = as_in(_SEARCH, "mu", ge=0)
     scale: str = as_in(_SEARCH, "scale")
+
+    @field_validator("path")
+    @classmethod
+    def _known_path(cls, path: str) -> str:
+        check_path_name(path)
+        return path
+
+    @field_validator("scale")
+    @classmethod
+    def _known_scale(cls, scale: str) -> str:
+        scale_of(scale)
+        return scale
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "Search":
+        check_settings(optimizer=self.optimizer, learning_rate=self.learning_rate)
+        return self
 
 
 class Conflict(Settings):
@@ -122,7 +161,7 @@ class Conflict(Settings):
 class Evaluation(Settings):
     """How sure the scores are said to be."""
 
-    resamples: Whole = as_in("spkit.evaluation:bootstrap", "resamples", ge=1)
+    resamples: Annotated[int, Strict()] = as_in("spkit.evaluation.intervals:bootstrap", "resamples", ge=1, le=1_000_000)
 
 
 class AnalysisSettings(Settings):
@@ -133,6 +172,10 @@ class AnalysisSettings(Settings):
     def arguments(self) -> dict[str, Any]:
         """What is set for the analysis itself."""
         return {name: value for name, value in super().arguments().items() if name != "every_seed"}
+
+
+#: Names of two tasks or more: one alone can neither conflict nor be merged.
+_Names = Annotated[tuple[str, ...], Field(min_length=2), Different]
 
 
 class Tables(Settings):
@@ -156,11 +199,11 @@ class Tables(Settings):
         evaluation: `resamples` of the bootstrap.
     """
 
-    base: str = Field(examples=['base = "minilm-l3"'])
-    tasks: tuple[str, ...] | str = Field(examples=['tasks = ["headline", "chat"], or the path of a task file'])
+    base: str = Field(min_length=1, examples=['base = "minilm-l3"'])
+    tasks: _Names | str = Field(examples=['tasks = ["headline", "chat"], or the path of a task file'])
     max_seq_length: Whole | None = Field(None, ge=1)
-    names: tuple[str, ...] | None = None
-    data: str | None = None
+    names: _Names | None = None
+    data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
     training: Training = Field(examples=["[training] with `steps` or `epochs`"])
     joint: Joint = Field(default_factory=Joint)
@@ -173,7 +216,7 @@ class Tables(Settings):
 
     @field_validator("seeds")
     @classmethod
-    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    def _different_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         _check_seeds(seeds)
         return seeds
 
@@ -185,6 +228,12 @@ class Tables(Settings):
                 f"Found names = {list(self.names)} beside tasks = {self.tasks!r}.",
                 "Name bundled tasks in `tasks` itself.",
             )
+        if self.data is not None and (self.tasks == "bundled" or not isinstance(self.tasks, str)):
+            raise SpkitError(
+                "`data` must be the folder of a task file's data files.",
+                f"Found data = {self.data!r} beside tasks = {self.tasks!r}.",
+                "Leave it out: bundled tasks have none.",
+            )
         return self
 
 
@@ -193,11 +242,13 @@ class Profile(Tables):
 
     Attributes:
         name: of the profile, and of its default output folder.
+        file: where it was read from, for errors.
         analyses: settings of the analyses beyond the headline comparison, by name, in the order in which they run and
             stand in the summary. They run on the first seed, or with `every_seed = true` on all.
     """
 
     name: str
+    file: str
     analyses: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -237,5 +288,9 @@ class Profile(Tables):
 
 
 def _check_seeds(seeds: tuple[int, ...]) -> None:
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise SpkitError("`seeds` must be one or more different numbers.", f"Found {seeds}.", "Pass 0,1,2.")
+    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise SpkitError(
+            f"`seeds` must be one or more different numbers from 0 to {LARGEST_SEED}.",
+            f"Found {list(seeds)}.",
+            "Pass 0, 1 and 2, for example.",
+        )

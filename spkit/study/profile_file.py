@@ -2,15 +2,20 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from spkit._extras import MissingPackageError
 from spkit.errors import SpkitError
+from spkit.models.sources import check_model
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.places import profile_path
 from spkit.study.profile import Profile, Tables
 from spkit.study.settings import problems, refuse
+from spkit.tasks.sources import check_source
+
+AnyTables = TypeVar("AnyTables", bound=Tables)
 
 #: Keys that have other names now, with these.
 _RENAMED = {
@@ -41,19 +46,73 @@ def load_profile(profile: str | Path) -> Profile:
         'minilm-l3'
     """
     path = profile_path(profile)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Correct that line.") from error
-    made = _validated(table, path)
+    made = _validated(_read(path), path)
+    return placed(made, path)
+
+
+def placed(tables: AnyTables, path: Path) -> AnyTables:
+    """The same settings, with the paths in them relative to the profile's file."""
     changes: dict[str, Any] = {}
-    if isinstance(made.tasks, str) and made.tasks != "bundled":
-        changes["tasks"] = str(_beside(path, made.tasks))
-    if made.data is not None:
-        changes["data"] = str(_beside(path, made.data))
-    if (candidate := _beside(path, made.base)).is_dir():
+    if isinstance(tables.tasks, str) and tables.tasks.endswith(".toml"):
+        changes["tasks"] = str(_beside(path, tables.tasks))
+    if tables.data is not None:
+        changes["data"] = str(_beside(path, tables.data))
+    if (candidate := _beside(path, tables.base)).is_dir():
         changes["base"] = str(candidate)
-    return made.model_copy(update=changes)
+    return tables.model_copy(update=changes)
+
+
+def check_tables(profile: str | Path, base: str | None = None, data: str | None = None) -> None:
+    """Raise what is wrong with a profile beside the tables of its analyses, whose modules take seconds to import.
+
+    Args:
+        profile: as of `load_profile`.
+        base: a base in place of the profile's.
+        data: a folder in place of the profile's.
+
+    Raises:
+        SpkitError: as `load_profile`; also a base, a task file or a data file that is not there.
+    """
+    path = profile_path(profile)
+    table = _read(path)
+    said = _renamed(table)
+    names = analysis_names()
+    try:
+        tables = Tables.model_validate({key: value for key, value in table.items() if key not in names})
+    except ValidationError as error:
+        said += problems(Tables, error, more=names)
+        tables = None
+    if tables is not None:
+        instead = {key: value for key, value in (("base", base), ("data", data)) if value is not None}
+        said += check_places(placed(tables, path).model_copy(update=instead))
+    refuse(said, str(path))
+
+
+def check_places(tables: Tables) -> list[str]:
+    """What is wrong with the base, tasks and files that a profile names, a sentence each; none of them is loaded."""
+    said = []
+    for key, check in (
+        ("base", lambda: check_model(tables.base)),
+        ("tasks", lambda: check_source(tables.tasks, tables.names, tables.data)),
+    ):
+        try:
+            check()
+        except MissingPackageError:  # what is written is right
+            raise
+        except SpkitError as error:
+            said.append(f"`{key}`: {error}")
+    return said
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpkitError("A profile must be valid TOML.", f"Found in {path}: {error}.", "Correct that line.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpkitError(
+            "A profile must be a readable file of UTF-8 text.", f"Could not read {path}: {error}.", "Save it as UTF-8."
+        ) from error
 
 
 def _validated(table: dict[str, Any], path: Path) -> Profile:
@@ -74,7 +133,7 @@ def _validated(table: dict[str, Any], path: Path) -> Profile:
     except ValidationError as error:
         said += problems(Tables, error, more=names)
     refuse(said, str(path))
-    return Profile(**dict(tables or ()), name=path.stem, analyses=analyses)
+    return Profile(**dict(tables or ()), name=path.stem, file=str(path), analyses=analyses)
 
 
 def _renamed(table: dict[str, Any]) -> list[str]:

@@ -1,21 +1,23 @@
 """Running a study: all stages of all seeds, then its report."""
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spkit.errors import SpkitError, quoted
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError
 from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.results.schema import SCORES, SUMMARY
-from spkit.study import tables
 from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.profile import Profile
+from spkit.study.profile_file import check_places
 from spkit.study.records import Record
 from spkit.study.report import report
-from spkit.study.seed_run import SeedRun, prepare
+from spkit.study.seed_run import SeedRun, check_names, prepare
+from spkit.study.settings import refuse
 from spkit.study.stages import expert_stages, headline_stages
 from spkit.tasks import Task, load_tasks
 from spkit.vectors.task_vectors import TaskVectors
@@ -38,9 +40,7 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     root = Path(output)
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
-    tasks = _load(profile)
-    check_study(profile, tasks)
-    base, base_hash, fingerprints = prepare(profile, tasks)
+    tasks, base, base_hash, fingerprints = _opened(profile)
     records: dict[int, Mapping[str, Record]] = {}
     for seed in profile.seeds:
         say(f"Seed {seed}")
@@ -68,12 +68,25 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
     Returns:
         The task vectors, memory-mapped.
     """
-    tasks = _load(profile)
-    check_study(profile, tasks)
-    base, base_hash, fingerprints = prepare(profile, tasks)
+    tasks, base, base_hash, fingerprints = _opened(profile)
     run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), profile.seeds[0], Path(output), say)
     expert_stages(run)
     return run.vectors()
+
+
+def _opened(profile: Profile) -> tuple[dict[str, Task], SentenceTransformer, str, dict[str, str]]:
+    """What a study reads: its tasks and base, all that can be known to be wrong with them said."""
+    refuse(check_places(profile), profile.file)
+    try:
+        tasks = _load(profile)
+        check_names(tasks)
+    except SpkitError as error:
+        raise SpkitError(f"`tasks`: {error}", f"(In {profile.file}.)") from error
+    check_study(profile, tasks)
+    try:
+        return tasks, *prepare(profile, tasks)
+    except SpkitError as error:
+        raise SpkitError(f"`base`: {error}", f"(In {profile.file}.)") from error
 
 
 def _load(profile: Profile) -> dict[str, Task]:
@@ -84,14 +97,6 @@ def _load(profile: Profile) -> dict[str, Task]:
         tasks = load_tasks("bundled", given)
     if len(tasks) < 2:
         raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
-    # Names become folders, and "joint" and "mean" have a meaning of their own in the tables.
-    bad = [name for name in tasks if name in ("joint", tables.MEAN) or not re.fullmatch(r"\w[\w .-]*", name)]
-    if bad:
-        raise SpkitError(
-            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and mean.",
-            f"Found {quoted(bad)}.",
-            "Rename the task.",
-        )
     return tasks
 
 

@@ -1,6 +1,7 @@
 """One seed of a study: its settings, its finished stages, and which of them left which model."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
+from spkit.errors import SpkitError, quoted
+from spkit.evaluation.paired import MEAN
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_base, load_model
 from spkit.searching.probe import Probe
@@ -110,6 +113,23 @@ class SeedRun:
     def all_tasks(self) -> list[str]:
         """All tasks as needs of a stage."""
         return [f"task:{name}" for name in self.tasks]
+
+
+def check_names(tasks: Iterable[str]) -> None:
+    """Raise where a task's name cannot be part of a stage's name.
+
+    Names become folders, and "joint" and "mean" have a meaning of their own in the tables.
+
+    Raises:
+        SpkitError: with the names.
+    """
+    bad = [name for name in tasks if name in ("joint", MEAN) or not re.fullmatch(r"\w[\w .-]*", name)]
+    if bad:
+        raise SpkitError(
+            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and mean.",
+            f"Found {quoted(bad)}.",
+            "Rename the task.",
+        )
 
 
 def slug(method: str) -> str:

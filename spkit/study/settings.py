@@ -1,20 +1,31 @@
 """The tables of a profile as pydantic models: types, ranges and defaults once, and errors that say what to write."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache, partial
-from inspect import signature
-from pkgutil import resolve_name
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from spkit.errors import SpkitError, quoted
-from spkit.signatures import nearest
+from spkit.signatures import LARGEST_SEED, default_of, nearest
 
-#: Types that take no text or truth value for a number. A whole number is a number, too.
-Whole = Annotated[int, Strict()]
+
+def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse what is given twice: a stage would be made twice, or not at all."""
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise SpkitError("Each must be given once.", f"Found {twice[0]!r} twice.", "Leave one out.")
+    return values
+
+
+#: Types that take no text or truth value for a number. A whole number is a number, too. No count reaches a billion.
+Whole = Annotated[int, Strict(), Field(le=1_000_000_000)]
 Number = Annotated[float, Strict()]
 Truth = Annotated[bool, Strict()]
+#: What the generators of Python, NumPy and torch all take.
+Seed = Annotated[int, Strict(), Field(ge=0, le=LARGEST_SEED)]
+#: For a list none of whose entries stands in it twice.
+Different = AfterValidator(_different)
 
 
 class Settings(BaseModel):
@@ -36,16 +47,11 @@ def as_in(function: str, parameter: str, **limits: Any) -> Any:
     """A field whose default is that of a function's parameter, so that it stands once.
 
     Args:
-        function: where it is, as `"spkit.training.trainer:train"`; imported when the default is needed.
+        function: where it is defined, as `"spkit.training.trainer:train"`; nothing is imported for it.
         parameter: its name.
         limits: of the values, as pydantic's `Field` takes them (`gt`, `ge`, `le`).
     """
-    return Field(default_factory=partial(_default, function, parameter), **limits)
-
-
-@cache
-def _default(function: str, parameter: str) -> Any:
-    return signature(resolve_name(function)).parameters[parameter].default
+    return Field(default_factory=partial(default_of, function, parameter), **limits)
 
 
 def problems(model: type[Settings], error: ValidationError, place: str = "", more: Iterable[str] = ()) -> list[str]:
@@ -66,7 +72,8 @@ def problems(model: type[Settings], error: ValidationError, place: str = "", mor
         seen.add(key)
         limits = one.get("ctx", {})
         if one["type"] == "value_error":
-            said.append(str(limits["error"]))
+            where = f"[{key}]: " if key and _is_table(inner, path) else f"`{key}`: " if key else ""
+            said.append(f"{where}{limits['error']}")
         elif one["type"] == "extra_forbidden":
             known = [*inner.known_keys(), *(more if inner is model else ())]
             said.append(unknown_key(key, known))
@@ -96,16 +103,17 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     return f"A profile may have only known keys. Found `{key}`. {way_out}"
 
 
-def refuse(said: list[str], where: str) -> None:
+def refuse(said: Iterable[str], where: str) -> None:
     """Raise what is wrong with a profile, all at once.
 
     Args:
-        said: a sentence a problem; with none nothing is raised.
+        said: a sentence a problem; with none nothing is raised. What is said twice is raised once.
         where: the profile's file.
 
     Raises:
         SpkitError: there is a problem.
     """
+    said = list(dict.fromkeys(said))
     if len(said) == 1:
         raise SpkitError(said[0], f"(In {where}.)")
     if said:
@@ -126,6 +134,13 @@ def _place(model: type[Settings], loc: tuple[int | str, ...], kind: str) -> tupl
         elif kind == "extra_forbidden" and part == loc[-1]:
             path += f".{part}" if path else part
     return model, path
+
+
+def _is_table(model: type[Settings], path: str) -> bool:
+    """Whether a path below a table is that of a table: the table itself, or one inside."""
+    field = model.model_fields.get(path.rpartition(".")[2])
+    annotation = None if field is None else field.annotation
+    return not path or (isinstance(annotation, type) and issubclass(annotation, Settings))
 
 
 def _example(model: type[Settings], path: str) -> str:
@@ -154,9 +169,11 @@ def _rule(kind: str, limits: Mapping[str, Any], message: str) -> str:
     if kind == "greater_than_equal":
         return f"{limits['ge']:g} or more"
     if kind == "less_than_equal":
-        return f"at most {limits['le']:g}"
+        return f"at most {limits['le']:,}"
     if kind == "literal_error":
         return f"one of {limits['expected']}"
+    if kind == "string_too_short":
+        return "a text that is not empty"
     if kind == "too_short":
         return f"a list of {limits['min_length']} or more"
     if kind == "too_long":

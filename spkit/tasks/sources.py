@@ -81,7 +81,7 @@ def task_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any
         raise SpkitError(
             "A task file must be readable.", f"Could not read '{path}': {error}.", "Pass the path of a TOML file."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
     tables = content.pop("tasks", None)
     if content or not isinstance(tables, dict) or not tables:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import Literal
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
@@ -120,6 +121,15 @@ class Task:
         """The columns a loss reads, in order: the texts, then the score or label."""
         return self.text_columns + ([] if self.target_column is None else [self.target_column])
 
+    def texts(self, split: Literal["train", "dev", "test"]) -> set[str]:
+        """The texts of a split, without those of further columns such as negatives.
+
+        Args:
+            split: which one.
+        """
+        kind, rows = self.definition, getattr(self, split)
+        return {text for row in rows_of(rows, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
+
     def fingerprint(self) -> str:
         """Hash of name, kind, prompts and the contents of the splits.
 
@@ -164,12 +174,7 @@ class Task:
 
     def _warn_of_overlap(self) -> None:
         # Negatives are left out: a wrong answer that is seen in training gives nothing away about the test pairs.
-        kind = self.definition
-        train, test = (
-            {text for row in rows_of(split, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
-            for split in (self.train, self.test)
-        )
-        both = sorted(train & test)
+        both = sorted(self.texts("train") & self.texts("test"))
         if both:
             texts = "1 text stands" if len(both) == 1 else f"{len(both)} texts stand"
             warnings.warn(

@@ -4,9 +4,9 @@ Training, the search on the probe and the gradients of the conflict report all t
 they measure one and the same quantity.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import torch
@@ -129,6 +129,39 @@ def check_fills(task: Task, size: int) -> None:
             f"Found no full batch of {size} in the {len(task.train)} training examples of task {task.name!r}.",
             f"Lower `batch_size` or give the task more different examples{batches.more}.",
         )
+
+
+def full_batches(task: Task, size: int, seed: int, most: int) -> int:
+    """How many full batches of different examples a first pass over a task's training examples gives, up to `most`.
+
+    Args:
+        task: whose examples.
+        size: examples in a batch.
+        seed: as of `TaskBatches`.
+        most: where counting stops.
+    """
+    sampler = batch_sampler(training_view(task, task.train), size, drop_last=True, seed=spread_seed(seed, task.name))
+    return sum(1 for _ in islice(sampler, most))
+
+
+def check_batch_size(tasks: Iterable[Task], size: int) -> None:
+    """Raises where `TaskBatches` would: a batch too small for the loss of a task's kind.
+
+    Args:
+        tasks: what a loss is computed on.
+        size: examples in a batch.
+
+    Raises:
+        SpkitError: with the task.
+    """
+    for task in tasks:
+        kind = task.definition
+        if size - size % kind.batch_step < kind.smallest_batch:
+            raise SpkitError(
+                f"`batch_size` must be at least {kind.smallest_batch} for a {task.kind} task.",
+                f"Found {size} for task {task.name!r}.",
+                "Pass 32, for example.",
+            )
 
 
 class _ShuffledBatchSampler(DefaultBatchSampler):

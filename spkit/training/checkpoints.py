@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 
 from spkit.hashing import weights_hash
 from spkit.tasks import Task
-from spkit.training.sampling import Sampling
+from spkit.training.shares import Sampling
 
 
 @dataclass(frozen=True)

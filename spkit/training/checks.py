@@ -3,7 +3,7 @@
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import check_fills
-from spkit.training.sampling import Sampling, shares
+from spkit.training.shares import Sampling, shares
 
 
 def check_training(tasks: list[Task], steps: int | None, epochs: float | None, size: int, args_given: bool) -> None:
@@ -35,19 +35,32 @@ def check_training(tasks: list[Task], steps: int | None, epochs: float | None, s
     if length is not None and not length > 0:
         raise SpkitError("`steps` and `epochs` must be positive.", f"Found {length}.", "Pass 1 or more.")
     for task in tasks:
-        if not task.definition.takes_batch(size):
-            raise SpkitError(
-                f"`batch_size` must be {task.definition.batch_sizes} for a {task.kind} task.",
-                f"Found {size} for task {task.name!r}.",
-                "Pass 32, for example.",
-            )
-        if len(task.train) < size:
-            raise SpkitError(
-                "Each task must have at least one full batch of training examples.",
-                f"Found {len(task.train)} examples in {task.name!r} at batch size {size}.",
-                "Lower `batch_size` or give the task more examples.",
-            )
-        check_fills(task, size)
+        check_batch(task, size)
+
+
+def check_batch(task: Task, size: int) -> None:
+    """Check that a task's training examples fill a batch.
+
+    Args:
+        task: what is trained on.
+        size: examples in the batch.
+
+    Raises:
+        SpkitError: a size that the kind does not take, too few examples, or too many alike.
+    """
+    if not task.definition.takes_batch(size):
+        raise SpkitError(
+            f"`batch_size` must be {task.definition.batch_sizes} for a {task.kind} task.",
+            f"Found {size} for task {task.name!r}.",
+            "Pass 32, for example.",
+        )
+    if len(task.train) < size:
+        raise SpkitError(
+            "Each task must have at least one full batch of training examples.",
+            f"Found {len(task.train)} examples in {task.name!r} at batch size {size}.",
+            "Lower `batch_size` or give the task more examples.",
+        )
+    check_fills(task, size)
 
 
 def check_order(tasks: list[Task], sampling: Sampling, mixing: str, order: str, after_each: bool) -> None:

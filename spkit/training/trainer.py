@@ -28,7 +28,8 @@ from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
-from spkit.training.sampling import Sampling, ShareBatchSampler, shares
+from spkit.training.sampling import ShareBatchSampler
+from spkit.training.shares import Sampling, shares
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4

@@ -38,6 +38,7 @@ def vector_names(folder: Path) -> list[str]:
     check_vectors(folder)
     try:
         with safe_open(folder / MATRIX, framework="numpy") as file:
-            return json.loads((file.metadata() or {}).get("names", "[]"))
-    except (SafetensorError, OSError):
+            names = json.loads((file.metadata() or {}).get("names", "[]"))
+    except (SafetensorError, OSError, ValueError, RecursionError):
         return []
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []

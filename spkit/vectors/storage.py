@@ -1,11 +1,13 @@
 """The folder of task vectors on disk: the base as a model folder, the matrix as memory-mapped safetensors."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
+from pydantic import BaseModel, Json, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
@@ -71,6 +73,7 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found {path} without {quoted(missing)}.",
             "Pass a folder that `TaskVectors.save` wrote.",
         )
+    _check_names(about, path)
     base = load_model(folder / BASE)
     _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:
@@ -88,6 +91,28 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
     note_source(base, str(folder / BASE), about["base_hash"])
     provenance = Provenance(str(folder / BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
     return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
+
+
+class _About(BaseModel):
+    """What the file says of its vectors, each in JSON."""
+
+    names: Json[list[str]]
+    parameters: Json[list[str]]
+    shapes: Json[list[list[int]]]
+    experts: Json[dict[str, str | None]]
+    operations: Json[list[Any]]
+
+
+def _check_names(about: Mapping[str, str], path: Path) -> None:
+    try:
+        _About.model_validate(about)
+    except ValidationError as error:
+        damaged = dict.fromkeys(str(one["loc"][0]) for one in error.errors())
+        raise SpkitError(
+            "vectors.safetensors must name its vectors and parameters.",
+            f"Found {path} with damaged {quoted(damaged)}.",
+            "Copy the folder again, or save the task vectors again.",
+        ) from error
 
 
 def _map_weights(model: SentenceTransformer, folder: Path) -> None:

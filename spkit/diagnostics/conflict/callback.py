@@ -8,7 +8,8 @@ import pandas as pd
 from sentence_transformers import SentenceTransformer
 from transformers import TrainerCallback
 
-from spkit.diagnostics.conflict.measuring import check_batches, check_tasks, gradient_conflict
+from spkit.diagnostics.blocks import check_batches
+from spkit.diagnostics.conflict.measuring import check_tasks, gradient_conflict
 from spkit.errors import SpkitError
 from spkit.files import whole_file
 from spkit.tasks import Task

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-#: Blocks of micro-batches that the jackknife leaves out one at a time.
-BLOCKS = 4
+from spkit.diagnostics.blocks import BLOCKS
 
 #: Half-width of a 95 % interval of Student's t with BLOCKS − 1 degrees of freedom, in standard errors.
 _T_975 = 3.182

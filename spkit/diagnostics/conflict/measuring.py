@@ -7,7 +7,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from spkit.diagnostics.conflict.estimates import BLOCKS
+from spkit.diagnostics.blocks import check_batches
 from spkit.diagnostics.conflict.report import ConflictReport, build_report
 from spkit.diagnostics.conflict.sums import ROUND, GradientSums, room
 from spkit.diagnostics.conflict.tables import make_sparse
@@ -17,6 +17,7 @@ from spkit.models.layout import Layout
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
+from spkit.training.checks import check_batch
 
 
 def gradient_conflict(
@@ -71,14 +72,12 @@ def gradient_conflict(
         'agree'
     """
     named = check_tasks(tasks)
-    check_batches(batches)
+    check_sizes(named, batches, batch_size)
     working = copy_model(model)
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices):  # a loss may draw its own parameters, and dropout draws masks
         torch.manual_seed(seed)
         streams = {name: TaskBatches(task, task.train, working, batch_size, seed) for name, task in named.items()}
-        for name, stream in streams.items():
-            _check_size(name, len(named[name].train), stream.batch_size, batch_size)
         working.train(dropout)
         layout = Layout.of(working)
         with room(2 * ROUND * len(named), layout.size, working.device) as matrix:
@@ -110,29 +109,27 @@ def check_tasks(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
     return named
 
 
-def check_batches(batches: int) -> None:
-    """Raise what `gradient_conflict` would raise about the number of batches, before anything is computed."""
-    if batches < BLOCKS or batches % BLOCKS:
-        raise SpkitError(
-            f"`batches` must be a multiple of {BLOCKS}: the interval comes from {BLOCKS} blocks of batches.",
-            f"Found {batches}.",
-            "Pass 16, for example.",
-        )
+def check_sizes(tasks: Mapping[str, Task], batches: int, batch_size: int) -> None:
+    """Raise what `gradient_conflict` would raise about batches and their size, before anything is computed.
 
+    Args:
+        tasks: what it would measure.
+        batches: as it takes them.
+        batch_size: likewise.
 
-def _check_size(name: str, examples: int, filled: int, batch_size: int) -> None:
-    if filled < batch_size:
-        raise SpkitError(
-            "Each task must have at least one full batch of training examples.",
-            f"Found {examples} examples in {name!r}, which fill a batch of {filled}, at batch size {batch_size}.",
-            "Lower `batch_size` or give the task more examples.",
-        )
-    if examples < 2 * batch_size:
-        raise SpkitError(
-            "Each task must have two full batches of training examples: noise is measured between different batches.",
-            f"Found {examples} example{'s' if examples > 1 else ''} in {name!r} at batch size {batch_size}.",
-            "Lower `batch_size` or give the task more examples.",
-        )
+    Raises:
+        SpkitError: a number out of range, or a task without two full batches.
+    """
+    check_batches(batches)
+    for name, task in tasks.items():
+        check_batch(task, batch_size)
+        if len(task.train) < 2 * batch_size:
+            raise SpkitError(
+                "Each task must have two full batches of training examples: noise is measured between different "
+                "batches.",
+                f"Found {len(task.train)} in {name!r} at batch size {batch_size}.",
+                "Lower `batch_size` or give the task more examples.",
+            )
 
 
 def _pass_by(

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.diagnostics.conflict.estimates import BLOCKS
+from spkit.diagnostics.blocks import BLOCKS
 from spkit.diagnostics.conflict.tables import RowGradients
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.layout import Layout

@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.diagnostics.affinity import task_affinity
+from spkit.diagnostics.affinity import check_affinity, task_affinity
 from spkit.results.schema import AFFINITY
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Number, Whole, as_in
 from spkit.study.tables import SeedRecords, joined
+from spkit.tasks import Task
 
 _STAGE = "affinity"
 _MEASURED_BY = "spkit.diagnostics.affinity:task_affinity"
@@ -36,6 +37,11 @@ def _stages(run: SeedRun, settings: AffinitySettings) -> None:
     run.finish(_STAGE, given, ["base", *run.all_tasks], work)
 
 
+def _check(settings: AffinitySettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    for seed in profile.seeds_of("affinity"):
+        check_affinity(tasks, settings.batches, settings.batch_size, seed)
+
+
 def _table(records: SeedRecords, settings: AffinitySettings, resamples: int) -> dict[str, pd.DataFrame]:
     return {AFFINITY.file: joined(records, _STAGE, "affinity.csv").assign(**settings.arguments())}
 
@@ -55,4 +61,4 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words, figures=("affinity",))
+ANALYSIS = Analysis(AffinitySettings, _stages, _table, _words, check=_check, figures=("affinity",))

@@ -7,19 +7,21 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from spkit.diagnostics.conflict import ConflictCallback, check_batches
+from spkit.diagnostics.conflict import ConflictCallback
+from spkit.diagnostics.conflict.measuring import check_sizes
 from spkit.results.schema import CONFLICT_ALONG_TRAINING
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Whole, as_in
 from spkit.study.stages import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
+from spkit.tasks import Task
 from spkit.training.trainer import train
 
 _STAGE = "along_training"
-_MEASURED_BY = "spkit.diagnostics.conflict:ConflictCallback"
+_MEASURED_BY = "spkit.diagnostics.conflict.callback:ConflictCallback.__init__"
 
 
 class AlongTrainingSettings(AnalysisSettings):
@@ -46,8 +48,8 @@ def _table(records: SeedRecords, settings: AlongTrainingSettings, resamples: int
     return {f"conflict_along_training{name}.csv": joined(records, _STAGE, file) for name, file in files.items()}
 
 
-def _check(settings: AlongTrainingSettings, tasks: list[str]) -> None:
-    check_batches(settings.batches)
+def _check(settings: AlongTrainingSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    check_sizes(tasks, settings.batches, settings.batch_size)
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -10,14 +10,18 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.diagnostics.data_scaling import angle_rows
-from spkit.errors import SpkitError, quoted
+from spkit.diagnostics.nested_subsets import subsets
+from spkit.errors import SpkitError
 from spkit.results.schema import ANGLES
+from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole
+from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
+from spkit.tasks import Task
 
 _Parts = Annotated[Whole, Field(ge=1)]
 
@@ -25,16 +29,19 @@ _Parts = Annotated[Whole, Field(ge=1)]
 class AngleSettings(LengthSettings):
     """`pairs` of tasks, `total` examples of both, and the `ratios` in which the two have them."""
 
-    pairs: tuple[tuple[str, str], ...] = Field(min_length=1, examples=['pairs = [["headline", "similarity"]]'])
+    pairs: Annotated[tuple[tuple[str, str], ...], Different] = Field(
+        min_length=1, examples=['pairs = [["headline", "similarity"]]']
+    )
     total: Whole = Field(ge=2, examples=["total = 256, the examples of both tasks together"])
-    ratios: tuple[tuple[_Parts, _Parts], ...] = Field(((3, 1), (2, 1), (1, 1), (1, 2), (1, 3)), min_length=1)
+    ratios: Annotated[tuple[tuple[_Parts, _Parts], ...], Different] = Field(
+        ((3, 1), (2, 1), (1, 1), (1, 2), (1, 3)), min_length=1
+    )
 
 
 def _stages(run: SeedRun, settings: AngleSettings) -> None:
     training = run.profile.training.without_length()
     for (a, b), ratio in product(settings.pairs, settings.ratios):
-        first = round(settings.total * ratio[0] / sum(ratio))
-        sizes = (first, settings.total - first)
+        sizes = _sizes(settings.total, ratio)
         for schedule in settings.schedules():
             given = {"seed": run.seed, **schedule, **training}
             rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
@@ -46,14 +53,19 @@ def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dic
     return {ANGLES.file: rows_of(records, "angles/")}
 
 
-def _check(settings: AngleSettings, tasks: list[str]) -> None:
-    unknown = [name for pair in settings.pairs for name in pair if name not in tasks]
-    if unknown:
-        raise SpkitError(
-            "[angles] must have `pairs` of the study's tasks.",
-            f"Found {quoted(unknown)} beside {quoted(tasks)}.",
-            f"Write pairs = [[{', '.join(repr(name) for name in tasks[:2])}]].",
-        )
+def _check(settings: AngleSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    check_pairs(settings.pairs, tasks)
+    for (a, b), ratio in product(settings.pairs, settings.ratios):
+        try:
+            for task, size in zip((tasks[a], tasks[b]), _sizes(settings.total, ratio), strict=True):
+                subsets([task], [size], profile.training.batch_size, profile.seeds[0])
+        except SpkitError as error:
+            raise SpkitError(f"`total` and `ratios` must fit the tasks: {error}") from error
+
+
+def _sizes(total: int, ratio: tuple[int, int]) -> tuple[int, int]:
+    first = round(total * ratio[0] / sum(ratio))
+    return first, total - first
 
 
 @dataclass(frozen=True)

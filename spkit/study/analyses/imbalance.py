@@ -11,11 +11,13 @@ from spkit.diagnostics.effective_weights import effective_weights
 from spkit.diagnostics.imbalance import imbalance
 from spkit.results.schema import EFFECTIVE_WEIGHTS
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Whole, as_in
 from spkit.study.stages import model_of
 from spkit.study.tables import SeedRecords, joined
+from spkit.tasks import Task
+from spkit.training.checks import check_batch
 
 _STAGE = "imbalance"
 
@@ -23,7 +25,7 @@ _STAGE = "imbalance"
 class ImbalanceSettings(AnalysisSettings):
     """Settings of the gradients' part of `spkit.imbalance`."""
 
-    batches: Whole = Field(8, ge=1)
+    batches: Whole = Field(8, ge=2)
     batch_size: Whole = as_in("spkit.diagnostics.imbalance:imbalance", "batch_size", ge=1)
 
 
@@ -43,6 +45,11 @@ def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
     run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 
+def _check(settings: ImbalanceSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    for task in tasks.values():
+        check_batch(task, settings.batch_size)
+
+
 def _table(records: SeedRecords, settings: ImbalanceSettings, resamples: int) -> dict[str, pd.DataFrame]:
     return {f"{name}.csv": joined(records, _STAGE, f"{name}.csv") for name in ("imbalance", "effective_weights")}
 
@@ -58,4 +65,6 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(ImbalanceSettings, _stages, _table, _words, figures=("imbalance", "effective_weights"))
+ANALYSIS = Analysis(
+    ImbalanceSettings, _stages, _table, _words, check=_check, figures=("imbalance", "effective_weights")
+)

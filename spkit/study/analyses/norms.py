@@ -12,12 +12,14 @@ from pydantic import Field
 
 from spkit.diagnostics.data_scaling import norm_row
 from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
+from spkit.errors import SpkitError
 from spkit.results.schema import NORMS, NORMS_FIT
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole
+from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 
@@ -25,15 +27,15 @@ from spkit.tasks import Task
 class NormSettings(LengthSettings):
     """`sizes`: the numbers of examples to train on."""
 
-    sizes: tuple[Annotated[Whole, Field(ge=1)], ...] = Field(min_length=1, examples=["sizes = [64, 128, 256]"])
+    sizes: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] = Field(
+        min_length=1, examples=["sizes = [64, 128, 256]"]
+    )
 
 
 def _stages(run: SeedRun, settings: NormSettings) -> None:
     training = run.profile.training.without_length()
     for group, tasks in _groups(run.tasks).items():
-        available = sum(len(task.train) for task in tasks)
-        # One batch of a task is no data set, and of classes it may not even be filled.
-        fewest = 2 * run.profile.training.batch_size * len(tasks)
+        fewest, available = _possible(tasks, run.profile)
         for size, schedule in product(settings.sizes, settings.schedules()):
             if not fewest <= size <= available:
                 run.say(f"  norms of {group} at {size} examples: left out, possible are {fewest} to {available}")
@@ -43,6 +45,23 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
             config = {"size": size, **schedule}
             training_stage(run, name, config, [task.name for task in tasks], rows)
+
+
+def _possible(tasks: list[Task], profile: Profile) -> tuple[int, int]:
+    """The fewest and the most examples that a group is trained on."""
+    # One batch of a task is no data set, and of classes it may not even be filled.
+    return 2 * profile.training.batch_size * len(tasks), sum(len(task.train) for task in tasks)
+
+
+def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    for group, of_group in _groups(tasks).items():
+        fewest, available = _possible(of_group, profile)
+        if not any(fewest <= size <= available for size in settings.sizes):
+            raise SpkitError(
+                "`sizes` must hold one or more that are possible for each group of tasks.",
+                f"Found {list(settings.sizes)}, where {group} can have {fewest} to {available} examples.",
+                "Add one of these.",
+            )
 
 
 def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
@@ -116,4 +135,4 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 
 
-ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims, figures=("norms",))
+ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims, _check, figures=("norms",))

@@ -4,22 +4,24 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from spkit.diagnostics.conflict import check_batches, gradient_conflict
-from spkit.errors import SpkitError, quoted
+from spkit.diagnostics.conflict import gradient_conflict
+from spkit.diagnostics.conflict.measuring import check_sizes
+from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.results.schema import PAIRS, PAIRS_FIT
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
-from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole, as_in
+from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.seed_run import SeedRun, check_names
+from spkit.study.settings import Different, Whole, as_in
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task, load_tasks
+from spkit.training.checks import check_training
 from spkit.training.trainer import train
 
 #: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
@@ -29,16 +31,17 @@ _FEWEST = 4
 class PairSettings(AnalysisSettings):
     """`tasks` to make pairs of, the `steps` for each task, a `limit` of pairs, and how conflict is measured."""
 
-    tasks: tuple[str, ...] = Field(min_length=_FEWEST, examples=['tasks = ["topic-sport", ...], ten or more'])
+    tasks: Annotated[tuple[str, ...], Different] = Field(
+        min_length=_FEWEST, examples=['tasks = ["topic-sport", ...], ten or more']
+    )
     steps: Whole = Field(ge=1, examples=["steps = 16"])
     limit: Whole | None = Field(None, ge=1)
     batches: Whole = Field(8, ge=1)
-    batch_size: Whole = as_in("spkit.diagnostics.conflict:gradient_conflict", "batch_size", ge=1)
+    batch_size: Whole = as_in("spkit.diagnostics.conflict.measuring:gradient_conflict", "batch_size", ge=1)
 
 
 def _stages(run: SeedRun, settings: PairSettings) -> None:
-    source = run.profile.tasks
-    tasks = load_tasks(source if isinstance(source, str) else "bundled", settings.tasks, run.profile.data)
+    tasks = _tasks(settings, run.profile)
     run.fingerprints.update({name: task.fingerprint() for name, task in tasks.items()})
     measuring: dict[str, Any] = {"batches": settings.batches, "batch_size": settings.batch_size}
 
@@ -53,6 +56,12 @@ def _stages(run: SeedRun, settings: PairSettings) -> None:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings.steps)
     for a, b in _drawn(list(tasks), settings.limit, run.seed):
         _trained_and_measured(run, f"pairs/{a}+{b}", [tasks[a], tasks[b]], 2 * settings.steps)
+
+
+def _tasks(settings: PairSettings, profile: Profile) -> dict[str, Task]:
+    """The tasks to make pairs of, which may be others than the study's, from the same source."""
+    source = profile.tasks
+    return load_tasks(source if isinstance(source, str) else "bundled", settings.tasks, profile.data)
 
 
 def _drawn(names: list[str], limit: int | None, seed: int) -> list[tuple[str, str]]:
@@ -183,10 +192,15 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return said
 
 
-def _check(settings: PairSettings, tasks: list[str]) -> None:
-    check_batches(settings.batches)
-    if len(set(settings.tasks)) < len(settings.tasks):
-        raise SpkitError("[pairs] must name different tasks.", f"Found {quoted(settings.tasks)}.", "Name each once.")
+def _check(settings: PairSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    try:
+        paired = _tasks(settings, profile)
+        check_names(list(paired))
+    except SpkitError as error:
+        raise SpkitError(f"`tasks`: {error}") from error
+    for task in paired.values():
+        check_training([task], settings.steps, None, profile.training.batch_size, False)
+    check_sizes(paired, settings.batches, settings.batch_size)
 
 
 ANALYSIS = Analysis(PairSettings, _stages, _table, _words, check=_check, figures=("pairs",))

@@ -1,32 +1,37 @@
 """Resampling against merging, on one pair of tasks: quality over cost for every way to balance them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from spkit.errors import SpkitError, quoted
+from spkit._extras import require
+from spkit.errors import SpkitError
 from spkit.results.labels import way_label
 from spkit.results.schema import RESAMPLING
 from spkit.saving.recipe import save_model
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
+from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, OPEN, Claim, outcome_of
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Number, Truth, Whole
+from spkit.study.settings import Different, Number, Truth, Whole
 from spkit.study.stages import evaluate_stage, save_search, train_stage
 from spkit.study.tables import MEAN, SeedRecords, paid, samples_of, scores
+from spkit.tasks import Task
+from spkit.training.checks import check_batch
 from spkit.training.resampling import resample
-from spkit.training.sampling import shares
+from spkit.training.shares import check_sampling
 from spkit.training.surgery import train_with_surgery
 
 _LABEL = "resampling"
 _Parts = Annotated[Whole, Field(ge=1)]
+_Sampling = Annotated[str | Number, AfterValidator(check_sampling)]
 _Surgery = Literal["upgrad", "pcgrad"]
 
 
@@ -34,11 +39,11 @@ class ResamplingSettings(AnalysisSettings):
     """The `pair` of tasks, and the ways to mix them: ratios and schemes as in the paper, samplings, and surgery."""
 
     pair: tuple[str, str] = Field(examples=['pair = ["headline", "similarity"]'])
-    ratios: tuple[tuple[_Parts, _Parts], ...] = ((3, 1), (3, 2), (3, 3), (2, 3), (1, 3))
-    schemes: tuple[Literal["total", "max"], ...] = ("total", "max")
-    samplings: tuple[str | Number, ...] = ("proportional", "uniform", 2.0)
+    ratios: Annotated[tuple[tuple[_Parts, _Parts], ...], Different] = ((3, 1), (3, 2), (3, 3), (2, 3), (1, 3))
+    schemes: Annotated[tuple[Literal["total", "max"], ...], Different] = ("total", "max")
+    samplings: Annotated[tuple[_Sampling, ...], Different] = ("proportional", "uniform", 2.0)
     mixing: Truth = True
-    surgery: tuple[_Surgery, ...] = ("upgrad", "pcgrad")
+    surgery: Annotated[tuple[_Surgery, ...], Different] = ("upgrad", "pcgrad")
     steps: Whole | None = Field(None, ge=1)
 
 
@@ -99,8 +104,7 @@ def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, traini
 
 def _search(run: SeedRun, pair: list[str]) -> str:
     """Self Positioning between the pair's experts, with the study's settings on a probe of the pair."""
-    settings, probing = run.profile.search.arguments(), run.profile.probe.arguments()
-    probing["size"] = run.profile.probe.size * len(pair) // len(run.tasks)
+    settings, probing = run.profile.search.arguments(), _probing(run.profile, pair, len(run.tasks))
 
     def work(folder: Path) -> Mapping[str, Any]:
         probe = Probe.sample({name: run.tasks[name] for name in pair}, seed=run.seed, **probing)
@@ -198,15 +202,32 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     return [("Self Positioning is ahead of resampling, at a lower cost.", measured, outcome)]
 
 
-def _check(settings: ResamplingSettings, tasks: list[str]) -> None:
-    if not set(settings.pair) <= set(tasks) or settings.pair[0] == settings.pair[1]:
+def _check(settings: ResamplingSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    check_pairs([settings.pair], tasks, "pair")
+    pair = {name: tasks[name] for name in settings.pair}
+    if not ((settings.ratios and settings.schemes) or settings.samplings or settings.mixing or settings.surgery):
         raise SpkitError(
-            "[resampling] must name two of the study's tasks as `pair`.",
-            f"Found {quoted(settings.pair)} for {quoted(tasks)}.",
-            f"Write pair = [{', '.join(repr(name) for name in tasks[:2])}].",
+            "There must be a way to mix the pair: `ratios` with `schemes`, `samplings`, `mixing` or `surgery`.",
+            "Found none.",
+            "Leave one of them at its default.",
         )
-    for sampling in settings.samplings:
-        shares(dict.fromkeys(settings.pair, 1), sampling)
+    if settings.surgery:
+        require("torchjd", "Gradient surgery")
+    for scheme, ratio in product(settings.schemes, settings.ratios):
+        try:
+            for task in resample(pair, ratio, scheme, profile.seeds[0]).values():
+                check_batch(task, profile.training.batch_size)
+        except SpkitError as error:
+            raise SpkitError(f"`ratios` must leave each task a batch: {error}") from error
+    Probe.sample(pair, **_probing(profile, settings.pair, len(tasks)))
+
+
+def _probing(profile: Profile, pair: Sequence[str], tasks: int) -> dict[str, Any]:
+    """How the probe of a pair is drawn: as large for each of the two as in the probe of the whole study."""
+    probing = profile.probe.arguments()
+    if isinstance(probing["balance"], Mapping):
+        probing["balance"] = {name: share for name, share in probing["balance"].items() if name in pair}
+    return probing | {"size": profile.probe.size * len(pair) // tasks}
 
 
 ANALYSIS = Analysis(

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
@@ -13,10 +14,12 @@ from spkit.results.schema import PIPELINES
 from spkit.saving.recipe import save_model
 from spkit.study.analysis import Analysis
 from spkit.study.methods import SEARCHES
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
+from spkit.study.settings import Different
 from spkit.study.stages import evaluate_stage, merges_and_searches, vectors_stage
 from spkit.study.tables import SeedRecords, samples_of, scores
+from spkit.tasks import Task
 from spkit.training.trainer import train
 
 _LABEL = "sequential"
@@ -25,7 +28,7 @@ _LABEL = "sequential"
 class SequentialSettings(AnalysisSettings):
     """`order`: the tasks in the order in which they are trained on; by default that of the study."""
 
-    order: tuple[str, ...] | None = None
+    order: Annotated[tuple[str, ...], Field(min_length=2), Different] | None = None
 
 
 def _stages(run: SeedRun, settings: SequentialSettings) -> None:
@@ -79,11 +82,11 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-def _check(settings: SequentialSettings, tasks: list[str]) -> None:
+def _check(settings: SequentialSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     order = settings.order
-    if order is not None and (len(set(order)) < len(order) or not set(order) <= set(tasks) or len(order) < 2):
+    if order is not None and not set(order) <= set(tasks):
         raise SpkitError(
-            "`order` of [sequential] must name two or more of the study's tasks, each once.",
+            "`order` must name two or more of the study's tasks.",
             f"Found {quoted(order)} for {quoted(tasks)}.",
             f"Write order = [{', '.join(repr(name) for name in tasks)}], or leave it out.",
         )

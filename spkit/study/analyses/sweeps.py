@@ -13,13 +13,17 @@ from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
 from spkit.results.schema import SWEEPS
 from spkit.searching.choices import Over
+from spkit.searching.probe import Probe
+from spkit.searching.probe_parts import probe_sizes
 from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
+from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Number, Whole
+from spkit.study.settings import Different, Number, Seed, Whole
 from spkit.study.tables import SeedRecords, joined
+from spkit.tasks import Task
 
 _KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
@@ -32,12 +36,12 @@ _NOTHING = 0.5
 class SweepSettings(AnalysisSettings):
     """The values of each sweep, the `pairs` of tasks that directions go between, and the draws of a probe's size."""
 
-    direction: tuple[Number, ...] | None = Field(None, min_length=1)
-    length: tuple[Number, ...] | None = Field(None, min_length=1)
-    mu: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(None, min_length=1)
-    probe_size: tuple[Annotated[Whole, Field(ge=1)], ...] | None = Field(None, min_length=1)
-    pairs: tuple[tuple[str, str], ...] | None = Field(None, min_length=1)
-    probe_seeds: tuple[Whole, ...] | None = Field(None, min_length=1)
+    direction: Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Different] | None = Field(None, min_length=1)
+    length: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Different] | None = Field(None, min_length=1)
+    mu: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Different] | None = Field(None, min_length=1)
+    probe_size: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] | None = Field(None, min_length=1)
+    pairs: Annotated[tuple[tuple[str, str], ...], Different] | None = Field(None, min_length=1)
+    probe_seeds: Annotated[tuple[Seed, ...], Different] | None = Field(None, min_length=1)
 
     @property
     def kinds(self) -> list[Over]:
@@ -80,28 +84,27 @@ def _table(records: SeedRecords, settings: SweepSettings, resamples: int) -> dic
     return {SWEEPS.file: pd.concat(made, ignore_index=True)}
 
 
-def _check(settings: SweepSettings, tasks: list[str]) -> None:
+def _check(settings: SweepSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     given = settings.arguments()
     if not settings.kinds:
         raise SpkitError(
-            f"[sweeps] must give one or more of {quoted(_KINDS)} its values.",
+            f"There must be values for one or more of {quoted(_KINDS)}.",
             "Found none.",
             "Write length = [0.0, 0.5, 1.0, 1.5], for example.",
         )
     for key, kind in _OPTIONS.items():
         if key in given and kind not in given:
             raise SpkitError(
-                f"`{key}` of [sweeps] belongs to the sweep over {kind!r}.",
+                f"`{key}` belongs to the sweep over {kind!r}.",
                 f"Found {key} = {given[key]} without `{kind}`.",
                 f"Give `{kind}` its values, or leave `{key}` out.",
             )
-    unknown = [name for pair in settings.pairs or () for name in pair if name not in tasks]
-    if unknown:
-        raise SpkitError(
-            "`pairs` of [sweeps] must name the study's tasks.",
-            f"Found {quoted(unknown)} beside {quoted(tasks)}.",
-            f"Write pairs = [[{', '.join(repr(name) for name in tasks[:2])}]].",
-        )
+    check_pairs(settings.pairs or (), tasks)
+    if settings.probe_size is not None:
+        try:
+            probe_sizes(Probe.sample(tasks, **profile.probe.arguments()), settings.probe_size)
+        except SpkitError as error:
+            raise SpkitError(f"`probe_size`: {error}") from error
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:

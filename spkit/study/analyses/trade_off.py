@@ -7,15 +7,16 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from spkit.errors import SpkitError, quoted
 from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
+from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Number, Whole
+from spkit.study.settings import Different, Number, Whole
 from spkit.study.tables import SeedRecords, joined
+from spkit.tasks import Task
 
 _STAGE = "trade_off"
 
@@ -24,7 +25,9 @@ class TradeOffSettings(AnalysisSettings):
     """The two tasks, the ratios of their weights in the objective, and the steps of the search at each ratio."""
 
     between: tuple[str, str] = Field(examples=['between = ["headline", "similarity"]'])
-    ratios: tuple[Annotated[Number, Field(gt=0)], ...] = Field((0.125, 0.5, 1.0, 2.0, 8.0), min_length=1)
+    ratios: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Different] = Field(
+        (0.125, 0.5, 1.0, 2.0, 8.0), min_length=1
+    )
     steps: Whole = Field(20, ge=1)
 
 
@@ -77,13 +80,8 @@ def _measurements(ratio: float) -> str:
     return f"measurements-{float(ratio)!r}.npz"
 
 
-def _check(settings: TradeOffSettings, tasks: list[str]) -> None:
-    if not set(settings.between) <= set(tasks) or settings.between[0] == settings.between[1]:
-        raise SpkitError(
-            "[trade_off] must name two of the study's tasks in `between`.",
-            f"Found {quoted(settings.between)} for {quoted(tasks)}.",
-            f"Write between = [{', '.join(repr(name) for name in tasks[:2])}].",
-        )
+def _check(settings: TradeOffSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    check_pairs([settings.between], tasks, "between")
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
