@@ -1,6 +1,5 @@
 """Commands that make, merge and score models."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -84,6 +83,7 @@ def train(
     from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
+    from spkit.training.checkpoints import remove_checkpoints
     from spkit.training.trainer import train as run_training
 
     say_replaced(output)
@@ -117,7 +117,7 @@ def train(
         checkpoints=checkpoints,
     )
     save_model(model, output)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    remove_checkpoints(checkpoints)
     typer.echo(f"Trained on {', '.join(chosen)}: {output}")
 
 

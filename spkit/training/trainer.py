@@ -1,9 +1,10 @@
 """Experts, joint and sequential training: SentenceTransformerTrainer with the settings of a study."""
 
+import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,14 @@ from sentence_transformers import (
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 
+from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
+from spkit.locks import locked
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
-from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
+from spkit.training.checkpoints import KeptCost, checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
 from spkit.training.sampling import Sampling, ShareBatchSampler, shares
@@ -111,7 +114,10 @@ def train(
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
                 given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
-            _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
+            with nullcontext() if checkpoints is None or not _is_main() else locked(
+                Path(str(given.output_dir)), "A training must have its checkpoints to itself."
+            ):
+                _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
         if after_each is not None:
             after_each(part[0].name, copy_model(model))
     return model.eval()
@@ -130,6 +136,7 @@ def _fit(
     last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
     if last is not None and last.finished:  # the trainer would take one more step
         model.load_state_dict(load_model(last.folder).state_dict())
+        add_earlier(last.cost)
         return
     views = {task.name: training_view(task, task.train) for task in tasks}
     weights = shares({name: len(view) for name, view in views.items()}, sampling)
@@ -149,15 +156,18 @@ def _fit(
     if prompts:
         arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
     losses = {task.name: task_loss(task, model) for task in tasks}
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
-        loss=losses if len(tasks) > 1 else losses[label],
-        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
+    with count_costs() as cost:
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
+            loss=losses if len(tasks) > 1 else losses[label],
+            callbacks=[KeptCost(cost), _FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
+        )
+        trainer.remove_callback(PrinterCallback)
+        if last is not None:
+            add_earlier(last.cost)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
     model.zero_grad(set_to_none=True)
 
 
@@ -192,6 +202,10 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _is_main() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:
