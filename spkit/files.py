@@ -93,7 +93,9 @@ def check_room(path: Path, size: int, what: str) -> None:
     if not there.is_dir() and there != path.absolute():
         raise SpkitError(f"{what} must go into a folder.", f"Found the file {there}.", "Pass another path.")
     if not os.access(there, os.W_OK):
-        raise SpkitError(f"{what} must go where files can be written.", f"Found {there} read-only.", "Pass another path.")
+        raise SpkitError(
+            f"{what} must go where files can be written.", f"Found {there} read-only.", "Pass another path."
+        )
     free = shutil.disk_usage(there).free
     if free < size:
         raise SpkitError(

@@ -28,7 +28,12 @@ Recognised = Callable[[str], bool]
 
 
 def write_folder(
-    folder: str | Path, fill: Callable[[Path], None], what: str, *, recognised: Recognised | None = None, repair: bool = False
+    folder: str | Path,
+    fill: Callable[[Path], None],
+    what: str,
+    *,
+    recognised: Recognised | None = None,
+    repair: bool = False,
 ) -> Path:
     """Fill a temporary folder beside the target and rename it, so that a folder is there whole or not at all.
 
@@ -165,7 +170,7 @@ def check_unchanged(folder: Path, what: str, names: Collection[str] | None = Non
 
 
 def changed_files(folder: Path, names: Collection[str] | None = None) -> list[str]:
-    """Files of a folder's list that are missing or hold other bytes; 100 MB take about 0.01 s where they are in memory."""
+    """Files of a folder's list that are missing or hold other bytes; about 0.01 s for 100 MB that are in memory."""
     return [
         name
         for name, entry in _files(folder).items()

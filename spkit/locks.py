@@ -61,7 +61,11 @@ def locked(path: Path, rule: str, *, wait: float = 0.0, say: Callable[[str], Non
             rule, f"Found {path} in use by {_holder(file)}.", "Wait until that ends, or pass another path."
         ) from error
     try:
-        about = {"process": os.getpid(), "machine": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+        about = {
+            "process": os.getpid(),
+            "machine": socket.gethostname(),
+            "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+        }
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
             file.write_text(json.dumps(about), encoding="utf-8")
         yield

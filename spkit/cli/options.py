@@ -7,9 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from spkit.errors import SpkitError, quoted
-from spkit.files import whole_file
+from spkit.folders import check_own_file, own_file
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+
+def expanded(path: Path | None) -> Path | None:
+    """A path whose `~` is the home folder, also where no shell has replaced it."""
+    return None if path is None else path.expanduser()
+
+
+Output = Annotated[Path, typer.Option("--output", "-o", callback=expanded, help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a model folder, or a hub id.")]
 TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or the path of a TOML task file.")]
@@ -26,10 +32,16 @@ MaxLength = Annotated[
 ]
 
 
-def write(table: Any, path: Path, index: bool = False) -> None:
-    """A table as CSV: the old file stays until the new one is whole."""
-    with whole_file(path) as unfinished:
+def write(table: Any, path: Path, command: str, index: bool = False) -> None:
+    """A table as CSV: the old file stays until the new one is whole, and is replaced if the same command wrote it."""
+    with own_file(path, f"spkit {command}") as unfinished:
         table.to_csv(unfinished, index=index)
+
+
+def check_tables(folder: Path, command: str, *names: str) -> None:
+    """Raise before anything is computed what `write` would raise."""
+    for name in names:
+        check_own_file(folder / name, f"spkit {command}")
 
 
 def say_replaced(folder: Path) -> None:

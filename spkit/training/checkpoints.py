@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 

@@ -114,8 +114,10 @@ def train(
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
                 given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
-            with nullcontext() if checkpoints is None or not _is_main() else locked(
-                Path(str(given.output_dir)), "A training must have its checkpoints to itself."
+            with (
+                nullcontext()
+                if checkpoints is None or not _is_main()
+                else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
             ):
                 _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
         if after_each is not None:

@@ -44,7 +44,9 @@ def task_vectors_of(
     if file is None:
         matrix = torch.empty(shape, dtype=dtype)
     else:
-        check_room(file, 2 * shape[0] * shape[1] * dtype.itemsize, "Task vectors")  # they are copied when they are saved
+        check_room(
+            file, 2 * shape[0] * shape[1] * dtype.itemsize, "Task vectors"
+        )  # they are copied when they are saved
         reserve(file, shape[0] * shape[1] * dtype.itemsize)
         matrix = torch.from_file(str(file), shared=True, size=shape[0] * shape[1], dtype=dtype).view(shape)
     lengths = subtract(matrix, base, base_hash, models)
