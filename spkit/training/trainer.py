@@ -140,6 +140,8 @@ def _fit(
         model.load_state_dict(load_model(last.folder).state_dict())
         add_earlier(last.cost)
         return
+    # torch keeps the losses as modules, whose names may hold no dot: another sign stands for it inside of the trainer.
+    keys = {task.name: task.name.replace(".", "\N{ONE DOT LEADER}") for task in tasks}
     views = {task.name: training_view(task, task.train) for task in tasks}
     weights = shares({name: len(view) for name, view in views.items()}, sampling)
     arguments.batch_sampler = batch_sampler
@@ -154,16 +156,17 @@ def _fit(
         arguments.multi_dataset_batch_sampler = partial(
             ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
         )
-    prompts = {task.name: dict(task.prompts) for task in tasks if task.prompts}
+    prompts = {keys[task.name]: dict(task.prompts) for task in tasks if task.prompts}
     if prompts:
-        arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
-    losses = {task.name: task_loss(task, model) for task in tasks}
+        arguments.prompts = prompts if len(tasks) > 1 else next(iter(prompts.values()))
+    losses = {keys[task.name]: task_loss(task, model) for task in tasks}
+    datasets = {keys[name]: view for name, view in views.items()}
     with count_costs() as cost:
         trainer = SentenceTransformerTrainer(
             model=model,
             args=arguments,
-            train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
-            loss=losses if len(tasks) > 1 else losses[label],
+            train_dataset=DatasetDict(list(datasets.items())) if len(tasks) > 1 else views[label],
+            loss=losses if len(tasks) > 1 else next(iter(losses.values())),
             callbacks=[KeptCost(cost), _FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
         )
         trainer.remove_callback(PrinterCallback)
