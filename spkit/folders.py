@@ -124,9 +124,11 @@ def own_file(path: str | Path, by: str, *, recognised: bool = False) -> Iterator
         yield unfinished
         with locked(path.with_name(LIST), _ONE_LIST, wait=_WAIT):
             listed = _files(path.parent)
-            before = [listed[path.name]["xxh3"]] if path.name in listed else []
-            entry = {**_entry(unfinished.parent, unfinished.name, by), "before": before}
-            _write_list(path.parent, listed | {path.name: entry})
+            entry = _entry(unfinished.parent, unfinished.name, by)
+            before = listed.get(path.name, entry)["xxh3"]  # what stands there until the file has its name
+            if before != entry["xxh3"]:
+                entry["before"] = [before]
+            _write_list(path.parent, listed | {path.name: entry}, _used_by(path.parent))
 
 
 def check_own_file(path: str | Path, by: str, *, recognised: bool = False) -> None:
@@ -233,8 +235,9 @@ def _holds(path: Path, entry: Mapping[str, Any]) -> bool:
         return False
     if "xxh3" not in entry:  # an empty folder
         return path.is_dir()
-    there = path.is_file() and path.stat().st_size == entry["bytes"]
-    return there and fast_hash(path) in (entry["xxh3"], *entry.get("before", ()))
+    if not path.is_file() or ("before" not in entry and path.stat().st_size != entry["bytes"]):
+        return False
+    return fast_hash(path) in (entry["xxh3"], *entry.get("before", ()))
 
 
 def _foreign(folder: Path, recognised: Recognised | None, repair: bool) -> list[str]:
@@ -245,6 +248,8 @@ def _foreign(folder: Path, recognised: Recognised | None, repair: bool) -> list[
     def ours(name: str) -> bool:
         if name in listed:
             return repair or _holds(folder / name, listed[name])
+        if any(other.startswith(f"{name}/") for other in listed) and not (folder / name).is_symlink():
+            return True  # a folder of ours whose files are gone
         return recognised is not None and recognised(name)
 
     return [name for name in _names(folder) if not ours(name)]

@@ -193,7 +193,8 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
         for name, values in exploration.references.items():
             given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
-            left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
+            if given:  # vectors may have names that are no task's, which then has no expert
+                left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
         left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
         left.tick_params(axis="x", rotation=25)
         left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))

@@ -13,6 +13,7 @@ from torch import Tensor
 from spkit.folders import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
+from spkit.models.finite import check_finite
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
@@ -86,7 +87,12 @@ def _recipe(
 
 
 def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
-    """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
+    """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card.
+
+    Raises:
+        SpkitError: a weight of the model is NaN or infinite.
+    """
+    check_finite(model, "A merged model", f"Look at the experts and the parameters of {recipe['method']!r}.")
     note_recipe(model, {**recipe, "sha256": weights_hash(model)})
     model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
 
@@ -114,6 +120,7 @@ def save_with_recipe(
 ) -> None:
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
     folder = folder.expanduser()
+    check_finite(model, "A model that is saved", "Train or merge it again, with a lower learning rate or length.")
     check_new_model(folder, sum(value.numel() * value.element_size() for value in model.state_dict().values()))
     texts = dict(files)
     if recipe is not None:

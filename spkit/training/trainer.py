@@ -23,6 +23,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
+from spkit.files import check_room
 from spkit.hashing import weights_hash
 from spkit.locks import locked
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
@@ -106,6 +107,9 @@ def train(
     mark = base_mark(base) or weights_hash(base)
     model = copy_model(base)
     mark_base(model, mark)
+    if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
+        size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+        check_room(Path(checkpoints), 3 * size, "Checkpoints")
     for part in plan:
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
