@@ -89,15 +89,45 @@ def count_costs() -> Iterator[Cost]:
     """
     cost, counter = Cost(), _Counter()
     _wait_for_device()
-    began = time.perf_counter()
+    _OPEN[id(cost)] = _Counting(counter, time.perf_counter())
     handle = register_module_forward_hook(counter)
     try:
         yield cost
     finally:
         handle.remove()
-        _wait_for_device()
-        cost.seconds = time.perf_counter() - began
-        counter.fill(cost)
+        vars(cost).update(vars(so_far(cost)))
+        del _OPEN[id(cost)]
+
+
+def so_far(cost: Cost) -> Cost:
+    """What a block has cost up to now: for who keeps it with work that may be stopped.
+
+    Args:
+        cost: what `count_costs` gave to the block, which has not ended.
+    """
+    counting, now = _OPEN[id(cost)], Cost()
+    _wait_for_device()
+    now.seconds = time.perf_counter() - counting.began
+    counting.counter.fill(now, counting.earlier)
+    return counting.earlier + now
+
+
+def add_earlier(cost: Cost) -> None:
+    """Count work that an earlier process did and that is not done again: in all blocks that are open."""
+    for counting in _OPEN.values():
+        counting.earlier = counting.earlier + cost
+
+
+@dataclass
+class _Counting:
+    """A block that is open."""
+
+    counter: "_Counter"
+    began: float
+    earlier: Cost = field(default_factory=Cost)
+
+
+_OPEN: dict[int, _Counting] = {}
 
 
 class _Counter:
@@ -163,13 +193,13 @@ class _Counter:
             self.examples += sizes.texts
         self._batch = batch  # a loss around another passes its batch on
 
-    def fill(self, cost: Cost) -> None:
+    def fill(self, cost: Cost, earlier: Cost) -> None:
         cost.examples = self.examples
         cost.texts, cost.padded_tokens, cost.flops = self.texts, self.padded_tokens, self.flops
         cost.tokens = sum(int(tokens) for tokens in self.tokens)
-        if self.texts and not self.flops:
+        if self.texts and not (self.flops or earlier.flops):
             self.notes["No linear layer ran: FLOPs are 0, and texts, tokens and seconds are what it cost."] = None
-        elif not self.texts and not self.notes:
+        elif not (self.texts or earlier.texts or self.notes):
             self.notes["No text went through a SentenceTransformer."] = None
         cost.notes = list(self.notes)
 

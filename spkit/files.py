@@ -1,8 +1,8 @@
-"""Files and folders that are written completely or not at all: under a temporary name first, then renamed."""
+"""Files that are written completely or not at all: under a temporary name first, then renamed."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,41 +43,63 @@ def write_text(path: str | Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's content, whole or not at all."""
-    with whole_file(target) as unfinished:
-        shutil.copyfile(source, unfinished)
-
-
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a temporary folder beside the target and rename it, so that a folder is there whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    replaced = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    fill(unfinished)
-    if folder.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.replace(folder, replaced)
-    os.replace(unfinished, folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def check_replaceable(folder: Path, mark: str, kind: str) -> None:
-    """Refuse to replace a folder that holds something else: what is replaced is gone with all its files.
+def target(path: str | Path, what: str = "What is written") -> Path:
+    """Where something will be written: `~` stands for the home folder, and a link is not followed.
 
     Args:
-        folder: the target of a save.
-        mark: the file that a folder of this kind holds.
-        kind: what is saved, for the error.
+        path: as the user gave it.
+        what: what is written, for the error.
 
     Raises:
-        SpkitError: the folder is there, is not empty, and lacks the mark; or it is a file.
+        SpkitError: the path is a link: what it leads to belongs to somebody else.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file()):
+    path = Path(path).expanduser()
+    if path.is_symlink():
         raise SpkitError(
-            f"{kind} must be saved to a new folder, or over a folder of the same kind.",
-            f"Found {folder}, which holds something else.",
-            "Pass another folder.",
+            f"{what} must go to a path that is no link: links are not followed, and not replaced.",
+            f"Found {path}, which is a link to {os.readlink(path)}.",
+            "Pass the path it leads to, or another one.",
+        )
+    return path
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make a file of a size whose room on the disk is taken: a mapped file without it ends the process when it fills.
+
+    Raises:
+        OSError: the disk has no such room.
+    """
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+
+
+def check_room(path: Path, size: int, what: str) -> None:
+    """Raise before anything is computed where a path cannot be written, or what is to come does not fit on the disk.
+
+    Args:
+        path: a file or folder that need not exist yet.
+        size: bytes that will be written at least.
+        what: what is written, for the error.
+
+    Raises:
+        SpkitError: the folder is read-only, or the disk has less room.
+    """
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() and there != path.absolute():
+        raise SpkitError(f"{what} must go into a folder.", f"Found the file {there}.", "Pass another path.")
+    if not os.access(there, os.W_OK):
+        raise SpkitError(
+            f"{what} must go where files can be written.", f"Found {there} read-only.", "Pass another path."
+        )
+    free = shutil.disk_usage(there).free
+    if free < size:
+        raise SpkitError(
+            f"{what} must fit on the disk.",
+            f"Found {free / 1e6:,.0f} MB free at {there}, where at least {size / 1e6:,.0f} MB are needed.",
+            "Make room, or pass a path on another disk.",
         )

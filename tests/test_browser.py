@@ -259,6 +259,33 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         exercise(page, tiny_study, tmp_path / "model", shots / f"lab-{comms}.png")
 
 
+def address(log: Path) -> str:
+    """The page's, with the token, as the command prints it."""
+    said = re.search(r"The page: (\S+)", log.read_text(encoding="utf-8"))
+    assert said is not None
+    return said.group(1)
+
+
+def test_names_of_vectors_run_no_script(page, tiny_study, tmp_path) -> None:
+    """A folder of vectors that somebody else made, with names that are markup."""
+    named = TaskVectors.load(tiny_study / "run" / "seed3" / "vectors" / "vectors")
+    evil = "<img src=x onerror=\"document.title='taken'\">"
+    names = [f"{number}{evil}<script>document.title='taken'</script>" for number in range(len(named))]
+    TaskVectors(named.base, names, named.matrix).save(tmp_path / "vectors")
+    port = free_port()
+    command = [sys.executable, "-m", "spkit.cli", "explore", "--vectors", str(tmp_path / "vectors"), "--points=8"]
+    command += [f"--tasks={tiny_study / 'tasks.toml'}", f"--data={tiny_study / 'data'}"]
+    with served([*command, f"--port={port}", "--no-browser"], port, tmp_path / "log"):
+        page.goto(address(tmp_path / "log"))
+        wait_for_status(page, "measured:")
+        page.locator(".spkit-explorer .noUi-handle").first.focus()
+        page.keyboard.press("ArrowLeft")
+        wait_for_status(page, "measured:")
+        assert page.title() != "taken"
+        assert not page.locator(".spkit-explorer img[src=x]").count()
+        assert names[0] in status(page)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_explorer_works_as_a_page(page, tiny_study, tmp_path, theme) -> None:
     """The command as a user gives it."""
@@ -272,6 +299,8 @@ def test_the_explorer_works_as_a_page(page, tiny_study, tmp_path, theme) -> None
     command += [f"--port={port}", "--no-browser", f"--theme={theme}"]
     with served(command, port, tmp_path / "log") as url:
         page.goto(url)
+        assert not page.locator(".spkit-explorer").count()  # without the token there is a question for it
+        page.goto(address(tmp_path / "log"))
         wait_for_status(page, "measured:")
         dark = page.evaluate("() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()")
         text = page.evaluate(

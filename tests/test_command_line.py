@@ -135,7 +135,7 @@ def test_a_folder_of_something_else_is_refused_before_the_work(arguments, tmp_pa
     # None of the models that the arguments name is there: the work cannot begin.
     out, err, status, packages = run([*arguments, "--output", "notes"], tmp_path)
     assert (out, status) == ("", 2)
-    assert "notes, which holds something else" in err
+    assert "notes with '" in err
     assert not packages & HEAVY
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]
 

@@ -161,21 +161,27 @@ def test_the_page_is_served_by_voila(monkeypatch) -> None:
     commands: list[list[str]] = []
     notebooks: list[dict[str, Any]] = []
 
-    def run_until_stopped(command: list[str]) -> int:
+    opened: list[str] = []
+    monkeypatch.setattr(page, "_open_when_up", lambda address, port: opened.append(address))
+
+    def run_until_stopped(command: list[str], environment: dict[str, str]) -> int:
+        assert len(environment["JUPYTER_TOKEN"]) == 32
+        assert environment["JUPYTER_TOKEN"] not in " ".join(command)  # others can read those
         commands.append(command)
         notebooks.append(json.loads(Path(command[3]).read_text(encoding="utf-8")))
         return len(commands) - 1
 
     monkeypatch.setattr(page, "_run_until_stopped", run_until_stopped)
     page.serve("explore_study", {"run": "/runs/demo"}, 8866, True, "dark")
-    assert commands[0][1:3] == ["-m", "voila"]
-    assert {"--port=8866", "--theme=dark"} <= set(commands[0])
-    assert "--no-browser" not in commands[0]
+    assert commands[0][1:3] == ["-m", "spkit.explorer.local_server"]
+    assert {"--port=8866", "--theme=dark", "--token", "--Voila.ip=127.0.0.1"} <= set(commands[0])
+    assert len(opened) == 1
+    assert opened[0].startswith("http://127.0.0.1:8866/?token=")
     assert notebooks == [page.page_notebook("explore_study", {"run": "/runs/demo"})]
     assert not Path(commands[0][3]).exists()
     with pytest.raises(SpkitError, match="voila ended with status 1"):
         page.serve("explore_study", {}, 8866, False)
-    assert "--no-browser" in commands[1]
+    assert len(opened) == 1  # no other
 
 
 def test_a_server_is_ended_where_its_process_is_told_to(monkeypatch) -> None:
@@ -184,7 +190,7 @@ def test_a_server_is_ended_where_its_process_is_told_to(monkeypatch) -> None:
 
         told: list[str] = []  # noqa: RUF012 (one server)
 
-        def __init__(self, command: list[str]) -> None:
+        def __init__(self, command: list[str], env: dict[str, str] | None) -> None:
             self.told.clear()
 
         def wait(self, seconds: float | None = None) -> int:
@@ -199,7 +205,8 @@ def test_a_server_is_ended_where_its_process_is_told_to(monkeypatch) -> None:
             self.told.append("kill")
 
     monkeypatch.setattr(page.subprocess, "Popen", Server)
-    assert page._run_until_stopped(["voila"]) == 0
+    with pytest.raises(KeyboardInterrupt):
+        page._run_until_stopped(["voila"])
     assert Server.told == ["terminate", "kill"]
 
 

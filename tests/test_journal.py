@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from spkit import NotFiniteError, Probe, SpkitError, search, self_position
+from spkit.searching import journal
+from spkit.searching.journal import Journal
 from spkit.searching.objective import Objective
 from tests.tiny import tiny_tasks
 
@@ -117,9 +119,9 @@ def test_a_journal_of_other_coefficients_than_those_asked_for_is_refused(vectors
     probe, path = Probe.sample(tiny_tasks(), size=24), tmp_path / "search.jsonl"
     given = {"budget": 3, "batch_size": 8, "progress": False, "journal": path}
     search(vectors, probe, "random", **given)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[2]["measured"]["coefficients"][0] = 0.125
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    entries = [json.loads(line)["entry"] for line in path.read_text().splitlines()]
+    entries[2]["measured"]["coefficients"][0] = 0.125
+    path.write_text("".join(journal._line(number, entry) for number, entry in enumerate(entries)))
     with pytest.raises(SpkitError, match=r"what the journal holds.*\[0\.125, .* in evaluation 1, where"):
         search(vectors, probe, "random", **given)
 
@@ -167,7 +169,9 @@ def test_a_gradient_that_is_not_finite_is_named(vectors, probes, monkeypatch):
 def test_the_journal_is_json_that_others_can_read(vectors, probes, tmp_path):
     path = tmp_path / "search.jsonl"
     self_position(vectors, probes[0], journal=path, **SETTINGS)
-    header, *rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["line"] for line in lines] == list(range(10))
+    header, *rows = [line["entry"] for line in lines]
     assert header["path"] == "free"
     assert len(rows) == 9
     assert set(rows[0]) == {"measured", "seconds", "examples"}
@@ -220,3 +224,52 @@ def test_the_spread_penalty_is_in_the_loss_of_the_history(vectors, probes):
     )
     expected = 2.0 * float((start - start.mean(0)).square().sum(1).mean())
     assert penalised - plain == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("damage", ["bit", "doubled", "missing", "swapped", "former"])
+def test_a_journal_that_lies_is_refused(tmp_path, damage):
+    path = tmp_path / "search.jsonl"
+    first = Journal(path, {"seed": 0})
+    for number in range(5):
+        first.entry(lambda number=number: {"loss": number + 0.5})
+    lines = path.read_text().splitlines(keepends=True)
+    if damage == "bit":
+        lines[3] = lines[3].replace("2.5", "2.7")
+    elif damage == "doubled":
+        lines.insert(3, lines[3])
+    elif damage == "missing":
+        del lines[3]
+    elif damage == "swapped":
+        lines[2], lines[3] = lines[3], lines[2]
+    else:
+        lines = ['{"seed": 0}\n', '{"loss": 0.5}\n']
+    path.write_text("".join(lines))
+    with pytest.raises(SpkitError, match="former version" if damage == "former" else r"Found line \d of .*damaged"):
+        Journal(path, {"seed": 0})
+
+
+def test_two_searches_on_one_journal_end_as_one_alone(vectors, probes, tmp_path):
+    """The one that is behind takes what the other has recorded; the file holds each step once."""
+    path, alone = tmp_path / "search.jsonl", self_position(vectors, probes[0], **SETTINGS)
+    results, plain = [], Objective.step
+
+    def with_another_search_inside(self, rows, number):
+        if number == 2 and not results:
+            results.append(None)
+            results[0] = self_position(vectors, probes[0], journal=path, **SETTINGS)
+        return plain(self, rows, number)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Objective, "step", with_another_search_inside)
+        results.append(self_position(vectors, probes[0], journal=path, **SETTINGS))
+    again = self_position(vectors, probes[0], journal=path, **SETTINGS)
+    for result in (*results, again):
+        assert torch.equal(result.rows, alone.rows)
+        assert no_seconds(result).equals(no_seconds(alone))
+    assert len(path.read_text().splitlines()) == 10
+
+
+def test_a_journal_leaves_no_lock_behind(tmp_path):
+    one = Journal(tmp_path / "search.jsonl", {"seed": 0})
+    one.entry(lambda: 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["search.jsonl"]

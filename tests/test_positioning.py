@@ -411,7 +411,7 @@ def test_saving_replaces_a_model_and_nothing_else(result, tmp_path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "diary.txt").write_text("mine")
-    with pytest.raises(SpkitError, match="holds something else"):
+    with pytest.raises(SpkitError, match="which spkit did not write"):
         result.save(notes)
     assert (notes / "diary.txt").read_text() == "mine"
 

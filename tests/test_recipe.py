@@ -264,7 +264,7 @@ def test_a_merge_never_replaces_something_else(folders, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
     merged = spkit.merge(folders / "base", {"a": folders / "a", "b": folders / "b"}, "average")
-    with pytest.raises(SpkitError, match="which holds something else"):
+    with pytest.raises(SpkitError, match="which spkit did not write"):
         save_model(merged, tmp_path / "thesis")
 
 

@@ -39,7 +39,7 @@ from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
 from spkit.study.run import publish
 from spkit.study.seed_run import SeedRun
-from spkit.study.tables import comparisons, costs, mean_comparisons
+from spkit.study.tables import comparisons, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
 from spkit.training.trainer import train
@@ -152,7 +152,7 @@ def test_result_files_have_exactly_their_columns(finished) -> None:
         if "seed" in columns.split():  # the others are of all seeds together
             assert (read(finished, name)["seed"] == 3).all()
     assert {path.name for path in finished.iterdir() if path.suffix in (".csv", ".md")} == {*COLUMNS, "summary.md"}
-    assert not [path for path in finished.rglob("*") if path.name.startswith(".")]
+    assert {path.name for path in finished.rglob("*") if path.name.startswith(".")} == {".spkit.json"}
     assert not list((finished / "seed3" / "checkpoints").iterdir())
 
 
@@ -285,19 +285,10 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
     assert again == ["seed3/search/self_position", "seed3/evaluate/self_position", "report"]
 
 
-def test_costs_of_a_resumed_training_are_extrapolated(tmp_path) -> None:
-    cost = {"examples": 5, "texts": 10, "tokens": 100, "flops": 1000}
-    content = {"seconds": 2.0, "cost": cost, "metrics": {"share_done_before": 0.75}}
-    fresh = {"seconds": 2.0, "cost": cost, "metrics": {}}
-    table = costs({0: {"train/faq": Record(tmp_path, content), "vectors": Record(tmp_path, fresh)}})
-    assert table.loc[0, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [8.0, 20, 40, 400, 4000]
-    assert table.loc[1, ["seconds", "examples", "texts", "tokens", "flops"]].tolist() == [2.0, 5, 10, 100, 1000]
-
-
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:
     publish(finished, tmp_path / "results")
     names = {path.name for path in (tmp_path / "results").iterdir()}
-    assert names == {*COLUMNS, "summary.md", "records.json"}
+    assert names == {*COLUMNS, "summary.md", "records.json", ".spkit.json"}
     kept = json.loads((tmp_path / "results" / "records.json").read_text())
     assert kept["seed3/train/faq"]["config"]["steps"] == 6
     publish(finished, tmp_path / "results")
@@ -606,7 +597,7 @@ def test_a_stage_never_replaces_what_no_stage_wrote(tmp_path) -> None:
 
     (tmp_path / "seed0" / "part").mkdir(parents=True)
     (tmp_path / "seed0" / "part" / "thesis.txt").write_text("mine")
-    with pytest.raises(SpkitError, match="own stages only"):
+    with pytest.raises(SpkitError, match=r"A stage of a study must be .*which spkit did not write"):
         finish(stage_of(work), tmp_path, lambda line: None)
     assert (tmp_path / "seed0" / "part" / "thesis.txt").read_text() == "mine"
 
@@ -664,7 +655,7 @@ def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], M
         ),
         (stages.conflict_stage, "spkit.diagnostics.conflict.estimates", "BLOCKS = 4", "BLOCKS = 2", True),
         (lambda run: stages.train_stage(run, "t", [], {}), "spkit.study.verdict", "Merge: ", "Do merge: ", False),
-        (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.files", "unfinished.mkdir()", "pass", True),
+        (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.folders", "unfinished.mkdir()", "pass", True),
     ],
 )  # fmt: skip
 def test_a_stage_runs_again_where_code_that_it_reaches_has_changed(

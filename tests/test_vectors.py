@@ -715,7 +715,7 @@ def test_a_save_never_replaces_something_else(base, vectors, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
     for save in (vectors.save, lambda folder: save_model(base, folder)):
-        with pytest.raises(SpkitError, match="which holds something else"):
+        with pytest.raises(SpkitError, match="which spkit did not write"):
             save(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
     (tmp_path / "empty").mkdir()

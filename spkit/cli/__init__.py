@@ -9,6 +9,7 @@ import typer
 from spkit.cli import comparing, diagnostics, explorer, models, studies
 from spkit.cli.checks import WrongUsageError
 from spkit.cli.root import app
+from spkit.cli.stops import about_files, close_pipe, stoppable, stopped, was_stopped
 from spkit.errors import SpkitError
 
 
@@ -18,9 +19,12 @@ def _one_line(message: Warning | str, *about: object) -> None:
 
 
 def main() -> None:
-    """Entry point: an error is one line on stderr; exit status 2 where the command is wrong, 1 where its work fails."""
+    """Entry point: an error is one line on stderr.
+
+    The exit status is 2 where the command is wrong, 1 where its work fails, 130 or 143 where SIGINT or SIGTERM ends it.
+    """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), stoppable():
             warnings.showwarning = _one_line
             # Without arguments the list of commands helps more than the word that one is missing.
             status = app(sys.argv[1:] or ["--help"], prog_name="spkit", standalone_mode=False)
@@ -28,12 +32,34 @@ def main() -> None:
         asked = getattr(getattr(error, "ctx", None), "command_path", "spkit")
         said = error.format_message().replace("Value error, ", "")  # whose error it is, helps nobody
         _end(f"{said}{'' if said.endswith(('.', '?')) else '.'} See `{asked} --help`.", error.exit_code)
-    except typer.Abort:
-        _end("Stopped.", 1)
+    except (typer.Abort, KeyboardInterrupt):  # typer makes one of the other
+        _stop()
     except SpkitError as error:
+        _stop_if_asked()
         _end(str(error), 2 if isinstance(error, WrongUsageError) else 1)
+    except BrokenPipeError:
+        close_pipe()
+        sys.exit(1)
+    except Exception as error:
+        _stop_if_asked()
+        said = about_files(error)
+        if said is None:
+            raise
+        _end(f"{said} What was finished before is kept.", 1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop_if_asked() -> None:
+    """What a library makes of an interruption is none of its errors."""
+    if was_stopped():
+        _stop()
+
+
+def _stop() -> NoReturn:
+    said, status = stopped()
+    print(said, file=sys.stderr)
+    sys.exit(status)
 
 
 def _end(message: str, status: int) -> NoReturn:

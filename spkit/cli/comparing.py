@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
-from spkit.cli.options import Seed, TaskNames, TaskSource, pair, write
+from spkit.cli.options import Seed, TaskNames, TaskSource, check_tables, expanded, pair, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 
@@ -19,7 +19,9 @@ def compare(
     against: Annotated[
         str | None, typer.Option(help="Name of the model that every other one is compared with. Default: every pair.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the table, as CSV.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", callback=expanded, help="File for the table, as CSV.")
+    ] = None,
     resamples: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Samples of the test examples behind an interval.")
     ] = 1000,
@@ -37,14 +39,15 @@ def compare(
             )
         check_models([], *named.values())
         check_tasks(tasks, task)
+        if output is not None:
+            check_tables(output.parent, "compare", output.name)
     from spkit.evaluation.comparison import compare as run
     from spkit.tasks import load_tasks
 
     table = run(named, load_tasks(tasks, task), against=against, resamples=resamples, seed=seed)
     typer.echo(table.round(3).to_string(index=False, na_rep="-"))
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write(table, output)
+        write(table, output, "compare")
         typer.echo(f"Table: {output}")
 
 

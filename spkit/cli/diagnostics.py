@@ -15,16 +15,22 @@ from spkit.cli.options import (
     Seed,
     TaskNames,
     TaskSource,
+    check_tables,
     in_blocks,
     sampling_of,
     within,
     write,
 )
 from spkit.cli.root import app
+from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
 from spkit.searching.choices import Over
 from spkit.searching.position_folder import check_position
 from spkit.signatures import LARGEST_SEED
+
+#: Tables of a conflict report: matrices tasks × tasks, and lists.
+_MATRICES = ("cosine", "corrected", "low", "high", "verdict")
+_LISTS = ("pairs", "by_module", "conflict_by_module")
 
 
 @app.command()
@@ -48,6 +54,7 @@ def conflict(
     with usage():
         check_models([], base)
         check_tasks(tasks, task)
+        check_tables(output, "conflict", *(f"{name}.csv" for name in (*_MATRICES, *_LISTS)))
     from spkit.diagnostics.conflict import gradient_conflict
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -60,11 +67,10 @@ def conflict(
         seed=seed,
         dropout=dropout,
     )
-    output.mkdir(parents=True, exist_ok=True)
-    for name in ("cosine", "corrected", "low", "high", "verdict"):
-        write(getattr(report, name), output / f"{name}.csv", index=True)
-    for name in ("pairs", "by_module", "conflict_by_module"):
-        write(getattr(report, name), output / f"{name}.csv")
+    for name in _MATRICES:
+        write(getattr(report, name), output / f"{name}.csv", "conflict", index=True)
+    for name in _LISTS:
+        write(getattr(report, name), output / f"{name}.csv", "conflict")
     shown = report.pairs[["a", "b", "corrected", "low", "high", "conflicting", "verdict"]]
     conditions = f"{batches} batches of {batch_size}, dropout {'on' if dropout else 'off'}"
     typer.echo(f"Corrected cosine ({conditions})\n{shown.round(3).to_string(index=False, na_rep='-')}")
@@ -105,6 +111,7 @@ def imbalance(
             raise SpkitError("A joint model is compared with task vectors.", "Found none.", "Pass --vectors too.")
         check_models([], base, *([] if joint is None else [joint]))
         check_tasks(tasks, task, vectors)
+        check_tables(output, "imbalance", "imbalance.csv", *([] if joint is None else ["effective_weights.csv"]))
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.models.bases import load_base
@@ -121,13 +128,13 @@ def imbalance(
         batch_size=batch_size,
         seed=seed,
     )
-    output.mkdir(parents=True, exist_ok=True)
-    write(table, output / "imbalance.csv", index=True)
+    write(table, output / "imbalance.csv", "imbalance", index=True)
     typer.echo(table.round(3).to_string(na_rep="-"))
     typer.echo(f"Table: {output / 'imbalance.csv'}")
     if joint is not None and task_vectors is not None:
         weights = effective_weights(joint, task_vectors)
-        write(weights.table.assign(explained=weights.explained), output / "effective_weights.csv", index=True)
+        explained = weights.table.assign(explained=weights.explained)
+        write(explained, output / "effective_weights.csv", "imbalance", index=True)
         typer.echo(f"Weights of the vectors in the joint model\n{weights.table.round(3).to_string()}")
         typer.echo(f"Of its own vector they explain {weights.explained:.0%}: {output / 'effective_weights.csv'}")
 
@@ -172,6 +179,7 @@ def sweep(
     """
     with usage():
         check_tasks(tasks, task, vectors)
+        check_tables(output, "sweep", f"{over}.csv")
         if mark is not None:
             check_position(mark)
     from spkit.searching.probe import Probe
@@ -180,6 +188,7 @@ def sweep(
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
+    if_stopped(f"Measured points are kept in {output / 'journal'}: the same command goes on from them.")
     loaded = TaskVectors.load(vectors)
     position = None if mark is None else load_position(mark, loaded)
     chosen = load_tasks(tasks, task or list(loaded.names))
@@ -201,7 +210,7 @@ def sweep(
         journal=output / "journal",
         seed=seed,
     )
-    write(table, output / f"{over}.csv")
+    write(table, output / f"{over}.csv", "sweep")
     unsaid = ["low", "high", *(["marked"] if position is None else [])]
     typer.echo(table.drop(columns=unsaid).round(3).to_string(index=False))
     typer.echo(f"Table: {output / f'{over}.csv'}")

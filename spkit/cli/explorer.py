@@ -7,8 +7,9 @@ import typer
 
 from spkit._extras import require
 from spkit.cli.checks import usage
-from spkit.cli.options import Seed, TaskSource
+from spkit.cli.options import Seed, TaskSource, expanded
 from spkit.cli.root import app
+from spkit.cli.stops import if_stopped
 from spkit.study.places import check_explorable
 from spkit.tasks.sources import check_source
 from spkit.vectors.folder import check_vectors
@@ -25,7 +26,10 @@ def explore(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder for measured points and saved models; default: beside the vectors."
+            "--output",
+            "-o",
+            callback=expanded,
+            help="Folder for measured points and saved models; default: beside the vectors.",
         ),
     ] = None,
     points: Annotated[
@@ -60,6 +64,7 @@ def explore(
         common |= {"folder": str(output.resolve() / "points"), "target": str(output.resolve() / "model")}
     if (run if vectors is None else vectors).is_dir():  # otherwise an error follows at once
         typer.echo("Measuring the points that sliders interpolate between: once, one to two minutes on two cores.")
+    if_stopped("Measured points are kept: the same command begins with them.")
     if vectors is not None:
         folder = vectors.resolve()
         call = "explore"

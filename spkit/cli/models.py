@@ -1,6 +1,6 @@
 """Commands that make, merge and score models."""
 
-import shutil
+import json
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -18,6 +18,8 @@ from spkit.cli.options import (
     TaskNames,
     TaskSource,
     base_of,
+    check_tables,
+    expanded,
     in_blocks,
     json_of,
     named,
@@ -28,7 +30,9 @@ from spkit.cli.options import (
     write,
 )
 from spkit.cli.root import app
+from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
+from spkit.hashing import text_hash
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
 from spkit.searching.choices import Granularity, Optimizer, Scale, check_settings, scale_of
@@ -73,7 +77,6 @@ def train(
 
     One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
     """
-    output = output.resolve()
     with usage():
         check_new_model(output)
         shares = sampling_of(sampling)
@@ -95,11 +98,13 @@ def train(
     from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
+    from spkit.training.checkpoints import remove_checkpoints
     from spkit.training.trainer import train as run_training
 
     say_replaced(output)
     chosen = load_tasks(tasks, task)
     checkpoints = output.with_name(f"{output.name}.checkpoints")
+    if_stopped(lambda: _kept_checkpoints(checkpoints))
     callbacks = []
     if conflict_every is not None:
         watched = output.with_name(f"{output.name}.conflict")
@@ -128,8 +133,13 @@ def train(
         checkpoints=checkpoints,
     )
     save_model(model, output)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    remove_checkpoints(checkpoints)
     typer.echo(f"Trained on {', '.join(chosen)}: {output}")
+
+
+def _kept_checkpoints(folder: Path) -> str:
+    kept = any(folder.glob("*/checkpoint-*"))
+    return f"Its last checkpoint is kept in {folder}: the same command goes on from it." if kept else ""
 
 
 @app.command()
@@ -257,7 +267,13 @@ def position(
         float,
         typer.Option(callback=within(least=0), help="Weight of the modules' mean squared distance from their mean."),
     ] = 0.0,
-    journal: Annotated[Path | None, typer.Option(help="File from which a stopped search goes on.")] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            callback=expanded,
+            help="File from which a stopped search goes on. Default: one beside the output, until that is written.",
+        ),
+    ] = None,
     probe_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
 ) -> None:
@@ -281,6 +297,11 @@ def position(
     held = sum(len(rows) for rows in probe.examples.values())
     fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
     typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
+    asked = json.dumps([str(vectors.absolute()), tasks, task, path, granularity, mu, optimizer, learning_rate, steps,
+                        batch_size, scale, spread_penalty, probe_size, seed], default=str)  # fmt: skip
+    own = output.with_name(f"{output.name}.{text_hash(asked)[:8]}.journal")  # a search of other settings has another
+    kept = journal or own
+    if_stopped(f"The steps it has made are kept in {kept}: the same command goes on from them.")
     result = self_position(
         task_vectors,
         probe,
@@ -293,10 +314,14 @@ def position(
         batch_size=batch_size,
         scale=scale,
         spread_penalty=spread_penalty,
-        journal=journal,
+        journal=kept,
         seed=seed,
     )
+    if result.settings["interrupted"]:  # where it stands is no result
+        raise KeyboardInterrupt
     result.save(output)
+    if journal is None:
+        own.unlink(missing_ok=True)
     typer.echo(result.coefficients.round(4).to_string())
     typer.echo(f"Merged model with recipe: {output}")
 
@@ -308,7 +333,8 @@ def evaluate(
     task: TaskNames = None,
     split: Annotated[Literal["test", "dev"], typer.Option(help="Which examples.")] = "test",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for scores.csv; default: print only.")
+        Path | None,
+        typer.Option("--output", "-o", callback=expanded, help="Folder for scores.csv; default: print only."),
     ] = None,
     max_length: MaxLength = None,
     seed: Seed = 0,
@@ -320,6 +346,8 @@ def evaluate(
     with usage():
         check_models([], model)
         check_tasks(tasks, task)
+        if output is not None:
+            check_tables(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
@@ -329,6 +357,5 @@ def evaluate(
     )
     typer.echo(scores.round(2).to_string(index=False))
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        write(scores, output / "scores.csv")
+        write(scores, output / "scores.csv", "evaluate")
         typer.echo(f"Scores: {output / 'scores.csv'}")

@@ -10,14 +10,20 @@ import typer
 
 from spkit.diagnostics.blocks import check_batches
 from spkit.errors import SpkitError, quoted
-from spkit.files import whole_file
+from spkit.folders import check_own_file, own_file
 from spkit.signatures import LARGEST_SEED, Range
 from spkit.training.shares import check_sampling
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+
+def expanded(path: Path | None) -> Path | None:
+    """A path whose `~` is the home folder, also where no shell has replaced it."""
+    return None if path is None else path.expanduser()
+
+
 #: No count reaches a billion.
 MOST = 1_000_000_000
 
+Output = Annotated[Path, typer.Option("--output", "-o", callback=expanded, help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")]
 BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a model folder, or a hub id.")]
 TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or the path of a TOML task file.")]
@@ -60,10 +66,16 @@ def in_blocks(batches: int) -> int:
     return batches
 
 
-def write(table: Any, path: Path, index: bool = False) -> None:
-    """A table as CSV: the old file stays until the new one is whole."""
-    with whole_file(path) as unfinished:
+def write(table: Any, path: Path, command: str, index: bool = False) -> None:
+    """A table as CSV: the old file stays until the new one is whole, and is replaced if the same command wrote it."""
+    with own_file(path, f"spkit {command}") as unfinished:
         table.to_csv(unfinished, index=index)
+
+
+def check_tables(folder: Path, command: str, *names: str) -> None:
+    """Raise before anything is computed what `write` would raise."""
+    for name in names:
+        check_own_file(folder / name, f"spkit {command}")
 
 
 def say_replaced(folder: Path) -> None:

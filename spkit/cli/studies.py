@@ -7,8 +7,9 @@ import typer
 
 from spkit._extras import require
 from spkit.cli.checks import usage
-from spkit.cli.options import Output, Seed, seeds_of
+from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
+from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
 from spkit.study.analyses import analysis_names, check_names
 
@@ -24,6 +25,7 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
 
+    _say_if_stopped(output)
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
     typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
     typer.echo(f"Tables: {root}/*.csv. Figures: {root}/figures. Merged models: {root}/seed{seed}/search/*/model.")
@@ -33,7 +35,9 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 @app.command()
 def study(
     profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default runs/PROFILE.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", callback=expanded, help="Folder; default runs/PROFILE.")
+    ] = None,
     base: Annotated[str | None, typer.Option(help="Another base than the profile's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
     analyses: Annotated[
@@ -76,11 +80,17 @@ def study(
         chosen = chosen.with_analyses(names)
     if data is not None:
         chosen = chosen.with_data(str(data))
-    root = run_study(chosen, output or Path("runs") / chosen.name, typer.echo)
+    output = output or Path("runs") / chosen.name
+    _say_if_stopped(output)
+    root = run_study(chosen, output, typer.echo)
     typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
     if publish is not None:
         publish_results(root, publish)
         typer.echo(f"Result files and records: {publish}")
+
+
+def _say_if_stopped(output: Path) -> None:
+    if_stopped(f"Finished stages and checkpoints are kept in {output}: the same command goes on from them.")
 
 
 @app.command()
@@ -115,5 +125,6 @@ def figures(
             raise typer.Exit(1)
         typer.echo("All figures are up to date.")
         return
+    if_stopped(f"Figures that were finished are in {output}.")
     for path in draw_figures(results, output, only):
         typer.echo(path)

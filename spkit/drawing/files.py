@@ -7,12 +7,14 @@ from spkit.drawing.provenance import provenance
 from spkit.drawing.rule import NothingToDrawError, Rule
 from spkit.drawing.style import style
 from spkit.errors import quoted
-from spkit.files import whole_file, write_text
+from spkit.folders import changed_files, check_own_file, own_file
 from spkit.results.schema import read_results
 
 #: What a figure is written as. The provenance comes last: it speaks for the other three.
 SUFFIXES = (".pdf", ".png", ".csv", ".json")
 #: Dates and program names would make two drawings of the same data differ.
+#: Who draws, in the list of a folder.
+_BY = "spkit figures"
 _UNDATED: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
 
 
@@ -39,15 +41,37 @@ def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
         raise NoTableError(f"{results} holds no {quoted(absent)}.")
     tables = read_results(results, rule.inputs)
     files = {suffix: output / f"{rule.name}{suffix}" for suffix in SUFFIXES}
+    ours = _is_drawn(rule.name, output)
+    check_drawable(rule.name, output)
     with style():
         drawing, drawn, caption = rule.draw(tables)
         for suffix, metadata in _UNDATED.items():
-            with whole_file(files[suffix]) as unfinished:
+            with own_file(files[suffix], _BY, recognised=ours) as unfinished:
                 drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
-    write_text(files[".csv"], drawn.to_csv(index=False, lineterminator="\n"))
     about = {"figure": rule.name, "caption": caption, **provenance(rule, results, tables)}
-    write_text(files[".json"], json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    texts = {
+        ".csv": drawn.to_csv(index=False, lineterminator="\n"),
+        ".json": json.dumps(about, indent=2, ensure_ascii=False) + "\n",
+    }
+    for suffix, text in texts.items():
+        with own_file(files[suffix], _BY, recognised=ours) as unfinished:
+            unfinished.write_text(text, encoding="utf-8", newline="\n")
     return list(files.values())
+
+
+def check_drawable(name: str, output: Path) -> None:
+    """Raise before anything is computed where a figure's files would replace what no figure of ours is."""
+    ours = _is_drawn(name, output)
+    for suffix in SUFFIXES:
+        check_own_file(output / f"{name}{suffix}", _BY, recognised=ours)
+
+
+def _is_drawn(name: str, output: Path) -> bool:
+    """Whether files of a figure are ours by the provenance that lies beside them: where it is published, no list is."""
+    try:
+        return json.loads((output / f"{name}.json").read_text(encoding="utf-8"))["figure"] == name
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def is_fresh(rule: Rule, results: Path, output: Path) -> bool:
@@ -55,7 +79,12 @@ def is_fresh(rule: Rule, results: Path, output: Path) -> bool:
     files = [output / f"{rule.name}{suffix}" for suffix in SUFFIXES]
     if not all(file.is_file() for file in files) or not all((results / name).is_file() for name in rule.inputs):
         return False
-    made_of = json.loads(files[-1].read_text(encoding="utf-8"))
+    if changed_files(output, [file.name for file in files]):
+        return False
+    try:
+        made_of = json.loads(files[-1].read_text(encoding="utf-8"))
+    except ValueError:
+        return False
     wanted = provenance(rule, results, read_results(results, rule.inputs))
     return all(made_of.get(key) == value for key, value in wanted.items())
 

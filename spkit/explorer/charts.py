@@ -1,6 +1,7 @@
 """The explorer's two pictures: bars of the scores and the map, as live plotly figures and as one still picture."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ TITLES = {"score": "mean score, points", "loss": "mean loss"}
 
 def bars(exploration: Exploration) -> Any:
     """A bar a task for where you are, and marks for its expert, joint training and the base."""
-    rows = exploration.rows
+    rows = [escape(row) for row in exploration.rows]  # plotly takes some tags for markup
     traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
     for name, values in exploration.references.items():
         for place, marker in enumerate(LIVE_MARKS[name]):
@@ -126,14 +127,14 @@ class Map:
             marks = self.marks(coefficients)
             models.marker.symbol = np.where(marks["here"], "circle", "circle-open").tolist()
             models.marker.color = np.where(marks["here"], COLOURS["expert"], "white").tolist()
-            models.x, models.y, models.text = marks["x"], marks["y"], marks["name"]
+            models.x, models.y, models.text = marks["x"], marks["y"], [escape(name) for name in marks["name"]]
             models.textposition = [f"{side} center" for side in marks["side"]]
             if (way := self.search_way()) is not None:
                 for line in (casing, search):
                     line.x, line.y = way[:, 0], way[:, 1]
             along, towards = self.titles()
-            self.figure.update_xaxes(title=along)
-            self.figure.update_yaxes(title=towards)
+            self.figure.update_xaxes(title=escape(along))
+            self.figure.update_yaxes(title=escape(towards))
 
     def titles(self) -> tuple[str, str]:
         """What the two axes of this plane measure."""
@@ -179,18 +180,21 @@ def _sides(x: np.ndarray, y: np.ndarray) -> list[str]:
 
 def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
     """Bars and map as a PNG, for readers without a kernel."""
+    from matplotlib import rc_context
+
     from spkit.drawing.place import Sheet
     from spkit.drawing.render import png
     from spkit.drawing.style import WIDE, style
 
-    with style():
+    with style(), rc_context({"text.parse_math": False}):  # a name with two dollars is no formula
         figure = Sheet(WIDE, 2.9)
         left, right = figure.subplots(1, 2)
         rows = exploration.rows
         left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
         for name, values in exploration.references.items():
             given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
-            left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
+            if given:  # vectors may have names that are no task's, which then has no expert
+                left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
         left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
         left.tick_params(axis="x", rotation=25)
         left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -231,12 +235,12 @@ def html_table(exploration: Exploration, reading: Reading) -> str:
     for name, values in exploration.references.items():
         columns[name] = dict(zip(exploration.rows, values, strict=True))
     columns["your loss"] = reading.values["loss"].to_dict()
-    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = []
     for row in exploration.rows:
         cells = "".join(f"<td>{_cell(name, values[row])}</td>" for name, values in columns.items())
         style = ' style="font-weight:bold"' if row == MEAN else ""
-        body.append(f'<tr{style}><th scope="row">{row}</th>{cells}</tr>')
+        body.append(f'<tr{style}><th scope="row">{escape(row)}</th>{cells}</tr>')
     kind = "measured" if reading.measured else "interpolated; ± is the cross-validated error"
     few = f"on up to {max(exploration.quick.examples.values())} dev examples a task"
     return (

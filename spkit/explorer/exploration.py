@@ -225,7 +225,12 @@ class Exploration:
             return
         with self.lock:
             self._points.add(coefficients, answer)
-            self._use(Surrogate(self._points.coefficients(), self._outputs(), self._surrogate.scales))
+            positions, outputs = self._points.coefficients(), self._outputs()
+        # Outside of the lock: it takes long with many points, and sliders go on moving meanwhile.
+        surrogate = Surrogate(positions, outputs, self._surrogate.scales)
+        errors = self._table(surrogate.errors())
+        with self.lock:
+            self._surrogate, self._errors = surrogate, errors
         if self._listener is not None:
             self._listener(Reading(coefficients, with_mean(answer), True), newest)
 

@@ -1,10 +1,17 @@
 """The explorer as a page of its own, served by voila: for people who want sliders and no notebook."""
 
+import contextlib
 import json
+import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +54,7 @@ def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, theme: str = "light") -> None:
-    """Serve the page until it is stopped (Ctrl-C).
+    """Serve the page until it is stopped (Ctrl-C), to this machine and to who has its address with the token.
 
     Args:
         call: see `page_notebook`.
@@ -67,26 +74,47 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, the
         command = [
             sys.executable,
             "-m",
-            "voila",
+            "spkit.explorer.local_server",
             str(path),
+            "--token",
+            "--no-browser",
+            "--Voila.ip=127.0.0.1",
             f"--port={port}",
             "--show_tracebacks=True",
             f"--theme={theme}",
         ]
-        command += [] if browser else ["--no-browser"]
-        status = _run_until_stopped(command)
+        token = secrets.token_urlsafe(24)
+        address = f"http://127.0.0.1:{port}/?token={token}"
+        print(f"The page: {address} (Ctrl-C ends it)", flush=True)
+        opener = threading.Thread(target=_open_when_up, args=(address, port), daemon=True)
+        if browser:
+            opener.start()
+        # In the environment: arguments can be read by everyone on the machine.
+        status = _run_until_stopped(command, {**os.environ, "JUPYTER_TOKEN": token})
     if status:
         raise SpkitError("The page must be served.", f"voila ended with status {status}.", "See its lines above.")
 
 
-def _run_until_stopped(command: list[str]) -> int:
-    """The status of a server when it ends; 0 where this process was asked to stop, and ended it with its kernels."""
+def _open_when_up(address: str, port: int, seconds: float = 60.0) -> None:
+    """Open the page in the browser as soon as the server answers."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            webbrowser.open(address)
+            return
+        time.sleep(0.2)
+
+
+def _run_until_stopped(command: list[str], environment: Mapping[str, str] | None = None) -> int:
+    """The status of a server when it ends; where this process is asked to stop, it ends it with its kernels first."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    server = subprocess.Popen(command)
-    before = signal.signal(signal.SIGTERM, interrupt)
+    server = subprocess.Popen(command, env=environment)
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:  # a command has a handler of its own, which raises the same
+        signal.signal(signal.SIGTERM, interrupt)
     try:
         return server.wait()
     except KeyboardInterrupt:
@@ -95,6 +123,6 @@ def _run_until_stopped(command: list[str]) -> int:
             server.wait(10)
         except subprocess.TimeoutExpired:
             server.kill()
-        return 0
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)

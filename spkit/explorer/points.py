@@ -53,8 +53,7 @@ class Points:
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
         while self._journal.replaying:
-            line = self._journal.entry(dict)
-            self._keep(_key(line["coefficients"]), pd.DataFrame.from_dict(line["measured"], orient="index"))
+            self._keep(self._journal.entry(dict))
 
     def __len__(self) -> int:
         return len(self._measured)
@@ -66,14 +65,14 @@ class Points:
     def add(self, coefficients: Iterable[float], measured: pd.DataFrame) -> None:
         """Keep a measurement."""
         key = _key(coefficients)
-        if key in self._measured:
-            return
-        self._keep(key, measured)
-        self._journal.entry(lambda: {"coefficients": list(key), "measured": measured.to_dict(orient="index")})
+        line = {"coefficients": list(key), "measured": measured.to_dict(orient="index")}
+        while key not in self._measured:  # first what other pages have measured in the meantime
+            self._keep(self._journal.entry(lambda: line))
 
-    def _keep(self, key: tuple[float, ...], measured: pd.DataFrame) -> None:
+    def _keep(self, line: Mapping[str, Any]) -> None:
+        measured = pd.DataFrame.from_dict(line["measured"], orient="index")
         # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.
-        self._measured[key] = measured[["score", "loss"]]
+        self._measured[_key(line["coefficients"])] = measured[["score", "loss"]]
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]

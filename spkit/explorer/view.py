@@ -269,7 +269,8 @@ class Explorer(Pictured):
             assert reading.errors is not None
             label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}"
             label += "" if ended else "; measuring …"
-        about = f"coefficients: {self._coefficients(reading)}. {self.exploration.num_points} positions measured."
+        coefficients, count = escape(self._coefficients(reading)), self.exploration.num_points
+        about = f"coefficients: {coefficients}. {count} positions measured."
         self._status.value = f'<div role="status" aria-live="polite">{label}<br><small>{about}</small></div>'
         self._table.value = html_table(self.exploration, reading)
         with self._bars.batch_update():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from spkit.figures.listing import figure_names
-from spkit.files import write_text
+from spkit.folders import own_file
 
 PAGE = "figures.md"
 
@@ -16,14 +16,18 @@ def gallery(folder: Path) -> str:
         about = folder / f"{name}.json"
         if about.is_file() and (folder / f"{name}.png").is_file():
             caption = json.loads(about.read_text(encoding="utf-8"))["caption"]
-            parts.append(f"## {name}\n\n![{name}]({name}.png)\n\n{caption}")
+            shown = caption.replace("<", "&lt;").replace(">", "&gt;")  # names of tasks stand in it
+            parts.append(f"## {name}\n\n![{name}]({name}.png)\n\n{shown}")
     return "\n\n".join(parts) + "\n"
 
 
 def write_gallery(folder: Path) -> Path:
     """Write the page beside the figures, under a temporary name first."""
-    write_text(folder / PAGE, gallery(folder))
-    return folder / PAGE
+    page = folder / PAGE
+    former = page.is_file() and page.read_text(encoding="utf-8").startswith("# Figures\n")
+    with own_file(page, "spkit figures", recognised=former) as unfinished:
+        unfinished.write_text(gallery(folder), encoding="utf-8", newline="\n")
+    return page
 
 
 def page_fits(folder: Path) -> bool:

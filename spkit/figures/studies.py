@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from spkit.drawing.files import check_drawable
 from spkit.figures.build import draw_figures
+from spkit.figures.listing import figure_names
 from spkit.study import run
 from spkit.study.profile import Profile
 
@@ -23,7 +25,11 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
     """
-    root = run.run_study(profile, output, say)
-    say("  figures …")
-    draw_figures(root, root / "figures", stale_only=True)
-    return root
+    for name in figure_names():
+        check_drawable(name, Path(output).expanduser() / "figures")
+
+    def draw(root: Path) -> None:
+        say("  figures …")
+        draw_figures(root, root / "figures", stale_only=True)
+
+    return run.run_study(profile, output, say, draw)

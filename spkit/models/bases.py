@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
+from spkit.folders import check_unchanged, listed_files
 from spkit.hashing import weights_hash
 from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model
@@ -104,6 +105,9 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
 
 
 def _load_saved(name: str, device: str | None) -> SentenceTransformer:
+    folder = Path(name)
+    # What spkit wrote is as it was; a card may be edited.
+    check_unchanged(folder, "A model", [file for file in listed_files(folder) if not file.endswith(".md")])
     with quiet_libraries():
         try:
             return SentenceTransformer(name, device=device)

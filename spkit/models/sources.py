@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
-from spkit.files import check_replaceable
+from spkit.folders import check_replaceable
 
 #: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
 BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
@@ -42,9 +42,9 @@ def check_model(source: str | Path) -> None:
         )
 
 
-def check_new_model(folder: Path) -> None:
-    """Raise now what a save of a model to this folder would raise; see `spkit.save_model`."""
-    check_replaceable(folder, "modules.json", "A model")
+def check_new_model(folder: str | Path, size: int = 0) -> None:
+    """Raise now what a save of a model of so many bytes to this folder would raise; see `spkit.save_model`."""
+    check_replaceable(folder, "A model", size=size)
 
 
 def _folders_beside(name: str) -> list[str]:

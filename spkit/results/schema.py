@@ -10,6 +10,7 @@ from pandas import DataFrame
 
 from spkit.errors import SpkitError, quoted
 from spkit.files import write_text
+from spkit.folders import check_unchanged
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class Table:
         """The table that lies in a study's folder.
 
         Raises:
-            SpkitError: as `checked`.
+            SpkitError: as `checked`; or the file is not any more what the study wrote.
         """
+        check_unchanged(Path(folder), "A study's folder", [self.file])
         return self.checked(pd.read_csv(Path(folder) / self.file))
 
     def write(self, table: DataFrame, folder: str | Path) -> None:

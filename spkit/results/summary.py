@@ -2,6 +2,7 @@
 
 from pandas import DataFrame
 
+from spkit.escaping import in_markdown
 from spkit.results.frames import main_scores, records, rows, with_means
 from spkit.results.labels import method_label, ordered_methods, ordered_tasks
 
@@ -52,7 +53,7 @@ def to_markdown(table: DataFrame) -> str:
         columns.append((str(name), [_text(value) for value in column], column.dtype.kind in "fiu"))
     lines: list[list[str]] = [[] for _ in range(len(table) + 2)]
     for name, values, right in columns:
-        name = name.replace("|", r"\|")
+        name = in_markdown(name)
         width = max(3, len(name), *map(len, values))
         rule = "-" * (width - 1)
         padded = [text.rjust(width) if right else text.ljust(width) for text in (name, *values)]
@@ -70,4 +71,4 @@ def _cell(score: float, low: float, high: float) -> str:
 def _text(value: object) -> str:
     if value is None or value != value:
         return ""
-    return (f"{value:.2f}" if isinstance(value, float) else str(value)).replace("|", r"\|")
+    return f"{value:.2f}" if isinstance(value, float) else in_markdown(value)

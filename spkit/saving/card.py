@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from spkit.escaping import in_markdown
+
 _PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mteb")
 
 
@@ -26,10 +28,12 @@ def model_card(recipe: Mapping[str, Any]) -> str:
     """
     experts = recipe["experts"]
     sources = "\n".join(
-        f"- {name}: {source or 'given as a model in memory'}"
+        f"- {in_markdown(name)}: {in_markdown(source or 'given as a model in memory')}"
         for name, source in {"base": recipe["base"], **experts}.items()
     )
-    settings = "\n".join(f"- {key}: {value}" for key, value in recipe["settings"].items()) or "None."
+    given = recipe["settings"].items()
+    settings = "\n".join(f"- {in_markdown(key)}: {in_markdown(value)}" for key, value in given) or "None."
+    names = ", ".join(map(in_markdown, experts))
     made_with = ", ".join(f"{name} {number}" for name, number in recipe["versions"].items())
     return f"""---
 library_name: sentence-transformers
@@ -43,7 +47,7 @@ tags:
 
 # A merged text-embedding model
 
-This model was merged from fine-tunes of one base for {", ".join(experts)}, with the method `{recipe["method"]}` of
+This model was merged from fine-tunes of one base for {names}, with the method `{recipe["method"]}` of
 spkit.
 
 ```python
@@ -74,7 +78,7 @@ def _coefficients(recipe: Mapping[str, Any]) -> str:
         return ""
     experts = list(recipe["experts"])
     table = [
-        "| module | " + " | ".join(experts) + " |",
+        "| module | " + " | ".join(map(in_markdown, experts)) + " |",
         "|---" * (len(experts) + 1) + "|",
         *(f"| {name} | " + " | ".join(f"{row[expert]:.4f}" for expert in experts) + " |" for name, row in rows.items()),
     ]

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.files import write_folder
+from spkit.folders import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
+from spkit.models.finite import check_finite
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
@@ -86,7 +87,12 @@ def _recipe(
 
 
 def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
-    """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
+    """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card.
+
+    Raises:
+        SpkitError: a weight of the model is NaN or infinite.
+    """
+    check_finite(model, "A merged model", f"Look at the experts and the parameters of {recipe['method']!r}.")
     note_recipe(model, {**recipe, "sha256": weights_hash(model)})
     model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
 
@@ -99,10 +105,12 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
 
     Args:
         model: any model; one of `spkit.merge` carries its recipe.
-        folder: where to; a folder that stands there and is no model is refused.
+        folder: where to; `~` stands for the home folder. What spkit wrote there is replaced; a folder that holds
+            anything else, or a link, is refused and left as it is.
 
     Raises:
-        SpkitError: the folder exists and holds something else than a model.
+        SpkitError: the folder holds something that spkit did not write, or that was changed since; or it cannot be
+            written.
     """
     save_with_recipe(model, Path(folder), recipe_of(model), {})
 
@@ -111,7 +119,9 @@ def save_with_recipe(
     model: SentenceTransformer, folder: Path, recipe: Mapping[str, Any] | None, files: Mapping[str, str]
 ) -> None:
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
-    check_new_model(folder)
+    folder = folder.expanduser()
+    check_finite(model, "A model that is saved", "Train or merge it again, with a lower learning rate or length.")
+    check_new_model(folder, sum(value.numel() * value.element_size() for value in model.state_dict().values()))
     texts = dict(files)
     if recipe is not None:
         recipe = {**recipe, "sha256": weights_hash(model)}
@@ -125,4 +135,4 @@ def save_with_recipe(
         for name, text in texts.items():
             (unfinished / name).write_text(text, encoding="utf-8")
 
-    write_folder(folder, fill)
+    write_folder(folder, fill, "A model")

@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
+from spkit.folders import check_unchanged
 from spkit.saving.recipe import position_recipe, save_with_recipe
 from spkit.searching.position_folder import HISTORY, RECIPE, check_position
 from spkit.vectors.task_vectors import TaskVectors
@@ -96,12 +97,14 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
         The result as it was returned by the search.
 
     Raises:
-        SpkitError: the folder holds no searched position, or one of other vectors.
+        SpkitError: the folder holds no searched position, one of other vectors, or files that were changed since.
     """
-    check_position(Path(folder))
+    folder = Path(folder).expanduser()
+    check_position(folder)
+    check_unchanged(folder, "A searched position")
     try:
-        recipe = _Recipe.model_validate_json((Path(folder) / RECIPE).read_bytes())
-        history = pd.read_csv(Path(folder) / HISTORY)
+        recipe = _Recipe.model_validate_json((folder / RECIPE).read_bytes())
+        history = pd.read_csv(folder / HISTORY)
     except ValueError as error:  # of pydantic, pandas and the encoding
         raise SpkitError(
             "A searched position must be whole.",

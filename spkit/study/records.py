@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from spkit.code_hash import code_hash
 from spkit.costs import count_costs
 from spkit.environment import machine
 from spkit.errors import SpkitError
-from spkit.files import write_folder
+from spkit.folders import LIST, changed_files, is_listed, write_folder
 from spkit.hashing import file_hash, text_hash
 from spkit.saving.card import versions
 
@@ -56,7 +56,8 @@ class Record:
 def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     """Run a stage, or take its record where an equal one exists.
 
-    Equal means: the same settings, inputs, code and versions, and all output files there at their full size.
+    Equal means: the same settings, inputs, code and versions, and all output files there with the bytes that the stage
+    wrote. A stage whose record or files are damaged is done again.
 
     Args:
         stage: the work.
@@ -77,20 +78,17 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
         "code": code_hash(stage.work, count_costs),  # what it cost is part of its record, too
         "versions": versions(),
     }
-    before = _read(folder)
-    if before is not None and _equal(before, wanted) and _whole(folder, before):
+    whole = _whole(folder)
+    before = _read(folder) if whole else None
+    if before is not None and _equal(before, wanted):
         say(f"  {stage.name}: done before")
         return Record(folder, before)
-    if before is None and folder.exists() and not (folder / _RECORD).exists():
-        raise SpkitError(
-            "A study may write over its own stages only.",
-            f"Found {folder}, which no stage wrote.",
-            "Pass another output folder, or move that one away.",
-        )
-    say(f"  {stage.name} …")
+    if is_listed(folder) and not whole:
+        say(f"  {stage.name}: files are missing or damaged, and are made again")
     content: dict[str, Any] = {}
 
     def fill(unfinished: Path) -> None:
+        say(f"  {stage.name} …")
         with count_costs() as cost:
             metrics = stage.work(unfinished)
         content.update(
@@ -98,12 +96,14 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
             metrics=dict(metrics),
             machine=machine(),
             seconds=round(cost.seconds, 3),
-            cost={key: value for key, value in vars(cost).items() if key != "seconds"},
+            cost={key: value for key, value in asdict(cost).items() if key != "seconds"},
             outputs=_outputs(unfinished),
         )
         (unfinished / _RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
-    write_folder(folder, fill)
+    # Former versions left no list, and a record beside what they wrote.
+    former = (folder / _RECORD).is_file() and not is_listed(folder)
+    write_folder(folder, fill, "A stage of a study", recognised=lambda _: former, repair=True)
     return Record(folder, content)
 
 
@@ -116,19 +116,20 @@ def _equal(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def _read(folder: Path) -> dict[str, Any] | None:
     try:
         return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return None
 
 
 def _outputs(folder: Path) -> dict[str, dict[str, Any]]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _RECORD)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (_RECORD, LIST))
     return {
         path.relative_to(folder).as_posix(): {"sha256": file_hash(path), "bytes": path.stat().st_size} for path in paths
     }
 
 
-def _whole(folder: Path, content: Mapping[str, Any]) -> bool:
-    return all(
-        (folder / name).is_file() and (folder / name).stat().st_size == about["bytes"]
-        for name, about in content["outputs"].items()
-    )
+def _whole(folder: Path) -> bool:
+    """Whether a stage's folder holds the bytes that were written, its record included."""
+    try:
+        return is_listed(folder) and not changed_files(folder)
+    except SpkitError:  # the list itself is damaged
+        return False

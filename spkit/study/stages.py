@@ -1,7 +1,5 @@
 """The stages that a study is made of: each trains, merges, searches or measures one thing and leaves a record."""
 
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from spkit.study.methods import SEARCHES, TUNED, merge_settings
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, slug
 from spkit.tasks import Task
+from spkit.training.checkpoints import remove_checkpoints
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -42,23 +41,14 @@ def train_stage(
     checkpoints = run.root / f"seed{run.seed}" / "checkpoints" / name.replace("/", "-")
 
     def work(folder: Path) -> Mapping[str, Any]:
-        before = _share_done(checkpoints)
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
         save_model(model, folder / "model")
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        return {"share_done_before": before}
+        return {}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    return run.finish(name, {**settings, **(config or {})}, needs, work)
-
-
-def _share_done(checkpoints: Path) -> float:
-    """How much of a training an earlier run of the study has done: its cost was that run's, and is not counted here."""
-    shares = [0.0]
-    for path in checkpoints.glob("*/checkpoint-*/trainer_state.json"):
-        state = json.loads(path.read_text(encoding="utf-8"))
-        shares.append(state["global_step"] / state["max_steps"])
-    return max(shares)
+    record = run.finish(name, {**settings, **(config or {})}, needs, work)
+    remove_checkpoints(checkpoints)  # only now: a stop before costs nothing
+    return record
 
 
 def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> Record:

@@ -121,11 +121,9 @@ def costs(records: SeedRecords) -> pd.DataFrame:
 def paid(record: Record) -> dict[str, float]:
     """`seconds`, `examples`, `texts`, `tokens` and `flops` of a stage as they were counted; see `spkit.costs.Cost`.
 
-    Of a training that went on from a checkpoint only the rest was counted, and the whole is extrapolated from that. A
-    search counts its examples itself, over all its runs, and without those that its result is measured on.
+    A training that went on from a checkpoint counts what it had cost up to that. A search counts its examples itself,
+    over all its runs, and without those that its result is measured on.
     """
-    # A training that was finished before has nothing left to count.
-    counted = 1 - record.content["metrics"].get("share_done_before", 0.0) or 1.0
-    numbers = {key: round(record.content["cost"][key] / counted) for key in ("examples", "texts", "tokens", "flops")}
+    numbers = {key: record.content["cost"][key] for key in ("examples", "texts", "tokens", "flops")}
     searched = {key: value for key, value in record.content["metrics"].items() if key == "examples"}
-    return {"seconds": record.seconds / counted, **numbers, **searched}
+    return {"seconds": record.seconds, **numbers, **searched}

@@ -1,13 +1,21 @@
 """Where the checkpoints of a training lie, and which of them it goes on from."""
 
+import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
 
+from spkit.costs import Cost, so_far
+from spkit.errors import SpkitError
+from spkit.folders import changed_files, is_listed, list_folder
 from spkit.hashing import weights_hash
 from spkit.tasks import Task
 from spkit.training.shares import Sampling
@@ -15,24 +23,57 @@ from spkit.training.shares import Sampling
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where it lies, and whether the training was over when it was written."""
+    """Where it lies, whether the training was over when it was written, and what the training had cost."""
 
     folder: Path
     finished: bool
+    cost: Cost
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
-    """The last whole checkpoint: the trainer writes its state last, so one without it was cut off."""
-    states = sorted(
-        folder.glob("checkpoint-*/trainer_state.json"), key=lambda path: int(path.parent.name.split("-")[1])
-    )
-    for path in reversed(states):
-        try:
-            state = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            continue
-        return Checkpoint(path.parent, state["global_step"] >= state["max_steps"])
+    """The last whole checkpoint: one that was cut off while it was written, or is damaged, is passed over."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit() and _is_whole(path)]
+    for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+        state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        cost = state["stateful_callbacks"][KeptCost.__name__]["attributes"]
+        return Checkpoint(path, state["global_step"] >= state["max_steps"], Cost(**cost))
     return None
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return is_listed(folder) and not changed_files(folder)
+    except SpkitError:  # the list itself is damaged
+        return False
+
+
+def remove_checkpoints(root: Path) -> None:
+    """Remove the checkpoints below a folder, and the folder if nothing else lies in it."""
+    for folder in root.glob("*/checkpoint-*"):
+        if is_listed(folder):
+            shutil.rmtree(folder.parent, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        root.rmdir()
+
+
+class KeptCost(TrainerCallback, ExportableState):
+    """Keeps with each checkpoint what the training cost up to it, and a list of its files, which says that it is whole.
+
+    Args:
+        cost: what `count_costs` gave to the training's block.
+    """
+
+    def __init__(self, cost: Cost) -> None:
+        self._cost = cost
+
+    def state(self) -> dict[str, Any]:
+        """What the trainer writes into `trainer_state.json`."""
+        return {"args": {}, "attributes": asdict(so_far(self._cost))}
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called when all files of a checkpoint are written."""
+        if state.is_world_process_zero:
+            list_folder(Path(args.output_dir) / f"checkpoint-{state.global_step}", "A checkpoint")
 
 
 def checkpoint_folder(

@@ -1,9 +1,10 @@
 """Experts, joint and sequential training: SentenceTransformerTrainer with the settings of a study."""
 
+import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,15 @@ from sentence_transformers import (
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 
+from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
+from spkit.files import check_room
 from spkit.hashing import weights_hash
+from spkit.locks import locked
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
-from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
+from spkit.training.checkpoints import KeptCost, checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
 from spkit.training.sampling import ShareBatchSampler
@@ -104,6 +108,9 @@ def train(
     mark = base_mark(base) or weights_hash(base)
     model = copy_model(base)
     mark_base(model, mark)
+    if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
+        size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+        check_room(Path(checkpoints), 3 * size, "Checkpoints")
     for part in plan:
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
@@ -112,7 +119,12 @@ def train(
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
                 given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
-            _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
+            with (
+                nullcontext()
+                if checkpoints is None or not _is_main()
+                else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
+            ):
+                _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
         if after_each is not None:
             after_each(part[0].name, copy_model(model))
     return model.eval()
@@ -131,7 +143,10 @@ def _fit(
     last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
     if last is not None and last.finished:  # the trainer would take one more step
         model.load_state_dict(load_model(last.folder).state_dict())
+        add_earlier(last.cost)
         return
+    # torch keeps the losses as modules, whose names may hold no dot: another sign stands for it inside of the trainer.
+    keys = {task.name: task.name.replace(".", "\N{ONE DOT LEADER}") for task in tasks}
     views = {task.name: training_view(task, task.train) for task in tasks}
     weights = shares({name: len(view) for name, view in views.items()}, sampling)
     arguments.batch_sampler = batch_sampler
@@ -146,19 +161,23 @@ def _fit(
         arguments.multi_dataset_batch_sampler = partial(
             ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
         )
-    prompts = {task.name: dict(task.prompts) for task in tasks if task.prompts}
+    prompts = {keys[task.name]: dict(task.prompts) for task in tasks if task.prompts}
     if prompts:
-        arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
-    losses = {task.name: task_loss(task, model) for task in tasks}
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
-        loss=losses if len(tasks) > 1 else losses[label],
-        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
+        arguments.prompts = prompts if len(tasks) > 1 else next(iter(prompts.values()))
+    losses = {keys[task.name]: task_loss(task, model) for task in tasks}
+    datasets = {keys[name]: view for name, view in views.items()}
+    with count_costs() as cost:
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=DatasetDict(list(datasets.items())) if len(tasks) > 1 else views[label],
+            loss=losses if len(tasks) > 1 else next(iter(losses.values())),
+            callbacks=[KeptCost(cost), _FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
+        )
+        trainer.remove_callback(PrinterCallback)
+        if last is not None:
+            add_earlier(last.cost)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
     model.zero_grad(set_to_none=True)
 
 
@@ -193,6 +212,10 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _is_main() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:

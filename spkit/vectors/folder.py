@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 
 from spkit.errors import SpkitError
-from spkit.files import check_replaceable
+from spkit.folders import check_replaceable
 
 #: What the folder holds: the matrix of the vectors, and the base as a model folder.
 MATRIX = "vectors.safetensors"
 BASE = "base"
 
 
-def check_new_vectors(folder: Path) -> None:
-    """Raise now what a save of task vectors to this folder would raise."""
-    check_replaceable(folder, MATRIX, "Task vectors")
+def check_new_vectors(folder: str | Path, size: int = 0) -> None:
+    """Raise now what a save of task vectors of so many bytes to this folder would raise."""
+    check_replaceable(folder, "Task vectors", size=size)
 
 
 def check_vectors(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The folder of task vectors on disk: the base as a model folder, the matrix as memory-mapped safetensors."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
-from spkit.files import write_folder
+from spkit.folders import check_unchanged, is_listed, note_use, state_of, write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
@@ -33,7 +34,8 @@ def save(
     provenance: Provenance,
 ) -> None:
     """Write a folder of task vectors; see `TaskVectors.save`."""
-    check_new_vectors(folder)
+    weights = sum(value.numel() * value.element_size() for value in base.state_dict().values())
+    check_new_vectors(folder, matrix.numel() * matrix.element_size() + weights)
 
     def fill(unfinished: Path) -> None:
         with quiet_libraries():
@@ -45,14 +47,18 @@ def save(
             "shapes": json.dumps(layout.shapes),
             "experts": json.dumps(provenance.experts),
             "operations": json.dumps(provenance.operations),
+            "states": json.dumps(dict(provenance.states)),
         }
         save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
 
-    write_folder(folder, fill)
+    folder = write_folder(folder, fill, "Task vectors")
+    for model in provenance.states:
+        note_use(Path(model), folder)
 
 
 def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
     """Read a folder of task vectors; see `TaskVectors.load`."""
+    folder = folder.expanduser()
     check_vectors(folder)
     path = folder / MATRIX
     try:
@@ -74,6 +80,16 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             "Pass a folder that `TaskVectors.save` wrote.",
         )
     _check_names(about, path)
+    if is_listed(folder):
+        check_unchanged(folder, "A folder of task vectors")
+    else:
+        warnings.warn(
+            f"{folder} has no list of what was saved there, as former versions left it: damage is not noticed. "
+            "Save the task vectors again.",
+            stacklevel=3,
+        )
+    states = json.loads(about.get("states", "{}"))
+    _check_current(folder, json.loads(about["names"]), states)
     base = load_model(folder / BASE)
     _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:
@@ -89,7 +105,8 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             "Make the task vectors again with this version of transformers.",
         )
     note_source(base, str(folder / BASE), about["base_hash"])
-    provenance = Provenance(str(folder / BASE), json.loads(about["experts"]), tuple(json.loads(about["operations"])))
+    experts, operations = json.loads(about["experts"]), tuple(json.loads(about["operations"]))
+    provenance = Provenance(str(folder / BASE), experts, operations, states)
     return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
 
 
@@ -113,6 +130,17 @@ def _check_names(about: Mapping[str, str], path: Path) -> None:
             f"Found {path} with damaged {quoted(damaged)}.",
             "Copy the folder again, or save the task vectors again.",
         ) from error
+
+
+def _check_current(folder: Path, names: Sequence[str], states: Mapping[str, str]) -> None:
+    """Refuse vectors of models that were replaced since; a model that is gone, or elsewhere, does not count."""
+    replaced = [model for model, state in states.items() if state_of(Path(model)) not in (None, state)]
+    if replaced:
+        raise SpkitError(
+            "Task vectors must be of the models that lie where they were made of.",
+            f"Found {quoted(names)} in {folder}, and {quoted(replaced)} replaced by another model since.",
+            "Make the task vectors again, or move the new model elsewhere.",
+        )
 
 
 def _map_weights(model: SentenceTransformer, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Experts less their base: the rows of the matrix of task vectors, made one expert at a time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,13 +10,14 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError
+from spkit.files import check_room, reserve
 from spkit.hashing import weights_hash
 from spkit.models.adapters import load_expert
 from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
 from spkit.models.origin import note_source
-from spkit.vectors.provenance import Provenance
+from spkit.vectors.provenance import Provenance, states_of
 
 
 def task_vectors_of(
@@ -36,11 +38,16 @@ def task_vectors_of(
         The loaded base, the matrix, the base's weights hash, and where all of it came from.
     """
     provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
+    provenance = replace(provenance, states=states_of(provenance))
     named, base = not isinstance(base, SentenceTransformer), load_model(base)
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
         matrix = torch.empty(shape, dtype=dtype)
     else:
+        check_room(
+            file, 2 * shape[0] * shape[1] * dtype.itemsize, "Task vectors"
+        )  # they are copied when they are saved
+        reserve(file, shape[0] * shape[1] * dtype.itemsize)
         matrix = torch.from_file(str(file), shared=True, size=shape[0] * shape[1], dtype=dtype).view(shape)
     lengths = subtract(matrix, base, base_hash, models)
     if named:

@@ -1,9 +1,7 @@
 """Task vectors V_i = θ_i − θ0 as one matrix: geometry, positions in their span, projections of gradients."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args, overload
 
 import pandas as pd
@@ -14,11 +12,13 @@ from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
+from spkit.locks import locked
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
 from spkit.vectors import sparsify, storage
 from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
+from spkit.vectors.folder import check_new_vectors
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
 from spkit.vectors.projection import project_by_module
 from spkit.vectors.provenance import Provenance
@@ -108,11 +108,15 @@ class TaskVectors:
         if folder is None:
             base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype))
             return cls(base, list(models), matrix, base_hash, provenance)
-        Path(folder).parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=Path(folder).parent, prefix=".vectors-") as scratch:
-            file = Path(scratch) / "matrix"
-            base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype), file)
-            cls(base, list(models), matrix, base_hash, provenance).save(folder)
+        folder = Path(folder).expanduser()
+        check_new_vectors(folder)
+        file = folder.with_name(f".{folder.name}.matrix")
+        with locked(file, "Task vectors must be written by one process at a time."):
+            try:  # what a killed process left under this name is overwritten
+                base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype), file)
+                cls(base, list(models), matrix, base_hash, provenance).save(folder)
+            finally:
+                file.unlink(missing_ok=True)
         return cls.load(folder)
 
     def __len__(self) -> int:
@@ -252,9 +256,8 @@ class TaskVectors:
                 f"Found {quoted(missing) or 'none'}, where there are {quoted(self.names)}.",
                 "Pass some of these.",
             )
-        chosen = replace(self.provenance, experts={name: self.provenance.experts[name] for name in names})
         matrix = self.matrix[[self.names.index(name) for name in names]]
-        return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
+        return TaskVectors(self.base, names, matrix, self.base_hash, self.provenance.select(names))
 
     def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":
         """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
@@ -317,7 +320,8 @@ class TaskVectors:
         """Write base, names, hash and matrix to a folder that works alone.
 
         Raises:
-            SpkitError: the folder exists and holds something else than task vectors; it is left as it was.
+            SpkitError: the folder holds something that spkit did not write, or that was changed since; it is left as it
+                was.
         """
         storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash, self.provenance)
 
@@ -326,6 +330,7 @@ class TaskVectors:
         """Read a folder that `save` wrote; the matrix stays memory-mapped.
 
         Raises:
-            SpkitError: a missing or truncated file, or a base that is not the one the vectors were made with.
+            SpkitError: a missing, truncated or changed file, a base that is not the one the vectors were made with, or
+                an expert that was replaced by another since.
         """
         return cls(*storage.load(Path(folder)))
