@@ -1,7 +1,7 @@
 """Bases and other models: loading and copying them, and where they came from."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.completeness import check_complete
-from spkit.models.origin import note_source, note_unsaid_modules, noted_source
+from spkit.models.origin import note_modules, note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model, described, only_cached
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
@@ -97,7 +97,7 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
             ) from error
     check_complete(model, name)
     if described(name, "modules.json") is None:
-        note_unsaid_modules(model)
+        note_modules(model, said=False)
     return model
 
 
@@ -156,12 +156,6 @@ def source_of(model: SentenceTransformer | str | Path) -> str | None:
     if not isinstance(model, SentenceTransformer):
         return os.path.expanduser(model)
     return noted_source(model)
-
-
-def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:
-    """Let a base cut texts where its experts do, if they agree: they were trained on these tokens."""
-    if len(set(lengths)) == 1 and lengths[0] is not None and lengths[0] != base.max_seq_length:
-        base.max_seq_length = int(lengths[0])
 
 
 def _first_line(error: Exception) -> str:

@@ -64,6 +64,18 @@ def unheld(model: SentenceTransformer) -> set[str]:
     return lacking - _read(model) if lacking else set()
 
 
+def in_layout_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
+    """A model with exactly the base's parameters: where its names differ, a copy of the base with its values."""
+    theirs, names = dict(model.named_parameters()), [name for name, _ in base.named_parameters()]
+    if list(theirs) == names:
+        return model
+    copied = deepcopy(base)
+    for name, parameter in copied.named_parameters():
+        if name in theirs:
+            parameter.data = theirs[name].data
+    return copied
+
+
 def _transformers(model: SentenceTransformer) -> list[tuple[PreTrainedModel, str]]:
     """The outermost transformers, with the beginning of their parameters' names."""
     found: list[tuple[PreTrainedModel, str]] = []

@@ -39,9 +39,9 @@ def note_recipe(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     model.model_card_data[_KEY] = replace(_noted(model, recipe["sha256"]), recipe=recipe)
 
 
-def note_unsaid_modules(model: SentenceTransformer) -> None:
-    """Note that no file said what comes after the transformer, so that it is sentence-transformers' mean pooling."""
-    model.model_card_data[_KEY] = replace(_noted(model, weights_hash(model)), unsaid_modules=True)
+def note_modules(model: SentenceTransformer, *, said: bool) -> None:
+    """Note whether a file said what follows the transformer; else it is what sentence-transformers takes by itself."""
+    model.model_card_data[_KEY] = replace(_noted(model, weights_hash(model)), unsaid_modules=not said)
 
 
 def says_its_modules(model: SentenceTransformer) -> bool:
