@@ -8,6 +8,7 @@ from pathlib import Path
 
 import datasets
 from sentence_transformers import SentenceTransformer
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -15,7 +16,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.completeness import check_complete
 from spkit.models.origin import note_modules, note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, check_model, described, only_cached
+from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -92,13 +93,22 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-                f"Found {name!r}, which could not be loaded: {_first_line(error)}.",
-                f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json.",
+                f"Found {name!r}, which could not be loaded: {_in_short(error)}.",
+                _remedy(name),
             ) from error
     check_complete(model, name)
     if described(name, "modules.json") is None:
         note_modules(model, said=False)
     return model
+
+
+def _remedy(name: str) -> str:
+    files = [path for end in WEIGHTS for path in (*Path(name).glob(f"*{end}"), *Path(name).glob(f"*/*{end}"))]
+    for path in files:
+        with path.open("rb") as file:
+            if file.read(20) == b"version https://git-":
+                return f"{path.name} is a pointer of git-lfs: run `git lfs pull` in the folder for the file itself."
+    return f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json."
 
 
 def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
@@ -151,13 +161,13 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
         transformer.config.update({_BASE_MARK: base_hash})
 
 
-def source_of(model: SentenceTransformer | str | Path) -> str | None:
+def source_of(model: nn.Module | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
-    if not isinstance(model, SentenceTransformer):
+    if isinstance(model, str | Path):
         return os.path.expanduser(model)
-    return noted_source(model)
+    return noted_source(model) if isinstance(model, SentenceTransformer) else None
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return f"{type(error).__name__}: {text.splitlines()[0]}".rstrip(".")
+def _in_short(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text if len(text) < 300 else f'{text[:300]}…'}".rstrip(".")

@@ -35,8 +35,8 @@ def check_complete(model: SentenceTransformer, source: str) -> SentenceTransform
         raise SpkitError(
             "The files of a model must hold every parameter that its embeddings depend on.",
             f"Found {source!r} without {quoted(needed[:3])}{more}, which would be random.",
-            "Copy or save the model again. Names in the file that begin with module. or _orig_mod. are those of a "
-            "wrapped model: save the model inside of it.",
+            "Copy or save the model again. A file that names them with a prefix more, as module. or _orig_mod., was "
+            "saved from a wrapped model: save the model inside of it.",
         )
     return model
 

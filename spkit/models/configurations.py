@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from spkit.models.reading import embedded, features_of, routes
+from spkit.models.reading import cut_at, embedded, features_of, routes
 from spkit.models.tokens import TEXTS
 
 # How a model is used, or how fast it is.
@@ -53,7 +53,9 @@ def embeds_otherwise(base: SentenceTransformer, model: SentenceTransformer) -> b
         other = _transformers(model)[place].config
         if any(getattr(part.config, key, None) != getattr(other, key, None) for key in _OF_LONG_TEXTS):
             return True
-    with torch.no_grad(), _evaluated(base), _evaluated(model):
+    length = min(_LENGTH, max(int(one.max_seq_length or _LENGTH) for one in (base, model)))
+    tolerance = max(1e-5, 4 * _precision(base, model))
+    with torch.no_grad(), _evaluated(base), _evaluated(model), cut_at(base, length):
         for route in routes(base):
             for texts in (list(TEXTS[:-1]), [_LONG]):
                 features = _shortened(features_of(base, texts, route))
@@ -61,7 +63,7 @@ def embeds_otherwise(base: SentenceTransformer, model: SentenceTransformer) -> b
                 with _weights_of(base, model):
                     here = {k: v.to(model.device) if isinstance(v, Tensor) else v for k, v in features.items()}
                     other = embedded(model, here, route).float().to(mine.device)
-                if mine.shape != other.shape or _distance(mine, other) > 64 * _precision(base, model):
+                if mine.shape != other.shape or _distance(mine, other) > tolerance:
                     return True
     return False
 

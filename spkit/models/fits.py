@@ -35,12 +35,12 @@ def check_fits(
         SpkitError: modules, settings, tokenizer, parameter names, shapes, tied weights, or buffers differ, a weight is
             not finite, or the model was trained from another base.
     """
-    differences = _structure_differences(base, model) or _tensor_differences(base, model)
-    settings = configuration_differences(base, model)
-    if settings and not differences and not embeds_otherwise(base, model):
-        settings = []
-    if differences or settings:
-        differences = [*differences, *settings]
+    differences = _structure_differences(base, model)
+    if not differences:
+        tensors, settings = _tensor_differences(base, model), configuration_differences(base, model)
+        if tensors or (settings and embeds_otherwise(base, model)):
+            differences = [*settings, *tensors]
+    if differences:
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise SpkitError(
             "Experts must share the base's modules, configuration, tokenizer, parameter names, shapes, tied weights.",

@@ -54,11 +54,11 @@ def kind_of_object(given: object) -> str:
     name = type(given).__name__
     known = next((words for kind, words in _KINDS.items() if kind in names), None)
     if known is not None:
-        return f"a {name}, {known}" if name not in _KINDS else f"{known} ({name})"
+        return f"{known} ({name})"
     if "PreTrainedModel" in names:
         return f"a transformers model ({name}), which does not say how it pools"
     if "Module" in names:
         return f"a torch module ({name})"
     if isinstance(given, dict) and given and all(hasattr(one, "shape") for one in given.values()):
-        return f"a {name} of {len(given)} tensors, which is no model"
-    return f"a {name}" if given is not None else "None"
+        return f"{len(given)} tensors by name ({name}), without the model they belong to"
+    return "None" if given is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

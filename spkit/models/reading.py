@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Router
+from sentence_transformers.base.modules import Router, Transformer
 from sentence_transformers.util import batch_to_device
 from torch import Tensor
 
@@ -26,13 +26,27 @@ def routes(model: SentenceTransformer) -> list[str | None]:
 def features_of(model: SentenceTransformer, texts: Sequence[str], route: str | None = None) -> dict[str, Any]:
     """What a model makes of texts before its first weights, on its device."""
     given = {} if route is None else {"task": route}
-    return batch_to_device(model.preprocess(list(texts), **given), model.device)
+    return dict(batch_to_device(model.preprocess(list(texts), **given), model.device))
 
 
 def embedded(model: SentenceTransformer, features: dict[str, Any], route: str | None = None) -> Float[Tensor, "B D"]:
     """The embeddings of texts from their features, which stay as they are."""
     given = {} if route is None else {"task": route}
     return model(dict(features), **given)["sentence_embedding"]
+
+
+@contextmanager
+def cut_at(model: SentenceTransformer, length: int) -> Iterator[None]:
+    """Cut texts at another length for a while: models that differ in it alone read the same tokens then."""
+    parts = [part for part in model.modules() if isinstance(part, Transformer) and part.tokenizer is not None]
+    before = [part.max_seq_length for part in parts]
+    for part in parts:
+        part.max_seq_length = length
+    try:
+        yield
+    finally:
+        for part, own in zip(parts, before, strict=True):
+            part.max_seq_length = own
 
 
 def parameters_read(model: SentenceTransformer) -> set[str]:

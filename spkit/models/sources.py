@@ -19,7 +19,8 @@ _RULE = "A model must be a bundled base, a folder of a sentence-transformers mod
 # A hub that does not answer in this time will not: transformers asks for each of its files, five times each.
 _SECONDS = 10
 
-_WEIGHTS = (".safetensors", ".bin")
+#: How the names of files of weights end.
+WEIGHTS = (".safetensors", ".bin")
 
 
 def check_model(source: str | Path) -> None:
@@ -48,6 +49,13 @@ def check_model(source: str | Path) -> None:
         return
     if os.path.isfile(name):
         raise SpkitError(_RULE, f"Found {name!r}, which is a file.", "Pass the folder it lies in.")
+    copies = sorted(Path(name, "snapshots").glob("*/config.json")) if name else []
+    if copies:
+        raise SpkitError(
+            _RULE,
+            f"Found {name!r}, which is a repository in the hub's cache.",
+            f"Pass its id, or the folder of one version, such as {str(copies[0].parent)!r}.",
+        )
     # A hub id is two names with a slash between, of which the first is a folder here only where a path is meant.
     beside = "/" in name and os.path.isdir(os.path.dirname(name))
     is_path = not name or name.startswith((".", "/", "~")) or name.count("/") > 1 or beside
@@ -77,7 +85,7 @@ def only_cached(name: str, revision: str | None = None) -> bool:
     """
     if os.path.isdir(name):
         return False
-    if any(list(Path(found).parent.rglob(f"*{end}")) for found in _snapshots(name, revision) for end in _WEIGHTS):
+    if any(list(Path(found).parent.rglob(f"*{end}")) for found in _snapshots(name, revision) for end in WEIGHTS):
         return True
     said = [_hub_says(one, revision) for one in _hub_ids(name)]
     if None in said:

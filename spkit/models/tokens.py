@@ -5,13 +5,16 @@ embeddings. Versions of one tokenizer are written in different forms, though: wh
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Router
 from torch import Tensor
 
-from spkit.models.reading import features_of, routes
+from spkit.models.reading import cut_at, features_of, routes
+
+_LENGTH = 128  # longer than any of the texts is in words
 
 #: Texts on which tokenizers differ that differ in anything people set: casing, accents, forms of Unicode, spaces,
 #: punctuation, digits, scripts.
@@ -37,42 +40,52 @@ TEXTS = (
 def token_differences(base: SentenceTransformer, model: SentenceTransformer) -> list[str]:
     """How a model reads texts otherwise than the base, in words; none where it reads them alike.
 
+    How long texts may be and how a batch is filled up are no part of it.
+
     Args:
         base: the one to compare with.
         model: another one.
     """
-    ours, theirs = _vocabulary(base), _vocabulary(model)
-    if ours != theirs:
-        sizes = [len(entries) if entries else "no" for entries in (theirs, ours)]
-        return [f"its tokenizer has another vocabulary ({sizes[0]} entries, the base's {sizes[1]})"]
-    sides = [getattr(_tokenizer(one), "truncation_side", "right") for one in (base, model)]
-    if sides[0] != sides[1]:
-        return [f"its tokenizer cuts texts on the {sides[1]}, the base's on the {sides[0]}"]
-    mine, other = _forms(base), _forms(model)
-    parts = [part for part in {**mine, **other} if mine.get(part) != other.get(part)]
-    if mine and other and not parts:
+    ours, theirs = _tokenizers(base), _tokenizers(model)
+    for mine, other in [(ours.get(place), theirs.get(place)) for place in {**ours, **theirs}]:
+        left, right = _vocabulary(mine), _vocabulary(other)
+        if left != right:
+            sizes = [len(entries) if entries else "no" for entries in (right, left)]
+            return [f"its tokenizer has another vocabulary ({sizes[0]} entries, the base's {sizes[1]})"]
+        sides = [getattr(one, "truncation_side", "right") for one in (mine, other)]
+        if sides[0] != sides[1]:
+            return [f"its tokenizer cuts texts on the {sides[1]}, the base's on the {sides[0]}"]
+    forms = [(_forms(ours[place]), _forms(theirs[place])) for place in ours]
+    if all(mine == other for mine, other in forms) and all(mine for mine, _ in forms):
         return []
-    for route in routes(base):
-        for text in (*TEXTS, *_named_in(mine, other, parts)):
-            left, right = (_ids(one, text, route) for one in (base, model))
-            if left != right:
-                where = f" ({', '.join(parts)})" if parts else ""
-                return [f"its tokenizer{where} makes of {text[:40]!r} the tokens {right}, the base's {left}"]
+    differ = {part for mine, other in forms for part in mine if mine[part] != other.get(part)}
+    texts = [*TEXTS, *(text for mine, other in forms for text in _named_in(mine, other, differ))]
+    with cut_at(base, _LENGTH), cut_at(model, _LENGTH):
+        for route in routes(base):
+            for text in texts:
+                left, right = (_ids(one, text, route) for one in (base, model))
+                if left != right:
+                    parts = f" ({', '.join(sorted(differ))})" if differ else ""
+                    return [
+                        f"its tokenizer{parts} reads {text[:40]!r} as {_shown(right)}, the base's as {_shown(left)}"
+                    ]
     return []
 
 
-def _tokenizer(model: SentenceTransformer) -> Any:
-    return getattr(model, "tokenizer", None)
+def _tokenizers(model: SentenceTransformer) -> dict[str, Any]:
+    """The tokenizers of all modules that read texts, by the module's place."""
+    parts = [(place, part) for place, part in model.named_modules() if place and not isinstance(part, Router)]
+    found = {place: getattr(part, "tokenizer", None) for place, part in parts}
+    return {place: tokenizer for place, tokenizer in found.items() if tokenizer is not None}
 
 
-def _vocabulary(model: SentenceTransformer) -> Any:
-    read = getattr(_tokenizer(model), "get_vocab", None)
+def _vocabulary(tokenizer: Any) -> Any:
+    read = getattr(tokenizer, "get_vocab", None)
     return None if read is None else read()
 
 
-def _forms(model: SentenceTransformer) -> dict[str, Any]:
-    """The parts of a fast tokenizer as it writes them; none of a slow one. How a batch is padded is no part of it."""
-    tokenizer = _tokenizer(model)
+def _forms(tokenizer: Any) -> dict[str, Any]:
+    """The parts of a fast tokenizer as it writes them; none of a slow one."""
     tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not hasattr(tokenizer, "to_str"):
         return {}
@@ -80,11 +93,10 @@ def _forms(model: SentenceTransformer) -> dict[str, Any]:
     return {part: written[part] for part in written if part not in ("version", "truncation", "padding", "decoder")}
 
 
-def _named_in(mine: dict[str, Any], other: dict[str, Any], parts: list[str]) -> Iterator[str]:
+def _named_in(mine: dict[str, Any], other: dict[str, Any], parts: Iterable[str]) -> Iterator[str]:
     """Texts around the tokens and patterns that only one of two tokenizers names."""
-    ours, theirs = (
-        {one for part in parts if part != "model" for one in _strings(of.get(part))} for of in (mine, other)
-    )
+    few = [part for part in parts if part != "model"]
+    ours, theirs = ({text for part in few for text in _strings(forms.get(part))} for forms in (mine, other))
     for one in sorted(ours ^ theirs):
         yield f"a {one} b{one}c"
 
@@ -97,7 +109,12 @@ def _strings(form: Any) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _ids(model: SentenceTransformer, text: str, route: str | None) -> list[list[Any]]:
+def _ids(model: SentenceTransformer, text: str, route: str | None) -> dict[str, list[Any]]:
     """What a model makes of one text: all that its first weights are given."""
     features = features_of(model, [text], route)
-    return [value.flatten().tolist() for key, value in sorted(features.items()) if isinstance(value, Tensor)]
+    return {key: value.flatten().tolist() for key, value in features.items() if isinstance(value, Tensor)}
+
+
+def _shown(ids: dict[str, list[Any]]) -> str:
+    numbers = ids.get("input_ids", [])
+    return f"[{', '.join(str(number) for number in numbers[:12])}{', …' if len(numbers) > 12 else ''}]"
