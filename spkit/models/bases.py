@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.completeness import check_complete
+from spkit.models.completeness import check_complete, check_embeds
 from spkit.models.origin import note_modules, note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached
 
@@ -97,6 +97,7 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
                 _remedy(name),
             ) from error
     check_complete(model, name)
+    check_embeds(model, name)
     if described(name, "modules.json") is None:
         note_modules(model, said=False)
     return model

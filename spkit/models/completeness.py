@@ -8,12 +8,14 @@ import re
 from collections.abc import Collection
 from copy import deepcopy
 
+import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from torch import nn
 from transformers import PreTrainedModel
 
 from spkit.errors import SpkitError, quoted
-from spkit.models.reading import parameters_read
+from spkit.models.reading import features_of, parameters_read, routes
 
 
 def check_complete(model: SentenceTransformer, source: str) -> SentenceTransformer:
@@ -39,6 +41,29 @@ def check_complete(model: SentenceTransformer, source: str) -> SentenceTransform
             "saved from a wrapped model: save the model inside of it.",
         )
     return model
+
+
+def check_embeds(model: SentenceTransformer, source: str) -> None:
+    """Refuse modules that make no one vector of a text, as those of a multi-vector model do.
+
+    Args:
+        model: just loaded.
+        source: what it was loaded from, for the error.
+    """
+    if any(isinstance(module, Pooling | StaticEmbedding) for module in model):  # the usual ones need no forward pass
+        return
+    try:
+        with torch.no_grad():
+            outputs = model(features_of(model, ["A text."], routes(model)[0]))
+    except Exception:  # it is no matter of pooling: said when the model is used
+        return
+    if "sentence_embedding" not in outputs:
+        raise SpkitError(
+            "The modules of a model must make one vector of each text.",
+            f"Found {source!r} with {', '.join(type(module).__name__ for module in model)}, which make "
+            f"{quoted(key for key in outputs if 'embedding' in key) or 'none'}.",
+            "Pass an embedding model; one that gives a vector for each token (ColBERT) is none.",
+        )
 
 
 def without_unheld(model: SentenceTransformer) -> SentenceTransformer:
