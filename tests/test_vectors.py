@@ -482,11 +482,20 @@ def test_other_shapes_and_parameters_are_refused(base):
     model = noisy(base, 1)
     model[0].model.pooler.dense.bias = nn.Parameter(torch.zeros(3))
     refused(base, model, r"pooler\.dense\.bias has shape \(3,\), the base's \(32,\)")
-    model[0].model.pooler.dense.bias = None
-    refused(base, model, r"it lacks the parameter 0\.model\.pooler\.dense\.bias")
     model = noisy(base, 1)
+    model[0].model.encoder.layer[1].output.dense.bias = None
+    refused(base, model, r"it lacks the parameter 0\.model\.encoder\.layer\.1\.output\.dense\.bias")
+    model = noisy(base, 1)
+    model[0].model.encoder.layer.append(deepcopy(model[0].model.encoder.layer[1]))
+    refused(base, model, r"it has the parameter 0\.model\.encoder\.layer\.2")
+
+
+def test_a_parameter_that_no_text_goes_through_is_no_difference(base):
+    model = noisy(base, 1)
+    model[0].model.pooler = None
     model[1].register_parameter("scale", nn.Parameter(torch.ones(1)))
-    refused(base, model, r"it has the parameter 1\.scale")
+    vectors = TaskVectors.from_models(base, {"mine": model})
+    assert not vectors.matrix[0, vectors.layout.slices["0.model.pooler.dense.weight"]].any()
 
 
 def test_more_differences_are_counted(base):
@@ -527,11 +536,15 @@ def test_a_named_base_cuts_texts_where_its_experts_do(base, tmp_path):
         experts = {name: tmp_path / name for name in names}
         return TaskVectors.from_models(given, experts, **more).base.max_seq_length
 
-    assert length_over(tmp_path / "base", "ab") == 16
-    assert length_over(tmp_path / "base", "ab", folder=tmp_path / "vectors") == 16
-    assert length_over(tmp_path / "base", "abc") == base.max_seq_length  # they disagree
+    with pytest.warns(UserWarning, match="texts are cut 16 of all experts stays"):
+        assert length_over(tmp_path / "base", "ab") == 16
+    with pytest.warns(UserWarning, match="stays"):
+        assert length_over(tmp_path / "base", "ab", folder=tmp_path / "vectors") == 16
+    with pytest.warns(UserWarning, match="experts differ in the length"):
+        assert length_over(tmp_path / "base", "abc") == base.max_seq_length
     assert length_over(copy_model(base), "ab") == base.max_seq_length  # a model given keeps its own
-    merged = merge(tmp_path / "base", [tmp_path / "a", tmp_path / "b"], "mergekit:linear", weight=0.5)
+    with pytest.warns(UserWarning, match="stays"):
+        merged = merge(tmp_path / "base", [tmp_path / "a", tmp_path / "b"], "mergekit:linear", weight=0.5)
     assert merged.max_seq_length == 16
     merged = merge(copy_model(base), [tmp_path / "a", tmp_path / "b"], "mergekit:linear", weight=0.5)
     assert merged.max_seq_length == base.max_seq_length

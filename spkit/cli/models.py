@@ -10,6 +10,7 @@ from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.options import (
     MOST,
     BaseName,
+    CheckOrigin,
     Experts,
     MaxLength,
     Output,
@@ -148,6 +149,7 @@ def vectors(
     expert: Experts,
     base: BaseName = "minilm-l3",
     max_length: MaxLength = None,
+    check_origin: CheckOrigin = True,
 ) -> None:
     """Subtract the base from each expert.
 
@@ -159,7 +161,7 @@ def vectors(
     from spkit.vectors.task_vectors import TaskVectors
 
     say_replaced(output)
-    task_vectors = TaskVectors.from_models(base_of(base, max_length), named(expert))
+    task_vectors = TaskVectors.from_models(base_of(base, max_length), named(expert), check_origin=check_origin)
     task_vectors.save(output)
     typer.echo(task_vectors.norms().round(4).to_string())
     typer.echo(task_vectors.cosines().round(4).to_string())
@@ -198,6 +200,7 @@ def merge(
         ),
     ] = "bundled",
     max_length: MaxLength = None,
+    check_origin: CheckOrigin = True,
     list_methods: Annotated[
         bool,
         typer.Option(
@@ -225,7 +228,7 @@ def merge(
     say_replaced(output)
     if ours is not None and ours.reads_data:
         given["tasks"] = load_tasks(tasks, list(named(expert)))
-    merged = run_merge(base_of(base, max_length), named(expert), method, **given)
+    merged = run_merge(base_of(base, max_length), named(expert), method, check_origin=check_origin, **given)
     save_model(merged, output)
     typer.echo(f"Merged with {method}: {output}")
 

@@ -31,6 +31,12 @@ TaskNames = Annotated[
     list[str] | None, typer.Option("--task", help="Name of one task; repeat for several. Default: all.")
 ]
 Experts = Annotated[list[str], typer.Option("--expert", help="NAME=FOLDER of an expert; repeat, in order.")]
+CheckOrigin = Annotated[
+    bool,
+    typer.Option(
+        "--check-origin/--no-check-origin", help="Refuse experts whose weights say that they are from another base."
+    ),
+]
 SamplingRule = Annotated[
     str,
     typer.Option("--sampling", help="Joint training: proportional, uniform, a temperature, or shares as faq=3,sts=1."),

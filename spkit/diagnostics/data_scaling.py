@@ -15,6 +15,7 @@ from spkit.diagnostics.line_fit import MEASURED
 from spkit.diagnostics.nested_subsets import subsets, subsets_by_share
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
+from spkit.models.completeness import in_layout_of
 from spkit.models.fits import check_fits
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
@@ -243,7 +244,8 @@ def _gram(base: SentenceTransformer, models: Mapping[str, SentenceTransformer]) 
     base_hash, total = weights_hash(base), torch.zeros(len(models), len(models), dtype=torch.float64)
     for name, model in models.items():
         check_fits(base, model, name, base_hash)
-    for start, *ends in zip(base.parameters(), *(model.parameters() for model in models.values()), strict=True):
+    alike = [in_layout_of(base, model) for model in models.values()]
+    for start, *ends in zip(base.parameters(), *(model.parameters() for model in alike), strict=True):
         moved = torch.stack([(end.detach().cpu() - start.detach().cpu()).float().flatten() for end in ends])
         total += gram_of(moved, [slice(0, moved.shape[1])])
     return total

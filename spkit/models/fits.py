@@ -1,28 +1,45 @@
-"""Do these models belong together? A fine-tune has its base's architecture, tokenizer, shapes, and origin."""
+"""Do these models belong together? A fine-tune has its base's modules, tokenizer, shapes, settings, and origin."""
 
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import nn
-from transformers import PreTrainedModel
 
 from spkit.errors import SpkitError
 from spkit.models.bases import base_mark
+from spkit.models.configurations import configuration_differences, embeds_otherwise, module_differences
+from spkit.models.reading import parameters_read
+from spkit.models.tokens import token_differences
+
+_ANOTHER_BASE = (
+    "Pass the base that this expert was trained from, or train the expert again from this base. Where you know that it "
+    "is: `TaskVectors.from_models(..., check_origin=False)`, on the command line --no-check-origin."
+)
 
 
-def check_fits(base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str) -> None:
+def check_fits(
+    base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str, *, origin: bool = True
+) -> None:
     """Refuse a model that is no fine-tune of the base, with the first few differences.
+
+    What is compared is what decides an embedding. Settings of the architectures may differ where both make the same
+    embeddings of the base's weights; parameters that no text goes through may be in one of the two only.
 
     Args:
         base: the model all experts start from.
         model: the model to check.
         name: what the model is called, for the error.
         base_hash: `weights_hash(base)`.
+        origin: whether to check that it was trained from the base: by the mark that `spkit.train` wrote, and by the
+            cosine of its weights with the base's.
 
     Raises:
-        SpkitError: modules, configuration, tokenizer, parameter names, shapes, tied weights, or buffers differ, a
-            weight is not finite, or the model was trained from another base.
+        SpkitError: modules, settings, tokenizer, parameter names, shapes, tied weights, or buffers differ, a weight is
+            not finite, or the model was trained from another base.
     """
-    differences = _structure_differences(base, model) or _tensor_differences(base, model)
+    differences = _structure_differences(base, model)
+    if not differences:
+        tensors, settings = _tensor_differences(base, model), configuration_differences(base, model)
+        if tensors or (settings and embeds_otherwise(base, model)):
+            differences = [*settings, *tensors]
     if differences:
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise SpkitError(
@@ -30,7 +47,8 @@ def check_fits(base: SentenceTransformer, model: SentenceTransformer, name: str,
             f"Found in {name!r}: {'; '.join(differences[:3])}{more}.",
             "Pass the base that this expert was trained from, or train the expert again from this base.",
         )
-    _check_origin(base, model, name, base_hash)
+    if origin:
+        _check_origin(base, model, name, base_hash)
 
 
 def _structure_differences(base: SentenceTransformer, model: SentenceTransformer) -> list[str]:
@@ -40,37 +58,22 @@ def _structure_differences(base: SentenceTransformer, model: SentenceTransformer
         pair = [type(modules[key]).__name__ if key in modules else "nothing" for modules in (ours, theirs)]
         if pair[0] != pair[1]:
             differences.append(f"module {key} is {pair[1]}, the base has {pair[0]}")
-        elif (mine := _settings(ours[key])) != (other := _settings(theirs[key])):
-            keys = [k for k in sorted(mine.keys() | other.keys()) if mine.get(k) != other.get(k)]
-            differences += [f"{k} of module {key} is {other.get(k)!r}, the base has {mine.get(k)!r}" for k in keys]
-    vocabularies = [_vocabulary(m) for m in (base, model)]
-    if vocabularies[0] != vocabularies[1]:
-        sizes = [len(v) if v else "no" for v in vocabularies]
-        differences.append(f"its tokenizer has another vocabulary ({sizes[1]} entries, the base's {sizes[0]})")
-    return differences
-
-
-def _settings(module: nn.Module) -> dict[str, object]:
-    """What decides a module's function apart from its weights; the cut length is a choice of use, not of the model."""
-    settings: dict[str, object] = {}
-    if hasattr(module, "get_config_dict"):
-        settings.update(module.get_config_dict())  # pyright: ignore[reportCallIssue]
-    for part in module.modules():
-        if isinstance(part, PreTrainedModel):
-            settings.update(part.config.to_dict())
-    free = {"max_seq_length", "architectures", "transformers_version", "torch_dtype", "dtype", "use_cache"}
-    return {key: value for key, value in settings.items() if key not in free and not key.startswith("_")}
-
-
-def _vocabulary(model: SentenceTransformer) -> dict[str, int] | None:
-    read = getattr(getattr(model, "tokenizer", None), "get_vocab", None)
-    return None if read is None else read()
+        else:
+            differences += module_differences(ours[key], theirs[key], key)
+    return differences or token_differences(base, model)
 
 
 def _tensor_differences(base: SentenceTransformer, model: SentenceTransformer) -> list[str]:
     ours, theirs = dict(base.named_parameters()), dict(model.named_parameters())
-    differences = [f"it lacks the parameter {key}" for key in ours if key not in theirs]
-    differences += [f"it has the parameter {key}, which the base lacks" for key in theirs if key not in ours]
+    lacking, added = [key for key in ours if key not in theirs], [key for key in theirs if key not in ours]
+    if lacking:
+        read = parameters_read(base)
+        lacking = [key for key in lacking if key in read]
+    if added:
+        read = parameters_read(model)
+        added = [key for key in added if key in read]
+    differences = [f"it lacks the parameter {key}" for key in lacking]
+    differences += [f"it has the parameter {key}, which the base lacks" for key in added]
     for key in [key for key in ours if key in theirs]:
         if ours[key].shape != theirs[key].shape:
             differences.append(f"{key} has shape {tuple(theirs[key].shape)}, the base's {tuple(ours[key].shape)}")
@@ -100,12 +103,15 @@ def _check_origin(base: SentenceTransformer, model: SentenceTransformer, name: s
         raise SpkitError(
             "All experts must be trained from the one base.",
             f"Found {name!r}, trained from weights {mark[:12]}…, while the base's weights are {base_hash[:12]}….",
-            "Pass the base that this expert was trained from, or train the expert again from this base.",
+            _ANOTHER_BASE,
         )
     dot = base_norm = model_norm = 0.0
+    theirs = dict(model.named_parameters())
     with torch.no_grad():
-        for mine, other in zip(base.parameters(), model.parameters(), strict=True):
-            left, right = mine.detach().cpu().flatten().double(), other.detach().cpu().flatten().double()
+        for key, mine in base.named_parameters():
+            if key not in theirs:
+                continue
+            left, right = mine.detach().cpu().flatten().double(), theirs[key].detach().cpu().flatten().double()
             dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
     cosine = float(dot / (base_norm * model_norm) ** 0.5)
     # Fine-tuning moves weights by a few per cent (cosine to the base above 0.99 in every run seen); two unrelated
@@ -114,5 +120,5 @@ def _check_origin(base: SentenceTransformer, model: SentenceTransformer, name: s
         raise SpkitError(
             "All experts must be trained from the one base.",
             f"Found {name!r}, whose weights have cosine {cosine:.2f} with the base's: it comes from another base.",
-            "Pass the base that this expert was trained from, or train the expert again from this base.",
+            _ANOTHER_BASE,
         )

@@ -20,6 +20,7 @@ class _Origin:
     weights: str
     source: str | None = None
     recipe: Mapping[str, Any] | None = None
+    unsaid_modules: bool = False
 
 
 def note_source(model: SentenceTransformer, source: str, weights: str) -> None:
@@ -36,6 +37,17 @@ def note_source(model: SentenceTransformer, source: str, weights: str) -> None:
 def note_recipe(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     """Note how a model was merged; `recipe["sha256"]` is the hash of its weights."""
     model.model_card_data[_KEY] = replace(_noted(model, recipe["sha256"]), recipe=recipe)
+
+
+def note_modules(model: SentenceTransformer, *, said: bool) -> None:
+    """Note whether a file said what follows the transformer; else it is what sentence-transformers takes by itself."""
+    model.model_card_data[_KEY] = replace(_noted(model, weights_hash(model)), unsaid_modules=not said)
+
+
+def says_its_modules(model: SentenceTransformer) -> bool:
+    """Whether files, a training or a user said how a model pools; a plain transformers folder does not."""
+    origin = _origin(model)
+    return origin is None or not origin.unsaid_modules or not _holds(origin, model)
 
 
 def noted_source(model: SentenceTransformer) -> str | None:

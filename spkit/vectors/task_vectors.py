@@ -15,6 +15,7 @@ from spkit.hashing import weights_hash
 from spkit.locks import locked
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
+from spkit.models.other_kinds import kind_of_object
 from spkit.vectors import sparsify, storage
 from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
@@ -73,18 +74,25 @@ class TaskVectors:
         *,
         folder: str | Path | None = None,
         dtype: Storage = "float32",
+        check_origin: bool = True,
     ) -> "TaskVectors":
         """Subtract the base from each model.
 
+        What all experts agree on is kept in the models that are merged of them, and a warning names it where the base
+        has another: prompts, default prompt, similarity function, number of dimensions; the modules, where the base is
+        a plain transformer; and the length at which texts are cut, where the base is given by its name.
+
         Args:
-            base: the model that all of them were trained from, or its folder or id; given so, it cuts texts where the
-                experts do, if they all agree.
+            base: the model that all of them were trained from, or its folder or id.
             models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
                 base; the order is kept. Adapters are added into the weights first.
             folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
                 time; they are then those that `load(folder)` gives. None keeps them in memory.
             dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
                 0.4 % of what training changed in each weight.
+            check_origin: whether to refuse experts that were trained from another base: `spkit.train` marks what it
+                trains with the hash of the base, and weights of other trainings must have a cosine of 0.5 or more with
+                the base's. False takes your word for it; architecture, tokenizer and shapes are compared all the same.
 
         Returns:
             The task vectors.
@@ -101,19 +109,29 @@ class TaskVectors:
             >>> TaskVectors.from_models(base, {"faq": expert}).names
             ('faq',)
         """
+        if not isinstance(models, Mapping):
+            raise SpkitError(
+                "`models` must give each expert a name.",
+                f"Found {kind_of_object(models)}.",
+                'Pass {"faq": expert, ...}.',
+            )
         if not models:
             raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
         if dtype not in get_args(Storage):
             raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
         if folder is None:
-            base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype))
+            base, matrix, base_hash, provenance = task_vectors_of(
+                base, models, getattr(torch, dtype), check_origin=check_origin
+            )
             return cls(base, list(models), matrix, base_hash, provenance)
         folder = Path(folder).expanduser()
         check_new_vectors(folder)
         file = folder.with_name(f".{folder.name}.matrix")
         with locked(file, "Task vectors must be written by one process at a time."):
             try:  # what a killed process left under this name is overwritten
-                base, matrix, base_hash, provenance = task_vectors_of(base, models, getattr(torch, dtype), file)
+                base, matrix, base_hash, provenance = task_vectors_of(
+                    base, models, getattr(torch, dtype), file, check_origin
+                )
                 cls(base, list(models), matrix, base_hash, provenance).save(folder)
             finally:
                 file.unlink(missing_ok=True)
