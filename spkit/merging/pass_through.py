@@ -81,7 +81,43 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
     note_stored_type(merged, stored_type(theta))
     if merged.max_seq_length != theta.max_seq_length:  # mergekit's is that of its first input
         merged.max_seq_length = theta.max_seq_length
-    base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)
-    name = f"{PASS_THROUGH}{method}"
-    attach(merged, pass_through_recipe(name, in_json(parameters), provenance, base_hash, takes_base))
+    filled = in_json(_filled(method, given))
+    inputs = len(models) + (takes_base and not any(model is theta for model in models))
+    recipe = pass_through_recipe(
+        f"{PASS_THROUGH}{method}",
+        in_json(parameters),
+        theta,
+        provenance,
+        takes_base,
+        filled=filled,
+        random=_draws(method, filled, inputs, takes_base),
+    )
+    attach(merged, recipe)
     return merged
+
+
+def _filled(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with those that sentence-transformers sets; mergekit-yaml asks for these."""
+    from mergekit.merge_methods import get as method_of
+
+    filled = dict(parameters)
+    if any(parameter.name == "weight" for parameter in method_of(method).spec.parameters):
+        filled.setdefault("weight", 1.0)
+    if method == "slerp":
+        filled.setdefault("t", 0.5)
+    return filled
+
+
+def _draws(method: str, parameters: Mapping[str, Any], inputs: int, takes_base: bool) -> bool:
+    """Whether a method draws at random with these parameters: two seeds then give two answers."""
+    from mergekit.merge_methods import merge_tensors
+
+    made = torch.Generator().manual_seed(0)
+    tensors = [torch.randn(256, 256, generator=made) for _ in range(inputs)]
+    base = inputs - 1 if takes_base else 0 if method == "slerp" else None
+    answers = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            answers.append(merge_tensors(tensors, method, parameters=dict(parameters), base_index=base))
+    return not torch.equal(*answers)

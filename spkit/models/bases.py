@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.adapter_files import adapter_folder, base_of, fold_files, with_own_modules
-from spkit.models.loading import Loading, NumberType, code_files, loaded
+from spkit.models.loading import BY_DEFAULT, Loading, NumberType, code_files, loaded
 from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model
 
@@ -96,7 +96,7 @@ def load_base(
     return model.eval()
 
 
-def load_model(source: str | Path | SentenceTransformer, how: Loading = Loading()) -> SentenceTransformer:
+def load_model(source: str | Path | SentenceTransformer, how: Loading = BY_DEFAULT) -> SentenceTransformer:
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source

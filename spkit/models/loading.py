@@ -18,6 +18,14 @@ NumberType = Literal["float32", "bfloat16", "float16", "auto"]
 _KEY = "spkit_loaded"
 
 
+def check_number_type(dtype: str) -> None:
+    """Raise where a name is no `NumberType`."""
+    if dtype not in get_args(NumberType):
+        raise SpkitError(
+            "`dtype` must be 'float32', 'bfloat16', 'float16' or 'auto'.", f"Found {dtype!r}.", "Pass one of these."
+        )
+
+
 @dataclass(frozen=True)
 class Loading:
     """How a model is loaded; `spkit.load_base` explains each.
@@ -55,18 +63,14 @@ class Loading:
         return replace(self, revision=None)
 
 
+#: As `spkit.load_base` loads where nothing else is asked for.
+BY_DEFAULT = Loading()
+
+
 @dataclass(frozen=True)
 class _Loaded:
     how: Loading
     stored: torch.dtype | None = None
-
-
-def check_number_type(dtype: str) -> None:
-    """Raise where a name is no `NumberType`."""
-    if dtype not in get_args(NumberType):
-        raise SpkitError(
-            "`dtype` must be 'float32', 'bfloat16', 'float16' or 'auto'.", f"Found {dtype!r}.", "Pass one of these."
-        )
 
 
 def loaded(model: SentenceTransformer, how: Loading) -> SentenceTransformer:

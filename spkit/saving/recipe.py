@@ -18,13 +18,15 @@ from spkit.models.loading import NumberType, check_number_type, narrow, number_t
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
-from spkit.saving.mergekit_config import InexpressibleError, pass_through_config, position_config
+from spkit.saving.mergekit_config import pass_through_config, position_config, written_as
+from spkit.saving.mergekit_folders import InexpressibleError
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.task_vectors import TaskVectors
 
 _MERGEKIT_NOTE = """\
-# mergekit-yaml makes the same transformer of this. `override_architecture` is not the models' architecture: it names
-# one that mergekit reads by the weights' own names, which it does not do for BERT by itself (seen with mergekit 0.1.5).
+# `mergekit-yaml mergekit.yml FOLDER` makes the same transformer of this. `override_architecture` is not the models'
+# architecture: it names one that mergekit reads by the weights' own names, which it does not do for BERT by itself
+# (seen with mergekit 0.1.5).
 """
 
 
@@ -56,14 +58,33 @@ def position_recipe(
 
 
 def pass_through_recipe(
-    method: str, parameters: Mapping[str, Any], provenance: Provenance, base_hash: str, takes_base: bool
+    method: str,
+    parameters: Mapping[str, Any],
+    base: SentenceTransformer,
+    provenance: Provenance,
+    takes_base: bool,
+    *,
+    filled: Mapping[str, Any],
+    random: bool,
 ) -> dict[str, Any]:
-    """The recipe of a merge that mergekit made; it has no coefficients."""
+    """The recipe of a merge that mergekit made; it has no coefficients.
+
+    Args:
+        method: its name in `spkit.merge`.
+        parameters: as they were given.
+        base: θ0.
+        provenance: of the models.
+        takes_base: whether the base is an input of the method.
+        filled: the parameters with those that the library sets where none are given.
+        random: whether the method draws at random: another run of mergekit then draws otherwise.
+    """
     try:
-        mergekit = pass_through_config(method.partition(":")[2], provenance, parameters, takes_base)
+        if random:
+            raise InexpressibleError("The method draws at random, and mergekit-yaml draws in another order.")
+        mergekit = pass_through_config(method.partition(":")[2], base, provenance, filled, takes_base)
     except InexpressibleError as reason:
         mergekit = str(reason)
-    return _recipe(method, parameters, provenance, base_hash, {}, mergekit)
+    return _recipe(method, parameters, provenance, weights_hash(base), {}, mergekit)
 
 
 def _recipe(
@@ -90,7 +111,9 @@ def _recipe(
 def attach(model: SentenceTransformer, recipe: Mapping[str, Any]) -> None:
     """Let a merged model carry its recipe: `save_model` writes it, and the model's own `save` the card."""
     note_recipe(model, {**recipe, "sha256": weights_hash(model)})
-    model._model_card_text = model_card(recipe)  # the library's own field, which it fills from a saved model's card
+    model._model_card_text = model_card(
+        _typed(recipe, number_type(model))
+    )  # the library's own field, which it fills from a saved model's card
 
 
 def save_model(model: SentenceTransformer, folder: str | Path, *, dtype: NumberType = "auto") -> None:
@@ -109,6 +132,12 @@ def save_model(model: SentenceTransformer, folder: str | Path, *, dtype: NumberT
         SpkitError: the folder exists and holds something else than a model, or a number is too large for the type.
     """
     save_with_recipe(model, Path(folder), recipe_of(model), {}, dtype)
+
+
+def _typed(recipe: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
+    """The recipe of a folder whose numbers are of a type."""
+    config = recipe["mergekit"]
+    return {**recipe, "mergekit": config if isinstance(config, str) else written_as(config, dtype)}
 
 
 def _in_type(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransformer:
@@ -135,7 +164,7 @@ def save_with_recipe(
     model = _in_type(model, stored_type(model) if dtype == "auto" else getattr(torch, dtype))
     texts = dict(files)
     if recipe is not None:
-        recipe = {**recipe, "sha256": weights_hash(model)}
+        recipe = _typed({**recipe, "sha256": weights_hash(model)}, number_type(model))
         texts |= {"README.md": model_card(recipe), "recipe.json": json.dumps(recipe, indent=2) + "\n"}
         if isinstance(recipe["mergekit"], Mapping):
             texts["mergekit.yml"] = _MERGEKIT_NOTE + yaml.safe_dump(recipe["mergekit"], sort_keys=False)
