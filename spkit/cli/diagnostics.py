@@ -6,7 +6,19 @@ from typing import Annotated, Any, Literal
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
-from spkit.cli.options import BaseName, MaxLength, Output, SamplingRule, Seed, TaskNames, TaskSource, sampling_of, write
+from spkit.cli.loading import loads_a_base, loads_models
+from spkit.cli.options import (
+    BaseName,
+    MaxLength,
+    Output,
+    SamplingRule,
+    Seed,
+    TaskNames,
+    TaskSource,
+    loaded_base,
+    sampling_of,
+    write,
+)
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.searching.choices import Over
@@ -14,6 +26,7 @@ from spkit.searching.position_folder import check_position
 
 
 @app.command()
+@loads_a_base
 def conflict(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -33,11 +46,10 @@ def conflict(
         check_models([], base)
         check_tasks(tasks, task)
     from spkit.diagnostics.conflict import gradient_conflict
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
     report = gradient_conflict(
-        load_base(base, max_seq_length=max_length),
+        loaded_base(base, max_length),
         load_tasks(tasks, task),
         batches=batches,
         batch_size=batch_size,
@@ -59,6 +71,7 @@ def conflict(
 
 
 @app.command()
+@loads_a_base
 def imbalance(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -90,7 +103,6 @@ def imbalance(
         check_tasks(tasks, task, vectors)
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
@@ -98,7 +110,7 @@ def imbalance(
     table = measure(
         load_tasks(tasks, task if task or task_vectors is None else list(task_vectors.names)),
         task_vectors,
-        model=load_base(base, max_seq_length=max_length) if task_vectors is None else None,
+        model=loaded_base(base, max_length) if task_vectors is None else None,
         sampling=shares,
         batches=batches,
         batch_size=batch_size,
@@ -116,6 +128,7 @@ def imbalance(
 
 
 @app.command()
+@loads_models
 def sweep(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],

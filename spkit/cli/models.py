@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     BaseName,
     Experts,
@@ -18,6 +19,7 @@ from spkit.cli.options import (
     TaskSource,
     base_of,
     json_of,
+    loaded_base,
     named,
     pair,
     sampling_of,
@@ -34,6 +36,7 @@ from spkit.vectors.folder import check_new_vectors
 
 
 @app.command()
+@loads_a_base
 def train(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -43,6 +46,10 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="Passes over the training examples.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples in a batch.")] = 32,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="Numbers of the forward and backward passes; weights are trained in float32 in any case."),
+    ] = "float32",
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
@@ -81,7 +88,6 @@ def train(
         check_models([], base)
         check_tasks(tasks, task)
     from spkit.diagnostics.conflict import ConflictCallback
-    from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
     from spkit.training.trainer import train as run_training
@@ -103,12 +109,13 @@ def train(
             )
         ]
     model = run_training(
-        load_base(base, max_seq_length=max_length),
+        loaded_base(base, max_length),
         chosen,
         steps=steps,
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
+        precision=precision,
         sampling=shares,
         mixing=mixing,
         order=order,
@@ -122,6 +129,7 @@ def train(
 
 
 @app.command()
+@loads_a_base
 def vectors(
     output: Output,
     expert: Experts,
@@ -155,6 +163,7 @@ def _print_methods(asked: bool) -> bool:
 
 
 @app.command()
+@loads_a_base
 def merge(
     output: Output,
     expert: Experts,
@@ -218,6 +227,7 @@ def _known_path(name: str) -> str:
 
 
 @app.command()
+@loads_models
 def position(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
@@ -289,6 +299,7 @@ def position(
 
 
 @app.command()
+@loads_a_base
 def evaluate(
     model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
     tasks: TaskSource = "bundled",
@@ -308,12 +319,9 @@ def evaluate(
         check_models([], model)
         check_tasks(tasks, task)
     from spkit.evaluation import evaluate as run_evaluation
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
-    scores = run_evaluation(
-        load_base(model, max_seq_length=max_length), load_tasks(tasks, task), split=split, seed=seed
-    )
+    scores = run_evaluation(loaded_base(model, max_length), load_tasks(tasks, task), split=split, seed=seed)
     typer.echo(scores.round(2).to_string(index=False))
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

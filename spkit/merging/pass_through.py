@@ -14,7 +14,7 @@ from spkit.merging.registry import PASS_THROUGH, methods
 from spkit.models.adapters import fold, load_expert
 from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
-from spkit.models.loading import note_stored_type, stored_type
+from spkit.models.number_types import note_stored_type, stored_type
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import nearest
 from spkit.vectors.provenance import Provenance

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
-from spkit.models.sources import BUNDLED_BASES
+from spkit.models.sources import BUNDLED_BASES, split_revision
 
 _CONFIG = "adapter_config.json"
 
@@ -42,7 +42,8 @@ def adapter_folder(source: str | Path, revision: str | None = None) -> AdapterFo
     Raises:
         SpkitError: a folder of several adapters, or one with whole weights beside the adapter.
     """
-    name = os.path.expanduser(source)
+    name, own = split_revision(os.path.expanduser(source))
+    revision = own or revision
     if name in BUNDLED_BASES:
         return None
     root = Path(name)

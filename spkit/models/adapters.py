@@ -10,7 +10,7 @@ from torch import nn
 from spkit.errors import SpkitError
 from spkit.models.adapter_files import AdapterFolder, adapter_folder, fold_files, with_own_modules
 from spkit.models.bases import copy_model, load_model, quiet_libraries, transformer_of
-from spkit.models.loading import loading_of
+from spkit.models.number_types import loading_of
 
 
 def load_expert(source: nn.Module | str | Path, base: SentenceTransformer, name: str) -> SentenceTransformer:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -16,9 +17,10 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.adapter_files import adapter_folder, base_of, fold_files, with_own_modules
-from spkit.models.loading import BY_DEFAULT, Loading, NumberType, code_files, loaded
+from spkit.models.loading import Loading, NumberType, code_files, default_loading
+from spkit.models.number_types import loaded
 from spkit.models.origin import note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, check_model
+from spkit.models.sources import BUNDLED_BASES, check_model, split_revision
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -59,8 +61,8 @@ def load_base(
     What is loaded by name beside this model (experts, checkpoints) is loaded in the same way, the revision apart.
 
     Args:
-        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id. The folder of an
-            adapter is loaded over the model that it names, and folded.
+        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id, where a revision may
+            stand behind an `@`. The folder of an adapter is loaded over the model that it names, and folded.
         max_seq_length: tokens at which texts are cut; None keeps the model's own limit.
         dtype: type of the model's numbers in memory. `"float32"` also for a checkpoint in bfloat16 or float16, which
             is exact; what is trained or merged of it is computed in float32, and `save_model` rounds it once to the
@@ -90,18 +92,22 @@ def load_base(
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
     model = load_model(name, Loading(dtype, device, trust_remote_code, revision, attention))
-    note_source(model, os.path.expanduser(name), weights_hash(model))
+    at = "" if revision is None else f"@{revision}"
+    note_source(model, f"{os.path.expanduser(name)}{at}", weights_hash(model))
     if max_seq_length is not None:
         model.max_seq_length = max_seq_length
     return model.eval()
 
 
-def load_model(source: str | Path | SentenceTransformer, how: Loading = BY_DEFAULT) -> SentenceTransformer:
+def load_model(source: str | Path | SentenceTransformer, how: Loading | None = None) -> SentenceTransformer:
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
     check_model(source)
-    name = os.path.expanduser(source)
+    how = how or default_loading()
+    name, revision = split_revision(os.path.expanduser(source))
+    if revision is not None:
+        how = replace(how, revision=revision)
     if how.revision is not None and (name in BUNDLED_BASES or os.path.isdir(name)):
         raise SpkitError(
             "`revision` must be of a hub id.", f"Found {how.revision!r} for {name!r}.", "Leave it out, or pass the id."

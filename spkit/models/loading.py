@@ -1,21 +1,17 @@
-"""How a model is loaded: the type of its numbers, the device, the code of its own that may run; and what was loaded."""
+"""How a model is to be loaded: type of its numbers, device, and the code of its own that may run; without torch."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
-
-import torch
-from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 
 #: Type of the numbers that a model computes with; "auto" is the type of its checkpoint.
 NumberType = Literal["float32", "bfloat16", "float16", "auto"]
-
-# As the mark of origin it lies among the facts for the model's card: copies take it along, and no card names it.
-_KEY = "spkit_loaded"
 
 
 def check_number_type(dtype: str) -> None:
@@ -59,97 +55,29 @@ class Loading:
         }
 
     def beside(self) -> "Loading":
-        """How models are loaded that belong to one that was loaded so: the revision is the first one's alone."""
-        return replace(self, revision=None)
+        """How models are loaded that belong to one that was loaded so.
+
+        The revision is the first one's alone; and none is rounded to the half precision that the first one is.
+        """
+        return replace(self, revision=None, dtype="float32" if self.dtype == "float32" else "auto")
 
 
-#: As `spkit.load_base` loads where nothing else is asked for.
-BY_DEFAULT = Loading()
+_DEFAULT: ContextVar[Loading | None] = ContextVar("spkit_loading", default=None)
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    how: Loading
-    stored: torch.dtype | None = None
+def default_loading() -> Loading:
+    """How models are loaded where the call does not say it: as `spkit.load_base` does, or as `loading_by_default`."""
+    return _DEFAULT.get() or Loading()
 
 
-def loaded(model: SentenceTransformer, how: Loading) -> SentenceTransformer:
-    """A model just loaded, with its numbers in the type that was asked for, which knows how it was loaded."""
-    stored = number_type(model)
-    if how.dtype == "float32":
-        widen(model)
-    elif how.dtype != "auto":
-        stored = getattr(torch, how.dtype)
-        for part in model.children():
-            if not any(hasattr(inner, "config") for inner in part.modules()):  # transformers has done it for its own
-                part.to(stored)
-    model.model_card_data[_KEY] = _Loaded(how, stored)
-    return model
-
-
-def loading_of(model: SentenceTransformer) -> Loading:
-    """How the models are to be loaded that belong to this one: as itself, where that is known.
-
-    The code of a model in memory has run already, so that folders of the same family are trusted as it was.
-    """
-    known = _known(model)
-    if known is not None:
-        return known.how.beside()
-    own = any(type(part).__module__.startswith("transformers_modules.") for part in model.modules())
-    return Loading(trust_remote_code=own)
-
-
-def stored_type(model: SentenceTransformer) -> torch.dtype:
-    """The type of the checkpoint that a model stems from; that of its numbers where it was loaded by others."""
-    known = _known(model)
-    return number_type(model) if known is None or known.stored is None else known.stored
-
-
-def note_stored_type(model: SentenceTransformer, dtype: torch.dtype) -> None:
-    """Note in which type a model's numbers are to be written."""
-    model.model_card_data[_KEY] = _Loaded(loading_of(model), dtype)
-
-
-def number_type(model: torch.nn.Module) -> torch.dtype:
-    """The type of most of a model's numbers: some models keep single layers in float32."""
-    counts: dict[torch.dtype, int] = {}
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            counts[parameter.dtype] = counts.get(parameter.dtype, 0) + parameter.numel()
-    return max(counts, key=lambda dtype: counts[dtype]) if counts else torch.float32
-
-
-def widen(model: torch.nn.Module) -> None:
-    """Put half-precision numbers into float32, in place: no number changes."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.dtype in (torch.bfloat16, torch.float16):
-            tensor.data = tensor.data.float()
-    _say_type(model, torch.float32)
-
-
-def narrow(model: torch.nn.Module, types: torch.dtype | Mapping[str, torch.dtype]) -> None:
-    """Round a model's parameters, in place, and the configuration with them; buffers keep their type.
-
-    Args:
-        model: with finite parameters.
-        types: for all of them, or for each by its name; one that is not named stays.
-
-    Raises:
-        SpkitError: a number is too large for its type.
-    """
-    for name, parameter in model.named_parameters():
-        dtype = types.get(name, parameter.dtype) if isinstance(types, Mapping) else types
-        if not parameter.is_floating_point() or parameter.dtype == dtype:
-            continue
-        rounded = parameter.data.to(dtype)
-        if not torch.isfinite(rounded).all() and torch.isfinite(parameter.data).all():
-            raise SpkitError(
-                f"Numbers must fit the type that they are kept in, {str(dtype).removeprefix('torch.')}.",
-                f"Found {float(parameter.data.abs().max()):.3g} in {name}, above {torch.finfo(dtype).max:.3g}.",
-                'Keep the model in float32: load it, and save it, with `dtype="float32"`.',
-            )
-        parameter.data = rounded
-    _say_type(model, number_type(model))
+@contextmanager
+def loading_by_default(how: Loading) -> Iterator[None]:
+    """Load every model so that is named inside the block; the command line's options hold for all that it loads."""
+    token = _DEFAULT.set(how)
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
 
 
 def code_files(folder: str | Path) -> list[str]:
@@ -172,14 +100,3 @@ def _texts(given: Any) -> Iterator[str]:
     elif isinstance(given, dict | list):
         for one in given.values() if isinstance(given, dict) else given:
             yield from _texts(one)
-
-
-def _known(model: SentenceTransformer) -> _Loaded | None:
-    return model.model_card_data.get(_KEY)
-
-
-def _say_type(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    for part in model.modules():
-        config = getattr(part, "config", None)
-        if getattr(config, "dtype", None) is not None:
-            config.dtype = dtype  # pyright: ignore[reportOptionalMemberAccess]

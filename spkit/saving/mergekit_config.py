@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.models.bases import transformer_of
+from spkit.models.sources import split_revision
 from spkit.saving.mergekit_folders import InexpressibleError, check_folders
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.task_vectors import TaskVectors
@@ -102,8 +103,9 @@ def _config(config: dict[str, Any], provenance: Provenance, each: list[dict[str,
 
 def _reference(source: str | None) -> dict[str, Any]:
     """A model as mergekit reads it from any folder: a path is written whole, a hub id as it is."""
-    path = os.path.abspath(source) if source is not None and os.path.isdir(source) else source
-    return {"model": {"path": path}, "override_architecture": _NOT_IN_A_TABLE}
+    path, revision = split_revision(source or "")
+    model = {"path": os.path.abspath(path) if os.path.isdir(path) else path}
+    return {"model": model | ({"revision": revision} if revision else {}), "override_architecture": _NOT_IN_A_TABLE}
 
 
 def written_as(config: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:

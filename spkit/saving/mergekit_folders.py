@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from spkit.errors import SpkitError
 from spkit.models.adapter_files import adapter_folder
 from spkit.models.loading import code_files
-from spkit.models.sources import BUNDLED_BASES
+from spkit.models.sources import BUNDLED_BASES, split_revision
 from spkit.vectors.provenance import Provenance
 
 
@@ -69,7 +69,8 @@ def _snapshot(source: str, name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(source, local_files_only=True))
+        hub_id, revision = split_revision(source)
+        return Path(snapshot_download(hub_id, revision=revision, local_files_only=True))
     except (OSError, ValueError) as error:
         raise InexpressibleError(f"The files of {name} ({source}) cannot be looked at.") from error
 

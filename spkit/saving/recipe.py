@@ -14,7 +14,8 @@ from torch import Tensor
 from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model, quiet_libraries
-from spkit.models.loading import NumberType, check_number_type, narrow, number_type, stored_type, widen
+from spkit.models.loading import NumberType, check_number_type
+from spkit.models.number_types import narrow, number_type, stored_type, widen
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions

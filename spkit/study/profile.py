@@ -1,5 +1,6 @@
 """A study's settings: all that decides its numbers."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -7,9 +8,11 @@ from pydantic import Field, field_validator, model_validator
 from spkit.errors import SpkitError, quoted
 from spkit.merging.registry import PASS_THROUGH
 from spkit.merging.registry import methods as merge_methods
+from spkit.models.loading import NumberType
 from spkit.study.methods import check_merge, static_merges
 from spkit.study.settings import Number, Settings, Truth, Whole, as_in
 
+_BASE = "spkit.models.bases:load_base"
 _TRAIN = "spkit.training.trainer:train"
 _SEARCH = "spkit.searching.self_position:self_position"
 _CONFLICT = "spkit.diagnostics.conflict:gradient_conflict"
@@ -22,6 +25,7 @@ class Training(Settings):
     epochs: Number | None = Field(None, gt=0)
     learning_rate: Number = as_in(_TRAIN, "learning_rate", gt=0)
     batch_size: Whole = as_in(_TRAIN, "batch_size", ge=1)
+    precision: Literal["float32", "bfloat16"] = as_in(_TRAIN, "precision")
 
     @model_validator(mode="after")
     def _one_length(self) -> "Training":
@@ -35,7 +39,7 @@ class Training(Settings):
 
     def without_length(self) -> dict[str, Any]:
         """The settings of a training whose steps or epochs are decided elsewhere."""
-        return {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
+        return {name: value for name, value in self.arguments().items() if name not in ("steps", "epochs")}
 
 
 class Joint(Settings):
@@ -141,6 +145,7 @@ class Tables(Settings):
     Attributes:
         base: name, folder or hub id of the base.
         max_seq_length: tokens at which texts are cut, or None.
+        dtype, device, trust_remote_code, revision, attention: how the base is loaded, as `spkit.load_base` takes them.
         tasks: names of bundled tasks, or the path of a task file.
         names: which of the task file's tasks the study is about, where it is not about all of them.
         data: folder of the task file's data files, where these do not lie beside it.
@@ -159,6 +164,11 @@ class Tables(Settings):
     base: str = Field(examples=['base = "minilm-l3"'])
     tasks: tuple[str, ...] | str = Field(examples=['tasks = ["headline", "chat"], or the path of a task file'])
     max_seq_length: Whole | None = Field(None, ge=1)
+    dtype: NumberType = as_in(_BASE, "dtype")
+    device: str | None = as_in(_BASE, "device")
+    trust_remote_code: Truth = as_in(_BASE, "trust_remote_code")
+    revision: str | None = as_in(_BASE, "revision")
+    attention: str | None = as_in(_BASE, "attention")
     names: tuple[str, ...] | None = None
     data: str | None = None
     seeds: tuple[Whole, ...] = (0,)
@@ -208,6 +218,15 @@ class Profile(Tables):
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""
         return self.seeds if self.analyses[analysis].every_seed else self.seeds[:1]
+
+    def loading(self) -> dict[str, Any]:
+        """How the base is loaded, for `spkit.load_base`."""
+        names = ("max_seq_length", "dtype", "device", "trust_remote_code", "revision", "attention")
+        return {name: getattr(self, name) for name in names}
+
+    def with_loading(self, settings: Mapping[str, Any]) -> "Profile":
+        """The same study with its base loaded otherwise: some of `dtype`, `device` and so on."""
+        return self.model_copy(update=dict(settings))
 
     def with_base(self, base: str) -> "Profile":
         """The same study from another base."""

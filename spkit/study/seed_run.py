@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_base, load_model
-from spkit.models.loading import loading_of, number_type
+from spkit.models.number_types import loading_of, number_type
 from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -128,5 +128,5 @@ def slug(method: str) -> str:
 
 def prepare(profile: Profile, tasks: Mapping[str, Task]) -> tuple[SentenceTransformer, str, dict[str, str]]:
     """The base of a study, its hash and its tasks' fingerprints, read once for all seeds."""
-    base = load_base(profile.base, max_seq_length=profile.max_seq_length)
+    base = load_base(profile.base, **profile.loading())
     return base, weights_hash(base), {name: task.fingerprint() for name, task in tasks.items()}

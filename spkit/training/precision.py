@@ -7,7 +7,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.models.loading import narrow, number_type, stored_type, widen
+from spkit.models.number_types import narrow, number_type, stored_type, widen
 
 #: Numbers that the forward and backward passes compute with; the weights and the optimiser are float32 in any case.
 Precision = Literal["float32", "bfloat16"]

@@ -24,7 +24,8 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.adapters import fold, has_adapters, unfold
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
-from spkit.models.loading import Loading, loading_of
+from spkit.models.loading import Loading
+from spkit.models.number_types import loading_of
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import CheckpointedTrainer, checkpoint_folder, last_checkpoint, restored_adapted

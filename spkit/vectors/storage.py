@@ -16,7 +16,8 @@ from spkit.files import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
-from spkit.models.loading import Loading, note_stored_type, stored_type
+from spkit.models.loading import Loading, default_loading
+from spkit.models.number_types import note_stored_type, stored_type
 from spkit.models.origin import note_source
 from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
 from spkit.vectors.provenance import Provenance
@@ -75,7 +76,8 @@ def load(
             f"Found {path} without {quoted(missing)}.",
             "Pass a folder that `TaskVectors.save` wrote.",
         )
-    base = load_model(folder / BASE, Loading(dtype="auto", trust_remote_code=trust_remote_code))
+    trusted = trust_remote_code or default_loading().trust_remote_code
+    base = load_model(folder / BASE, Loading(dtype="auto", trust_remote_code=trusted))
     note_stored_type(base, getattr(torch, about.get("base_type", "float32")))
     _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:

@@ -16,7 +16,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
-from spkit.models.loading import loading_of
+from spkit.models.number_types import loading_of
 from spkit.vectors import sparsify, storage
 from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
