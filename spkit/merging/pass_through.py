@@ -12,7 +12,7 @@ from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
 from spkit.models.adapters import fold, load_expert
-from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.bases import copy_model, cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.models.number_types import note_stored_type, stored_type
 from spkit.saving.recipe import attach, pass_through_recipe
@@ -57,7 +57,7 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
         named = {name: load_expert(model, theta, name) for name, model in named_experts(experts).items()}
         for name, model in named.items():
             check_fits(theta, model, name, weights_hash(theta))
-        models = list(named.values())
+        models = [_in_place_of(theta, model) for model in named.values()]
         if not isinstance(base, SentenceTransformer):
             cut_like(theta, [model.max_seq_length for model in models])
     takes_base = method_of(method).spec.contract.base != BasePolicy.IGNORED
@@ -94,6 +94,17 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
     )
     attach(merged, recipe)
     return merged
+
+
+def _in_place_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
+    """The base's modules with an expert's weights: whether the two belong together is decided already.
+
+    The library would compare what changes nothing, such as the classes that two folders' equal code makes.
+    """
+    copied, weights = copy_model(base), dict(model.named_parameters())
+    for name, parameter in copied.named_parameters():
+        parameter.data = weights[name].data
+    return copied
 
 
 def _filled(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

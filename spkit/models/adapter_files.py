@@ -169,7 +169,7 @@ def fold_files(where: AdapterFolder, transformer: PreTrainedModel, name: str) ->
         if config.is_prompt_learning:
             raise SpkitError(
                 "An expert's adapter must change weights.",
-                f"Found {name!r}, which adds tokens instead ({config.peft_type.value}).",
+                f"Found {name!r}, which adds tokens instead ({config.peft_type}).",
                 "Pass a LoRA adapter, or another one that PEFT can merge.",
             )
         with warnings.catch_warnings():

@@ -42,7 +42,11 @@ def load_expert(source: nn.Module | str | Path, base: SentenceTransformer, name:
         return fold(source)
     if _is_peft_model(source):
         return _unwrapped(source, base, name)
-    return load_model(source, loading_of(base))  # which says what it is
+    raise SpkitError(
+        "An expert must be a SentenceTransformer, PEFT's model of one, a folder, or a hub id.",
+        f"Found {type(source).__name__} for {name!r}.",
+        "Pass one of these.",
+    )
 
 
 def fold(model: SentenceTransformer) -> SentenceTransformer:
@@ -97,7 +101,8 @@ def _unwrapped(source: Any, base: SentenceTransformer, name: str) -> SentenceTra
     model = copy_model(base)
     transformer = transformer_of(model)
     # A causal language model holds the plain one, which is what embeddings are made with.
-    inside = [part for part in (merged, getattr(merged, "base_model", None)) if type(part) is type(transformer)]
+    parts: list[nn.Module] = [merged, *(part for part in [getattr(merged, "base_model", None)] if part is not None)]
+    inside = [part for part in parts if type(part) is type(transformer)]
     if not inside:
         raise SpkitError(
             "An adapted model must have the base's architecture.",
@@ -163,7 +168,8 @@ def _ordinary(model: SentenceTransformer) -> SentenceTransformer:
     """A model without adapters, all of whose parameters can be trained, in evaluation mode."""
     for part in model.modules():
         if getattr(part, "_hf_peft_config_loaded", False):
-            part._hf_peft_config_loaded = False  # nothing is left that an adapter would be saved from
+            # Nothing is left that an adapter would be saved from.
+            vars(part)["_hf_peft_config_loaded"] = False
         if "peft_config" in vars(part):
             del part.peft_config
     for parameter in model.parameters():

@@ -16,9 +16,9 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.models.adapter_files import adapter_folder, base_of, fold_files, with_own_modules
+from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_of, fold_files, with_own_modules
 from spkit.models.loading import Loading, NumberType, code_files, default_loading
-from spkit.models.number_types import loaded
+from spkit.models.number_types import loaded, note_stored_type, stored_type
 from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model, split_revision
 
@@ -117,17 +117,28 @@ def load_model(source: str | Path | SentenceTransformer, how: Loading | None = N
     where = adapter_folder(name, how.revision)
     if where is None:
         return loaded(_load_saved(name, how), how)
-    own = load_model(base_of(where), how.beside())
-    transformer = transformer_of(own)
+    return _load_adapted(where, how.beside(), name)
+
+
+def _load_adapted(where: AdapterFolder, how: Loading, name: str) -> SentenceTransformer:
+    """The model that an adapter says it was trained over, with the adapter in its weights."""
+    below = load_model(base_of(where), how)
+    transformer = transformer_of(below)
+    own = None if transformer is None else with_own_modules(where, transformer, lambda folder: load_model(folder, how))
+    model = own or below
+    note_stored_type(model, stored_type(below))
+    transformer = transformer_of(model)
     if transformer is None:
         raise SpkitError(
-            "An adapter must be of a model with a transformer.", f"Found none in {base_of(where)!r}.", "Pass the model."
+            "An adapter must be of a model with a transformer.",
+            f"Found none in {base_of(where)!r}, the base of {name!r}.",
+            "Pass the model itself.",
         )
-    whole = with_own_modules(where, transformer, lambda folder: load_model(folder, how.beside()))
-    if whole is not None:
-        own, transformer = whole, transformer_of(whole)
-    fold_files(where, transformer, name)
-    return own
+    with quiet_libraries():
+        fold_files(where, transformer, name)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return model.eval()
 
 
 def _load_saved(name: str, how: Loading) -> SentenceTransformer:

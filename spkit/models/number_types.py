@@ -1,6 +1,8 @@
 """Types of a model's numbers: what its checkpoint has, what it computes with, and rounding from one to the other."""
 
+import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +14,15 @@ from spkit.models.loading import Loading
 # As the mark of origin it lies among the facts for the model's card: copies take it along, and no card names it.
 _KEY = "spkit_loaded"
 
+#: Rounding that moves a model by more than this share of what training did is told.
+_TOLD = 0.25
+
 
 @dataclass(frozen=True)
 class _Loaded:
     how: Loading
     stored: torch.dtype | None = None
+    learnt: float | None = None  # length of what a training changed in all weights together
 
 
 def loaded(model: SentenceTransformer, how: Loading) -> SentenceTransformer:
@@ -54,6 +60,40 @@ def stored_type(model: SentenceTransformer) -> torch.dtype:
 def note_stored_type(model: SentenceTransformer, dtype: torch.dtype) -> None:
     """Note in which type a model's numbers are to be written."""
     model.model_card_data[_KEY] = _Loaded(loading_of(model), dtype)
+
+
+def note_learnt(model: SentenceTransformer, length: float) -> None:
+    """Note how much a training changed, so that rounding can be compared with it."""
+    model.model_card_data[_KEY] = _Loaded(loading_of(model), stored_type(model), length)
+
+
+def rounded(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransformer:
+    """The model, or a copy, with its numbers in a type; with a warning where that takes much of what was learnt."""
+    if number_type(model) == dtype:
+        return model
+    known = _known(model)
+    if known is not None and known.learnt and dtype != torch.float32:
+        tell_rounding(model, dtype, known.learnt)
+    copied = deepcopy(model)
+    widen(copied)
+    if dtype != torch.float32:
+        narrow(copied, dtype)
+    return copied
+
+
+def tell_rounding(model: torch.nn.Module, dtype: torch.dtype, learnt: float) -> None:
+    """Warn where rounding a model's parameters moves them far, compared with what training did."""
+    lost = 0.0
+    for parameter in model.parameters():
+        value = parameter.detach().float()
+        lost += float((value.to(dtype).float() - value).double().square().sum())
+    if lost**0.5 > _TOLD * learnt:
+        warnings.warn(
+            f"Rounded to {str(dtype).removeprefix('torch.')}, the type of the base's checkpoint, the model differs "
+            f"from what was trained by {lost**0.5 / learnt:.0%} of what training changed. To keep all of it, load the base "
+            'with load_base(dtype="float32") and save the model with save_model(dtype="float32").',
+            stacklevel=3,
+        )
 
 
 def number_type(model: torch.nn.Module) -> torch.dtype:

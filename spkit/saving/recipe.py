@@ -13,9 +13,9 @@ from torch import Tensor
 
 from spkit.files import write_folder
 from spkit.hashing import weights_hash
-from spkit.models.bases import copy_model, quiet_libraries
+from spkit.models.bases import quiet_libraries
 from spkit.models.loading import NumberType, check_number_type
-from spkit.models.number_types import narrow, number_type, stored_type, widen
+from spkit.models.number_types import number_type, rounded, stored_type
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
 from spkit.saving.card import model_card, versions
@@ -141,17 +141,6 @@ def _typed(recipe: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
     return {**recipe, "mergekit": config if isinstance(config, str) else written_as(config, dtype)}
 
 
-def _in_type(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransformer:
-    """The model, or a copy of it, with its numbers in the type they are written in."""
-    if number_type(model) == dtype:
-        return model
-    copied = copy_model(model)
-    widen(copied)
-    if dtype != torch.float32:
-        narrow(copied, dtype)
-    return copied
-
-
 def save_with_recipe(
     model: SentenceTransformer,
     folder: Path,
@@ -162,7 +151,7 @@ def save_with_recipe(
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
     check_new_model(folder)
     check_number_type(dtype)
-    model = _in_type(model, stored_type(model) if dtype == "auto" else getattr(torch, dtype))
+    model = rounded(model, stored_type(model) if dtype == "auto" else getattr(torch, dtype))
     texts = dict(files)
     if recipe is not None:
         recipe = _typed({**recipe, "sha256": weights_hash(model)}, number_type(model))

@@ -1,19 +1,15 @@
 """Types of numbers in training: the weights that learn are float32, whatever type the base has."""
 
-import warnings
 from typing import Literal, get_args
 
 import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.models.number_types import narrow, number_type, stored_type, widen
+from spkit.models.number_types import narrow, note_learnt, number_type, tell_rounding, widen
 
 #: Numbers that the forward and backward passes compute with; the weights and the optimiser are float32 in any case.
 Precision = Literal["float32", "bfloat16"]
-
-#: Rounding that changes an expert by more than this share of what training did is told.
-_TOLD = 0.25
 
 #: A training that makes all weights together longer than this many times has diverged.
 _LONGEST = 10.0
@@ -77,32 +73,14 @@ def check_trained(base: SentenceTransformer, model: SentenceTransformer, label: 
 
 
 def in_type_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
-    """Round a trained model once, in place, to the types of the base it was trained from.
-
-    Where that, or the type that `save_model` will write, is half precision, and rounding takes a large part of what
-    was learnt, a warning says how much.
-    """
-    types = {name: parameter.dtype for name, parameter in base.named_parameters()}
-    coarse = number_type(base) if number_type(base) != torch.float32 else stored_type(base)
-    if coarse != torch.float32:
-        _tell_rounding(base, model, coarse)
-    narrow(model, types)
-    return model
-
-
-def _tell_rounding(base: SentenceTransformer, model: SentenceTransformer, dtype: torch.dtype) -> None:
-    lost = learnt = 0.0
-    start = dict(base.named_parameters())
+    """Round a trained model once, in place, to the types of the base it was trained from."""
+    start = {name: parameter.detach() for name, parameter in base.named_parameters()}
+    learnt = 0.0
     for name, parameter in model.named_parameters():
-        value = parameter.detach().float()
-        change = value - start[name].detach().to(value)
+        change = parameter.detach().float() - start[name].to(parameter.device, torch.float32)
         learnt += float(change.double().square().sum())
-        lost += float((value.to(dtype).float() - value).double().square().sum())
-    if lost > _TOLD**2 * learnt > 0:
-        short = str(dtype).removeprefix("torch.")
-        warnings.warn(
-            f"Rounded to {short}, the type of the base's checkpoint, the model differs from what was trained by "
-            f"{(lost / learnt) ** 0.5:.0%} of what training changed. To keep all of it, load the base with "
-            'load_base(dtype="float32") and save with save_model(dtype="float32").',
-            stacklevel=3,
-        )
+    if number_type(base) != torch.float32 and learnt:
+        tell_rounding(model, number_type(base), learnt**0.5)
+    narrow(model, {name: value.dtype for name, value in start.items()})
+    note_learnt(model, learnt**0.5)
+    return model

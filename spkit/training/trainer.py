@@ -18,7 +18,7 @@ from sentence_transformers import (
 )
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
-from transformers.utils import is_torch_bf16_gpu_available
+from transformers.utils.import_utils import is_torch_bf16_gpu_available
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
