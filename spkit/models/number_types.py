@@ -90,8 +90,8 @@ def tell_rounding(model: torch.nn.Module, dtype: torch.dtype, learnt: float) -> 
     if lost**0.5 > _TOLD * learnt:
         warnings.warn(
             f"Rounded to {str(dtype).removeprefix('torch.')}, the type of the base's checkpoint, the model differs "
-            f"from what was trained by {lost**0.5 / learnt:.0%} of what training changed. To keep all of it, load the base "
-            'with load_base(dtype="float32") and save the model with save_model(dtype="float32").',
+            f"from what was trained by {lost**0.5 / learnt:.0%} of what training changed. To keep all of it, load the "
+            'base with load_base(dtype="float32") and save the model with save_model(dtype="float32").',
             stacklevel=3,
         )
 
