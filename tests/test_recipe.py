@@ -15,7 +15,8 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model, load_base, source_of
-from spkit.saving.mergekit_config import InexpressibleError, position_config
+from spkit.saving.mergekit_config import position_config
+from spkit.saving.mergekit_folders import InexpressibleError
 from spkit.saving.recipe import save_model
 from spkit.searching.result import PositionResult
 from spkit.vectors.task_vectors import TaskVectors
@@ -86,7 +87,7 @@ def test_filters_separate_layers_whose_numbers_begin_alike():
     vectors = TaskVectors.from_models(base, {"a": noisy(base, 1)})
     from spkit.saving.mergekit_config import _setting, _tensor_names
 
-    names = _tensor_names(vectors)
+    names = _tensor_names(vectors.base)
     column = [float(number) for number in range(len(vectors.modules))]
     setting = _setting(column, vectors, names)
     assert isinstance(setting, list)

@@ -429,7 +429,7 @@ def test_bad_input_is_refused_before_training(base, tasks, monkeypatch, change, 
     def never(*given, **settings) -> None:
         raise AssertionError("a trainer was built")
 
-    monkeypatch.setattr(training, "SentenceTransformerTrainer", never)
+    monkeypatch.setattr(training, "CheckpointedTrainer", never)
     chosen = [tasks[name] for name in change.get("tasks", ["faq"])]
     with pytest.raises(SpkitError, match=message):
         # Unwrapped: the annotations themselves refuse some of these in tests, where types are checked.

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.loading import loads_models
 from spkit.cli.options import Seed, TaskNames, TaskSource, check_tables, expanded, pair, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 
 
 @app.command()
+@loads_models
 def compare(
     models: Annotated[list[str], typer.Argument(help="Two models or more: a folder or hub id each, or NAME=FOLDER.")],
     tasks: TaskSource = "bundled",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
     BaseName,
@@ -17,6 +18,7 @@ from spkit.cli.options import (
     TaskSource,
     check_tables,
     in_blocks,
+    loaded_base,
     sampling_of,
     within,
     write,
@@ -34,6 +36,7 @@ _LISTS = ("pairs", "by_module", "conflict_by_module")
 
 
 @app.command()
+@loads_a_base
 def conflict(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -56,11 +59,10 @@ def conflict(
         check_tasks(tasks, task)
         check_tables(output, "conflict", *(f"{name}.csv" for name in (*_MATRICES, *_LISTS)))
     from spkit.diagnostics.conflict import gradient_conflict
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
     report = gradient_conflict(
-        load_base(base, max_seq_length=max_length),
+        loaded_base(base, max_length),
         load_tasks(tasks, task),
         batches=batches,
         batch_size=batch_size,
@@ -81,6 +83,7 @@ def conflict(
 
 
 @app.command()
+@loads_a_base
 def imbalance(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -114,7 +117,6 @@ def imbalance(
         check_tables(output, "imbalance", "imbalance.csv", *([] if joint is None else ["effective_weights.csv"]))
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
@@ -122,7 +124,7 @@ def imbalance(
     table = measure(
         load_tasks(tasks, task if task or task_vectors is None else list(task_vectors.names)),
         task_vectors,
-        model=load_base(base, max_seq_length=max_length) if task_vectors is None else None,
+        model=loaded_base(base, max_length) if task_vectors is None else None,
         sampling=shares,
         batches=batches,
         batch_size=batch_size,
@@ -140,6 +142,7 @@ def imbalance(
 
 
 @app.command()
+@loads_models
 def sweep(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
     BaseName,
@@ -23,6 +24,7 @@ from spkit.cli.options import (
     expanded,
     in_blocks,
     json_of,
+    loaded_base,
     named,
     pair,
     sampling_of,
@@ -42,6 +44,7 @@ from spkit.vectors.folder import check_new_vectors
 
 
 @app.command()
+@loads_a_base
 def train(
     output: Output,
     base: BaseName = "minilm-l3",
@@ -53,6 +56,10 @@ def train(
     ] = None,
     learning_rate: Annotated[float, typer.Option(callback=within(above=0), help="Peak learning rate.")] = 1e-4,
     batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in a batch.")] = 32,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="Numbers of the forward and backward passes; weights are trained in float32 in any case."),
+    ] = "float32",
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
@@ -96,7 +103,6 @@ def train(
         check_models([], base)
         check_tasks(tasks, task)
     from spkit.diagnostics.conflict import ConflictCallback
-    from spkit.models.bases import load_base
     from spkit.saving.recipe import save_model
     from spkit.tasks import load_tasks
     from spkit.training.checkpoints import remove_checkpoints
@@ -120,12 +126,13 @@ def train(
             )
         ]
     model = run_training(
-        load_base(base, max_seq_length=max_length),
+        loaded_base(base, max_length),
         chosen,
         steps=steps,
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
+        precision=precision,
         sampling=shares,
         mixing=mixing,
         order=order,
@@ -144,6 +151,7 @@ def _kept_checkpoints(folder: Path) -> str:
 
 
 @app.command()
+@loads_a_base
 def vectors(
     output: Output,
     expert: Experts,
@@ -178,6 +186,7 @@ def _print_methods(asked: bool) -> bool:
 
 
 @app.command()
+@loads_a_base
 def merge(
     output: Output,
     expert: Experts,
@@ -242,6 +251,7 @@ def _known_path(name: str) -> str:
 
 
 @app.command()
+@loads_models
 def position(
     output: Output,
     vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
@@ -330,6 +340,7 @@ def position(
 
 
 @app.command()
+@loads_a_base
 def evaluate(
     model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
     tasks: TaskSource = "bundled",
@@ -352,12 +363,9 @@ def evaluate(
         if output is not None:
             check_tables(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
-    from spkit.models.bases import load_base
     from spkit.tasks import load_tasks
 
-    scores = run_evaluation(
-        load_base(model, max_seq_length=max_length), load_tasks(tasks, task), split=split, seed=seed
-    )
+    scores = run_evaluation(loaded_base(model, max_length), load_tasks(tasks, task), split=split, seed=seed)
     typer.echo(scores.round(2).to_string(index=False))
     if output is not None:
         write(scores, output / "scores.csv", "evaluate")

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,9 +137,20 @@ def sampling_of(text: str) -> str | float | dict[str, float]:
 
 def base_of(name: str, max_length: int | None) -> Any:
     """A base by its name, which then cuts texts where its experts do; or loaded, with a length of its own."""
-    from spkit.models.bases import load_base
+    from spkit.models.loading import default_loading
 
-    return name if max_length is None else load_base(name, max_seq_length=max_length)
+    if max_length is not None:
+        return loaded_base(name, max_length)
+    revision = default_loading().revision
+    return name if revision is None else f"{name}@{revision}"
+
+
+def loaded_base(name: str, max_length: int | None) -> Any:
+    """A base, loaded as the command's options say."""
+    from spkit.models.bases import load_base
+    from spkit.models.loading import default_loading
+
+    return load_base(name, max_seq_length=max_length, **asdict(default_loading()))
 
 
 def json_of(text: str) -> Any:

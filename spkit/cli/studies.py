@@ -1,12 +1,13 @@
 """Commands that run whole studies and draw their figures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from spkit._extras import require
 from spkit.cli.checks import usage
+from spkit.cli.loading import may_load_otherwise
 from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
@@ -33,6 +34,7 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 
 
 @app.command()
+@may_load_otherwise
 def study(
     profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
     output: Annotated[
@@ -53,6 +55,8 @@ def study(
     publish: Annotated[
         Path | None, typer.Option(help="Also copy result files and records, without models, here.")
     ] = None,
+    *,
+    loading: dict[str, Any],
 ) -> None:
     """Run a study in stages, going on where it was stopped.
 
@@ -74,6 +78,7 @@ def study(
         chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
+    chosen = chosen.with_loading(loading)
     if chosen_seeds is not None:
         chosen = chosen.with_seeds(chosen_seeds)
     if names is not None:

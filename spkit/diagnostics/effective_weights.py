@@ -12,6 +12,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.models.bases import load_model
 from spkit.models.completeness import in_layout_of
 from spkit.models.fits import check_fits
+from spkit.models.number_types import loading_of
 from spkit.vectors.matrix import column_blocks
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -64,7 +65,7 @@ def effective_weights(joint: SentenceTransformer | str | Path, vectors: TaskVect
         >>> weights.table["weight"].round(3).to_dict(), round(weights.explained, 3)
         ({'faq': 0.5}, 1.0)
     """
-    joint = load_model(joint)
+    joint = load_model(joint, loading_of(vectors.base))
     check_fits(vectors.base, joint, "the joint model", vectors.base_hash)
     joint = in_layout_of(vectors.base, joint)
     products, square = torch.zeros(len(vectors), dtype=torch.float64), 0.0

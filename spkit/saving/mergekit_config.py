@@ -1,24 +1,23 @@
 """A merge as a configuration of mergekit, where mergekit can express it: the same weights by another program."""
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.models.bases import transformer_of
-from spkit.models.sources import BUNDLED_BASES
+from spkit.models.sources import split_revision
+from spkit.saving.mergekit_folders import InexpressibleError, check_folders
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.task_vectors import TaskVectors
 
 #: A name that transformers knows as an encoder and mergekit has no table of tensors for, so that it reads them off the
 #: weights. Its table for BERT does not work in mergekit 0.1.5 (optional tensors that go by several names).
 _NOT_IN_A_TABLE = "MPNetModel"
-
-
-class InexpressibleError(Exception):
-    """Why mergekit cannot express a merge."""
 
 
 def position_config(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> dict[str, Any]:
@@ -32,11 +31,12 @@ def position_config(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> dict[st
         What `mergekit-yaml` reads, as a dictionary.
 
     Raises:
-        InexpressibleError: other operations on the vectors, weights outside the transformer, or models without a path.
+        InexpressibleError: other operations on the vectors, weights outside the transformer, or models that mergekit
+            cannot read.
     """
     operations = vectors.provenance.operations
-    names = _tensor_names(vectors)
-    _check_paths(vectors.provenance)
+    names = _tensor_names(vectors.base)
+    check_folders(vectors.provenance, names.values() if len(rows) > 1 else ())
     if not operations:
         config = {"merge_method": "task_arithmetic", "parameters": {"normalize": False, "lambda": 1.0}}
         weights = [_setting(column, vectors, names) for column in rows.T.tolist()]
@@ -53,20 +53,27 @@ def position_config(vectors: TaskVectors, rows: Float[Tensor, "M N"]) -> dict[st
 
 
 def pass_through_config(
-    method: str, provenance: Provenance, parameters: Mapping[str, Any], takes_base: bool
+    method: str,
+    base: SentenceTransformer,
+    provenance: Provenance,
+    parameters: Mapping[str, Any],
+    takes_base: bool,
 ) -> dict[str, Any]:
     """The configuration of one of mergekit's own methods.
 
     Args:
         method: its name in mergekit.
+        base: θ0.
         provenance: of the models.
-        parameters: a number for all inputs, or one for each expert in order.
+        parameters: a number for all inputs, or one for each expert in order; all that has no default in mergekit.
         takes_base: whether the base is an input of the method.
 
     Raises:
-        InexpressibleError: a parameter in another form, or models without a path.
+        InexpressibleError: a parameter in another form, weights outside the transformer, or models that mergekit cannot
+            read.
     """
-    _check_paths(provenance)
+    _tensor_names(base)
+    check_folders(provenance)
     each: list[dict[str, Any]] = [{} for _ in provenance.experts]
     for_all = {}
     for name, value in parameters.items():
@@ -95,24 +102,24 @@ def _config(config: dict[str, Any], provenance: Provenance, each: list[dict[str,
 
 
 def _reference(source: str | None) -> dict[str, Any]:
-    return {"model": {"path": source}, "override_architecture": _NOT_IN_A_TABLE}
+    """A model as mergekit reads it from any folder: a path is written whole, a hub id as it is."""
+    path, revision = split_revision(source or "")
+    model = {"path": os.path.abspath(path) if os.path.isdir(path) else path}
+    return {"model": model | ({"revision": revision} if revision else {}), "override_architecture": _NOT_IN_A_TABLE}
 
 
-def _check_paths(provenance: Provenance) -> None:
-    for name, source in {"the base": provenance.base, **provenance.experts}.items():
-        if source is None:
-            raise InexpressibleError(f"The model of {name} was given in memory: save it, and pass its folder.")
-        if source in BUNDLED_BASES:
-            raise InexpressibleError(f"The model of {name} is {source!r}, which is no folder: save it, and pass that.")
-        if (Path(source) / "adapter_config.json").is_file():
-            raise InexpressibleError(f"The model of {name} is an adapter: save the adapted model, and pass its folder.")
+def written_as(config: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
+    """The same configuration for a folder whose numbers are of a type; mergekit computes in float32, as we do."""
+    if dtype == torch.float32:
+        return dict(config)
+    return {**config, "out_dtype": str(dtype).removeprefix("torch.")}
 
 
-def _tensor_names(vectors: TaskVectors) -> dict[str, str]:
+def _tensor_names(model: SentenceTransformer) -> dict[str, str]:
     """Parameter of the SentenceTransformer to its name in the transformer's own file, which is all mergekit reads."""
-    inside = transformer_of(vectors.base)
+    inside = transformer_of(model)
     own = {id(parameter): name for name, parameter in inside.named_parameters()} if inside is not None else {}
-    names = {name: own.get(id(parameter), "") for name, parameter in vectors.base.named_parameters()}
+    names = {name: own.get(id(parameter), "") for name, parameter in model.named_parameters()}
     outside = [name for name, inner in names.items() if not inner]
     if outside:
         raise InexpressibleError(f"mergekit reads the transformer only, and {outside[0]} stands outside of it.")

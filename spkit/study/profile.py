@@ -1,5 +1,6 @@
 """A study's settings: all that decides its numbers."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
@@ -7,6 +8,7 @@ from pydantic import AfterValidator, Field, Strict, field_validator, model_valid
 from spkit.errors import SpkitError, quoted
 from spkit.merging.registry import PASS_THROUGH, find
 from spkit.merging.registry import methods as merge_methods
+from spkit.models.loading import NumberType
 from spkit.searching.choices import Optimizer, check_settings, scale_of
 from spkit.searching.path_names import check_path_name
 from spkit.signatures import LARGEST_SEED
@@ -17,6 +19,7 @@ from spkit.training.shares import check_sampling
 #: The rule by which the tasks of a joint training take turns.
 Sampling = Annotated[str | Number | dict[str, Number], AfterValidator(check_sampling)]
 
+_BASE = "spkit.models.bases:load_base"
 _TRAIN = "spkit.training.trainer:train"
 _SEARCH = "spkit.searching.self_position:self_position"
 _CONFLICT = "spkit.diagnostics.conflict.measuring:gradient_conflict"
@@ -29,6 +32,7 @@ class Training(Settings):
     epochs: Number | None = Field(None, gt=0)
     learning_rate: Number = as_in(_TRAIN, "learning_rate", gt=0)
     batch_size: Whole = as_in(_TRAIN, "batch_size", ge=1)
+    precision: Literal["float32", "bfloat16"] = as_in(_TRAIN, "precision")
 
     @model_validator(mode="after")
     def _one_length(self) -> "Training":
@@ -42,7 +46,7 @@ class Training(Settings):
 
     def without_length(self) -> dict[str, Any]:
         """The settings of a training whose steps or epochs are decided elsewhere."""
-        return {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
+        return {name: value for name, value in self.arguments().items() if name not in ("steps", "epochs")}
 
 
 class Joint(Settings):
@@ -184,6 +188,7 @@ class Tables(Settings):
     Attributes:
         base: name, folder or hub id of the base.
         max_seq_length: tokens at which texts are cut, or None.
+        dtype, device, trust_remote_code, revision, attention: how the base is loaded, as `spkit.load_base` takes them.
         tasks: names of bundled tasks, or the path of a task file.
         names: which of the task file's tasks the study is about, where it is not about all of them.
         data: folder of the task file's data files, where these do not lie beside it.
@@ -202,6 +207,11 @@ class Tables(Settings):
     base: str = Field(min_length=1, examples=['base = "minilm-l3"'])
     tasks: _Names | str = Field(examples=['tasks = ["headline", "chat"], or the path of a task file'])
     max_seq_length: Whole | None = Field(None, ge=1)
+    dtype: NumberType = as_in(_BASE, "dtype")
+    device: str | None = as_in(_BASE, "device")
+    trust_remote_code: Truth = as_in(_BASE, "trust_remote_code")
+    revision: str | None = as_in(_BASE, "revision")
+    attention: str | None = as_in(_BASE, "attention")
     names: _Names | None = None
     data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
@@ -259,6 +269,15 @@ class Profile(Tables):
     def seeds_of(self, analysis: str) -> tuple[int, ...]:
         """The seeds that an analysis runs on."""
         return self.seeds if self.analyses[analysis].every_seed else self.seeds[:1]
+
+    def loading(self) -> dict[str, Any]:
+        """How the base is loaded, for `spkit.load_base`."""
+        names = ("max_seq_length", "dtype", "device", "trust_remote_code", "revision", "attention")
+        return {name: getattr(self, name) for name in names}
+
+    def with_loading(self, settings: Mapping[str, Any]) -> "Profile":
+        """The same study with its base loaded otherwise: some of `dtype`, `device` and so on."""
+        return self.model_copy(update=dict(settings))
 
     def with_base(self, base: str) -> "Profile":
         """The same study from another base."""

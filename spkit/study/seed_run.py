@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.paired import MEAN
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_base, load_model
+from spkit.models.number_types import loading_of, number_type
 from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -72,7 +74,8 @@ class SeedRun:
         inputs = {}
         for need in needs:
             if need == "base":
-                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens"
+                half = "" if number_type(self.base) == torch.float32 else f" in {number_type(self.base)}"
+                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens{half}"
             elif need.startswith("task:"):
                 inputs[need] = self.fingerprints[need.removeprefix("task:")]
             else:
@@ -87,7 +90,7 @@ class SeedRun:
         """The model of a method, from the stage that made it."""
         if method == "base":
             return self.base
-        model = load_model(self.folder(self.makers[method]) / "model")
+        model = load_model(self.folder(self.makers[method]) / "model", loading_of(self.base))
         model.max_seq_length = self.base.max_seq_length
         return model
 
@@ -97,7 +100,8 @@ class SeedRun:
 
     def vectors(self, stage: str = "vectors") -> TaskVectors:
         """The task vectors that a stage saved; memory-mapped."""
-        return TaskVectors.load(self.folder(stage) / "vectors")
+        trusted = loading_of(self.base).trust_remote_code
+        return TaskVectors.load(self.folder(stage) / "vectors", trust_remote_code=trusted)
 
     @cached_property
     def probe(self) -> Probe:
@@ -144,5 +148,5 @@ def slug(method: str) -> str:
 
 def prepare(profile: Profile, tasks: Mapping[str, Task]) -> tuple[SentenceTransformer, str, dict[str, str]]:
     """The base of a study, its hash and its tasks' fingerprints, read once for all seeds."""
-    base = load_base(profile.base, max_seq_length=profile.max_seq_length)
+    base = load_base(profile.base, **profile.loading())
     return base, weights_hash(base), {name: task.fingerprint() for name, task in tasks.items()}

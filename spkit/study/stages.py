@@ -42,7 +42,8 @@ def train_stage(
 
     def work(folder: Path) -> Mapping[str, Any]:
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
-        save_model(model, folder / "model")
+        # Task vectors are made of it: nothing is rounded away.
+        save_model(model, folder / "model", dtype="float32")
         return {}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]

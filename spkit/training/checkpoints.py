@@ -9,7 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+import safetensors.torch
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -17,6 +22,7 @@ from spkit.costs import Cost, so_far
 from spkit.errors import SpkitError
 from spkit.folders import changed_files, is_listed, list_folder
 from spkit.hashing import weights_hash
+from spkit.models.adapters import has_adapters
 from spkit.tasks import Task
 from spkit.training.shares import Sampling
 
@@ -28,6 +34,31 @@ class Checkpoint:
     folder: Path
     finished: bool
     cost: Cost
+
+
+#: All numbers of a model with adapters: what the library saves of one is the adapter alone.
+_ADAPTED = "adapted.safetensors"
+
+
+class CheckpointedTrainer(SentenceTransformerTrainer):
+    """The library's trainer; checkpoints of a model with adapters hold the weights below these, too."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        if output_dir is not None and has_adapters(self.model):
+            safetensors.torch.save_model(self.model, str(Path(output_dir) / _ADAPTED))
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        if not restored_adapted(self.model, Path(checkpoint_path)):
+            super()._load_from_checkpoint(checkpoint_path)
+
+
+def restored_adapted(model: SentenceTransformer, folder: Path) -> bool:
+    """Put a checkpoint's numbers into a model with adapters; False for a checkpoint of one without."""
+    if not (folder / _ADAPTED).is_file():
+        return False
+    safetensors.torch.load_model(model, str(folder / _ADAPTED))
+    return True
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
@@ -96,6 +127,8 @@ def checkpoint_folder(
         "weight_decay",
         "max_grad_norm",
         "seed",
+        "bf16",
+        "fp16",
     )
     identity = {
         "model": weights_hash(model),

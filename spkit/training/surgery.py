@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.tasks import Task
+from spkit.training.precision import Precision
 from spkit.training.trainer import LEARNING_RATE, train
 
 
@@ -24,6 +25,7 @@ def train_with_surgery(
     method: Literal["upgrad", "pcgrad"] = "upgrad",
     learning_rate: float = LEARNING_RATE,
     batch_size: int = 32,
+    precision: Precision = "float32",
     seed: int = 0,
     progress: bool = True,
 ) -> SentenceTransformer:
@@ -51,6 +53,7 @@ def train_with_surgery(
         method: "upgrad" or "pcgrad".
         learning_rate: peak learning rate; 1e-5 to 2e-4 are common.
         batch_size: examples of each task in a step, which are each other's negatives.
+        precision: as in `spkit.train`.
         seed: of the order of examples, of dropout, and of PCGrad's order.
         progress: whether to show a progress bar.
 
@@ -71,6 +74,7 @@ def train_with_surgery(
         steps=steps,
         learning_rate=learning_rate,
         batch_size=batch_size,
+        precision=precision,
         sampling="uniform",
         mixing="step",
         seed=seed,

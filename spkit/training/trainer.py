@@ -15,24 +15,34 @@ import torch
 from datasets import DatasetDict
 from sentence_transformers import (
     SentenceTransformer,
-    SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
+from transformers.utils.import_utils import is_torch_bf16_gpu_available
 
 from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
 from spkit.files import check_room
 from spkit.hashing import weights_hash
 from spkit.locks import locked
+from spkit.models.adapters import fold, has_adapters, unfold
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
+from spkit.models.loading import Loading
+from spkit.models.number_types import loading_of
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
-from spkit.training.checkpoints import KeptCost, checkpoint_folder, last_checkpoint
+from spkit.training.checkpoints import (
+    CheckpointedTrainer,
+    KeptCost,
+    checkpoint_folder,
+    last_checkpoint,
+    restored_adapted,
+)
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
+from spkit.training.precision import Precision, check_precision, check_trained, in_type_of, master_weights
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.shares import Sampling, shares
 
@@ -51,6 +61,7 @@ def train(
     sampling: Sampling = "proportional",
     mixing: Literal["task", "step"] = "task",
     order: Literal["joint", "sequential"] = "joint",
+    precision: Precision = "float32",
     seed: int = 0,
     args: SentenceTransformerTrainingArguments | None = None,
     checkpoints: str | Path | None = None,
@@ -64,8 +75,11 @@ def train(
     merging has to compete with; each batch holds examples of one task. AdamW with a tenth of the steps as linear
     warm-up, linear decay to zero, and gradients clipped to norm 1.
 
+    The weights are trained in float32 whatever the base's type is, and rounded to that type once, at the end.
+
     Args:
-        base: the model to start from; it is left as it is.
+        base: the model to start from; it is left as it is. With an adapter (`base.add_adapter(...)`), the adapter is
+            trained, and the weights below it stay; the result is an expert of the model without the adapter.
         tasks: one task, or several as a list or as `load_tasks` gives them.
         steps: optimiser steps in all (for `order="sequential"`: for each task), each on `batch_size` examples, or with
             `mixing="step"` on as many from every task. Give this or `epochs`.
@@ -79,6 +93,8 @@ def train(
             each task, so divide `steps` by the number of tasks to process the same examples (`epochs` does), and
             `sampling` must give equal shares.
         order: `"joint"` mixes the tasks; `"sequential"` trains on the first, then goes on with the second, and so on.
+        precision: `"bfloat16"` computes the forward and backward passes in bfloat16 where that is exact enough
+            (autocast), which is faster where the processor or GPU has it; weights and optimiser stay float32.
         seed: of the order of examples and of dropout.
         args: replaces all settings above except `tasks`, `sampling`, `mixing` and `order`, for full control.
         checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
@@ -95,7 +111,8 @@ def train(
 
     Raises:
         SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, shares that
-            do not fit `mixing`, `after_each` without an order, a loss that is not finite.
+            do not fit `mixing`, `after_each` without an order, a precision that the machine has not, a loss or weights
+            that are not finite, weights that grew without bound.
 
     Example:
         >>> from spkit import load_base, load_tasks
@@ -105,18 +122,22 @@ def train(
     chosen = _as_list(tasks)
     check_training(chosen, steps, epochs, args.train_batch_size if args is not None else batch_size, args is not None)
     check_order(chosen, sampling, mixing, order, after_each is not None)
+    check_precision(precision)
     plan = [[task] for task in chosen] if order == "sequential" else [chosen]
     base = without_unheld(base)
-    mark = base_mark(base) or weights_hash(base)
+    mark = base_mark(base) or _hash_below_adapters(base)
     model = copy_model(base)
-    mark_base(model, mark)
+    master_weights(model)
+    if mark is not None:
+        mark_base(model, mark)
     if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
         size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
         check_room(Path(checkpoints), 3 * size, "Checkpoints")
     for part in plan:
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
-            given = copy(args) if args is not None else run(scratch)  # a copy: what a part sets stays with it
+            # A copy: what a part sets stays with it.
+            given = copy(args) if args is not None else run(scratch, precision == "bfloat16")
             if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
@@ -126,10 +147,23 @@ def train(
                 if checkpoints is None or not _is_main()
                 else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
             ):
-                _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks)
+                _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks, loading_of(base))
+        check_trained(base, model, _label(part))
         if after_each is not None:
-            after_each(part[0].name, copy_model(model))
-    return model.eval()
+            after_each(part[0].name, in_type_of(base, copy_model(model)))
+    return in_type_of(base, model).eval()
+
+
+def _hash_below_adapters(base: SentenceTransformer) -> str | None:
+    """What marks an expert of this base: the weights that its adapter's training leaves; None where none are known.
+
+    Some adapters begin by taking a part of the weights out (PiSSA, OLoRA): what lies below them is no model by itself.
+    """
+    if not has_adapters(base):
+        return weights_hash(base)
+    below, whole = unfold(base), fold(base)
+    same = all(torch.equal(one, other) for one, other in zip(below.parameters(), whole.parameters(), strict=True))
+    return weights_hash(below) if same else None
 
 
 def _fit(
@@ -140,11 +174,13 @@ def _fit(
     resume: bool,
     progress: bool,
     callbacks: Sequence[TrainerCallback],
+    how: Loading,
 ) -> None:
-    label = " + ".join(task.name for task in tasks)
+    label = _label(tasks)
     last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
     if last is not None and last.finished:  # the trainer would take one more step
-        model.load_state_dict(load_model(last.folder).state_dict())
+        if not restored_adapted(model, last.folder):
+            model.load_state_dict(load_model(last.folder, how).state_dict())
         add_earlier(last.cost)
         return
     # torch keeps the losses as modules, whose names may hold no dot: another sign stands for it inside of the trainer.
@@ -169,7 +205,7 @@ def _fit(
     losses = {keys[task.name]: task_loss(task, model) for task in tasks}
     datasets = {keys[name]: view for name, view in views.items()}
     with count_costs() as cost:
-        trainer = SentenceTransformerTrainer(
+        trainer = CheckpointedTrainer(
             model=model,
             args=arguments,
             train_dataset=DatasetDict(list(datasets.items())) if len(tasks) > 1 else views[label],
@@ -192,8 +228,11 @@ def _arguments(
     seed: int,
     save: bool,
     folder: str,
+    bf16: bool,
 ) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
+        bf16=bf16,
+        use_cpu=bf16 and not is_torch_bf16_gpu_available(),  # which the library asks for
         output_dir=folder,
         max_steps=steps or -1,
         num_train_epochs=epochs or 1.0,
@@ -218,6 +257,10 @@ def _arguments(
 
 def _is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
+
+
+def _label(tasks: list[Task]) -> str:
+    return " + ".join(task.name for task in tasks)
 
 
 def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:

@@ -19,6 +19,8 @@ from spkit.folders import check_unchanged, is_listed, note_use, state_of, write_
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
+from spkit.models.loading import Loading, default_loading
+from spkit.models.number_types import note_stored_type, stored_type
 from spkit.models.origin import note_source
 from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
 from spkit.vectors.provenance import Provenance
@@ -48,6 +50,7 @@ def save(
             "experts": json.dumps(provenance.experts),
             "operations": json.dumps(provenance.operations),
             "states": json.dumps(dict(provenance.states)),
+            "base_type": str(stored_type(base)).removeprefix("torch."),
         }
         save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
 
@@ -56,7 +59,9 @@ def save(
         note_use(Path(model), folder)
 
 
-def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
+def load(
+    folder: Path, trust_remote_code: bool = False
+) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N P"], str, Provenance]:
     """Read a folder of task vectors; see `TaskVectors.load`."""
     folder = folder.expanduser()
     check_vectors(folder)
@@ -90,7 +95,9 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
         )
     states = json.loads(about.get("states", "{}"))
     _check_current(folder, json.loads(about["names"]), states)
-    base = load_model(folder / BASE)
+    trusted = trust_remote_code or default_loading().trust_remote_code
+    base = load_model(folder / BASE, Loading(dtype="auto", trust_remote_code=trusted))
+    note_stored_type(base, getattr(torch, about.get("base_type", "float32")))
     _map_weights(base, folder / BASE)
     if weights_hash(base) != about["base_hash"]:
         raise SpkitError(

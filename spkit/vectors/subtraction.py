@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from spkit.errors import SpkitError
 from spkit.files import check_room, reserve
 from spkit.hashing import weights_hash
-from spkit.models.adapters import load_expert
+from spkit.models.adapters import fold, load_expert
 from spkit.models.agreement import Agreement
 from spkit.models.bases import load_model, source_of
 from spkit.models.completeness import unheld, without_unheld
@@ -24,7 +24,7 @@ from spkit.vectors.provenance import Provenance, states_of
 
 def task_vectors_of(
     base: SentenceTransformer | str | Path,
-    models: Mapping[str, SentenceTransformer | str | Path],
+    models: Mapping[str, nn.Module | str | Path],
     dtype: torch.dtype,
     file: Path | None = None,
     check_origin: bool = True,
@@ -44,7 +44,7 @@ def task_vectors_of(
     """
     provenance = Provenance(source_of(base), {name: source_of(model) for name, model in models.items()})
     provenance = replace(provenance, states=states_of(provenance))
-    named, base = not isinstance(base, SentenceTransformer), without_unheld(load_model(base))
+    named, base = not isinstance(base, SentenceTransformer), without_unheld(fold(load_model(base)))
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
         matrix = torch.empty(shape, dtype=dtype)
@@ -66,7 +66,7 @@ def subtract(
     matrix: Float[Tensor, "N P"],
     agreement: Agreement,
     base_hash: str,
-    models: Mapping[str, SentenceTransformer | str | Path],
+    models: Mapping[str, nn.Module | str | Path],
     check_origin: bool = True,
 ) -> None:
     """Fill the rows of a matrix with θ_i − θ0; what is given as a folder is loaded and let go in turn.

@@ -8,13 +8,14 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.locks import locked
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
+from spkit.models.number_types import loading_of
 from spkit.models.other_kinds import kind_of_object
 from spkit.vectors import sparsify, storage
 from spkit.vectors.basis import basis_names, bound
@@ -70,7 +71,7 @@ class TaskVectors:
     def from_models(
         cls,
         base: SentenceTransformer | str | Path,
-        models: Mapping[str, SentenceTransformer | str | Path],
+        models: Mapping[str, nn.Module | str | Path],
         *,
         folder: str | Path | None = None,
         dtype: Storage = "float32",
@@ -84,8 +85,9 @@ class TaskVectors:
 
         Args:
             base: the model that all of them were trained from, or its folder or id.
-            models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
-                base; the order is kept. Adapters are added into the weights first.
+            models: name of each task vector to its model, folder or hub id, or to an adapter over the base (PEFT's
+                folder, hub id or model, of LoRA and its kin); the order is kept. Adapters are added into the weights
+                first. What is named is loaded as the base was, so that its code runs where the base's was trusted.
             folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
                 time; they are then those that `load(folder)` gives. None keeps them in memory.
             dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
@@ -135,7 +137,7 @@ class TaskVectors:
                 cls(base, list(models), matrix, base_hash, provenance).save(folder)
             finally:
                 file.unlink(missing_ok=True)
-        return cls.load(folder)
+        return cls.load(folder, trust_remote_code=loading_of(base).trust_remote_code)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -344,11 +346,15 @@ class TaskVectors:
         storage.save(Path(folder), self.base, self.names, self.matrix, self.layout, self.base_hash, self.provenance)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "TaskVectors":
+    def load(cls, folder: str | Path, *, trust_remote_code: bool = False) -> "TaskVectors":
         """Read a folder that `save` wrote; the matrix stays memory-mapped.
 
+        Args:
+            folder: of the task vectors.
+            trust_remote_code: whether code that comes with the base, in `base/`, may run here.
+
         Raises:
-            SpkitError: a missing, truncated or changed file, a base that is not the one the vectors were made with, or
-                an expert that was replaced by another since.
+            SpkitError: a missing, truncated or changed file, a base that is not the one the vectors were made with or
+                that needs code of its own that is not trusted, or an expert that was replaced by another since.
         """
-        return cls(*storage.load(Path(folder)))
+        return cls(*storage.load(Path(folder), trust_remote_code))

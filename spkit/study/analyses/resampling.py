@@ -92,7 +92,7 @@ def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, traini
     def work(folder: Path) -> Mapping[str, Any]:
         tasks = [run.tasks[name] for name in pair]
         model = train_with_surgery(run.base, tasks, steps=steps, method=method, seed=run.seed, **training)
-        save_model(model, folder / "model")
+        save_model(model, folder / "model", dtype="float32")
         return {}
 
     name = f"{_LABEL}:surgery {method}"

@@ -38,10 +38,10 @@ def _stages(run: SeedRun, settings: SequentialSettings) -> None:
 
     def work(folder: Path) -> Mapping[str, Any]:
         def keep(name: str, model: SentenceTransformer) -> None:
-            save_model(model, folder / "after" / name)
+            save_model(model, folder / "after" / name, dtype="float32")
 
         last = train(run.base, tasks, seed=run.seed, after_each=keep, **training)
-        save_model(last, folder / "model")
+        save_model(last, folder / "model", dtype="float32")
         return {}
 
     stage = f"{_LABEL}/train"

@@ -1,0 +1,83 @@
+"""Options of every command that names a base: how it is loaded, and all other models that the command loads."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any
+
+import typer
+
+from spkit.cli.checks import usage
+from spkit.models.loading import Loading, NumberType, loading_by_default
+
+#: Type and option of each; the defaults are those of `Loading`.
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "dtype": (
+        NumberType,
+        typer.Option(
+            help="Numbers in memory; auto is the checkpoint's type. Folders are written in the checkpoint's type."
+        ),
+    ),
+    "device": (str | None, typer.Option(help="Torch device, as cpu or cuda:1. Default: the best there is.")),
+    "trust_remote_code": (
+        bool,
+        typer.Option(
+            "--trust-remote-code", help="Run the code that comes with the models. It can do anything: read it first."
+        ),
+    ),
+    "revision": (str | None, typer.Option(help="Branch, tag or commit, where the base is a hub id.")),
+    "attention": (
+        str | None,
+        typer.Option(help="Implementation of attention, as eager, sdpa or flash_attention_2. Default: the best."),
+    ),
+}
+
+
+def loads_a_base(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how its base is loaded."""
+    return _loading(command, list(_OPTIONS))
+
+
+def loads_models(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that loads several models, or task vectors: none of them is the one with a revision."""
+    return _loading(command, ["device", "trust_remote_code"])
+
+
+def may_load_otherwise(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the same options in place of what a profile says: those that are set, as its `loading`."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _OPTIONS}
+        command(**given, loading={name: value for name, value in chosen.items() if value is not None})
+
+    return _shown(run, command, {name: (kind | None, option) for name, (kind, option) in _OPTIONS.items()}, {})
+
+
+def _loading(command: Callable[..., None], names: list[str]) -> Callable[..., None]:
+    @wraps(command)
+    def run(**given: Any) -> None:
+        with usage():
+            how = Loading(**{name: given.pop(name) for name in names})
+        with loading_by_default(how):
+            command(**given)
+
+    return _shown(run, command, {name: _OPTIONS[name] for name in names}, vars(Loading()))
+
+
+def _shown(
+    run: Callable[..., None],
+    command: Callable[..., None],
+    options: dict[str, tuple[Any, Any]],
+    defaults: dict[str, Any],
+) -> Callable[..., None]:
+    """The function with the command's parameters and more options, as typer reads them off its signature."""
+    own = [one for one in signature(command).parameters.values() if one.name != "loading"]
+    added = {name: Annotated[kind, option] for name, (kind, option) in options.items()}
+    more = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=kind)
+        for name, kind in added.items()
+    ]
+    run.__signature__ = signature(command).replace(parameters=[*own, *more])  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {**{one.name: one.annotation for one in own}, **added}
+    return run

@@ -1,0 +1,86 @@
+"""Types of numbers in training: the weights that learn are float32, whatever type the base has."""
+
+from typing import Literal, get_args
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError
+from spkit.models.number_types import narrow, note_learnt, number_type, tell_rounding, widen
+
+#: Numbers that the forward and backward passes compute with; the weights and the optimiser are float32 in any case.
+Precision = Literal["float32", "bfloat16"]
+
+#: A training that makes all weights together longer than this many times has diverged.
+_LONGEST = 10.0
+
+
+def check_precision(precision: str) -> None:
+    """Raise where a precision is unknown, or not to be had: some GPUs compute no bfloat16; processors all do."""
+    if precision not in get_args(Precision):
+        raise SpkitError(
+            "`precision` must be 'float32' or 'bfloat16'.", f"Found {precision!r}.", "Pass one of the two."
+        )
+    if precision == "bfloat16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        raise SpkitError(
+            "`precision` must be one that the GPU has.",
+            f"Found 'bfloat16' on {torch.cuda.get_device_name()}.",
+            "Pass 'float32'.",
+        )
+
+
+def master_weights(model: SentenceTransformer) -> None:
+    """Put a model's weights into float32, in place.
+
+    The steps of an optimiser are smaller than the distance between two numbers of half precision: added to these, they
+    are lost (bfloat16) or, with Adam's small denominators, turn to NaN (float16).
+
+    References:
+        Micikevicius et al., "Mixed Precision Training", arXiv 1710.03740, section 3.1.
+    """
+    widen(model)
+
+
+def check_trained(base: SentenceTransformer, model: SentenceTransformer, label: str) -> None:
+    """Refuse a trained model whose weights are of no use.
+
+    Args:
+        base: what the training began with.
+        model: what it ended with.
+        label: what the training was on, for the error.
+
+    Raises:
+        SpkitError: a weight that is not finite, or weights that grew without bound.
+    """
+    lengths = [0.0, 0.0]
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise SpkitError(
+                "Trained weights must be finite.",
+                f"Found values that are not in {name} after training on {label!r}.",
+                "Lower `learning_rate`, or train with precision='float32' and without fp16.",
+            )
+        lengths[1] += float(parameter.detach().double().square().sum())
+    for parameter in base.parameters():
+        lengths[0] += float(parameter.detach().double().square().sum())
+    before, after = (length**0.5 for length in lengths)
+    if after > _LONGEST * before:
+        raise SpkitError(
+            "Training must keep the weights' size.",
+            f"Found weights of length {after:.3g} after training on {label!r}, and of {before:.3g} before it.",
+            "The training diverged: lower `learning_rate`.",
+        )
+
+
+def in_type_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
+    """Round a trained model once, in place, to the types of the base it was trained from."""
+    start = {name: parameter.detach() for name, parameter in base.named_parameters()}
+    learnt = 0.0
+    for name, parameter in model.named_parameters():
+        change = parameter.detach().float() - start[name].to(parameter.device, torch.float32)
+        learnt += float(change.double().square().sum())
+    if number_type(base) != torch.float32 and learnt:
+        tell_rounding(model, number_type(base), learnt**0.5)
+    narrow(model, {name: value.dtype for name, value in start.items()})
+    note_learnt(model, learnt**0.5)
+    return model
