@@ -67,7 +67,7 @@ def test_broken_choices_are_refused(task_file, tmp_path, change, message):
 
 
 def test_an_unknown_column_is_named():
-    with pytest.raises(SpkitError, match=r"Found 'source', where 'x\.csv' has 'text'"):
+    with pytest.raises(SpkitError, match=r"Found 'source', where x\.csv has 'text'"):
         RowChoice(where={"source": ["a"]}).of({"text": ["one"]}, "x.csv")
 
 

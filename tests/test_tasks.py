@@ -257,7 +257,7 @@ def test_pair_labels(bad):
 
 @pytest.mark.parametrize("bad", [None, 0.5])
 def test_class_labels(bad):
-    with pytest.raises(SpkitError, match=r"must be integers or strings\. Found .* in row 0.*split 'test'"):
+    with pytest.raises(SpkitError, match=r"must be whole numbers or strings\. Found .* in row 0.*split 'test'"):
         make("classification", classification([0, 1]), classification([bad] * 2, "u"), dev=classification([0, 1], "v"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.names import BUNDLED_NAMES, check_bundled, check_names
-from spkit.tasks.tables import check_file
+from spkit.tasks.places import data_files, is_beir
 
 
 def check_source(
@@ -40,9 +40,11 @@ def check_source(
         check_bundled(source)
     elif source == "bundled":
         check_bundled(names or ())
+    elif is_beir(folder_of := Path(source).expanduser()):
+        check_names(names or [], [folder_of.resolve().name], f"tasks of '{source}'")
     elif Path(source).suffix.lower() != ".toml":
         raise SpkitError(
-            '`source` must be "bundled", a path that ends in .toml, or a list of bundled names.',
+            '`source` must be "bundled", a .toml file, a folder in BEIR\'s layout, or a list of bundled names.',
             f"Found {str(source)!r}.",
             f"Pass `[{source!r}]` for that task alone." if source in BUNDLED_NAMES else "",
         )
@@ -55,12 +57,11 @@ def check_source(
 
 def _check_files(table: Mapping[str, Any], home: Path, where: str) -> None:
     """Raises where a data file that a task's table names is not there; what else may be wrong is found in reading."""
-    for split in ("train", "dev", "test"):
-        given = table.get(split)
-        file = given.get("file") if isinstance(given, dict) else given
-        if isinstance(file, str):
+    for given in [table["beir"]] if "beir" in table else [table.get(split) for split in ("train", "dev", "test")]:
+        files = given.get("file") if isinstance(given, dict) else given
+        if isinstance(files, str) or (isinstance(files, list) and all(isinstance(one, str) for one in files)):
             try:
-                check_file(home / file)
+                data_files(files, home)
             except SpkitError as error:
                 raise SpkitError(str(error), f"(In {where}.)") from error
 
