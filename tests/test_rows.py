@@ -56,7 +56,7 @@ def test_data_files_lie_beside_the_task_file_by_default(task_file, tmp_path):
     ("change", "message"),
     [
         ({"test": "['d']"}, r"Found 'd', which no row of column 'source'"),
-        ({"test": "'c'"}, r"lists of values by column"),
+        ({"test": "'c'"}, r"lists by column"),
         ({"train": "['a', 'b', 'c']"}, r"A split must have rows.*Found none of 18"),
         ({"more": "unique = 1"}, r"`unique` must be of type bool"),
     ],

@@ -22,7 +22,6 @@ from spkit.cli.options import (
     pair,
     sampling_of,
     say_replaced,
-    write,
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
@@ -286,36 +285,3 @@ def position(
     result.save(output)
     typer.echo(result.coefficients.round(4).to_string())
     typer.echo(f"Merged model with recipe: {output}")
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
-    tasks: TaskSource = "bundled",
-    task: TaskNames = None,
-    split: Annotated[Literal["test", "dev"], typer.Option(help="Which examples.")] = "test",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for scores.csv; default: print only.")
-    ] = None,
-    max_length: MaxLength = None,
-    seed: Seed = 0,
-) -> None:
-    """Score a model with mteb's own metrics.
-
-    Each score has a 95 % interval over the examples.
-    """
-    with usage():
-        check_models([], model)
-        check_tasks(tasks, task)
-    from spkit.evaluation import evaluate as run_evaluation
-    from spkit.models.bases import load_base
-    from spkit.tasks import load_tasks
-
-    scores = run_evaluation(
-        load_base(model, max_seq_length=max_length), load_tasks(tasks, task), split=split, seed=seed
-    )
-    typer.echo(scores.round(2).to_string(index=False))
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        write(scores, output / "scores.csv")
-        typer.echo(f"Scores: {output / 'scores.csv'}")

@@ -9,7 +9,7 @@ Each file of JSON may end in .gz.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,29 @@ def read_beir(folder: Path, splits: Mapping[str, str]) -> tuple[dict[str, Datase
     return made, Dataset.from_dict({"id": list(corpus), "text": [text for text, _ in corpus.values()]})
 
 
+def read_official(folder: Path, name: str) -> dict[str, Any]:
+    """A collection as mteb's retrieval holds one of its splits: all judgements, those of 0 too.
+
+    Args:
+        folder: holds corpus.jsonl, queries.jsonl and qrels/.
+        name: of the judgements.
+
+    Raises:
+        SpkitError: as `read_beir`.
+    """
+    corpus = _entries(_one(folder, "corpus.jsonl"), titled=True)
+    queries = _entries(_one(folder, "queries.jsonl"), titled=False)
+    relevant: dict[str, dict[str, int]] = {}
+    for query, document, grade in _judgements(_one(folder, f"qrels/{name}.tsv"), queries, corpus):
+        relevant.setdefault(query, {})[document] = grade
+    entries = {"corpus": corpus, "queries": {query: queries[query] for query in relevant}}
+    rows = {
+        part: Dataset.from_dict({"id": list(named), "text": [text for text, _ in named.values()]})
+        for part, named in entries.items()
+    }
+    return {**rows, "relevant_docs": relevant, "top_ranked": None}
+
+
 def _one(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
@@ -108,11 +131,12 @@ def _entries(path: Path, titled: bool) -> dict[str, tuple[str, str]]:
     return entries
 
 
-def _judged(path: Path, queries: Mapping[str, tuple[str, str]], corpus: Mapping[str, tuple[str, str]]) -> Dataset:
+def _judgements(
+    path: Path, queries: Mapping[str, tuple[str, str]], corpus: Mapping[str, tuple[str, str]]
+) -> Iterator[tuple[str, str, int]]:
+    """Query, document and grade of each judgement."""
     table = read_table(path)
     check_names(list(_JUDGED), list(table.columns), f"columns of '{path}'", "Its first line holds these names.")
-    rows: dict[str, list[Any]] = {"anchor": [], "positive": [], "relevance": [], "document": []}
-    lone: dict[str, None] = {}
     for row, (query, document, score) in enumerate(zip(*(table.columns[name] for name in _JUDGED), strict=True)):
         for column, name, known in (("query-id", query, queries), ("corpus-id", document, corpus)):
             if name not in known:
@@ -121,7 +145,13 @@ def _judged(path: Path, queries: Mapping[str, tuple[str, str]], corpus: Mapping[
                     f"Found {shown(name)} in {table.place(row, column)}.",
                     "Add the entry, or drop the line.",
                 )
-        grade = _grade(score, table, row)
+        yield query, document, _grade(score, table, row)
+
+
+def _judged(path: Path, queries: Mapping[str, tuple[str, str]], corpus: Mapping[str, tuple[str, str]]) -> Dataset:
+    rows: dict[str, list[Any]] = {"anchor": [], "positive": [], "relevance": [], "document": []}
+    lone: dict[str, None] = {}
+    for query, document, grade in _judgements(path, queries, corpus):
         if grade < 1:
             lone.setdefault(query)
             continue

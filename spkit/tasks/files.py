@@ -51,9 +51,9 @@ from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
 from spkit.tasks.kinds import kind_named, kinds
 from spkit.tasks.names import BUNDLED_NAMES, check_names
-from spkit.tasks.places import data_files, is_beir
+from spkit.tasks.places import data_files, is_beir, is_file
 from spkit.tasks.reading import PROMPT, hub_split_of, read_split
-from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, is_file, unique_texts
+from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
 from spkit.tasks.task import Task

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from spkit.errors import SpkitError, shown
 
@@ -43,6 +44,13 @@ def ending(path: Path) -> tuple[str, bool]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     return "".join((suffixes[:-1] if zipped else suffixes)[-1:]), zipped
+
+
+def is_file(given: Any) -> bool:
+    """Whether a task file names files in this way: a path or pattern, or a list of these."""
+    return isinstance(given, str) or (
+        isinstance(given, list) and bool(given) and all(isinstance(one, str) for one in given)
+    )
 
 
 def is_beir(folder: Path) -> bool:

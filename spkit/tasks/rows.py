@@ -8,6 +8,7 @@ from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.kinds import kind_named
+from spkit.tasks.places import is_file
 from spkit.tasks.splits import drop_duplicates
 
 #: The splits of a task, in the order in which a text finds its place.
@@ -69,13 +70,6 @@ class RowChoice:
                 "A split must have rows.", f"Found none of {count} in {name} that are chosen.", "Choose others."
             )
         return kept
-
-
-def is_file(given: Any) -> bool:
-    """Whether a task file names files in this way: a path or pattern, or a list of these."""
-    return isinstance(given, str) or (
-        isinstance(given, list) and bool(given) and all(isinstance(one, str) for one in given)
-    )
 
 
 def check_row_choice(table: Mapping[str, Any], where: str) -> None:
