@@ -17,6 +17,7 @@ _OWNERS = {
     "UndefinedPathError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
+    "load_mteb": "tasks.official",
     "load_base": "models.bases",
     "train": "training.trainer",
     "TaskVectors": "vectors.task_vectors",
@@ -93,6 +94,7 @@ __all__ = [
     "gradient_conflict",
     "imbalance",
     "load_base",
+    "load_mteb",
     "load_position",
     "load_profile",
     "load_tasks",
@@ -144,6 +146,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.searching.uncertainty import Uncertainty, uncertainty
     from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks
+    from spkit.tasks.official import load_mteb
     from spkit.training.resampling import resample
     from spkit.training.surgery import train_with_surgery
     from spkit.training.trainer import train

@@ -1,7 +1,11 @@
 """The one error of spkit, in one dialect: the rule, what was received, the fix."""
 
 from collections.abc import Iterable
+from reprlib import Repr
 from typing import Any
+
+#: So many names an error lists.
+_MOST_NAMES = 30
 
 
 class SpkitError(ValueError):
@@ -43,10 +47,40 @@ class UndefinedPathError(SpkitError):
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names as they stand in an error: in quotes, separated by commas.
+    """Names as they stand in an error: in quotes, separated by commas; of very many the first ones.
 
     Example:
         >>> quoted(["faq", "sts"])
         "'faq', 'sts'"
     """
-    return ", ".join(repr(name) for name in names)
+    listed = list(names)
+    more = f" and {len(listed) - _MOST_NAMES} more" if len(listed) > _MOST_NAMES else ""
+    return ", ".join(shown(name, 160) for name in listed[:_MOST_NAMES]) + more
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """A value as it stands in an error: as Python writes it, cut where it is long, since it may be a whole file.
+
+    Args:
+        value: what was received, e.g. a cell of a data file.
+        limit: the most characters of a text in it.
+
+    Example:
+        >>> shown("word " * 40, limit=20), shown([1, 2, 3, 4, 5, 6])
+        ("'word wo...rd word '", '[1, 2, 3, 4, ...]')
+    """
+    short = Repr()
+    short.maxstring = short.maxother = limit
+    short.maxlist = short.maxtuple = short.maxset = short.maxdict = 4
+    return short.repr(value)
+
+
+def reported(error: BaseException) -> str:
+    """What another library's error says, on one line of at most 200 characters and without a full stop.
+
+    Example:
+        >>> reported(ValueError("first line.\\nsecond line."))
+        'first line. second line'
+    """
+    text = " ".join(str(error).split()).removesuffix(".")
+    return text if len(text) <= 200 else f"{text[:120]} ... {text[-75:]}"

@@ -228,9 +228,9 @@ def test_a_task_file(tmp_path, form, task) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ('["a", 1]', r"JSON list of strings. Found '\[\"a\", 1\]' in row 0 .*column 'negative' of"),
+        ('["a", 1]', r"JSON list of strings. Found '\[\"a\", 1\]' in line 2, column 'negative' of"),
         ("[deleted]", r"must be a JSON list of strings"),
-        ("[]", r"or lists of such. Found \[\] in row 0 .*column 'negative', split 'train'"),
+        ("[]", r"or lists of such. Found \[\] in line 2, column 'negative' of"),
     ],
 )
 def test_cells_that_hold_no_texts_are_refused(tmp_path, cell, message) -> None:

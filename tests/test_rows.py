@@ -56,7 +56,7 @@ def test_data_files_lie_beside_the_task_file_by_default(task_file, tmp_path):
     ("change", "message"),
     [
         ({"test": "['d']"}, r"Found 'd', which no row of column 'source'"),
-        ({"test": "'c'"}, r"lists of values by column"),
+        ({"test": "'c'"}, r"lists by column"),
         ({"train": "['a', 'b', 'c']"}, r"A split must have rows.*Found none of 18"),
         ({"more": "unique = 1"}, r"`unique` must be of type bool"),
     ],
@@ -67,7 +67,7 @@ def test_broken_choices_are_refused(task_file, tmp_path, change, message):
 
 
 def test_an_unknown_column_is_named():
-    with pytest.raises(SpkitError, match=r"Found 'source', where 'x\.csv' has 'text'"):
+    with pytest.raises(SpkitError, match=r"Found 'source', where x\.csv has 'text'"):
         RowChoice(where={"source": ["a"]}).of({"text": ["one"]}, "x.csv")
 
 

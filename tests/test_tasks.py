@@ -257,7 +257,7 @@ def test_pair_labels(bad):
 
 @pytest.mark.parametrize("bad", [None, 0.5])
 def test_class_labels(bad):
-    with pytest.raises(SpkitError, match=r"must be integers or strings\. Found .* in row 0.*split 'test'"):
+    with pytest.raises(SpkitError, match=r"must be whole numbers or strings\. Found .* in row 0.*split 'test'"):
         make("classification", classification([0, 1]), classification([bad] * 2, "u"), dev=classification([0, 1], "v"))
 
 
@@ -484,7 +484,7 @@ def test_unknown_bundled_name():
 def test_wrong_sources():
     with pytest.raises(SpkitError, match=r"Found 'chat'\. Pass `\['chat'\]` for that task alone"):
         load_tasks("chat")
-    with pytest.raises(SpkitError, match=r"ends in \.toml.*Found 'tasks\.csv'"):
+    with pytest.raises(SpkitError, match=r"a \.toml file.*Found 'tasks\.csv'"):
         load_tasks("tasks.csv")
     with pytest.raises(SpkitError, match=r"must be a list of names\. Found 'chat'\. Pass `\['chat'\]`"):
         load_tasks("bundled", "chat")

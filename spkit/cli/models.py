@@ -20,7 +20,6 @@ from spkit.cli.options import (
     TaskNames,
     TaskSource,
     base_of,
-    check_tables,
     expanded,
     in_blocks,
     json_of,
@@ -30,7 +29,6 @@ from spkit.cli.options import (
     sampling_of,
     say_replaced,
     within,
-    write,
 )
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
@@ -337,36 +335,3 @@ def position(
         own.unlink(missing_ok=True)
     typer.echo(result.coefficients.round(4).to_string())
     typer.echo(f"Merged model with recipe: {output}")
-
-
-@app.command()
-@loads_a_base
-def evaluate(
-    model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
-    tasks: TaskSource = "bundled",
-    task: TaskNames = None,
-    split: Annotated[Literal["test", "dev"], typer.Option(help="Which examples.")] = "test",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", callback=expanded, help="Folder for scores.csv; default: print only."),
-    ] = None,
-    max_length: MaxLength = None,
-    seed: Seed = 0,
-) -> None:
-    """Score a model with mteb's own metrics.
-
-    Each score has a 95 % interval over the examples.
-    """
-    with usage():
-        check_models([], model)
-        check_tasks(tasks, task)
-        if output is not None:
-            check_tables(output, "evaluate", "scores.csv")
-    from spkit.evaluation import evaluate as run_evaluation
-    from spkit.tasks import load_tasks
-
-    scores = run_evaluation(loaded_base(model, max_length), load_tasks(tasks, task), split=split, seed=seed)
-    typer.echo(scores.round(2).to_string(index=False))
-    if output is not None:
-        write(scores, output / "scores.csv", "evaluate")
-        typer.echo(f"Scores: {output / 'scores.csv'}")

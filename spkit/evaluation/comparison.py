@@ -26,7 +26,7 @@ def compare(
     tasks: Tasks | Any = None,
     *,
     against: str | None = None,
-    split: str = "test",
+    split: str | None = None,
     batch_size: int = 64,
     resamples: int = 1000,
     seed: int = 0,
@@ -47,7 +47,7 @@ def compare(
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names; not needed
             where everything is measured already.
         against: the model that every other one is compared with; None compares every pair.
-        split: `"test"`, `"dev"` or `"train"`.
+        split: `"test"`, `"dev"` or `"train"`. None: test of our tasks, and mteb's own choice of its tasks.
         batch_size: texts embedded at once.
         resamples: samples of the examples behind an interval; 1,000 is common.
         seed: of these samples. Scores do not depend on it.

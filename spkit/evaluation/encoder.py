@@ -47,8 +47,14 @@ class Encoder(SentenceTransformerEncoderWrapper):
         return embeddings
 
 
+#: So many bytes of embeddings are remembered.
+MEMORY = 2**28
+
+
 class RememberingModel:
     """Embeds each text once: pairs of words and documents repeat, and tasks share texts.
+
+    What is remembered is bounded, and forgotten as a whole when it is full: a corpus may have millions of texts.
 
     Args:
         model: everything but `encode`, `encode_query` and `encode_document` is passed on to it.
@@ -57,6 +63,7 @@ class RememberingModel:
     def __init__(self, model: SentenceTransformer) -> None:
         self._model = model
         self._known: dict[tuple[str, str | None], dict[str, np.ndarray]] = {}
+        self._bytes = 0
         # Without prompts and routes of its own a model embeds queries, documents and other texts alike.
         self._alike = not any(model.prompts.values()) and all(_is_plain(module) for module in model)
 
@@ -79,9 +86,17 @@ class RememberingModel:
         key = ("encode", prompt or None) if self._alike else (method, prompt)
         known = self._known.setdefault(key, {})
         new = [text for text in dict.fromkeys(texts) if text not in known]
-        if new:
-            known.update(zip(new, getattr(self._model, method)(new, prompt=prompt, **kwargs), strict=True))
-        return np.stack([known[text] for text in texts])
+        if not new:
+            return np.stack([known[text] for text in texts])
+        embedded = getattr(self._model, method)(new, prompt=prompt, **kwargs)
+        whole = known | dict(zip(new, embedded, strict=True))
+        self._bytes += embedded.nbytes
+        if self._bytes > MEMORY:
+            self._known.clear()
+            self._bytes = 0
+        else:
+            self._known[key] = whole
+        return np.stack([whole[text] for text in texts])
 
 
 def _is_plain(module: Any) -> bool:

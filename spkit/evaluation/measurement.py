@@ -28,6 +28,7 @@ class Measurement:
             predicted, and in the last column the gold value. None for an mteb task whose score has no values per
             example.
         subset: the part of the task each example belongs to, or None.
+        count: number of examples where the values are unknown.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
     """
 
@@ -37,11 +38,12 @@ class Measurement:
     values: np.ndarray | None = None
     subset: np.ndarray | None = None
     seconds: float = 0.0
+    count: int = 0
 
     @property
     def examples(self) -> int:
-        """Number of examples; 0 where the values are unknown."""
-        return 0 if self.values is None else len(self.values)
+        """Number of examples: queries, pairs or texts."""
+        return self.count if self.values is None else len(self.values)
 
     @property
     def centred(self) -> bool:

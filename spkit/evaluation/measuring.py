@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, shown
 from spkit.evaluation.intervals import bootstrap, interval
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
 from spkit.evaluation.quiet import quietly
@@ -23,15 +23,18 @@ Tasks: TypeAlias = Task | Mapping[str, Task] | Sequence[Any]
 def measure(
     model: SentenceTransformer | str | Path,
     tasks: Tasks | Any,
-    split: str = "test",
+    split: str | None = None,
     batch_size: int = 64,
     seed: int = 42,
     name: str | None = None,
     cache: str | Path | None = None,
+    instruction: str | None = None,
+    results: str | Path | None = None,
 ) -> list[Measurement]:
     """Score a model on tasks with mteb, keeping what each example contributed.
 
-    Retrieval: the split's distinct anchors search among its distinct positives, nDCG@10. Sts: Spearman correlation of
+    Retrieval: the split's distinct anchors search among its distinct positives, its negatives and the task's corpus,
+    nDCG@10. Sts: Spearman correlation of
     cosine similarities with the gold scores. Pair: average precision of cosine similarities. Classification: accuracy
     of logistic regressions on 8 texts per label, drawn 10 times from `task.train`. Reranking: the mean over queries of
     the average precision of their own candidates. Clustering: V-measure of ten k-means clusterings. A task's prompts
@@ -40,13 +43,19 @@ def measure(
     Args:
         model: a SentenceTransformer, which is left as it was, in training mode too; or a bundled base, a folder, a hub
             id.
-        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
-        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
+        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and names of mteb's tasks and
+            benchmarks ("STSBenchmark", "MTEB(eng, v2)").
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test of ours, and
+            all evaluation splits of mteb's tasks, whose mean is the score.
         batch_size: texts embedded at once.
         seed: of the experiments of classification and clustering; mteb's own is 42.
         name: what errors and mteb call the model; a hash of its weights by default.
         cache: a folder in which measurements are kept and found again. Their key is the model's weights and settings
             and the task's data, never a name, so two merges cannot be mistaken for each other.
+        instruction: for models that were trained with instructions: a template with "{instruction}", where mteb's
+            instruction of each of its tasks is put; it stands before queries and other texts, not before documents.
+            Tasks of ours have `prompts` for it.
+        results: a folder for mteb's own result files of its tasks, in mteb's layout.
 
     Returns:
         A measurement per task, in order.
@@ -58,23 +67,32 @@ def measure(
     given = _listed(tasks)
     if batch_size < 1:
         raise SpkitError("`batch_size` must be positive.", f"Found {batch_size}.", "Pass `batch_size=64`.")
+    if instruction is not None and "{instruction}" not in instruction:
+        raise SpkitError(
+            "`instruction` must be a template.",
+            f"Found {shown(instruction)}.",
+            'Write "Instruct: {instruction}\\nQuery: ", for example.',
+        )
+    folder = None if results is None else Path(results).expanduser()
     model = load_model(model)
     revision = weights_hash(model)
     with quietly(), _mode_kept(model):
         from spkit.evaluation.encoder import Encoder
-        from spkit.evaluation.running import find_task, run
+        from spkit.evaluation.running import find_tasks, run, splits_of
 
-        resolved = [find_task(task) for task in given]
-        _check(resolved, split)
+        resolved = _different([one for task in given for one in find_tasks(task)])
+        chosen = [splits_of(task, split) for task in resolved]
         encoder = Encoder(model, name or f"spkit/{revision[:12]}", revision)
-        if cache is None:
-            return [run(encoder, task, split, batch_size, seed) for task in resolved]
-        model_key = text_hash(revision, _settings(model))
         measurements = []
-        for task in resolved:
-            file = Path(cache) / f"{model_key[:24]}-{_data_key(task, split, seed)[:24]}.npz"
-            if not file.exists():
-                save_measurements([run(encoder, task, split, batch_size, seed)], file)
+        for task, splits in zip(resolved, chosen, strict=True):
+            settings = splits, batch_size, seed, instruction, folder
+            if cache is None:
+                measurements.append(run(encoder, task, *settings))
+                continue
+            key = text_hash(revision, _settings(model), *([instruction] if instruction else []))
+            file = Path(cache) / f"{key[:24]}-{_data_key(task, splits, seed)[:24]}.npz"
+            if not file.exists() or not _has_result(folder, task, encoder):
+                save_measurements([run(encoder, task, *settings)], file)
             measurements += load_measurements(file)
     return measurements
 
@@ -83,12 +101,14 @@ def evaluate(
     model: SentenceTransformer | str | Path,
     tasks: Tasks | Any,
     *,
-    split: str = "test",
+    split: str | None = None,
     batch_size: int = 64,
     resamples: int = 1000,
     seed: int = 0,
     name: str | None = None,
     cache: str | Path | None = None,
+    instruction: str | None = None,
+    results: str | Path | None = None,
 ) -> pd.DataFrame:
     """Score a model on tasks with mteb and say how sure each score is.
 
@@ -97,17 +117,22 @@ def evaluate(
     Args:
         model: any SentenceTransformer, also one that was merged in memory and never saved; or a bundled base, a folder,
             a hub id.
-        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names ("STSBenchmark").
-        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits.
+        tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and names of mteb's tasks and
+            benchmarks ("STSBenchmark", "MTEB(eng, v2)"); `spkit.load_mteb` gives mteb's tasks on local files.
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test of ours, and
+            all evaluation splits of mteb's tasks, whose mean is the score.
         batch_size: texts embedded at once.
         resamples: bootstrap samples behind an interval.
         seed: of the bootstrap. Scores do not depend on it.
         name: what errors call the model; a hash of its weights by default.
         cache: a folder in which measurements are kept and found again, by the model's weights and the task's data.
+        instruction: as in `measure`.
+        results: a folder for mteb's own result files of its tasks, in mteb's layout.
 
     Returns:
-        Columns task, metric, score, low, high (points; 95 % interval over examples), seconds. Low and high are NaN,
-        with a warning, for an mteb task whose score has no values per example.
+        Columns task, metric, score, low, high (points; 95 % interval over examples), n (test examples: queries, pairs
+        or texts), seconds. Low and high are NaN, with a warning, for an mteb task whose score has no values per
+        example.
 
     Raises:
         SpkitError: as `measure`.
@@ -116,13 +141,22 @@ def evaluate(
         Muennighoff et al., "MTEB: Massive Text Embedding Benchmark", arXiv 2210.07316.
     """
     rows = []
-    for measurement in measure(model, tasks, split=split, batch_size=batch_size, name=name, cache=cache):
+    for measurement in measure(
+        model,
+        tasks,
+        split=split,
+        batch_size=batch_size,
+        name=name,
+        cache=cache,
+        instruction=instruction,
+        results=results,
+    ):
         for part in (measurement, *measurement.parts()):
             low, high = float("nan"), float("nan")
             if part.values is not None:
                 low, high = interval(bootstrap(part, resamples, seed))
-            rows.append((part.task, part.metric, part.score, low, high, part.seconds))
-    return pd.DataFrame(rows, columns=["task", "metric", "score", "low", "high", "seconds"])
+            rows.append((part.task, part.metric, part.score, low, high, part.examples, part.seconds))
+    return pd.DataFrame(rows, columns=["task", "metric", "score", "low", "high", "n", "seconds"])
 
 
 def _listed(tasks: Any) -> list[Any]:
@@ -135,28 +169,39 @@ def _listed(tasks: Any) -> list[Any]:
     return list(tasks)
 
 
-def _check(tasks: Sequence[Any], split: str) -> None:
-    """Each task by a name of its own, and with the split that is asked for."""
-    splits = {_name(task): list(task.splits if isinstance(task, Task) else task.eval_splits) for task in tasks}
-    if len(splits) < len(tasks):
-        raise SpkitError(
-            "Each task must have a name of its own.", f"Found {quoted(map(_name, tasks))}.", "Rename one of them."
-        )
-    for name, known in splits.items():
-        if split not in known:
+def _different(tasks: Sequence[Any]) -> list[Any]:
+    """The tasks, each by a name of its own; one of mteb's that was named twice, alone and by a benchmark, once."""
+    kept: dict[str, Any] = {}
+    for task in tasks:
+        known = kept.setdefault(_name(task), task)
+        if known is not task and (isinstance(task, Task) or not _same(task, known)):
             raise SpkitError(
-                "`split` must be one that every task has.",
-                f"Found {split!r} for task {name!r}, which has {quoted(known)}.",
-                f"Pass e.g. `split={known[-1]!r}`.",
+                "Each task must have a name of its own.", f"Found {quoted(map(_name, tasks))}.", "Rename one of them."
             )
+    return list(kept.values())
+
+
+def _same(task: Any, other: Any) -> bool:
+    """Whether two tasks of mteb's are one and the same."""
+    return type(task) is type(other) and (task.eval_splits, task.hf_subsets) == (other.eval_splits, other.hf_subsets)
+
+
+def _has_result(folder: Path | None, task: Any, encoder: Any) -> bool:
+    """Whether mteb's own result of a task is where it was asked for."""
+    if folder is None or isinstance(task, Task):
+        return True
+    import mteb
+
+    return mteb.ResultCache(folder).get_task_result_path(_name(task), encoder.mteb_model_meta).is_file()
 
 
 def _name(task: Any) -> str:
     return task.name if isinstance(task, Task) else task.metadata.name
 
 
-def _data_key(task: Any, split: str, seed: int) -> str:
+def _data_key(task: Any, splits: Sequence[str], seed: int) -> str:
     """A hash of all that a measurement depends on, the model apart."""
+    split = ",".join(splits)
     if isinstance(task, Task):
         return text_hash("ours", task.fingerprint(), split, str(seed))
     return text_hash("mteb", _name(task), repr(task.metadata.dataset), repr(task.hf_subsets), split, str(task.seed))

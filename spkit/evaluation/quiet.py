@@ -17,6 +17,7 @@ _IRRELEVANT = (
     ("F-score is ill-defined", r"sklearn\..*"),
     ("No positive class found in y_true", r"sklearn\..*"),
     ("lbfgs failed to converge", r"sklearn\..*"),  # mteb stops its logistic regression after 100 steps
+    (r"The task '.*' is superseded by", r"mteb\..*"),  # it was asked for by name, or belongs to a benchmark
     ("The fill_missing parameter is deprecated", r"mteb\..*"),  # mteb passes it to itself
     (r"The `get_sentence_embedding_dimension` method has been renamed", r".*"),  # mteb calls it by its old name
 )

@@ -5,19 +5,23 @@ mteb takes seconds to import, so only functions import this module.
 
 import time
 import warnings
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, cast
 
 import mteb
 import numpy as np
 from mteb.abstasks import AbsTask
+from mteb.abstasks.aggregated_task import AbsTaskAggregate
+from mteb.types import PromptType
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, reported
 from spkit.evaluation.encoder import Encoder
 from spkit.evaluation.measurement import Measurement, whole_score
 from spkit.evaluation.watching import watched
+from spkit.tasks.mteb_names import tasks_named
 from spkit.tasks.mteb_task import mteb_prompts, mteb_task
 from spkit.tasks.task import Task
 
@@ -25,48 +29,67 @@ from spkit.tasks.task import Task
 _ROUNDING = 6e-6
 
 
-def find_task(task: Any) -> Task | AbsTask:
-    """A task from itself, or one of mteb's from its name.
+def find_tasks(task: Any) -> list[Task | AbsTask]:
+    """Tasks from what was passed: a task itself, or those of mteb's that a name stands for.
 
     Raises:
         SpkitError: it is neither a task nor a name that mteb knows, or a task of mteb's that is not about texts.
     """
-    if isinstance(task, Task):
-        return task
-    if isinstance(task, AbsTask):
-        if task.metadata.modalities != ["text"]:
-            raise SpkitError(
-                "A text encoder can be scored on texts alone.",
-                f"Task {task.metadata.name!r} holds {quoted(task.metadata.modalities)}.",
-                "Leave it out.",
-            )
-        return task
-    if not isinstance(task, str):
+    if isinstance(task, str):
+        return [one for named in tasks_named(task) for one in find_tasks(named)]
+    if isinstance(task, AbsTask) and task.metadata.modalities != ["text"]:
         raise SpkitError(
-            "`tasks` must hold Tasks, mteb task objects or names of mteb tasks.",
-            f"Found {type(task).__name__}.",
-            'Pass `spkit.Task(...)`, `mteb.get_task("STSBenchmark")` or "STSBenchmark".',
+            "A text encoder can be scored on texts alone.",
+            f"Task {task.metadata.name!r} holds {quoted(task.metadata.modalities)}.",
+            "Leave it out.",
         )
-    try:
-        return find_task(mteb.get_task(task))
-    except KeyError:
-        close = get_close_matches(task, [known.metadata.name for known in mteb.get_tasks(exclude_superseded=False)])
+    if not isinstance(task, Task | AbsTask):
         raise SpkitError(
-            "A task given as text must be the name of an mteb task.",
-            f"Found {task!r}.",
-            f"Did you mean {quoted(close)}?" if close else "See `mteb.get_tasks()` for the names.",
-        ) from None
+            "`tasks` must hold Tasks, mteb task objects or names of mteb's tasks and benchmarks.",
+            f"Found {type(task).__name__}.",
+            'Pass `spkit.Task(...)`, `mteb.get_task("STSBenchmark")`, "STSBenchmark" or "MTEB(eng, v2)".',
+        )
+    return [task]
 
 
-def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, seed: int) -> Measurement:
+def splits_of(task: Task | AbsTask, split: str | None) -> list[str]:
+    """The splits that a task is scored on: the one asked for, else test of ours and mteb's own choice of its tasks.
+
+    Raises:
+        SpkitError: the task has no such split.
+    """
+    name, known = (
+        (task.name, list(task.splits)) if isinstance(task, Task) else (task.metadata.name, list(task.eval_splits))
+    )
+    chosen = [split] if split is not None else ["test"] if isinstance(task, Task) else known
+    if not set(chosen) <= set(known):
+        raise SpkitError(
+            "`split` must be one that every task has.",
+            f"Found {split!r} for task {name!r}, which has {quoted(known)}.",
+            f"Pass e.g. `split={known[-1]!r}`, or leave it out: each task then has its own.",
+        )
+    return chosen
+
+
+def run(
+    encoder: Encoder,
+    task: Task | AbsTask,
+    splits: Sequence[str],
+    batch_size: int,
+    seed: int,
+    instruction: str | None = None,
+    results: Path | None = None,
+) -> Measurement:
     """Score one task.
 
     Args:
         encoder: the model.
         task: ours or one of mteb's.
-        split: one that the task has.
+        splits: some that the task has; of ours, one.
         batch_size: texts embedded at once.
         seed: of what our tasks draw, for classification and clustering; mteb's tasks keep their own.
+        instruction: a template with "{instruction}", for mteb's tasks.
+        results: the folder in which mteb's own results of its tasks are kept.
 
     Returns:
         The measurement, with values unless it is a task of mteb's that gives none; then there is a warning.
@@ -76,8 +99,9 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
     """
     started = time.perf_counter()
     if isinstance(task, Task):
+        (split,) = splits
         encoder.model_prompts = {**(encoder.own_prompts or {}), **mteb_prompts(task)} or None
-        measurement = _scored(encoder, mteb_task(task, split, seed), split, batch_size)
+        measurement = _scored(encoder, mteb_task(task, split, seed), splits, batch_size, None)
         if measurement.values is None:
             raise SpkitError(
                 "The values per example must give the score that mteb reports.",
@@ -88,8 +112,9 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         if parts in rows.column_names:
             measurement = replace(measurement, subset=np.asarray(rows[parts][:]))
     else:
-        encoder.model_prompts = encoder.own_prompts
-        measurement = _scored(encoder, _loaded(task, split), split, batch_size)
+        instructions = {} if instruction is None else _instructions(encoder, task, instruction)
+        encoder.model_prompts = {**(encoder.own_prompts or {}), **instructions} or None
+        measurement = _scored(encoder, _loaded(task, splits), splits, batch_size, results)
         if measurement.values is None:
             warnings.warn(
                 f"No interval for task {measurement.task!r}: mteb gives no values per example for its "
@@ -99,39 +124,70 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
     return replace(measurement, seconds=time.perf_counter() - started)
 
 
-def _loaded(task: AbsTask, split: str) -> AbsTask:
+def _instructions(encoder: Encoder, task: AbsTask, template: str) -> dict[str, str]:
+    """A task's instruction in a template, as mteb gives it to instruct models: before queries and other texts, not
+    before documents."""
+    given = encoder.get_instruction(task.metadata, PromptType.query)
+    return {task.metadata.name: template.replace("{instruction}", given), f"{task.metadata.name}-document": ""}
+
+
+def _parts(task: AbsTask) -> list[AbsTask]:
+    """The tasks whose data is needed: of an aggregate those that it is the mean of."""
+    return list(task.metadata.tasks) if isinstance(task, AbsTaskAggregate) else [task]
+
+
+def _loaded(task: AbsTask, splits: Sequence[str]) -> AbsTask:
     """A copy of one of mteb's tasks with its data, which may have to be fetched first; the object stays as it was."""
-    own = copy(task).filter_eval_splits([split])
-    try:
-        own.load_data()
-    except Exception as error:  # hub, network, disk and file formats all fail in ways of their own
-        raise SpkitError(
-            "The data of an mteb task must be in the local hub cache or reachable.",
-            f"Task {task.metadata.name!r} could not be loaded ({type(error).__name__}: {error}).",
-            "Connect to the network (and unset HF_HUB_OFFLINE), or use tasks of your own data.",
-        ) from error
+    own = copy(task).filter_eval_splits(list(splits))
+    for part in _parts(own):
+        try:
+            part.load_data()
+        except SpkitError:
+            raise
+        except Exception as error:  # hub, network, disk and file formats all fail in ways of their own
+            raise SpkitError(
+                "The data of an mteb task must be in the local hub cache or reachable.",
+                f"Task {part.metadata.name!r} could not be loaded ({type(error).__name__}: {reported(error)}).",
+                "Connect to the network (and unset HF_HUB_OFFLINE), or give its files: "
+                f"`spkit.load_mteb({part.metadata.name!r}, {{'test': 'file.jsonl'}})`.",
+            ) from error
     return own
 
 
-def _scored(encoder: Encoder, task: AbsTask, split: str, batch_size: int) -> Measurement:
+def _scored(
+    encoder: Encoder, task: AbsTask, splits: Sequence[str], batch_size: int, folder: Path | None
+) -> Measurement:
     """The score as mteb reports it, with values where they give that very score."""
     watching, seen = watched(task)
+    settings: Any = {"batch_size": batch_size, "show_progress_bar": False}
     results = mteb.evaluate(
         cast(Any, encoder),  # mteb's protocol describes a constructor that only its own loader calls
         watching,
         cache=None,  # mteb's cache does not hold values per example
         co2_tracker=False,
-        encode_kwargs={"batch_size": batch_size, "show_progress_bar": False},
+        encode_kwargs=dict(settings),
         show_progress_bar=False,
     )
-    subsets = results.task_results[0].scores[split]
-    reported = float(np.mean([subset["main_score"] for subset in subsets]))
-    measurement = Measurement(task.metadata.name, task.metadata.main_score, 100 * reported)
+    result = results.task_results[0]
+    if folder is not None:
+        mteb.ResultCache(folder).save_to_cache(result, encoder.mteb_model_meta, encode_kwargs=settings)
+    subsets = [subset for split in splits for subset in result.scores[split]]
+    mean = float(np.mean([subset["main_score"] for subset in subsets]))
+    count = sum(_size(part, split) for part in _parts(task) for split in splits)
+    measurement = Measurement(task.metadata.name, task.metadata.main_score, 100 * mean, count=count)
     if len(subsets) > 1 or not seen:
         return measurement
     # A classification is seen once per experiment, everything else once.
     values = np.mean(seen, axis=0) if seen[0].ndim == 1 else seen[0]
     known = replace(measurement, values=values.astype(float))
     score = whole_score(known)  # the same but for mteb's rounding, which would blur small differences
-    same = abs(score / 100 - reported) <= _ROUNDING or (np.isnan(score) and np.isnan(reported))
+    same = abs(score / 100 - mean) <= _ROUNDING or (np.isnan(score) and np.isnan(mean))
     return replace(known, score=score) if same else measurement
+
+
+def _size(task: AbsTask, split: str) -> int:
+    """The test examples of a split, over all its subsets: queries of a retrieval, rows otherwise."""
+    data: Any = task.dataset or {}
+    subsets = [data] if split in data else list(data.values())
+    rows = [subset[split] for subset in subsets if split in subset]
+    return sum(len(one["queries"]) if isinstance(one, dict) and "queries" in one else len(one) for one in rows)

@@ -164,7 +164,7 @@ def sweep(
         measured = {"losses": losses, "examples": sum(objective.examples.values()) - before}
         if not score:
             return {**measured, "scores": [{"task": name} for name in losses]}
-        scores = evaluate(vectors.at(rows), named, split=split, seed=seed).drop(columns="seconds")
+        scores = evaluate(vectors.at(rows), named, split=split, seed=seed).drop(columns=["n", "seconds"])
         return {**measured, "scores": scores.to_dict("records")}
 
     keys = [text_hash(json.dumps(point.rows.tolist()))[:24] for point in points]

@@ -1,14 +1,14 @@
-"""Tasks from your own files: CSV, TSV, JSONL or Parquet by path, or a hub data set, described in a TOML file.
+"""Tasks from your own files or from the hub, described in a TOML file.
 
     [tasks.faq]
     kind = "retrieval"
-    train = "faq.csv"                                     # relative to this TOML file
+    train = "faq.csv"                                     # relative to this file; or ["a.csv", "b.csv"], "faq-*.csv"
     columns = {question = "anchor", answer = "positive"}  # their name = our name; others keep theirs
     prompts = {anchor = "query: "}
 
     [tasks.intent]
     kind = "classification"
-    hub = "owner/name"                                    # then train, dev, test are split names there
+    hub = "owner/name"                                    # or a folder; then train, dev, test are split names there
     revision = "0123abc"
     train = "train"
     test = "test"
@@ -20,44 +20,58 @@
     test = {file = "medquad.jsonl.gz", where = {source = ["CDC", "NIH"]}}     # rows with one of these values
     unique = true              # each text in one example only: that of test, else dev, else the first of train
 
+    [tasks.cisi]
+    kind = "retrieval"
+    beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
+    test = "test"              # names of judgements there; by default all whose names are those of splits
+
     [tasks.headline]
     bundled = true
 
+    [mteb.STSBenchmark]        # an official task of mteb on files of yours: `spkit.tasks.official`
+    test = "stsb-test.jsonl.gz"
+
+Files are CSV, TSV, JSONL, JSON (each also with .gz), Parquet, and folders that `save_to_disk` wrote; `~` is your home.
 Without `test`, a quarter of the texts of train is kept apart by hash (`test_share = 0.25`), and without `dev`, 15 % of
-the rest (`dev_share = 0.15`); a kind that is evaluated only needs `test` alone. In a CSV or TSV file a column of lists
-holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only the columns that the kind knows are read.
+the rest (`dev_share = 0.15`). A task with `test` alone is only ever scored, as one with `role = "unseen"` is. In a CSV
+or TSV file a column of lists holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only the columns
+that the kind knows are read. FlagEmbedding's names `query`, `pos`, `neg` are known, and its `prompt` where all rows
+have the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, shown
+from spkit.tasks.beir import beir_splits, read_beir
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
-from spkit.tasks.kinds import Kind, kind_named, kinds
+from spkit.tasks.kinds import kind_named, kinds
 from spkit.tasks.names import BUNDLED_NAMES, check_names
+from spkit.tasks.places import data_files, is_beir, is_file
+from spkit.tasks.reading import PROMPT, hub_split_of, read_split
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
-from spkit.tasks.tables import read_table
 from spkit.tasks.task import Task
 
 #: Keys of a task table and the types they may have.
 KEYS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
-    "train": (str, dict),
-    "dev": (str, dict),
-    "test": (str, dict),
+    "train": (str, list, dict),
+    "dev": (str, list, dict),
+    "test": (str, list, dict),
     "columns": (dict,),
     "prompts": (dict,),
     "limit": (int,),
     "unique": (bool,),
     "dev_share": (float,),
     "test_share": (float,),
+    "role": (str,),
+    "beir": (str,),
     "hub": (str,),
     "config": (str,),
     "revision": (str,),
@@ -87,45 +101,6 @@ def load_task_file(
     return {name: _build(name, table, path, home) for name, table in tables.items()}
 
 
-def read_split(
-    path: str | Path, kind: str, columns: Mapping[str, str] | None = None, rows: RowChoice | None = None
-) -> Dataset:
-    """Reads one file as a split of a task.
-
-    Args:
-        path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet.
-        kind: one of `spkit.tasks.kinds`: says which columns are read.
-        columns: new names, `{theirs: ours}`; columns not named keep theirs.
-        rows: which rows to read; all by default.
-
-    Returns:
-        The split, in the file's order; nothing is written to disk.
-
-    Raises:
-        SpkitError: the file cannot be read, a column is missing, or no row is chosen.
-    """
-    form = kind_named(kind)
-    table, is_text = read_table(path)
-    if rows is not None:
-        table = rows.of(table, path)
-    chosen = _chosen_columns(list(table), form, columns or {}, f"'{path}'")
-    values = {ours: table[theirs] for theirs, ours in chosen.items()}
-    if is_text:
-        values = _out_of_text(values, form, path)
-    parts = [_column(column, cells, path) for column, cells in values.items()]
-    return concatenate_datasets(parts, axis=1)
-
-
-def _column(column: str, cells: list[Any], path: str | Path) -> Dataset:
-    # One column at a time, so that the error can name it.
-    try:
-        return Dataset.from_dict({column: cells})
-    except (ValueError, TypeError) as error:
-        raise SpkitError(
-            "A column must hold values of one type.", f"Column {column!r} of '{path}': {error}."
-        ) from error
-
-
 def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     where = f"task {name!r} of '{path}'"
     if not isinstance(table, dict):
@@ -138,14 +113,19 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
             )
         return load_bundled([name])[name]
     _check_table(table, where)
-    kind, renames = table["kind"], table.get("columns", {})
-    read = _hub_reader(table, where) if "hub" in table else _file_reader(home, where)
-    given = {split: read(kind, renames, table[split]) for split in ("train", "dev", "test") if split in table}
+    kind, role = table["kind"], table.get("role")
+    corpus: Dataset | None = None
+    if "beir" in table:
+        given, corpus = _read_collection(table, home, where)
+    else:
+        read = _hub_reader(table, home, where) if "hub" in table else _file_reader(home, where)
+        given = {split: read(split, table) for split in ("train", "dev", "test") if split in table}
+    given, prompts = _with_prompts(given, table, where)
     if table.get("unique", False):
         given = unique_texts(given, kind)
     try:
         for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
-            if split not in given and kind_named(kind).trained:
+            if split not in given and kind_named(kind).trained and role != "unseen" and "train" in given:
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
         if "limit" in table:
@@ -153,27 +133,94 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
     splits: dict[str, Any] = given
-    return Task(name=name, kind=kind, prompts=table.get("prompts"), **splits)
+    return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, **splits)
+
+
+def _with_prompts(
+    given: dict[str, Dataset], table: Mapping[str, Any], where: str
+) -> tuple[dict[str, Dataset], Mapping[str, str] | None]:
+    """The splits without the column of prompts, and the task's prompts: its own, or the one that all rows have."""
+    found = {text for rows in given.values() if PROMPT in rows.column_names for text in rows[PROMPT]}
+    given = {
+        split: rows.remove_columns(PROMPT) if PROMPT in rows.column_names else rows for split, rows in given.items()
+    }
+    if "prompts" in table or not found - {None, ""}:
+        return given, table.get("prompts")
+    if len(found) > 1 or not isinstance(prompt := next(iter(found)), str):
+        raise SpkitError(
+            "The queries of a task have one prompt.",
+            f"Found {len(found)} in the column {PROMPT!r} of {where}: {quoted(sorted(map(str, found))[:3])}.",
+            f'Make a task of each (train = {{file = "...", where = {{{PROMPT} = ["..."]}}}}), or give `prompts`.',
+        )
+    return given, {kind_named(table["kind"]).texts[0]: prompt}
+
+
+def _read_collection(table: Mapping[str, Any], home: Path, where: str) -> tuple[dict[str, Dataset], Dataset]:
+    try:
+        (folder,) = data_files(table["beir"], home)
+        if not is_beir(folder):
+            raise SpkitError(
+                "`beir` must be a folder with corpus.jsonl, queries.jsonl and qrels/.", f"Found '{folder}'.", "Name it."
+            )
+        named = {split: table[split] for split in ("train", "dev", "test") if split in table}
+        return read_beir(folder, named or beir_splits(folder))
+    except SpkitError as error:
+        raise SpkitError(str(error), f"(In {where}.)") from error
+
+
+def load_collection(folder: str | Path) -> dict[str, Task]:
+    """The task of a folder in BEIR's layout, under the folder's name: its corpus, and the splits it has judgements of.
+
+    Raises:
+        SpkitError: a file is missing or wrong, with its line.
+    """
+    folder = Path(folder).expanduser().resolve()
+    given: dict[str, Any]
+    given, corpus = read_beir(folder, beir_splits(folder))
+    return {folder.name: Task(name=folder.name, kind="retrieval", corpus=corpus, **given)}
 
 
 def _check_table(table: Mapping[str, Any], where: str) -> None:
     check_names(list(table), ["bundled", *KEYS], f"keys of a task table ({where})")
     kind = kinds().get(table["kind"]) if isinstance(table.get("kind"), str) else None
-    needed = "train" if kind is None or kind.trained else "test"
-    for key in ("kind", needed):
+    scored = kind is not None and not kind.needs_train and ("test" in table or table.get("role") == "unseen")
+    needed = "test" if kind is not None and (not kind.trained or scored) else "train"
+    for key in ("kind", *([] if "beir" in table else [needed])):
         if key not in table:
             raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
     for key, value in table.items():
         if not isinstance(value, KEYS[key]) or (isinstance(value, bool) and bool not in KEYS[key]):
             types = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise SpkitError(f"`{key}` must be of type {types}.", f"Found {value!r} in {where}.")
-        if isinstance(value, dict) and dict in KEYS[key] and key in SPLITS:
+            raise SpkitError(f"`{key}` must be of type {types}.", f"Found {shown(value)} in {where}.")
+        if isinstance(value, dict) and key in SPLITS:
             check_row_choice(value, where)
+        elif key in SPLITS and not is_file(value):
+            raise SpkitError(
+                "A split is a file or a list of files.",
+                f"Found {shown(value)} in {where}.",
+                'Write ["a.csv", "b.csv"].',
+            )
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
-            raise SpkitError(f"`{key}` must map names to strings.", f"Found {value!r} in {where}.")
+            raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
     check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
+    _check_company(table, where)
+
+
+def _check_company(table: Mapping[str, Any], where: str) -> None:
+    """Raises where keys stand in a table that mean nothing beside the others."""
+    kind = kind_named(table["kind"])
+    elsewhere = "beir" in table or "hub" in table
+    if elsewhere and any(not isinstance(table.get(split, ""), str) for split in SPLITS):
+        raise SpkitError("Beside `beir` and `hub` a split is the name it has there.", f"Found another in {where}.")
+    if "beir" in table and (not kind.searches or {"hub", "columns", "limit", "unique"} & {*table}):
+        raise SpkitError(
+            "A collection in BEIR's layout is a retrieval task, and is read as a whole.",
+            f"Found {quoted(table)} in {where}.",
+            "Leave out `hub`, `columns`, `limit` and `unique`.",
+        )
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
-    made = [split for split in ("dev", "test") if split not in table] if needed == "train" else []
+    from_train = kind.trained and "train" in table and table.get("role") != "unseen"
+    made = [split for split in ("dev", "test") if split not in table] if from_train else []
     lone += [key for key in ("dev_share", "test_share") if key in table and key.removesuffix("_share") not in made]
     if lone:
         raise SpkitError(
@@ -183,68 +230,30 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
         )
 
 
-Reader = Callable[[str, Mapping[str, str], Any], Dataset]
+Reader = Callable[[str, Mapping[str, Any]], Dataset]
 
 
 def _file_reader(home: Path, where: str) -> Reader:
-    def read(kind: str, renames: Mapping[str, str], given: str | Mapping[str, Any]) -> Dataset:
+    def read(split: str, table: Mapping[str, Any]) -> Dataset:
+        given, rows = table[split], None
+        if isinstance(given, dict):
+            given, rows = given["file"], RowChoice.of_table(given)
         try:
-            if isinstance(given, str):
-                return read_split(home / given, kind, renames)
-            return read_split(home / given["file"], kind, renames, RowChoice.of_table(given))
+            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split)
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 
     return read
 
 
-def _hub_reader(table: Mapping[str, Any], where: str) -> Reader:
-    def read(kind: str, renames: Mapping[str, str], name: str) -> Dataset:
-        dataset = read_hub_split(table["hub"], name, table.get("config"), table.get("revision"))
-        chosen = _chosen_columns(
-            dataset.column_names, kind_named(kind), renames, f"split {name!r} of {table['hub']!r} ({where})"
-        )
-        dataset = dataset.select_columns(list(chosen))
-        return dataset.rename_columns({theirs: ours for theirs, ours in chosen.items() if theirs != ours})
+def _hub_reader(table: Mapping[str, Any], home: Path, where: str) -> Reader:
+    # A folder, beside the task file or elsewhere, has the same form as a data set of the hub.
+    folder = home / Path(table["hub"]).expanduser()
+    source = str(folder) if folder.is_dir() else table["hub"]
+
+    def read(split: str, table: Mapping[str, Any]) -> Dataset:
+        dataset = read_hub_split(source, table[split], table.get("config"), table.get("revision"))
+        named = f"split {table[split]!r} of {table['hub']!r} ({where})"
+        return hub_split_of(dataset, kind_named(table["kind"]), table.get("columns", {}), named)
 
     return read
-
-
-def _chosen_columns(columns: Sequence[str], kind: Kind, renames: Mapping[str, str], where: str) -> dict[str, str]:
-    """Their name to our name, for the columns that the kind knows."""
-    check_names(list(renames), list(columns), f"columns of {where}")
-    chosen: dict[str, str] = {}
-    for theirs in columns:
-        ours = renames.get(theirs, theirs)
-        if kind.knows(ours):
-            if ours in chosen.values():
-                raise SpkitError(
-                    "Each column must have one source.",
-                    f"Found {ours!r} twice in {where}.",
-                    "Rename the other one: `columns = {theirs = ours}`.",
-                )
-            chosen[theirs] = ours
-        elif theirs in renames:
-            raise SpkitError(
-                f"A {kind.name} task knows the columns {kind.known_columns}.",
-                f"Found {ours!r} as the new name of {theirs!r} in {where}.",
-            )
-    missing = [column for column in kind.columns if column not in chosen.values()]
-    if missing:
-        raise SpkitError(
-            f"A {kind.name} task needs the columns {quoted(kind.columns)}.",
-            f"Found {quoted(columns) or 'none'} in {where}, without {quoted(missing)}.",
-            "Name them: `columns = {theirs = ours}`.",
-        )
-    return chosen
-
-
-def _out_of_text(values: dict[str, list[Any]], kind: Kind, path: str | Path) -> dict[str, list[Any]]:
-    """Scores, labels and lists of a file that holds only text; all else stays text ("1984" is an answer, too)."""
-    result = dict(values)
-    for column in kind.lists:
-        places = (f"row {row} (counted from 0), column {column!r} of '{path}'" for row in count())
-        result[column] = [kind.read_list(cell, place) for cell, place in zip(values[column], places, strict=False)]
-    if kind.target is not None:
-        result[kind.target.column] = kind.target.read(values[kind.target.column], f"'{path}'")
-    return result

@@ -1,16 +1,20 @@
 """One split of a data set on the Hugging Face hub."""
 
+from pathlib import Path
+
 import datasets
 from datasets import Dataset
 
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, reported
+from spkit.tasks.places import is_saved
+from spkit.tasks.tables import read_saved
 
 
 def read_hub_split(name: str, split: str, config: str | None = None, revision: str | None = None) -> Dataset:
     """Reads one split of a data set by name; the hub's client keeps it in its own cache.
 
     Args:
-        name: "owner/name".
+        name: "owner/name", or a folder in that form or written by `save_to_disk`.
         split: the split's name there, e.g. "train" or "validation"; slices such as "train[:1000]" work too.
         config: which configuration, where the data set has several.
         revision: branch, tag or commit; give a commit for a study that must come out the same next year.
@@ -25,17 +29,23 @@ def read_hub_split(name: str, split: str, config: str | None = None, revision: s
     asked += "" if config is None else f", config {config!r}"
     asked += "" if revision is None else f", revision {revision!r}"
     try:
+        if is_saved(Path(name)):
+            return read_saved(Path(name), split)
         dataset = datasets.load_dataset(name, config, split=split, revision=revision)
+    except SpkitError:
+        raise
     # Whatever the client meets (no network, no such name, a wrong file) comes as one of many types from five packages;
     # each means the same here, and the cause stays attached.
     except Exception as error:
         raise SpkitError(
             "A hub data set must be readable by `datasets.load_dataset`.",
-            f"Could not read {asked}: {type(error).__name__}: {error}.",
+            f"Could not read {asked}: {type(error).__name__}: {reported(error)}.",
             "Check the names and the network, or save the data as JSONL and give its path.",
         ) from error
     if not isinstance(dataset, Dataset):
         raise SpkitError(
-            "A hub data set must give one table per split.", f"Found {type(dataset).__name__} for {asked}."
+            "A hub data set must give one table per split.",
+            f"Found {type(dataset).__name__} for {asked}.",
+            "Name one split, for example `train`.",
         )
     return dataset

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spkit.tasks.bundled import load_bundled
-from spkit.tasks.files import load_task_file
+from spkit.tasks.files import load_collection, load_task_file
+from spkit.tasks.places import is_beir
 from spkit.tasks.sources import check_source
 from spkit.tasks.task import Task
 
@@ -17,7 +18,8 @@ def load_tasks(
     """Loads tasks by name: the bundled ones, or your own from a TOML file.
 
     Args:
-        source: "bundled"; a path that ends in .toml (see `spkit.tasks.files`); or a list of bundled names.
+        source: "bundled"; a path that ends in .toml (see `spkit.tasks.files`); a folder in BEIR's layout (see
+            `spkit.tasks.beir`), which is one task; or a list of bundled names.
         names: which of them, in this order. By default all of a file, and of the bundled ones `headline`, `topic`,
             `similarity` and `chat`; those of one topic (`headline-business`, `topic-business`, ...) come by name.
         folder: of a TOML file: where the data files lie, if not beside it.
@@ -37,4 +39,6 @@ def load_tasks(
         return load_bundled(source)
     if source == "bundled":
         return load_bundled(names)
-    return load_task_file(source, names, folder)
+    if is_beir(Path(source).expanduser()):
+        return load_collection(source)
+    return load_task_file(Path(source).expanduser(), names, folder)

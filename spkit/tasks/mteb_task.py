@@ -23,7 +23,7 @@ def mteb_task(task: Task, split: str, seed: int) -> AbsTask:
         The task; evaluating it touches neither network nor disk.
     """
     kind = task.definition
-    data = kind.mteb_data(task.splits, split)
+    data = kind.mteb_data(task.splits, split, task.corpus)
 
     def load_data(own: Any, *_: Any, **__: Any) -> None:
         own.dataset, own.data_loaded = data, True

@@ -42,3 +42,20 @@ def check_bundled(names: Sequence[str]) -> None:
         "bundled tasks",
         "Tasks of your own come from a TOML file: `load_tasks('my_tasks.toml')`, or `--tasks my_tasks.toml`.",
     )
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas; a benchmark's name may hold some in brackets.
+
+    Example:
+        >>> split_names("STSBenchmark, MTEB(eng, v2)")
+        ['STSBenchmark', 'MTEB(eng, v2)']
+    """
+    names, depth = [""], 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth <= 0:
+            names.append("")
+        else:
+            names[-1] += sign
+    return [name.strip() for name in names if name.strip()]

@@ -1,14 +1,14 @@
 """Which rows of a file make a split: by the values of a column, and each text once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.kinds import kind_named
+from spkit.tasks.places import is_file
 from spkit.tasks.splits import drop_duplicates
 
 #: The splits of a task, in the order in which a text finds its place.
@@ -24,8 +24,8 @@ class RowChoice:
         without: column to values, of which a row must have none.
 
     Example:
-        >>> RowChoice(where={"source": ["a"]}).of({"source": ["a", "b"], "text": ["one", "two"]}, "file.csv")
-        {'source': ['a'], 'text': ['one']}
+        >>> RowChoice(where={"source": ["a"]}).of({"source": ["a", "b"], "text": ["one", "two"]}, "'file.csv'")
+        [0]
     """
 
     where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class RowChoice:
         """From the form it has in a task file: `{file = ..., where = {...}, except = {...}}`."""
         return cls(table.get("where", {}), table.get("except", {}))
 
-    def of(self, table: Mapping[str, Sequence[Any]], path: str | Path) -> dict[str, list[Any]]:
-        """The chosen rows of a table of columns.
+    def of(self, table: Mapping[str, Sequence[Any]], name: str) -> list[int]:
+        """The numbers of the chosen rows of a table of columns, from 0.
 
         Raises:
             SpkitError: a column that the table has not, a value that stands in no row, or no row is left.
@@ -46,14 +46,16 @@ class RowChoice:
             if column not in table:
                 raise SpkitError(
                     "Rows are chosen by the columns of their file.",
-                    f"Found {column!r}, where '{path}' has {quoted(table)}.",
+                    f"Found {column!r}, where {name} has {quoted(table)}.",
                     "Name one of these.",
                 )
-            unknown = set(values) - set(table[column])
+            # A cell may be a list, which has no hash.
+            there = {cell for cell in table[column] if isinstance(cell, Hashable)}
+            unknown = [value for value in values if not (isinstance(value, Hashable) and value in there)]
             if unknown:  # a misspelt value would leave rows in train that belong to test
                 raise SpkitError(
                     "Rows are chosen by values that their column has.",
-                    f"Found {quoted(sorted(map(str, unknown)))}, which no row of column {column!r} of '{path}' has.",
+                    f"Found {quoted(sorted(map(str, unknown)))}, which no row of column {column!r} of {name} has.",
                     "Spell them as the file does.",
                 )
         count = len(next(iter(table.values()), []))
@@ -65,9 +67,9 @@ class RowChoice:
         ]
         if not kept:
             raise SpkitError(
-                "A split must have rows.", f"Found none of {count} in '{path}' that are chosen.", "Choose others."
+                "A split must have rows.", f"Found none of {count} in {name} that are chosen.", "Choose others."
             )
-        return {column: [cells[row] for row in kept] for column, cells in table.items()}
+        return kept
 
 
 def check_row_choice(table: Mapping[str, Any], where: str) -> None:
@@ -78,17 +80,18 @@ def check_row_choice(table: Mapping[str, Any], where: str) -> None:
     """
     columns = [value for key, value in table.items() if key in ("where", "except")]
     lists = all(isinstance(one, dict) and all(isinstance(v, list) for v in one.values()) for one in columns)
-    if set(table) - {"file", "where", "except"} or not isinstance(table.get("file"), str) or not lists:
+    if set(table) - {"file", "where", "except"} or not is_file(table.get("file")) or not lists:
         raise SpkitError(
-            "A split is a file, or a table with `file`, and `where` or `except`: lists of values by column.",
-            f"Found {dict(table)!r} in {where}.",
+            "A split is a file, a list of files, or a table with `file`, and `where` or `except`: lists by column.",
+            f"Found {shown(dict(table))} in {where}.",
             'Write {file = "faq.csv", where = {source = ["manual"]}}.',
         )
 
 
 def unique_texts(splits: Mapping[str, Dataset], kind: str) -> dict[str, Dataset]:
     """Splits in which each text stands in one example only: that of test, else of dev, else the first of train."""
-    columns = kind_named(kind).text_columns(next(iter(splits.values())).column_names)
+    everywhere = set.intersection(*(set(dataset.column_names) for dataset in splits.values()))
+    columns = kind_named(kind).text_columns(sorted(everywhere))
     rows = []
     for split in SPLITS:
         if split in splits:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, reported, shown
 from spkit.tasks.names import BUNDLED_NAMES, check_bundled, check_names
-from spkit.tasks.tables import check_file
+from spkit.tasks.places import data_files, is_beir, is_file
 
 
 def check_source(
@@ -40,9 +40,11 @@ def check_source(
         check_bundled(source)
     elif source == "bundled":
         check_bundled(names or ())
+    elif is_beir(folder_of := Path(source).expanduser()):
+        check_names(names or [], [folder_of.resolve().name], f"tasks of '{source}'")
     elif Path(source).suffix.lower() != ".toml":
         raise SpkitError(
-            '`source` must be "bundled", a path that ends in .toml, or a list of bundled names.',
+            '`source` must be "bundled", a .toml file, a folder in BEIR\'s layout, or a list of bundled names.',
             f"Found {str(source)!r}.",
             f"Pass `[{source!r}]` for that task alone." if source in BUNDLED_NAMES else "",
         )
@@ -55,12 +57,11 @@ def check_source(
 
 def _check_files(table: Mapping[str, Any], home: Path, where: str) -> None:
     """Raises where a data file that a task's table names is not there; what else may be wrong is found in reading."""
-    for split in ("train", "dev", "test"):
-        given = table.get(split)
-        file = given.get("file") if isinstance(given, dict) else given
-        if isinstance(file, str):
+    for given in [table["beir"]] if "beir" in table else [table.get(split) for split in ("train", "dev", "test")]:
+        files = given.get("file") if isinstance(given, dict) else given
+        if is_file(files):
             try:
-                check_file(home / file)
+                data_files(files, home)
             except SpkitError as error:
                 raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -75,14 +76,8 @@ def task_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any
     Raises:
         SpkitError: the file is missing or no TOML, holds something else than tasks, or lacks one of the names.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpkitError(
-            "A task file must be readable.", f"Could not read '{path}': {error}.", "Pass the path of a TOML file."
-        ) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpkitError("A task file must be valid TOML.", f"'{path}': {error}.") from error
+    content = _content(path)
+    content.pop("mteb", None)  # official tasks: `mteb_tables`
     tables = content.pop("tasks", None)
     if content or not isinstance(tables, dict) or not tables:
         raise SpkitError(
@@ -92,3 +87,47 @@ def task_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any
     chosen = list(tables) if names is None else list(names)
     check_names(chosen, list(tables), f"tasks of '{path}'")
     return {name: tables[name] for name in chosen}
+
+
+def mteb_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """The tables `[mteb.<name>]` of a task file by mteb's names of the tasks; none where it has no such table.
+
+    Args:
+        path: the TOML file.
+        names: which of them, in this order; all by default.
+
+    Raises:
+        SpkitError: the file is missing or no TOML, `mteb` holds no tables, or one of the names is missing.
+    """
+    tables = _content(path).get("mteb", {})
+    if not isinstance(tables, dict):
+        raise SpkitError("Official tasks must be tables `[mteb.<name>]`.", f"Found {shown(tables)} in '{path}'.")
+    chosen = list(tables) if names is None else list(names)
+    check_names(chosen, list(tables), f"official tasks of '{path}'")
+    return {name: tables[name] for name in chosen}
+
+
+def has_tasks(path: Path) -> bool:
+    """Whether a task file has tasks of one's own, beside official ones.
+
+    Raises:
+        SpkitError: the file is missing or no TOML.
+    """
+    return "tasks" in _content(path)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpkitError(
+            "A task file must be readable.",
+            f"Could not read '{path}': {reported(error)}.",
+            "Pass the path of a TOML file.",
+        ) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpkitError(
+            "A task file must be valid TOML.",
+            f"'{path}': {reported(error)}.",
+            "Write paths with / or in single quotes; a backslash in double quotes means something else.",
+        ) from error

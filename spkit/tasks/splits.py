@@ -1,13 +1,14 @@
 """Splits by a fixed hash of the text: the same text lands on the same side on every machine and in every task."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-from spkit.tasks.kinds import kind_named
+from spkit.tasks.kinds import Label, kind_named
 
 #: Shares kept apart where the user gives no split: of all examples for test, of the rest for dev.
 TEST_SHARE = 0.25
@@ -54,7 +55,7 @@ def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Da
 
     Examples are grouped by the kind's first column of texts (`anchor`, `sentence1`, `text`, ...), so a text of that
     column never stands on both sides. The other column is not grouped: a positive or a `sentence2` with several
-    partners may still be on both; `Task` counts such texts and warns.
+    partners may still be on both; `Task` counts such texts and warns. Of each label the same share is kept.
 
     Args:
         dataset: examples with the kind's columns.
@@ -77,10 +78,20 @@ def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Da
             f"Found the columns {', '.join(map(repr, dataset.column_names))}.",
             f"Rename the column with `dataset.rename_column(..., {column!r})`.",
         )
-    texts = [str(text) for text in dataset.with_format(None)[column]]
-    kept_flags = [fraction(text, salt) < share for text in texts]
-    rest = [number for number, flag in enumerate(kept_flags) if not flag]
-    kept = [number for number, flag in enumerate(kept_flags) if flag]
+    texts = [str(text) for text in dataset.with_format(None)[column][:]]
+    target = kind_named(kind).target
+    labelled = isinstance(target, Label) and target.column in dataset.column_names
+    labels = dataset.with_format(None)[target.column][:] if labelled else [None] * len(texts)
+    # A text with several labels belongs to the first of them in the alphabet: the order of the rows must not matter.
+    label_of = dict(sorted(zip(texts, labels, strict=True), key=lambda pair: str(pair[1]), reverse=True))
+    counts = Counter(label_of.values())
+    groups: dict[Any, dict[str, float]] = {}
+    for text, label in label_of.items():
+        # Labels with one text cannot be shared out; together they can.
+        groups.setdefault((label,) if counts[label] > 1 else (), {})[text] = fraction(text, salt)
+    chosen = {text for group in groups.values() for text in _kept(group, share)}
+    rest = [number for number, text in enumerate(texts) if text not in chosen]
+    kept = [number for number, text in enumerate(texts) if text in chosen]
     if not rest or not kept:
         raise SpkitError(
             f"A {salt} part is kept apart by a hash of {column!r} when none is given.",
@@ -88,6 +99,21 @@ def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Da
             f"Give `{salt}`, or more examples.",
         )
     return dataset.select(rest), dataset.select(kept)
+
+
+def _kept(fractions: Mapping[str, float], share: float) -> list[str]:
+    """The texts whose fraction is below the share; or the lowest ones, where that gives no fair part of them.
+
+    It does not where the texts were themselves chosen by this hash: a part of another task's train split has no text
+    below its share. The lowest ones are as fair a draw there, as the fractions are uniform above it.
+    """
+    below = [text for text, value in fractions.items() if value < share]
+    count = len(fractions)
+    deviation = abs(len(below) - share * count)
+    if 0 < len(below) < count and deviation <= 5 * (share * (1 - share) * count) ** 0.5 + 1:
+        return below
+    fewest = min(max(1, round(share * count)), count - 1)
+    return sorted(fractions, key=lambda text: (fractions[text], text))[:fewest]
 
 
 def drop_duplicates(

@@ -1,138 +1,175 @@
-"""Reads a table from a file as plain columns, without caches and without guessing at types."""
+"""Tables of files as plain columns, without caches and without guessing at types; each row knows where it stands."""
 
-import csv
 import gzip
-import json
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from spkit.errors import SpkitError, quoted
+from datasets import Dataset, load_from_disk
+
+from spkit.errors import SpkitError, reported
+from spkit.tasks.delimited import read_delimited
+from spkit.tasks.json_rows import read_json
+from spkit.tasks.places import ending
 
 Columns = dict[str, list[Any]]
 
 
-def read_table(path: str | Path) -> tuple[Columns, bool]:
-    """Reads a CSV, TSV, JSONL or Parquet file.
+@dataclass(frozen=True)
+class Source:
+    """One file of a table.
 
-    The csv module is used where pandas would turn the text "NA" into a missing value and "1984" into a number.
+    Attributes:
+        path: the file.
+        unit: what `numbers` count, both from 1: lines of a text file, or rows.
+        numbers: of each row its number in the file.
+    """
+
+    path: str
+    unit: str
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one file or of several, read one after the other.
+
+    Attributes:
+        columns: values by column name; a row that lacks a column has None there.
+        sources: the files, in order.
+        is_text: whether all values are strings that stand for something (CSV, TSV) or typed (JSON, Parquet).
+    """
+
+    columns: Columns
+    sources: tuple[Source, ...]
+    is_text: bool
+
+    def __len__(self) -> int:
+        return sum(len(source.numbers) for source in self.sources)
+
+    @property
+    def name(self) -> str:
+        """The file's path, or the first one's with the number of the others."""
+        more = f" and {len(self.sources) - 1} more" if len(self.sources) > 1 else ""
+        return f"'{self.sources[0].path}'{more}"
+
+    def place(self, row: int, column: str) -> str:
+        """Where a cell stands, for an error: the number in its file, the column, the file.
+
+        Example:
+            >>> Table({"a": ["x", "y"]}, (Source("faq.csv", "line", [2, 3]),), True).place(1, "a")
+            "line 3, column 'a' of 'faq.csv'"
+        """
+        ends = list(accumulate(len(source.numbers) for source in self.sources))
+        file = bisect_right(ends, row)
+        source = self.sources[file]
+        first = ends[file] - len(source.numbers)
+        return f"{source.unit} {source.numbers[row - first]}, column {column!r} of '{source.path}'"
+
+    def select(self, rows: Sequence[int]) -> "Table":
+        """The table of some rows, in rising order."""
+        sources, first = [], 0
+        for source in self.sources:
+            end = first + len(source.numbers)
+            numbers = [source.numbers[row - first] for row in rows if first <= row < end]
+            sources.append(Source(source.path, source.unit, numbers))
+            first = end
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        return Table(columns, tuple(sources), self.is_text)
+
+
+def read_tables(paths: Sequence[Path], split: str = "train") -> Table:
+    """Reads files one after the other as one table.
 
     Args:
-        path: ends in .csv, .tsv or .jsonl (each also with .gz), or .parquet. Text is UTF-8; the first line of CSV and
-            TSV holds the column names, and quotes work the same in both.
-
-    Returns:
-        (columns, is_text): values by column name, and whether all values are strings that stand for something (CSV,
-        TSV) or typed (JSONL, Parquet).
+        paths: as `data_files` gives them.
+        split: which split of a folder that `save_to_disk` wrote, where it holds several.
 
     Raises:
-        SpkitError: the file is missing, of another format, or broken; with the line.
+        SpkitError: a file is broken, with its line; or some are text (CSV, TSV) and some typed.
     """
-    path = Path(path)
-    check_file(path)
-    ending, zipped = _ending(path)
-    reader = _READERS.get(ending)
+    tables = [read_table(path, split) for path in paths]
+    if len({table.is_text for table in tables}) > 1:
+        raise SpkitError(
+            "The files of one split must all be text (.csv, .tsv) or all typed (.jsonl, .json, .parquet).",
+            f"Found {', '.join(table.name for table in tables[:4])}.",
+            "Write them in one format.",
+        )
+    names = dict.fromkeys(name for table in tables for name in table.columns)
+    gap = "" if tables[0].is_text else None
+    columns = {
+        name: [cell for table in tables for cell in table.columns.get(name, [gap] * len(table))] for name in names
+    }
+    return Table(columns, tuple(source for table in tables for source in table.sources), tables[0].is_text)
+
+
+def read_table(path: Path, split: str = "train") -> Table:
+    """Reads one file, or a folder that `save_to_disk` wrote.
+
+    Args:
+        path: one that `data_files` gave. Text is UTF-8; the first line of CSV and TSV holds the column names.
+        split: as in `read_tables`.
+
+    Raises:
+        SpkitError: the file is broken; with the line.
+    """
+    format, zipped = ending(path)
     try:
-        if reader is None:
-            return _read_parquet(path), False
-        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            return reader(handle, path), ending != ".jsonl"
+        if path.is_dir():
+            return of_columns(read_saved(path, split).with_format(None).to_dict(), str(path))  # pyright: ignore[reportArgumentType]
+        if format == ".parquet":
+            return _parquet(path)
+        with gzip.open(path, "rb") if zipped else path.open("rb") as handle:
+            if format in (".csv", ".tsv"):
+                columns, lines = read_delimited(handle, str(path), "," if format == ".csv" else "\t")
+                return Table(columns, (Source(str(path), "line", lines),), True)
+            columns, numbers, unit = read_json(handle, str(path))
+            return Table(columns, (Source(str(path), unit, numbers),), False)
     except SpkitError:
         raise
-    # pyarrow's errors are ValueErrors or OSErrors; so are wrong encodings and broken gzip files (EOFError apart).
-    except (OSError, ValueError, EOFError) as error:
+    # pyarrow's errors are ValueErrors or OSErrors; so are broken gzip files (EOFError apart).
+    except (OSError, ValueError, EOFError, NotImplementedError) as error:
         raise SpkitError(
-            "A data file must be readable.", f"Could not read '{path}': {error}.", "Pass a whole file that may be read."
+            "A data file must be readable.",
+            f"Could not read '{path}': {reported(error)}.",
+            "Pass a whole file that may be read.",
         ) from error
 
 
-def check_file(path: Path) -> None:
-    """Raises where a data file is not there, or of a format that `read_table` does not read."""
-    ending, zipped = _ending(path)
-    if ending not in _READERS and (ending != ".parquet" or zipped):
-        raise SpkitError(
-            "A data file must end in .csv, .tsv, .jsonl (each also with .gz) or .parquet.", f"Found '{path}'."
-        )
-    if not path.exists():
-        raise SpkitError(
-            "A data file must be there.",
-            f"Found no '{path}'.",
-            "Paths in a task file start at the task file's own folder, or at the one given as data folder.",
-        )
+def of_columns(columns: Mapping[str, Sequence[Any]], where: str) -> Table:
+    """A table of columns in memory, for example of a data set; `where` names it in errors."""
+    listed = {name: list(cells) for name, cells in columns.items()}
+    count = len(next(iter(listed.values()), []))
+    return Table(listed, (Source(where, "row", range(1, count + 1)),), False)
 
 
-def _ending(path: Path) -> tuple[str, bool]:
-    """The suffix that gives the format, and whether the file is compressed."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    return "".join((suffixes[:-1] if zipped else suffixes)[-1:]), zipped
-
-
-def _read_csv(handle: Iterable[str], path: Path) -> Columns:
-    return _delimited(handle, path, ",")
-
-
-def _read_tsv(handle: Iterable[str], path: Path) -> Columns:
-    return _delimited(handle, path, "\t")
-
-
-def _delimited(handle: Iterable[str], path: Path, delimiter: str) -> Columns:
-    # strict: an unclosed quote is an error here, not a text that swallows the rest of the file.
-    reader = csv.reader(handle, delimiter=delimiter, strict=True)
-    try:
-        header = next(reader, [])
-        if not header or len(set(header)) < len(header):
-            raise SpkitError(
-                "The first line must hold the column names, each once.",
-                f"Found {quoted(header) or 'none'} in '{path}'.",
-            )
-        rows = []
-        for row in reader:
-            if len(row) == len(header):
-                rows.append(row)
-            elif row:  # an empty line is no row
-                raise SpkitError(
-                    f"Each row must have {len(header)} values ({quoted(header)}).",
-                    f"Found {len(row)} in line {reader.line_num} of '{path}'.",
-                    "Put values that hold the separator or quotes into quotes.",
-                )
-    except csv.Error as error:
-        raise SpkitError(
-            "A data file must be readable.", f"Could not read line {reader.line_num} of '{path}': {error}."
-        ) from error
-    return {name: [row[number] for row in rows] for number, name in enumerate(header)}
-
-
-def _read_jsonl(handle: Iterable[str], path: Path) -> Columns:
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(handle, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise SpkitError("Each line must be JSON.", f"Line {number} of '{path}': {error}.") from error
-        if not isinstance(row, dict):
-            raise SpkitError("Each line must be a JSON object.", f"Found {row!r} in line {number} of '{path}'.")
-        rows.append(row)
-    # A key that some rows lack gives None there; Task names the row if the column is needed.
-    return {name: [row.get(name) for row in rows] for name in _in_order(rows)}
-
-
-def _read_parquet(path: Path) -> Columns:
+def _parquet(path: Path) -> Table:
     import pyarrow.parquet
 
     # Not datasets' reader: that one leaves a copy in its cache folder.
-    return pyarrow.parquet.read_table(path).to_pydict()
+    return of_columns(pyarrow.parquet.read_table(path).to_pydict(), str(path))
 
 
-def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+def read_saved(folder: Path, split: str) -> Dataset:
+    """A data set that `save_to_disk` wrote; it stays on disk.
 
+    Args:
+        folder: of one split, or of several.
+        split: which of several.
 
-_READERS: dict[str, Callable[[Iterable[str], Path], Columns]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_jsonl,
-}
+    Raises:
+        SpkitError: there is no such split.
+    """
+    saved = load_from_disk(str(folder))
+    if isinstance(saved, Dataset):
+        return saved
+    if split not in saved:
+        raise SpkitError(
+            "A folder of several splits must have the one that is asked for.",
+            f"Found {', '.join(map(repr, saved))} in '{folder}', not {split!r}.",
+            f"Name the folder of one split, for example '{folder.name}/{next(iter(saved), split)}'.",
+        )
+    return saved[split]

@@ -6,16 +6,19 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from spkit.errors import SpkitError, quoted
-from spkit.tasks.checks import check_classes_meet, check_prompts, check_split, rows_of
+from spkit.errors import SpkitError, quoted, shown
+from spkit.tasks.checks import check_classes_meet, check_corpus, check_prompts, checked_split, rows_of
 from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.splits import DEV_SHARE, keep_apart
+
+#: What a task is for: trained on, or only ever scored.
+Role = Literal["trained", "unseen"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,13 +35,20 @@ class Task:
             `score` (any finite range, higher is closer); "pair": `sentence1`, `sentence2`, `label` (1 a match, 0 none);
             "classification": `text`, `label` (integers or strings); "reranking": `query`, `positive`, `negative` (the
             last two a text or a list of texts); "clustering": `text`, `label`, evaluated only.
-        train: examples to train on and to draw probes from. A kind that is evaluated only needs neither this nor `dev`.
+        train: examples to train on and to draw probes from. What is evaluated only needs neither this nor `dev`; a
+            classification is scored by classifiers that learn from it, and needs it always.
         dev: examples on which steps, settings and positions are chosen. Without it 15 % of the texts of `train` are
             kept apart by a hash of the text, and `train` holds the rest.
         test: examples that are only scored.
         prompts: text put in front of a column's texts, by column; columns without an entry get none.
         loss: makes the loss from a model, in place of the kind's default.
+        role: "trained", or "unseen" for a task that is only ever scored: never trained on, never probed. A task
+            without `train` is unseen.
+        corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
+            has them; `id` may name each.
 
+    A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
+    each negative in turn. Labels may be booleans or whole floats; they become integers.
     An sts task may have a column `subset` (str): its parts are scored apart as well as together. Columns that the kind
     does not know stay in the splits and are not used; `columns` lists those that are.
 
@@ -68,20 +78,30 @@ class Task:
     test: Dataset
     prompts: Mapping[str, str] | None = None
     loss: Callable[[SentenceTransformer], nn.Module] | None = None
+    role: Role | None = None
+    corpus: Dataset | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
         kind = kind_named(self.kind, f"in task {self.name!r}")
-        given = {"train": self.train, "test": self.test} | ({} if self.dev is None else {"dev": self.dev})
-        if not kind.trained and isinstance(self.test, Dataset):  # train and dev may be left out, and are empty then
-            for split in ("train", "dev"):
-                if not given.get(split):
-                    object.__setattr__(self, split, self.test.select([]))
-                    given.pop(split, None)
-        for split, dataset in given.items():
-            check_split(self.name, kind, split, dataset)
-        if kind.trained:
+        lone = self.train is None and not kind.needs_train
+        role = self.role or ("unseen" if lone and kind.trained else "trained")
+        if role not in get_args(Role):
+            raise SpkitError(
+                f"`role` must be one of {quoted(get_args(Role))}.", f"Found {role!r} in task {self.name!r}."
+            )
+        object.__setattr__(self, "role", role)
+        for split in ("test", "train", "dev"):
+            given = getattr(self, split)
+            needed = split == "test" or (split == "train" and (self.trained or kind.needs_train))
+            # What is only scored may lack train and dev, which are empty then.
+            if needed or (given is not None if self.trained else given):
+                object.__setattr__(self, split, checked_split(self.name, kind, split, given))
+            elif not self.trained:
+                object.__setattr__(self, split, self.test.select([]))
+        check_corpus(self.name, kind, self.corpus, {"test": self.test, "dev": self.dev, "train": self.train})
+        if self.trained:
             self._warn_of_overlap()
         if self.dev is None:
             self._keep_dev_apart()
@@ -96,6 +116,11 @@ class Task:
     def definition(self) -> Kind:
         """What its kind says: columns, loss, batches, score (`spkit.tasks.kinds`)."""
         return kind_named(self.kind)
+
+    @property
+    def trained(self) -> bool:
+        """Whether it can be trained on: its kind has a loss, and its role is not "unseen"."""
+        return self.definition.trained and self.role == "trained"
 
     @property
     def splits(self) -> dict[str, Dataset]:
@@ -147,7 +172,8 @@ class Task:
             digest.update(json.dumps(value, ensure_ascii=True, sort_keys=True, default=repr).encode() + b"\n")
 
         add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {})})
-        for split, dataset in self.splits.items():
+        parts = self.splits | ({} if self.corpus is None else {"corpus": self.corpus})
+        for split, dataset in parts.items():
             columns = sorted(dataset.column_names)
             add([split, columns, len(dataset)])
             for row in rows_of(dataset, columns):
@@ -164,7 +190,7 @@ class Task:
         try:
             train, dev = keep_apart(self.train, self.kind, DEV_SHARE, "dev")
             for split, dataset in (("train", train), ("dev", dev)):
-                check_split(self.name, self.definition, split, dataset)
+                checked_split(self.name, self.definition, split, dataset)
         except SpkitError as error:
             raise SpkitError(
                 f"Task {self.name!r} has no `dev`, so a part of train is kept apart.", str(error)
@@ -178,7 +204,7 @@ class Task:
         if both:
             texts = "1 text stands" if len(both) == 1 else f"{len(both)} texts stand"
             warnings.warn(
-                f"Task {self.name!r}: {texts} in train and in test, e.g. {both[0][:60]!r}. "
+                f"Task {self.name!r}: {texts} in train and in test, e.g. {shown(both[0])}. "
                 "Scores on test will look better than they are; drop these from one of the two.",
                 UserWarning,
                 # Warner, __post_init__, the dataclass's __init__: the user's line is the fourth.
@@ -195,11 +221,12 @@ def check_trained(tasks: Iterable[Task]) -> None:
     Raises:
         SpkitError: with the tasks.
     """
-    lone = [task for task in tasks if not task.definition.trained]
+    lone = [task for task in tasks if not task.trained]
     if lone:
-        kinds = dict.fromkeys(task.kind for task in lone)
+        kinds = quoted(dict.fromkeys(task.kind for task in lone if not task.definition.trained))
         raise SpkitError(
-            f"A loss is computed on tasks that can be trained on; {quoted(kinds)} tasks are evaluated only.",
+            "A loss is computed on tasks that can be trained on; "
+            + (f"{kinds} tasks are evaluated only." if kinds else 'those of the role "unseen" are evaluated only.'),
             f"Found {quoted(task.name for task in lone)}.",
             "Leave it out here, and pass it to `spkit.evaluate`.",
         )

@@ -10,7 +10,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.kinds._base import Kind, Label, Metric, Score, Target
+from spkit.tasks.kinds._base import Kind, Metric
+from spkit.tasks.kinds._targets import Label, Score, Target
 
 __all__ = ["Kind", "Label", "Metric", "Score", "Target", "kind_named", "kinds"]
 

@@ -1,16 +1,16 @@
-"""What a kind of task says of itself: `Kind`, with the column it learns from (`Target`) and its score (`Metric`)."""
+"""What a kind of task says of itself: `Kind`, with its score (`Metric`)."""
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, quoted, shown
+from spkit.tasks.kinds._targets import Target
 
 #: A datasets.Dataset. It is not imported here, so that listing the kinds takes no time.
 Rows = Any
@@ -40,93 +40,6 @@ class Metric:
     centred: bool = False
 
 
-class Target:
-    """The column of a kind that is no text.
-
-    Args:
-        column: its name.
-        classes: whether its values are classes: each split then holds two or more.
-        shared: whether the classes of dev and test must be among those of train.
-    """
-
-    def __init__(self, column: str, *, classes: bool = False, shared: bool = False) -> None:
-        self.column, self.classes, self.shared = column, classes, shared
-
-    def check(self, value: Any, where: str) -> None:
-        """Raises where a value cannot stand in the column.
-
-        Raises:
-            SpkitError: with `where`: row, column, split and task.
-        """
-        raise NotImplementedError
-
-    def read(self, cells: Sequence[str], where: str) -> list[Any]:
-        """The values of the column in a file that holds only text.
-
-        Raises:
-            SpkitError: a cell that cannot be one.
-        """
-        raise NotImplementedError
-
-
-class Score(Target):
-    """A finite number, higher is closer."""
-
-    def check(self, value: Any, where: str) -> None:
-        """A finite number."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise SpkitError(
-                "Scores must be finite numbers.", f"Found {value!r} in {where}.", "Drop the row or fill it in."
-            )
-
-    def read(self, cells: Sequence[str], where: str) -> list[Any]:
-        """Each cell as a number."""
-        values = []
-        for number, cell in enumerate(cells):
-            try:
-                values.append(float(cell))
-            except ValueError:
-                raise SpkitError(
-                    "Scores must be finite numbers.",
-                    f"Found {cell!r} in row {number} (counted from 0), column {self.column!r} of {where}.",
-                    "Drop the row or fill it in.",
-                ) from None
-        return values
-
-
-class Label(Target):
-    """An integer or a string; where `only` is given, one of a few.
-
-    Args:
-        only: the values there are, with the sentence that says so and what to write instead.
-    """
-
-    def __init__(
-        self,
-        column: str,
-        *,
-        classes: bool = False,
-        shared: bool = False,
-        only: Sequence[int] = (),
-        rule: str = "Labels must be integers or strings.",
-        fix: str = "",
-    ) -> None:
-        super().__init__(column, classes=classes, shared=shared)
-        self._only, self._rule, self._fix = tuple(only), rule, fix
-
-    def check(self, value: Any, where: str) -> None:
-        """One of the labels there may be."""
-        known = value in self._only if self._only else isinstance(value, int | str)
-        if isinstance(value, bool) or not known:
-            raise SpkitError(self._rule, f"Found {value!r} in {where}.", self._fix)
-
-    def read(self, cells: Sequence[str], where: str) -> list[Any]:
-        """Integers where every label is one as Python writes it; "01" and "1" may be two classes."""
-        if all(re.fullmatch(r"0|-?[1-9][0-9]*", cell) for cell in cells):
-            return [int(cell) for cell in cells]
-        return list(cells)
-
-
 class Kind:
     """What a kind of task is: its columns, what it is trained with, how it is scored.
 
@@ -137,7 +50,12 @@ class Kind:
             one split; mteb embeds the first as queries and the second as documents.
         lists: those of `texts` in which a row may hold several texts, as a list.
         further: how the names of any number of further columns with texts begin; they come last. "" for none.
+        optional: columns without texts that may be there, beside `parts`.
+        counts: those of `optional` that hold whole numbers.
+        aliases: other names of the columns, {theirs: ours}, as other tools write them; used where ours are missing.
         target: the column that is no text, or None.
+        needs_train: whether its score needs the training examples, too.
+        searches: whether a task may have a corpus, whose texts are searched beside its own.
         parts: an optional column that names the part each example belongs to; the parts are scored apart as well as
             together. "" for none.
         loss: name of the loss (`spkit.training.losses`); "" for a kind that is evaluated only.
@@ -156,7 +74,12 @@ class Kind:
     texts: tuple[str, ...]
     lists: tuple[str, ...] = ()
     further: str = ""
+    optional: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = MappingProxyType({})
     target: Target | None = None
+    needs_train: bool = False
+    searches: bool = False
     parts: str = ""
     loss: str = ""
     batches: Literal["distinct", "labels", "any"] = "any"
@@ -175,7 +98,8 @@ class Kind:
     @property
     def known_columns(self) -> str:
         """All columns that are read, as they stand in an error."""
-        more = [f"'{self.further}...'"] * bool(self.further) + [repr(self.parts)] * bool(self.parts)
+        more = [f"'{self.further}...'"] * bool(self.further)
+        more += [repr(column) for column in (self.parts, *self.optional) if column]
         return quoted(self.columns) + "".join(f" and {column}" for column in more)
 
     @property
@@ -199,7 +123,15 @@ class Kind:
 
     def knows(self, column: str) -> bool:
         """Whether a column of this name is read."""
-        return column in (*self.columns, self.parts) or bool(self.further and column.startswith(self.further))
+        named = (*self.columns, self.parts, *self.optional)
+        return bool(column) and (column in named or self._is_further(column))
+
+    def _is_further(self, column: str) -> bool:
+        return bool(self.further) and column.startswith(self.further)
+
+    def may_hold_lists(self, column: str) -> bool:
+        """Whether a cell of this column may be a list of texts."""
+        return column in self.lists
 
     def text_columns(self, column_names: Sequence[str]) -> list[str]:
         """The columns that hold texts, in order: the kind's own, then the further ones in the dataset's order.
@@ -209,7 +141,7 @@ class Kind:
             >>> kinds()["retrieval"].text_columns(["negative_1", "anchor", "positive", "source"])
             ['anchor', 'positive', 'negative_1']
         """
-        further = [column for column in column_names if self.further and column.startswith(self.further)]
+        further = [column for column in column_names if self._is_further(column)]
         return [*self.texts, *further]
 
     def texts_in(self, value: Any) -> list[str]:
@@ -231,7 +163,7 @@ class Kind:
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise SpkitError(
                 "A cell that begins with '[' must be a JSON list of strings.",
-                f"Found {cell[:60]!r} in {where}.",
+                f"Found {shown(cell)} in {where}.",
                 'Write ["one text", "another"]; a single text that begins with \'[\' stands in such a list, too.',
             )
         return texts
@@ -242,14 +174,36 @@ class Kind:
         Raises:
             SpkitError: with `where`: row, column, split and task.
         """
-        texts = self.texts_in(value) if column in self.lists else [value]
+        in_lists = self.may_hold_lists(column)
+        texts = value if in_lists and isinstance(value, list | tuple) else [value]
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             rule = "Texts must be non-empty strings"
             raise SpkitError(
-                f"{rule}, or lists of such." if column in self.lists else f"{rule}.",
-                f"Found {value!r} in {where}.",
+                f"{rule}, or lists of such." if in_lists else f"{rule}.",
+                f"Found {shown(value)} in {where}.",
                 "Drop the row or fill it in.",
             )
+        for text in texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise SpkitError(
+                    "Texts must be valid Unicode.",
+                    f"Found half of a surrogate pair, {error.object[error.start]!r}, in {where}.",
+                    "Write the sign whole (an emoji was cut in two), or drop the row.",
+                ) from error
+
+    def check_rows(self, columns: Mapping[str, Sequence[Any]], place: Callable[[int, str], str]) -> None:
+        """Raises what is wrong with columns beside texts and target.
+
+        Args:
+            columns: the columns that the kind knows.
+            place: where the cell of a row and a column stands.
+        """
+
+    def written_out(self, rows: Rows) -> Rows:
+        """The rows as the library holds them: lists written out as rows, where the kind does that."""
+        return rows
 
     def check_prompts(self, prompts: Mapping[str, str], where: str) -> None:
         """Raises where prompts cannot go together.
@@ -278,8 +232,8 @@ class Kind:
         """mteb's abstract class for the kind; imports mteb, which takes seconds."""
         raise NotImplementedError
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
-        """What a task of that class holds as its dataset, to score one split."""
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
+        """What a task of that class holds as its dataset, to score one split; a corpus is searched beside its texts."""
         raise NotImplementedError
 
     def mteb_settings(self, prompts: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Label, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._targets import Label
 
 
 class Classification(Kind):
@@ -20,6 +21,7 @@ class Classification(Kind):
     place = 4
     texts = ("text",)
     target = Label("label", classes=True, shared=True)
+    needs_train = True
     loss = "supcon"
     batches = "labels"
     smallest_batch = 4
@@ -47,7 +49,7 @@ class Classification(Kind):
 
         return AbsTaskClassification
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
         """The split and train, with labels as numbers."""
         from datasets import Dataset
 

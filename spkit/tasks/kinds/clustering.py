@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Label, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._targets import Label
 
 
 def v_measures(values: Float[np.ndarray, "rows n columns"]) -> Float[np.ndarray, " rows"]:
@@ -69,7 +70,7 @@ class Clustering(Kind):
 
         return AbsTaskClustering
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
         """The split, with labels as numbers from 0: mteb leaves out texts whose label is -1."""
         from datasets import Dataset
 

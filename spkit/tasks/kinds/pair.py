@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Label, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows
 from spkit.tasks.kinds._sides import prompt_types, two_texts
+from spkit.tasks.kinds._targets import Label
 from spkit.tasks.statistics import average_precision_rows
 
 
@@ -25,7 +26,7 @@ class Pair(Kind):
     name = "pair"
     place = 3
     texts = ("sentence1", "sentence2")
-    target = Label("label", only=(0, 1), rule="Labels of pairs must be 0 or 1.", fix="Write 1 for a match.")
+    target = Label("label", only=(0, 1), rule="Labels of pairs must be 0 or 1.", fix="Write 1 for a match, 0 for none.")
     loss = "contrastive"
     smallest_batch = 1
     metric = Metric(name="cosine_ap", label="average precision", pooled=_precisions, ending="_ap")
@@ -44,7 +45,7 @@ class Pair(Kind):
 
         return AbsTaskPairClassification
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
         """The split's pairs."""
         return two_texts(splits[split], split, self.columns)
 

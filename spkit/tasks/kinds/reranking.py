@@ -1,6 +1,7 @@
 """Reranking: put the texts that answer a query before those that do not."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class Reranking(Kind):
     place = 5
     texts = ("query", "positive", "negative")
     lists = ("positive", "negative")
+    aliases = MappingProxyType({"pos": "positive", "neg": "negative"})
     loss = "infonce"
     batches = "distinct"
     metric = Metric(name="map_at_1000", label="MAP")
@@ -67,7 +69,7 @@ class Reranking(Kind):
 
         return AbsTaskRetrieval
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
         """Queries, the texts of all candidates, and each query's own; a candidate that is positive once is positive."""
         from datasets import Dataset
 

@@ -1,30 +1,74 @@
 """Retrieval: find the text that belongs to another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from spkit.errors import SpkitError, shown
 from spkit.tasks.kinds._base import Kind, Metric, Rows
 
 
 class Retrieval(Kind):
     """An anchor and the positive that belongs to it, with any number of negatives.
 
-    The columns are those of sentence-transformers' dataset formats. The split's distinct anchors search among its
-    distinct positives; the score is the mean over anchors of nDCG@10.
+    The columns are those of sentence-transformers' dataset formats. An anchor with several positives stands in several
+    rows; a list of positives or negatives is written out as such rows, each positive beside each negative in turn,
+    until every text of the row was there. `relevance` may say how much a positive belongs to its anchor (a whole
+    number, 1 where there is none). The split's distinct anchors search among its distinct positives, its negatives and
+    the task's corpus; the score is the mean over anchors of nDCG@10. `document` may name a positive's row of the
+    corpus, where texts stand in it twice.
     """
 
     name = "retrieval"
     place = 1
     texts = ("anchor", "positive")
     further = "negative"
+    optional = ("relevance", "document")
+    counts = ("relevance",)
+    searches = True
+    aliases = MappingProxyType({"query": "anchor", "pos": "positive", "neg": "negative"})
     loss = "infonce"
     batches = "distinct"
     metric = Metric(name="ndcg_at_10", label="nDCG@10")
     quick_score_name = "nDCG@10 among the positives of the sample"
     mteb_type = "Retrieval"
+
+    def may_hold_lists(self, column: str) -> bool:
+        """Positives and negatives may."""
+        return column == "positive" or self._is_further(column)
+
+    def check_rows(self, columns: Mapping[str, Sequence[Any]], place: Callable[[int, str], str]) -> None:
+        """Relevances are whole numbers from 1, one for each positive."""
+        positives = columns["positive"]
+        for row, given in enumerate(columns.get("relevance", ())):
+            count = len(positives[row]) if isinstance(given, list) and isinstance(positives[row], list) else 1
+            grades = given if isinstance(given, list) else [given]
+            if len(grades) != count or not all(_is_grade(grade) for grade in grades):
+                raise SpkitError(
+                    "`relevance` must be a whole number from 1, one for each positive.",
+                    f"Found {shown(given)} in {place(row, 'relevance')}.",
+                    "Leave out what is not relevant: it belongs into a column `negative`.",
+                )
+
+    def written_out(self, rows: Rows) -> Rows:
+        """A row with lists of positives or negatives becomes several, until each of its texts was there."""
+        from datasets import Dataset
+
+        plain = rows.with_format(None)
+        texts = [column for column in rows.column_names if self.may_hold_lists(column)]
+        if not any(isinstance(cell, list) for column in texts for cell in plain[column][:]):
+            return rows
+        beside = [column for column in self.optional if column in rows.column_names]
+        written: dict[str, list[Any]] = {column: [] for column in rows.column_names}
+        for row in plain:
+            lists = {column: row[column] for column in (*texts, *beside) if isinstance(row[column], list)}
+            for number in range(max([1, *map(len, lists.values())])):
+                for column, cell in row.items():
+                    written[column].append(cell[number % len(cell)] if column in lists else cell)
+        return Dataset.from_dict(written)
 
     def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
         """nDCG@10 of each anchor's own positive among all positives of the batch."""
@@ -39,19 +83,30 @@ class Retrieval(Kind):
 
         return AbsTaskRetrieval
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
-        """Queries, corpus and who belongs to whom; equal texts are one query or one document."""
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
+        """Queries, corpus and who belongs to whom; equal texts are one query, and one document unless the corpus
+        itself holds them twice."""
         from datasets import Dataset
 
-        anchors, positives = splits[split]["anchor"][:], splits[split]["positive"][:]
+        rows = splits[split].with_format(None)
+        anchors = rows["anchor"][:]
         queries = {text: f"q{index}" for index, text in enumerate(dict.fromkeys(anchors))}
-        documents = {text: f"d{index}" for index, text in enumerate(dict.fromkeys(positives))}
+        documents = _Documents(corpus)
+        # All positives before any negative: equal similarities are put in the order of the names.
+        own = [documents.name_of(text) for text in rows["positive"][:]]
+        if "document" in rows.column_names:
+            own = [name or found for name, found in zip(rows["document"][:], own, strict=True)]
+        for column in self.text_columns(rows.column_names)[2:]:
+            for text in rows[column][:]:
+                documents.name_of(text)
+        grades = rows["relevance"][:] if "relevance" in rows.column_names else [1] * len(own)
         relevant: dict[str, dict[str, int]] = {query: {} for query in queries.values()}
-        for anchor, positive in zip(anchors, positives, strict=True):
-            relevant[queries[anchor]][documents[positive]] = 1
+        for anchor, document, grade in zip(anchors, own, grades, strict=True):
+            of_query = relevant[queries[anchor]]
+            of_query[document] = max(int(grade), of_query.get(document, 0))
         data = {
             "queries": Dataset.from_dict({"id": list(queries.values()), "text": list(queries)}),
-            "corpus": Dataset.from_dict({"id": list(documents.values()), "text": list(documents)}),
+            "corpus": documents.rows(),
             "relevant_docs": relevant,
             "top_ranked": None,
         }
@@ -70,6 +125,41 @@ class Retrieval(Kind):
         scores, relevant = handed[:2]
         cut = f"ndcg_cut_{task.metadata.main_score.removeprefix('ndcg_at_')}"
         return np.array([scores[query][cut] for query in relevant if query in scores])
+
+
+class _Documents:
+    """The texts that are searched, each with a name: those of a corpus under its own names, then others."""
+
+    def __init__(self, corpus: Rows | None) -> None:
+        columns = {} if corpus is None else corpus.with_format(None)
+        self._texts: list[str] = columns["text"][:] if columns else []
+        own = columns and "id" in columns.column_names
+        self._names: list[str] = columns["id"][:] if own else [f"d{index}" for index in range(len(self._texts))]
+        self._taken = set(self._names)
+        # Of equal texts the first.
+        self._by_text = dict(zip(reversed(self._texts), reversed(self._names), strict=True))
+
+    def name_of(self, text: str) -> str:
+        """The name of a text, which joins the documents if it is new."""
+        if text not in self._by_text:
+            name = f"d{len(self._texts)}"
+            while name in self._taken:
+                name += "+"
+            self._texts.append(text)
+            self._names.append(name)
+            self._taken.add(name)
+            self._by_text[text] = name
+        return self._by_text[text]
+
+    def rows(self) -> Rows:
+        """As mteb reads them."""
+        from datasets import Dataset
+
+        return Dataset.from_dict({"id": self._names, "text": self._texts})
+
+
+def _is_grade(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and value >= 1 and float(value).is_integer()
 
 
 KIND = Retrieval()

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows, Score
+from spkit.tasks.kinds._base import Kind, Metric, Rows
 from spkit.tasks.kinds._sides import prompt_types, two_texts
+from spkit.tasks.kinds._targets import Score
 from spkit.tasks.statistics import spearman_rows
 
 
@@ -43,7 +44,7 @@ class Similarity(Kind):
 
         return AbsTaskSTS
 
-    def mteb_data(self, splits: Mapping[str, Rows], split: str) -> Any:
+    def mteb_data(self, splits: Mapping[str, Rows], split: str, corpus: Rows | None = None) -> Any:
         """The split's pairs."""
         return two_texts(splits[split], split, self.columns)
 

@@ -1,0 +1,107 @@
+"""The command that scores a model."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from spkit.cli.checks import check_models, usage
+from spkit.cli.loading import loads_a_base
+from spkit.cli.options import MaxLength, Seed, TaskNames, check_tables, expanded, loaded_base, write
+from spkit.cli.root import app
+from spkit.errors import SpkitError, quoted
+from spkit.tasks.names import split_names
+from spkit.tasks.official import check_official, load_mteb_file
+from spkit.tasks.sources import check_source, has_tasks, mteb_tables
+
+
+@app.command()
+@loads_a_base
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A bundled base, a model folder, or a hub id.")],
+    tasks: Annotated[
+        str | None,
+        typer.Option(
+            help="'bundled', the path of a TOML task file, or a folder in BEIR's layout. "
+            "Default: 'bundled', or nothing where --mteb is given."
+        ),
+    ] = None,
+    task: TaskNames = None,
+    mteb: Annotated[
+        str | None,
+        typer.Option(
+            help="Official tasks and benchmarks of mteb, separated by commas: STSBenchmark,'MTEB(eng, v2)'. On local "
+            "files where the task file has tables [mteb.NAME], else from the hub or its cache."
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["test", "dev"] | None,
+        typer.Option(help="Which examples. Default: test, and of official tasks the splits that mteb scores."),
+    ] = None,
+    instruction: Annotated[
+        str | None,
+        typer.Option(
+            help="For instruct models on official tasks: a template for mteb's instruction of each task, "
+            "as 'Instruct: {instruction} Query: '."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            callback=expanded,
+            help="Folder for scores.csv, and for mteb's own result files; default: print only.",
+        ),
+    ] = None,
+    max_length: MaxLength = None,
+    seed: Seed = 0,
+) -> None:
+    """Score a model with mteb's own metrics.
+
+    Each score has a 95 % interval over the examples.
+    """
+    with usage():
+        check_models([], model)
+        own, local = _sources(tasks, mteb)
+        if own is not None:
+            check_source(own, task)
+        elif task:
+            raise SpkitError("`--task` names tasks of your own.", f"Found {quoted(task)}.", "Pass `--tasks FILE`, too.")
+        if tasks is not None:
+            check_official(tasks, local)
+        if output is not None:
+            check_tables(output, "evaluate", "scores.csv")
+    from spkit.evaluation import evaluate as run_evaluation
+    from spkit.tasks import load_tasks
+
+    official = [name for name in split_names(mteb or "") if name not in local]
+    official += load_mteb_file(tasks, local) if tasks is not None and local else []
+    chosen = [*(load_tasks(own, task).values() if own is not None else ()), *official]
+    scores = run_evaluation(
+        loaded_base(model, max_length),
+        chosen,
+        split=split,
+        seed=seed,
+        name=Path(model).resolve().name if Path(model).exists() else model,
+        # A benchmark takes hours: what was measured is kept, so that a second call goes on.
+        cache=output / "measurements" if output is not None and official else None,
+        instruction=instruction,
+        results=output / "mteb" if output is not None and official else None,
+    )
+    typer.echo(scores.round(2).to_string(index=False))
+    if output is not None:
+        write(scores, output / "scores.csv", "evaluate")
+        typer.echo(f"Scores: {output / 'scores.csv'}")
+
+
+def _sources(tasks: str | None, mteb: str | None) -> tuple[str | None, list[str]]:
+    """Where tasks of one's own come from, and the names of the official tasks that the task file has files for."""
+    if tasks is None:
+        return (None if mteb else "bundled"), []
+    if Path(tasks).suffix.lower() != ".toml":
+        return tasks, []
+    tables, wanted = mteb_tables(Path(tasks)), split_names(mteb or "")
+    return (None if tables and not has_tasks(Path(tasks)) else tasks), [
+        name for name in tables if name in wanted or not wanted
+    ]
