@@ -8,6 +8,9 @@ from transformers import PreTrainedModel
 from spkit.errors import SpkitError
 from spkit.models.bases import base_mark
 
+#: Weights that are compared at a time: what is computed beside two models stays small.
+_AT_A_TIME = 1 << 22
+
 
 def check_fits(base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str) -> None:
     """Refuse a model that is no fine-tune of the base, with the first few differences.
@@ -105,8 +108,9 @@ def _check_origin(base: SentenceTransformer, model: SentenceTransformer, name: s
     dot = base_norm = model_norm = 0.0
     with torch.no_grad():
         for mine, other in zip(base.parameters(), model.parameters(), strict=True):
-            left, right = mine.detach().cpu().flatten().double(), other.detach().cpu().flatten().double()
-            dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
+            pieces = (one.detach().flatten().split(_AT_A_TIME) for one in (mine, other))
+            for left, right in ((left.cpu().double(), right.cpu().double()) for left, right in zip(*pieces, strict=True)):
+                dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
     cosine = float(dot / (base_norm * model_norm) ** 0.5)
     # Fine-tuning moves weights by a few per cent (cosine to the base above 0.99 in every run seen); two unrelated
     # trainings of one architecture stand near 0.

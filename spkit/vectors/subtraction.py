@@ -15,7 +15,9 @@ from spkit.models.bases import cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
 from spkit.models.origin import note_source
+from spkit.vectors.matrix import column_blocks
 from spkit.vectors.provenance import Provenance
+from spkit.vectors.room import room
 
 
 def task_vectors_of(
@@ -30,7 +32,7 @@ def task_vectors_of(
         base: θ0; given by name, it cuts texts where the experts do, if they all agree.
         models: name to θ_i.
         dtype: of the matrix.
-        file: where the matrix lies, memory-mapped; None keeps it in memory.
+        file: where the matrix lies, memory-mapped; None keeps it for as long as it is used, see `spkit.vectors.room`.
 
     Returns:
         The loaded base, the matrix, the base's weights hash, and where all of it came from.
@@ -39,7 +41,7 @@ def task_vectors_of(
     named, base = not isinstance(base, SentenceTransformer), load_model(base)
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
-        matrix = torch.empty(shape, dtype=dtype)
+        matrix = room(*shape, dtype)
     else:
         matrix = torch.from_file(str(file), shared=True, size=shape[0] * shape[1], dtype=dtype).view(shape)
     lengths = subtract(matrix, base, base_hash, models)
@@ -77,9 +79,7 @@ def subtract(
         lengths.append(expert.max_seq_length)
         differs = False
         for key, theirs in expert.named_parameters():
-            change = theirs.detach().to("cpu", torch.float32) - ours[key].detach().to("cpu", torch.float32)
-            row[layout.slices[key]] = change.flatten().to(row.dtype)
-            differs = differs or bool(change.any())
+            differs = _write_change(row[layout.slices[key]], theirs.detach(), ours[key].detach()) or differs
         if not differs:
             raise SpkitError(
                 "An expert must differ from the base.",
@@ -87,3 +87,13 @@ def subtract(
                 "Train it, or leave it out.",
             )
     return lengths
+
+
+def _write_change(target: Float[Tensor, " p"], end: Tensor, start: Tensor) -> bool:
+    """Write the change of one parameter, a block at a time; whether there is any."""
+    ends, starts, differs = end.reshape(-1), start.reshape(-1), False
+    for columns in column_blocks(slice(0, len(target)), rows=2):
+        change = ends[columns].to("cpu", torch.float32) - starts[columns].to("cpu", torch.float32)
+        target[columns] = change.to(target.dtype)
+        differs = differs or bool(change.any())
+    return differs

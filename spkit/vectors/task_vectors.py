@@ -22,6 +22,7 @@ from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coeffic
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
 from spkit.vectors.projection import project_by_module
 from spkit.vectors.provenance import Provenance
+from spkit.vectors.room import chosen_rows
 from spkit.vectors.subtraction import task_vectors_of
 
 #: How the numbers of the vectors are kept.
@@ -81,8 +82,9 @@ class TaskVectors:
                 experts do, if they all agree.
             models: name of each task vector to its model, folder or hub id, or to the folder of a LoRA adapter over the
                 base; the order is kept. Adapters are added into the weights first.
-            folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
-                time; they are then those that `load(folder)` gives. None keeps them in memory.
+            folder: where to keep the vectors; they are then those that `load(folder)` gives. With None they are gone
+                when they are no longer used. In either case they stand in a mapped file as soon as they are larger than
+                64 MB, and of experts that are given as folders or ids one is in memory at a time.
             dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
                 0.4 % of what training changed in each weight.
 
@@ -253,7 +255,7 @@ class TaskVectors:
                 "Pass some of these.",
             )
         chosen = replace(self.provenance, experts={name: self.provenance.experts[name] for name in names})
-        matrix = self.matrix[[self.names.index(name) for name in names]]
+        matrix = chosen_rows(self.matrix, [self.names.index(name) for name in names])
         return TaskVectors(self.base, names, matrix, self.base_hash, chosen)
 
     def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":
