@@ -225,7 +225,10 @@ class Exploration:
             return
         with self.lock:
             self._points.add(coefficients, answer)
-            self._use(Surrogate(self._points.coefficients(), self._outputs(), self._surrogate.scales))
+            positions, outputs, scales = self._points.coefficients(), self._outputs(), self._surrogate.scales
+        sharper = Surrogate(positions, outputs, scales)  # sliders are answered by the former one meanwhile
+        with self.lock:
+            self._use(sharper)
         if self._listener is not None:
             self._listener(Reading(coefficients, with_mean(answer), True), newest)
 

@@ -109,7 +109,9 @@ def _check_origin(base: SentenceTransformer, model: SentenceTransformer, name: s
     with torch.no_grad():
         for mine, other in zip(base.parameters(), model.parameters(), strict=True):
             pieces = (one.detach().flatten().split(_AT_A_TIME) for one in (mine, other))
-            for left, right in ((left.cpu().double(), right.cpu().double()) for left, right in zip(*pieces, strict=True)):
+            for left, right in (
+                (left.cpu().double(), right.cpu().double()) for left, right in zip(*pieces, strict=True)
+            ):
                 dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
     cosine = float(dot / (base_norm * model_norm) ** 0.5)
     # Fine-tuning moves weights by a few per cent (cosine to the base above 0.99 in every run seen); two unrelated

@@ -73,7 +73,9 @@ def fisher(
     return after, torch.full((len(vectors),), length, dtype=torch.float64)
 
 
-def _to_shares_of(matrix: Float[Tensor, "N P"], information: Float[Tensor, "N P"], weights: Float[Tensor, " N"]) -> None:
+def _to_shares_of(
+    matrix: Float[Tensor, "N P"], information: Float[Tensor, "N P"], weights: Float[Tensor, " N"]
+) -> None:
     """Write V_i · w_i F_i / Σ w_j F_j in place of the F_i, a block at a time."""
     for columns in column_blocks(slice(0, matrix.shape[1]), len(matrix), bytes_each=32):
         weighted = information[:, columns] * weights[:, None]
