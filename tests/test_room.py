@@ -1,4 +1,4 @@
-"""Room for large matrices: mapped files without a name, the same numbers as in memory, and nothing that grows with N."""
+"""Room for large matrices: files without a name, the same numbers as in memory, and nothing that grows with N."""
 
 import errno
 import os

@@ -239,11 +239,9 @@ class TaskVectors:
         """
         return self.project_modules(gradients).sum(0)
 
-    def project_modules(
-        self, gradients: Mapping[str, Tensor | None], rows: Mapping[str, Tensor] | None = None
-    ) -> Float[Tensor, "M N"]:
-        """`project` for each module on its own; `rows` are those of a parameter outside of which its gradient is 0."""
-        return project_by_module(self.matrix, self.layout, gradients, rows)
+    def project_modules(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, "M N"]:
+        """`project` for each module on its own."""
+        return project_by_module(self.matrix, self.layout, gradients)
 
     def select(self, names: Sequence[str]) -> "TaskVectors":
         """Some of the vectors, in the order given."""
