@@ -11,7 +11,8 @@ from torch import Tensor
 
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
-from spkit.searching.choices import Scale, scale_of
+from spkit.searching.choices import Precision, Scale, scale_of
+from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.searching.processes import own_device, process_count, shared_out, summed
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
@@ -60,6 +61,8 @@ class Objective:
         batches_per_step: batches of each task in a step, over all processes.
         experts: the vectors in which the scales are measured, where these are others than those of the span (a merge
             that changed their entries); None is `vectors`.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits (weights, losses and projections stay float32): faster
+            where the processor or GPU computes with them, and less exact.
 
     Attributes:
         scale: the name of the scale.
@@ -87,6 +90,7 @@ class Objective:
         weights: Mapping[str, float] | None = None,
         batches_per_step: int = 1,
         experts: TaskVectors | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.scale = scale_of(scale)
         _check_weights(weights, probe.tasks)
@@ -94,6 +98,7 @@ class Objective:
         self.model = copy_model(vectors.base)
         if (device := own_device()) is not None:
             self.model.to(device)
+        compute_in(precision, self.model)
         self.batches = {
             name: TaskBatches(probe.tasks[name], rows, self.model, batch_size, seed)
             for name, rows in probe.examples.items()

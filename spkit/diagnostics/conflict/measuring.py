@@ -14,6 +14,7 @@ from spkit.diagnostics.conflict.tables import make_sparse
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
+from spkit.searching.reader import read_plainly
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -80,6 +81,9 @@ def gradient_conflict(
         for name, stream in streams.items():
             _check_size(name, len(named[name].train), stream.batch_size, batch_size)
         working.train(dropout)
+        if not dropout:  # which draws by the shape of what passes through
+            for stream in streams.values():
+                read_plainly(stream)
         layout = Layout.of(working)
         matrix = room_on(working.device, 2 * ROUND * len(named), layout.size)
         sums = GradientSums(layout, make_sparse(working), list(named), batches, matrix)
