@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from spkit.merging.methods import point
 from spkit.merging.on_tasks import experts_on_tasks
-from spkit.merging.rules.regmean import _input_grams
+from spkit.merging.rules.regmean import _summed_into
 from spkit.tasks import Task
 
 
@@ -45,10 +46,12 @@ def test_padding_is_no_input(base) -> None:
     texts = ["red", "where is the red apple and where is the river"]
 
     def grams(groups: list[list[str]]) -> dict[str, torch.Tensor]:
-        with torch.no_grad(), _input_grams(base) as found:
+        layers = {name: part.in_features for name, part in base.named_modules() if isinstance(part, nn.Linear)}
+        sums = {name: torch.zeros(size, size, dtype=torch.float64) for name, size in layers.items()}
+        with torch.no_grad(), _summed_into(sums, base) as counts:
             for group in groups:
                 base(base.preprocess(group))
-        return found
+        return {name: sums[name] / count for name, count in counts.items() if count}
 
     together, apart = grams([texts]), grams([[text] for text in texts])
     assert together.keys() == apart.keys()

@@ -3,6 +3,8 @@
 mteb takes seconds to import, so only functions import this module.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from mteb.models import SentenceTransformerEncoderWrapper
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from transformers import PreTrainedTokenizerBase
 
 from spkit.errors import SpkitError
 
@@ -88,7 +91,8 @@ class RememberingModel:
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if not new:
             return np.stack([known[text] for text in texts])
-        embedded = getattr(self._model, method)(new, prompt=prompt, **kwargs)
+        with _sorted_by_tokens(self._model, new):
+            embedded = getattr(self._model, method)(new, prompt=prompt, **kwargs)
         whole = known | dict(zip(new, embedded, strict=True))
         self._bytes += embedded.nbytes
         if self._bytes > MEMORY:
@@ -97,6 +101,23 @@ class RememberingModel:
         else:
             self._known[key] = whole
         return np.stack([whole[text] for text in texts])
+
+
+@contextmanager
+def _sorted_by_tokens(model: SentenceTransformer, texts: list[str]) -> Iterator[None]:
+    """Let the model form its batches of texts that have as many tokens; it goes by characters, which pad more."""
+    tokenizer = getattr(model, "tokenizer", None)
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        yield
+        return
+    cut = {"truncation": True, "max_length": model.max_seq_length} if model.max_seq_length else {}
+    lengths = dict(zip(texts, map(len, tokenizer(texts, **cut)["input_ids"]), strict=True))
+    # What it is asked for are strings; the prompt in front is the same for all.
+    model._input_length = lengths.__getitem__  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    finally:
+        del model._input_length
 
 
 def _is_plain(module: Any) -> bool:

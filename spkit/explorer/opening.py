@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
+from spkit.searching.choices import Precision
 from spkit.searching.result import PositionResult
 from spkit.study.places import check_explorable, vectors_folder
 from spkit.study.report import SUMMARY
@@ -40,6 +41,7 @@ def explore(
     examples: int = 24,
     max_tokens: int = 32,
     seed: int = 0,
+    precision: Precision = "float32",
     progress: bool = True,
     found: Mapping[str, Sequence[float]] | None = None,
 ) -> "Explorer":
@@ -64,6 +66,8 @@ def explore(
         examples: of each task, at most.
         max_tokens: at which texts are cut.
         seed: of the examples and the positions.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits: faster where the processor or GPU computes with them;
+            scores move by a few tenths.
         progress: whether to show a progress bar.
         found: the former name of `positions`.
 
@@ -105,6 +109,7 @@ def explore(
         examples=examples,
         max_tokens=max_tokens,
         seed=seed,
+        precision=precision,
         progress=progress,
     )
     start = next(iter(marked), "average")

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
+from spkit.searching.choices import Precision
+from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -39,13 +41,20 @@ class QuickScores:
         examples: of each task, at most.
         max_tokens: at which texts are cut; no more than the base's own limit.
         seed: of the sample.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits.
 
     Raises:
         SpkitError: fewer examples than a batch of some kind needs, or a task that is evaluated only.
     """
 
     def __init__(
-        self, vectors: TaskVectors, tasks: Mapping[str, Task], examples: int = 24, max_tokens: int = 32, seed: int = 0
+        self,
+        vectors: TaskVectors,
+        tasks: Mapping[str, Task],
+        examples: int = 24,
+        max_tokens: int = 32,
+        seed: int = 0,
+        precision: Precision = "float32",
     ) -> None:
         if max_tokens < 4:
             raise SpkitError("`max_tokens` must be at least 4.", f"Found {max_tokens}.", "Pass 32, for example.")
@@ -54,6 +63,7 @@ class QuickScores:
         self._model = copy_model(vectors.base)
         self._model.max_seq_length = min(max_tokens, self._model.max_seq_length or max_tokens)
         self._model.requires_grad_(False)
+        compute_in(precision, self._model)
         self._model.forward = _by_length(self._model.forward)
         self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
         texts = []
@@ -70,7 +80,8 @@ class QuickScores:
             stream = TaskBatches(task, probe.examples[name], self._model, count, seed)
             self._batches[name] = stream, next(stream.epoch(0))
             texts.append(probe.fingerprint())
-        self.fingerprint = text_hash(*texts, str(self._model.max_seq_length))
+        narrow = [precision] if precision != "float32" else []  # points of another precision are others
+        self.fingerprint = text_hash(*texts, str(self._model.max_seq_length), *narrow)
 
     @property
     def tasks(self) -> list[str]:

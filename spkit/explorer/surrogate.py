@@ -1,29 +1,32 @@
 """Interpolation between measured positions: a Gaussian process for each task's score and loss."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import cho_solve
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
+from spkit.explorer.kernel_fit import likeliest_scales
 from spkit.files import write_text
+
+#: Points that scales are fitted to, and that answers are made of: more of them cost the cube of their number.
+_FITTED, _USED = 128, 512
 
 
 class Surrogate:
     """Scores and losses at positions where nothing was measured, with the error that leaving points out shows.
 
     Each output is a Gaussian process over the coefficients, with a length scale of its own for each and noise, since a
-    score on a few examples moves in steps. The scales are fitted once; points that come later sharpen the answer at the
-    cost of one Cholesky decomposition.
+    score on a few examples moves in steps. The scales are fitted once, to at most 128 of the points; points that come
+    later sharpen the answer at the cost of one Cholesky decomposition. Of more than 512 points, the newer half of those
+    that are used are the newest, and the others lie evenly among those before.
 
     Args:
-        positions: measured coefficients.
+        positions: measured coefficients, in the order in which they were measured.
         values: what was measured there, an output a column.
         scales: logarithms of the kernels' parameters, as `scales` of another surrogate gives them; None fits them.
 
@@ -38,22 +41,18 @@ class Surrogate:
         values: Float[np.ndarray, "n O"],
         scales: Float[np.ndarray, "O H"] | None = None,
     ) -> None:
+        newest = np.arange(max(0, len(positions) - _USED // 2), len(positions))
+        used = np.concatenate([_even(len(positions) - len(newest), _USED - len(newest)), newest])
+        positions, values = positions[used], values[used]
+        if scales is None:
+            scales = _fitted(positions, values)
         self._processes: list[Any] = []  # Any: scikit-learn's stubs know neither its arrays nor its kernels
         ones: Any = np.ones(positions.shape[1])
-        for number, column in enumerate(values.T):
-            kernel = (
-                ConstantKernel(1.0, (1e-2, 1e3)) * Matern(ones, (0.1, 20.0), nu=2.5)
-                + WhiteKernel(0.05, (1e-5, 1.0))
-            )  # fmt: skip
-            if scales is not None:
-                kernel = kernel.clone_with_theta(scales[number])
-            fitted: Any = "fmin_l_bfgs_b" if scales is None else None
-            process = GaussianProcessRegressor(kernel, optimizer=fitted, normalize_y=True)
-            with warnings.catch_warnings():
-                # A parameter at its bound means an output that does not depend on that coefficient, or has no noise.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                process.fit(positions, column)
-            self._processes.append(process)
+        unset: Any = None
+        for column, logarithms in zip(values.T, scales, strict=True):
+            kernel = ConstantKernel() * Matern(ones, nu=2.5) + WhiteKernel()
+            process = GaussianProcessRegressor(kernel.clone_with_theta(logarithms), optimizer=unset, normalize_y=True)
+            self._processes.append(process.fit(positions, column))
 
     @property
     def scales(self) -> Float[np.ndarray, "O H"]:
@@ -73,6 +72,18 @@ class Surrogate:
             residuals = process.alpha_.ravel() / np.diag(inverse) * float(np.ravel(process._y_train_std)[0])
             errors.append(float(np.sqrt(np.mean(residuals**2))))
         return np.array(errors)
+
+
+def _fitted(positions: Float[np.ndarray, "n N"], values: Float[np.ndarray, "n O"]) -> Float[np.ndarray, "O H"]:
+    spread = values.std(0)
+    units = (values - values.mean(0)) / np.where(spread > 0, spread, 1.0)
+    chosen = _even(len(positions), _FITTED)
+    return np.stack([likeliest_scales(positions[chosen], column) for column in units[chosen].T])
+
+
+def _even(count: int, wanted: int) -> Int[np.ndarray, " m"]:
+    """Numbers below `count`, evenly spaced; all of them where no more are wanted."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(int)
 
 
 def load_scales(path: Path, points: int) -> Float[np.ndarray, "O H"] | None:

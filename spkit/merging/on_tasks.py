@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
+from spkit.searching.reader import read_plainly
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
 from spkit.training.batches import TaskBatches
@@ -44,6 +45,7 @@ def experts_on_tasks(
     model = copy_model(vectors.base)
     streams = {name: TaskBatches(named[name], named[name].train, model, batch_size, seed) for name in vectors.names}
     for number, stream in enumerate(streams.values()):
+        read_plainly(stream)
         # A small task gives all the examples it has.
         usable = min(examples, len(named[vectors.names[number]].train))
         vectors.write(torch.eye(len(vectors), dtype=torch.float64)[number], model)

@@ -14,6 +14,9 @@ _ANOTHER_BASE = (
     "is: `TaskVectors.from_models(..., check_origin=False)`, on the command line --no-check-origin."
 )
 
+#: Weights that are compared at a time: what is computed beside two models stays small.
+_AT_A_TIME = 1 << 22
+
 
 def check_fits(
     base: SentenceTransformer, model: SentenceTransformer, name: str, base_hash: str, *, origin: bool = True
@@ -111,8 +114,11 @@ def _check_origin(base: SentenceTransformer, model: SentenceTransformer, name: s
         for key, mine in base.named_parameters():
             if key not in theirs:
                 continue
-            left, right = mine.detach().cpu().flatten().double(), theirs[key].detach().cpu().flatten().double()
-            dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
+            pieces = (one.detach().flatten().split(_AT_A_TIME) for one in (mine, theirs[key]))
+            for left, right in (
+                (left.cpu().double(), right.cpu().double()) for left, right in zip(*pieces, strict=True)
+            ):
+                dot, base_norm, model_norm = dot + left @ right, base_norm + left @ left, model_norm + right @ right
     cosine = float(dot / (base_norm * model_norm) ** 0.5)
     # Fine-tuning moves weights by a few per cent (cosine to the base above 0.99 in every run seen); two unrelated
     # trainings of one architecture stand near 0.

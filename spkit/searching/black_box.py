@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from spkit._extras import require
 from spkit.errors import SpkitError
-from spkit.searching.choices import Method, Scale, check_choice, scale_of
+from spkit.searching.choices import Method, Precision, Scale, check_choice, scale_of
 from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
@@ -41,6 +41,7 @@ def search(
     scale: Scale = "mean",
     weights: Mapping[str, float] | None = None,
     journal: str | Path | None = None,
+    precision: Precision = "float32",
     seed: int = 0,
     progress: bool = True,
 ) -> PositionResult:
@@ -62,6 +63,8 @@ def search(
         weights: see `spkit.searching.objective.Objective`.
         journal: a file that keeps each measurement. A search that was stopped goes on from it, when called again with
             the same settings, as if it had never stopped; None keeps nothing.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits (weights, losses and projections stay float32): faster
+            where the processor or GPU computes with them, and less exact.
         seed: of the batches and of the method.
         progress: whether to show a progress bar.
 
@@ -79,7 +82,7 @@ def search(
     """
     _check(method, budget, bounds, mu, len(vectors))
     scale = scale_of(scale)
-    objective = Objective(vectors, probe, batch_size, scale, seed, weights)
+    objective = Objective(vectors, probe, batch_size, scale, seed, weights, precision=precision)
     settings: dict[str, Any] = {
         "method": method,
         "granularity": "model",
@@ -93,6 +96,7 @@ def search(
         "probe": {name: len(part) for name, part in probe.examples.items()},
         "probe_split": probe.split,
         "probe_seed": probe.seed,
+        "precision": precision,
         "seed": seed,
     }
 

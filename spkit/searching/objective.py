@@ -11,9 +11,11 @@ from torch import Tensor
 
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
-from spkit.searching.choices import Scale, scale_of
+from spkit.searching.choices import Precision, Scale, scale_of
+from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.searching.processes import own_device, process_count, shared_out, summed
+from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
 from spkit.searching.token_rows import TokenRows
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
@@ -59,6 +61,8 @@ class Objective:
         batches_per_step: batches of each task in a step, over all processes.
         experts: the vectors in which the scales are measured, where these are others than those of the span (a merge
             that changed their entries); None is `vectors`.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits (weights, losses and projections stay float32): faster
+            where the processor or GPU computes with them, and less exact.
 
     Attributes:
         scale: the name of the scale.
@@ -66,7 +70,7 @@ class Objective:
         shares: each task's weight; they sum to 1.
         examples: how many of each task's examples were embedded up to now, by all processes together: repeated ones
             count again, and what the scales took counts too. Times the task's text columns they are the texts that
-            `spkit.count_costs` counts.
+            `spkit.count_costs` counts, less those that stand in several examples of what needs no gradient.
 
     Raises:
         SpkitError: an unknown scale, or weights that do not name each probe task once or are not positive.
@@ -86,6 +90,7 @@ class Objective:
         weights: Mapping[str, float] | None = None,
         batches_per_step: int = 1,
         experts: TaskVectors | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.scale = scale_of(scale)
         _check_weights(weights, probe.tasks)
@@ -93,6 +98,7 @@ class Objective:
         self.model = copy_model(vectors.base)
         if (device := own_device()) is not None:
             self.model.to(device)
+        compute_in(precision, self.model)
         self.batches = {
             name: TaskBatches(probe.tasks[name], rows, self.model, batch_size, seed)
             for name, rows in probe.examples.items()
@@ -102,6 +108,8 @@ class Objective:
         self._streams: dict[str, Iterator[list[int]]] = {name: part.rows() for name, part in self.batches.items()}
         self._drawn = 0
         self._broken = ""
+        self._plain = {name for name, part in self.batches.items() if read_plainly(part)}
+        self._once: dict[tuple[str, ...], OnceEach] = {}
         self._token_rows = TokenRows(self.model)
         self._kept: dict[str, list[dict[str, Any]]] = {}
         total = sum(weights.values()) if weights is not None else len(self.batches)
@@ -147,7 +155,7 @@ class Objective:
             batches = [(name, batch) for batch in self._fixed(name)]
             self._count(batches, process_count())
             self._accumulate(batches, {name: 1.0 / len(batches)})
-            gradients = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
+            gradients = [_values(p.grad).norm() for p in self.model.parameters() if p.grad is not None]
             norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
             self.model.zero_grad(set_to_none=True)
         return norms
@@ -178,7 +186,7 @@ class Objective:
         totals = self._accumulate(own, factors)
         self._token_rows.watch(batches)
         counts = dict.fromkeys(self.batches, self._per_step)
-        return self._step_loss(totals, counts, coefficients, self._token_rows.of(batches))
+        return self._step_loss(totals, counts, coefficients)
 
     def _next_rows(self) -> list[tuple[str, list[int]]]:
         self._drawn += 1
@@ -218,10 +226,9 @@ class Objective:
         totals: Mapping[str, float],
         counts: Mapping[str, int],
         coefficients: Float[Tensor, "M N"],
-        rows: Mapping[str, Tensor] | None = None,
     ) -> StepLoss:
         """Gradient and losses, summed over the processes: nothing else travels between them."""
-        gradient = self._projected(rows)
+        gradient = self._projected()
         losses = torch.tensor([totals[name] for name in self.batches], dtype=torch.float64)
         numbers = summed(torch.cat([gradient.flatten(), losses]))
         # Checked after the sum, so that all processes stop at the same step.
@@ -263,11 +270,11 @@ class Objective:
             stacked[name] = torch.stack(gradients)
         return stacked
 
-    def _projected(self, rows: Mapping[str, Tensor] | None = None) -> Float[Tensor, "M N"]:
+    def _projected(self) -> Float[Tensor, "M N"]:
         gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
-        gradient = self.vectors.project_modules(gradients, rows)
+        gradient = self.vectors.project_modules(gradients)
         if not torch.isfinite(gradient).all():
-            bad = [name for name, value in gradients.items() if not torch.isfinite(value).all()]
+            bad = [name for name, value in gradients.items() if not torch.isfinite(_values(value)).all()]
             self._broken = f"the parameters {quoted(bad[:3])}"
         self.model.zero_grad(set_to_none=True)
         return gradient
@@ -293,10 +300,31 @@ class Objective:
         names = [only] if only else list(self.batches)
         counts = {name: len(self._fixed(name)) for name in names}
         totals = dict.fromkeys(self.batches, 0.0)
-        for task, batch in self._shared_out((name, batch) for name in names for batch in self._fixed(name)):
+        own = self._shared_out((name, batch) for name in names for batch in self._fixed(name))
+        for (task, _), batch in zip(own, self._embedded(tuple(names), own), strict=True):
             totals[task] += float(self.batches[task].loss_of(batch))
         sums = summed(torch.tensor(list(totals.values()), dtype=torch.float64))
         return self._means(sums, counts, coefficients)
+
+    def _embedded(self, names: tuple[str, ...], own: list[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """The batches, with the embeddings of their texts where the loss reads nothing else; each text is read once."""
+        columns = [self._columns(name, batch) for name, batch in own]
+        if names not in self._once:  # the same batches at every call
+            self._once[names] = OnceEach(self.model, [features for part in columns for features in part.values()])
+        embeddings = iter(self._once[names].embeddings())
+        for (_, batch), part in zip(own, columns, strict=True):
+            yield batch | {f"{column}_{EMBEDDED}": next(embeddings) for column in part}
+
+    def _columns(self, name: str, batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The features of a batch's columns of texts, where these can be embedded before the loss asks for it."""
+        part = self.batches[name]
+        columns = dict(zip(part.task.text_columns, part.features_of(batch), strict=True))
+        return columns if name in self._plain and all(map(can_be_cut, columns.values())) else {}
+
+
+def _values(gradient: Tensor) -> Tensor:
+    """All numbers of a gradient that may be other than zero."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
 def _one_hot(vectors: TaskVectors, name: str | None = None) -> Float[Tensor, "1 N"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import NotFiniteError, SpkitError
-from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Precision, Scale, Start, check_settings, scale_of
 from spkit.searching.descent import Run, descend, quasi_newton
 from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity
@@ -45,6 +45,7 @@ def self_position(
     patience: int | None = None,
     batches_per_step: int = 1,
     journal: str | FilePath | None = None,
+    precision: Precision = "float32",
     seed: int = 0,
     progress: bool = True,
 ) -> PositionResult:
@@ -80,6 +81,8 @@ def self_position(
             share them out, and exchange N numbers a module and a loss a task; the result is that of one process.
         journal: a file that keeps each measurement. A search that was stopped goes on from it, when called again with
             the same settings, as if it had never stopped; None keeps nothing.
+        precision: `"bfloat16"` embeds texts in numbers of 8 bits (weights, losses and projections stay float32): faster
+            where the processor or GPU computes with them, and less exact.
         seed: of the order of the batches.
         progress: whether to show a progress bar.
 
@@ -107,10 +110,10 @@ def self_position(
         granularity = "module"
     rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
     given_start = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
-    objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step)
+    objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step, precision=precision)
     held_back = None
     if validation is not None:
-        held_back = Objective(vectors, validation, batch_size, scale, seed, weights)
+        held_back = Objective(vectors, validation, batch_size, scale, seed, weights, precision=precision)
     settings: dict[str, Any] = {
         "path": path if isinstance(path, str) else repr(path),
         "granularity": granularity,
@@ -131,6 +134,7 @@ def self_position(
         "validation": None if validation is None else {name: len(rows) for name, rows in validation.examples.items()},
         "validate_every": validate_every,
         "patience": patience,
+        "precision": precision,
         "seed": seed,
     }
 

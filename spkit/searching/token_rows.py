@@ -1,4 +1,7 @@
-"""Which rows of the token embedding a few batches read: half of a small encoder need not be touched in a step."""
+"""Which rows of the token embedding a few batches read: half of a small encoder need not be touched in a step.
+
+Nor has its gradient a row for each token that there is: it names those that were looked up.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,6 +31,9 @@ class TokenRows:
             users = sum(table.weight is value for part in model.modules() for value in part._parameters.values())
             names = [name for name, value in model.named_parameters() if value is table.weight]
             self._name = names[0] if users == 1 and names else None
+            if self._name is not None and model.device.type in ("cpu", "cuda") and not table.scale_grad_by_freq:
+                table.sparse = True  # where something else reads the matrix too, autograd gives a dense gradient
+                table.weight.register_hook(lambda gradient: gradient.coalesce() if gradient.is_sparse else gradient)
 
     def of(self, batches: Iterable[Mapping[str, Any]]) -> dict[str, Int[Tensor, " rows"]]:
         """The parameter's name and the sorted rows that the batches look up; nothing where that is not known."""
@@ -45,7 +51,10 @@ class TokenRows:
         gradient = self._model.get_parameter(self._name).grad
         if gradient is None:
             return
-        touched = gradient.any(1).nonzero().flatten().cpu()
+        if gradient.is_sparse:
+            touched = gradient.coalesce().indices()[0].cpu()
+        else:
+            touched = gradient.any(1).nonzero().flatten().cpu()
         self._trusted = bool(torch.isin(touched, self._looked_up(batches)).all())
         if not self._trusted:
             self._name = None

@@ -96,20 +96,20 @@ def write_sum(
         out.copy_(target.view(out.shape))
 
 
-def inner_products(
-    matrix: Float[Tensor, "N P"], place: slice, gradient: Tensor, token_rows: Tensor | None = None
-) -> Float[Tensor, " N"]:
+def inner_products(matrix: Float[Tensor, "N P"], place: slice, gradient: Tensor) -> Float[Tensor, " N"]:
     """⟨g, V_i⟩ over one parameter's columns, summed in float64 over the blocks.
 
     Args:
         matrix: the task vectors.
         place: the parameter's columns.
-        gradient: of the parameter's shape.
-        token_rows: of a matrix-shaped parameter, the rows outside of which the gradient is zero; None for all.
+        gradient: of the parameter's shape; of a sparse one, as tables of embeddings have, only the rows that it names
+            are read.
     """
-    if token_rows is not None:
-        few = gradient[token_rows].to(matrix.device, torch.float32).flatten()
-        parts = [vector[place].view(gradient.shape)[token_rows].float().flatten() @ few for vector in matrix]
+    if gradient.is_sparse:
+        gradient = gradient.coalesce()
+        rows = gradient.indices()[0].to(matrix.device)
+        few = gradient.values().to(matrix.device, torch.float32).flatten()
+        parts = [vector[place].view(gradient.shape)[rows].float().flatten() @ few for vector in matrix]
         return torch.stack(parts).double().cpu()
     total = torch.zeros(len(matrix), dtype=torch.float64)
     flat = gradient.detach().reshape(-1)

@@ -15,7 +15,6 @@ def project_by_module(
     matrix: Float[Tensor, "N P"],
     layout: Layout,
     gradients: Mapping[str, Tensor | None],
-    rows: Mapping[str, Tensor] | None = None,
 ) -> Float[Tensor, "M N"]:
     """Inner products of a gradient with each task vector, module by module; see `TaskVectors.project`.
 
@@ -23,7 +22,6 @@ def project_by_module(
         matrix: the task vectors.
         layout: of the base's parameters.
         gradients: from the name in `named_parameters()` to its gradient; a missing one counts as zero.
-        rows: rows of a matrix-shaped parameter outside of which its gradient is zero.
 
     Returns:
         Float64, modules in the layout's order.
@@ -49,6 +47,5 @@ def project_by_module(
                 f"Found {tuple(gradient.shape)} for {name!r} of shape {shape}.",
                 "Pass `parameter.grad` as it is.",
             )
-        chosen = rows.get(name) if rows else None
-        products[layout.module_by_name[name]] += inner_products(matrix, place, gradient.detach(), chosen)
+        products[layout.module_by_name[name]] += inner_products(matrix, place, gradient.detach())
     return torch.stack(list(products.values()))

@@ -1,6 +1,6 @@
 """Sparser or reweighted task vectors: each function takes a matrix [N, P] and gives a new one.
 
-Nothing but the result is as large as the matrix: a few columns are worked on at a time.
+Nothing but the result is as large as the matrix, and it stands in a mapped file: a few columns are worked on at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spkit.errors import SpkitError
+from spkit.vectors.room import room_like
 
 #: Numbers that are worked on at a time: what one operation writes is still in the cache when the next reads it, and
 #: torch splits none of so few among threads, which would wait for each other thousands of times.
@@ -36,7 +37,7 @@ def trim(matrix: Float[Tensor, "N P"], density: float, places: Sequence[slice], 
         raise SpkitError("`density` must be above 0 and at most 1.", f"Found {density}.", "Pass 0.2, for example.")
     if scope not in ("tensor", "vector"):
         raise SpkitError("`scope` must be 'tensor' or 'vector'.", f"Found {scope!r}.", "Pass one of the two.")
-    trimmed = torch.empty_like(matrix)
+    trimmed = room_like(matrix)
     for place in places:
         size = place.stop - place.start
         dropped = size - max(1, int(density * size))  # rounded down, as mergekit and PEFT do
@@ -83,7 +84,7 @@ def elect(matrix: Float[Tensor, "N P"]) -> Float[Tensor, "N P"]:
         tensor([[0., 1.],
                 [3., 2.]])
     """
-    elected = torch.empty_like(matrix)
+    elected = room_like(matrix)
     for columns in pieces(slice(0, matrix.shape[1]), len(matrix)):
         block, out = matrix[:, columns], elected[:, columns]
         signs = block.sum(0).sign()
@@ -98,7 +99,7 @@ def drop(matrix: Float[Tensor, "N P"], p: float, seed: int) -> Float[Tensor, "N 
     if not 0 <= p < 1:
         raise SpkitError("`p` must be at least 0 and below 1.", f"Found {p}.", "Pass 0.9, for example.")
     generator = torch.Generator().manual_seed(seed)
-    dropped = torch.empty_like(matrix)
+    dropped = room_like(matrix)
     for source, target in zip(matrix, dropped, strict=True):
         for columns in pieces(slice(0, matrix.shape[1])):
             values = source[columns]

@@ -19,7 +19,9 @@ from spkit.models.completeness import unheld, without_unheld
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
 from spkit.models.origin import note_source
+from spkit.vectors.matrix import column_blocks
 from spkit.vectors.provenance import Provenance, states_of
+from spkit.vectors.room import room
 
 
 def task_vectors_of(
@@ -35,7 +37,7 @@ def task_vectors_of(
         base: θ0.
         models: name to θ_i.
         dtype: of the matrix.
-        file: where the matrix lies, memory-mapped; None keeps it in memory.
+        file: where the matrix lies, memory-mapped; None keeps it for as long as it is used, see `spkit.vectors.room`.
         check_origin: whether to refuse experts that were trained from another base.
 
     Returns:
@@ -47,7 +49,7 @@ def task_vectors_of(
     named, base = not isinstance(base, SentenceTransformer), without_unheld(fold(load_model(base)))
     base_hash, shape = weights_hash(base), (len(models), Layout.of(base).size)
     if file is None:
-        matrix = torch.empty(shape, dtype=dtype)
+        matrix = room(*shape, dtype)
     else:
         check_room(
             file, 2 * shape[0] * shape[1] * dtype.itemsize, "Task vectors"
@@ -91,12 +93,20 @@ def subtract(
             if key not in theirs or key in spare:  # the expert's files do not hold it, and no text goes through it
                 row[place] = 0
                 continue
-            change = theirs[key].detach().to("cpu", torch.float32) - ours[key].detach().to("cpu", torch.float32)
-            row[place] = change.flatten().to(row.dtype)
-            differs = differs or bool(change.any())
+            differs = _write_change(row[place], theirs[key].detach(), ours[key].detach()) or differs
         if not differs:
             raise SpkitError(
                 "An expert must differ from the base.",
                 f"Found {name!r} equal to the base in every weight.",
                 "Train it, or leave it out.",
             )
+
+
+def _write_change(target: Float[Tensor, " p"], end: Tensor, start: Tensor) -> bool:
+    """Write the change of one parameter, a block at a time; whether there is any."""
+    ends, starts, differs = end.reshape(-1), start.reshape(-1), False
+    for columns in column_blocks(slice(0, len(target)), rows=2):
+        change = ends[columns].to("cpu", torch.float32) - starts[columns].to("cpu", torch.float32)
+        target[columns] = change.to(target.dtype)
+        differs = differs or bool(change.any())
+    return differs

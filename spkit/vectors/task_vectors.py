@@ -24,6 +24,7 @@ from spkit.vectors.folder import check_new_vectors
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
 from spkit.vectors.projection import project_by_module
 from spkit.vectors.provenance import Provenance
+from spkit.vectors.room import chosen_rows
 from spkit.vectors.subtraction import task_vectors_of
 
 #: How the numbers of the vectors are kept.
@@ -88,8 +89,9 @@ class TaskVectors:
             models: name of each task vector to its model, folder or hub id, or to an adapter over the base (PEFT's
                 folder, hub id or model, of LoRA and its kin); the order is kept. Adapters are added into the weights
                 first. What is named is loaded as the base was, so that its code runs where the base's was trusted.
-            folder: where to write the vectors while they are made, so that no more than one expert is in memory at a
-                time; they are then those that `load(folder)` gives. None keeps them in memory.
+            folder: where to keep the vectors; they are then those that `load(folder)` gives. With None they are gone
+                when they are no longer used. In either case they stand in a mapped file as soon as they are larger than
+                64 MB, and of experts that are given as folders or ids one is in memory at a time.
             dtype: `"bfloat16"` takes half the space and rounds each entry of a vector to 8 bits: an expert is met to
                 0.4 % of what training changed in each weight.
             check_origin: whether to refuse experts that were trained from another base: `spkit.train` marks what it
@@ -261,11 +263,9 @@ class TaskVectors:
         """
         return self.project_modules(gradients).sum(0)
 
-    def project_modules(
-        self, gradients: Mapping[str, Tensor | None], rows: Mapping[str, Tensor] | None = None
-    ) -> Float[Tensor, "M N"]:
-        """`project` for each module on its own; `rows` are those of a parameter outside of which its gradient is 0."""
-        return project_by_module(self.matrix, self.layout, gradients, rows)
+    def project_modules(self, gradients: Mapping[str, Tensor | None]) -> Float[Tensor, "M N"]:
+        """`project` for each module on its own."""
+        return project_by_module(self.matrix, self.layout, gradients)
 
     def select(self, names: Sequence[str]) -> "TaskVectors":
         """Some of the vectors, in the order given."""
@@ -276,7 +276,7 @@ class TaskVectors:
                 f"Found {quoted(missing) or 'none'}, where there are {quoted(self.names)}.",
                 "Pass some of these.",
             )
-        matrix = self.matrix[[self.names.index(name) for name in names]]
+        matrix = chosen_rows(self.matrix, [self.names.index(name) for name in names])
         return TaskVectors(self.base, names, matrix, self.base_hash, self.provenance.select(names))
 
     def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":

@@ -7,9 +7,10 @@ from itertools import islice
 from unittest.mock import patch
 
 import spkit
-from spkit.diagnostics.conflict import gradient_conflict, sums
+from spkit.diagnostics.conflict import gradient_conflict
 from spkit.models.bases import copy_model
 from spkit.training.batches import TaskBatches
+from spkit.vectors import room
 from tests.bench.measuring import Row
 
 BATCHES, BATCH_SIZE, REPEATS = 16, 32, 3
@@ -39,11 +40,15 @@ def _works(names: list[str], length: int) -> list[Callable[[], object]]:
     ready = {name: list(islice(stream, BATCHES)) for name, stream in streams.items()}
 
     def ours() -> None:
+        with patch.object(room, "IN_MEMORY", 1 << 40):
+            report()
+
+    def report() -> None:
         gradient_conflict(base, tasks, batches=BATCHES, batch_size=BATCH_SIZE, progress=False)
 
     def mapped() -> None:
-        with patch.object(sums, "IN_MEMORY", 0):
-            ours()
+        with patch.object(room, "IN_MEMORY", 0):
+            report()
 
     def bare() -> None:
         for name, stream in streams.items():

@@ -9,11 +9,12 @@ from tqdm.auto import tqdm
 
 from spkit.diagnostics.blocks import check_batches
 from spkit.diagnostics.conflict.report import ConflictReport, build_report
-from spkit.diagnostics.conflict.sums import ROUND, GradientSums, room
+from spkit.diagnostics.conflict.sums import ROUND, GradientSums, room_on
 from spkit.diagnostics.conflict.tables import make_sparse
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
+from spkit.searching.reader import read_plainly
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -36,8 +37,8 @@ def gradient_conflict(
     squared norm of the expected gradient without bias, and corrects the cosine that noise shrinks. Two tasks are taken
     to be drawn apart from each other: the more examples they share, the more of their noise counts as agreement.
 
-    Eight gradients a task are held: four block sums and a round of four micro-batches. Up to 4 GiB they stand in
-    memory, above that in a mapped file in the folder for temporary files.
+    Eight gradients a task are held: four block sums and a round of four micro-batches. Above 64 MB (on a GPU: 4 GiB)
+    they stand in a mapped file in the folder for temporary files.
 
     Args:
         model: where the gradients are taken; it is left as it is.
@@ -79,23 +80,26 @@ def gradient_conflict(
         torch.manual_seed(seed)
         streams = {name: TaskBatches(task, task.train, working, batch_size, seed) for name, task in named.items()}
         working.train(dropout)
+        if not dropout:  # which draws by the shape of what passes through
+            for stream in streams.values():
+                read_plainly(stream)
         layout = Layout.of(working)
-        with room(2 * ROUND * len(named), layout.size, working.device) as matrix:
-            sums = GradientSums(layout, make_sparse(working), list(named), batches, matrix)
-            used = _pass_by(working, list(streams.values()), sums, batches, progress)
-            repeats = [batches * batch_size / len(rows) for rows in used]
-            _warn_of_repeats(dict(zip(named, repeats, strict=True)), batches * batch_size)
-            return build_report(
-                list(named),
-                sums.modules,
-                sums.products(),
-                sums.squares,
-                sums.conflicting(),
-                repeats,
-                batches,
-                batch_size,
-                dropout,
-            )
+        matrix = room_on(working.device, 2 * ROUND * len(named), layout.size)
+        sums = GradientSums(layout, make_sparse(working), list(named), batches, matrix)
+        used = _pass_by(working, list(streams.values()), sums, batches, progress)
+        repeats = [batches * batch_size / len(rows) for rows in used]
+        _warn_of_repeats(dict(zip(named, repeats, strict=True)), batches * batch_size)
+        return build_report(
+            list(named),
+            sums.modules,
+            sums.products(),
+            sums.squares,
+            sums.conflicting(),
+            repeats,
+            batches,
+            batch_size,
+            dropout,
+        )
 
 
 def check_tasks(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:

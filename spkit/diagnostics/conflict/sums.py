@@ -1,10 +1,6 @@
 """What is kept of the gradients while they pass by: four block sums a task, and the last four micro-batches."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,14 +10,15 @@ from torch import Tensor
 
 from spkit.diagnostics.blocks import BLOCKS
 from spkit.diagnostics.conflict.tables import RowGradients
-from spkit.errors import NotFiniteError, SpkitError, quoted
+from spkit.errors import NotFiniteError, quoted
 from spkit.models.layout import Layout
+from spkit.vectors.room import room
 
 #: Micro-batches of each task that are held at a time; all pairs of a round are compared.
 ROUND = 4
 
-#: Bytes of gradients up to which they are kept in memory (on the model's device), and in a mapped file above.
-IN_MEMORY = 4 << 30
+#: Bytes of gradients up to which they are kept on a device other than the CPU.
+ON_DEVICE = 4 << 30
 
 #: Columns that are worked on at a time, so that what is read once stays in the processor's cache.
 _CHUNK = 1 << 15
@@ -138,23 +135,11 @@ class GradientSums:
             )
 
 
-@contextmanager
-def room(rows: int, columns: int, device: torch.device) -> Iterator[Float[Tensor, "R P"]]:
-    """Zeros for so many gradients: in memory, or in a mapped temporary file that is gone afterwards."""
-    size = 4 * rows * columns
-    if size <= IN_MEMORY:
-        # numpy's zeros take memory only where something is written, and tables write few rows.
-        yield torch.from_numpy(np.zeros((rows, columns), np.float32)).to(device)
-        return
-    with tempfile.TemporaryDirectory(prefix="spkit-", ignore_cleanup_errors=True) as folder:
-        free = shutil.disk_usage(folder).free
-        if free < size:  # a mapped file that outgrows its disk ends the process
-            raise SpkitError(
-                "Eight gradients a task must fit in the folder for temporary files.",
-                f"Found {free / 1e9:.1f} GB free in {folder}, and {size / 1e9:.1f} GB of gradients.",
-                "Set TMPDIR to a folder with room, or pass fewer tasks.",
-            )
-        yield torch.from_file(str(Path(folder) / "gradients"), shared=True, size=rows * columns).view(rows, columns)
+def room_on(device: torch.device, rows: int, columns: int) -> Float[Tensor, "R P"]:
+    """Zeros for so many gradients: on the model's device, or in memory or a mapped file; see `spkit.vectors.room`."""
+    if device.type != "cpu" and 4 * rows * columns <= ON_DEVICE:
+        return torch.zeros(rows, columns, device=device)
+    return room(rows, columns)
 
 
 def _gram(part: Float[Tensor, "R C"]) -> Float[np.ndarray, "R R"]:

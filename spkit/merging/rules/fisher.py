@@ -5,11 +5,15 @@ one, on which a search may go on.
 """
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from spkit.merging.on_tasks import Tasks, experts_on_tasks
 from spkit.merging.registry import method
 from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Count
+from spkit.vectors.matrix import column_blocks
+from spkit.vectors.room import room_like
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -51,7 +55,7 @@ def fisher(
         Matena and Raffel, "Merging Models with Fisher-Weighted Averaging", arXiv 2111.09832, eq. 3.
     """
     weights = weights_of(vectors, weight).float()
-    information = torch.zeros_like(vectors.matrix)
+    information = room_like(vectors.matrix, torch.float32)  # a squared gradient is not rounded to a vector's bfloat16
     experts = experts_on_tasks(vectors, tasks, examples, batch_size, seed)
     for row, (model, stream, batches) in zip(information, experts, strict=True):
         for batch in batches:
@@ -63,9 +67,18 @@ def fisher(
         row /= len(batches)
         if normalize and row.any():
             row /= row.sum()
-    information *= weights[:, None]
-    total = information.sum(0)
-    share = torch.where(total > 0, information / total, (weights / weights.sum())[:, None])
+    _to_shares_of(vectors.matrix, information, weights)
     drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
-    after = vectors.reweighted(vectors.matrix * share, "fisher", weight=weights.tolist(), normalize=normalize, **drawn)
+    after = vectors.reweighted(information, "fisher", weight=weights.tolist(), normalize=normalize, **drawn)
     return after, torch.full((len(vectors),), length, dtype=torch.float64)
+
+
+def _to_shares_of(
+    matrix: Float[Tensor, "N P"], information: Float[Tensor, "N P"], weights: Float[Tensor, " N"]
+) -> None:
+    """Write V_i · w_i F_i / Σ w_j F_j in place of the F_i, a block at a time."""
+    for columns in column_blocks(slice(0, matrix.shape[1]), len(matrix), bytes_each=32):
+        weighted = information[:, columns] * weights[:, None]
+        total = weighted.sum(0)
+        share = torch.where(total > 0, weighted / total, (weights / weights.sum())[:, None])
+        information[:, columns] = matrix[:, columns] * share

@@ -16,6 +16,8 @@ from spkit.merging.on_tasks import Tasks, experts_on_tasks
 from spkit.merging.registry import method
 from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Count, UnitInterval
+from spkit.vectors.matrix import column_blocks
+from spkit.vectors.room import room, room_like
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Ridge on the Gram matrices, as a share of their mean diagonal: an input that is always zero takes the average.
@@ -60,36 +62,67 @@ def regmean(
         section 3.2 (shrinking).
     """
     weights = weights_of(vectors, weight)
-    grams: list[dict[str, Tensor]] = []
-    for model, stream, batches in experts_on_tasks(vectors, tasks, examples, batch_size, seed):
-        with torch.no_grad(), _input_grams(model) as layer_grams:
+    inputs = {
+        layer: module.in_features
+        for layer, module in vectors.base.named_modules()
+        if isinstance(module, nn.Linear) and f"{layer}.weight" in vectors.layout.slices  # not one tied to another
+    }
+    grams = room(len(vectors), sum(size**2 for size in inputs.values()), torch.float64)
+    read = set(inputs)
+    experts = experts_on_tasks(vectors, tasks, examples, batch_size, seed)
+    for row, (model, stream, batches) in zip(grams, experts, strict=True):
+        parts = row.split([size**2 for size in inputs.values()])
+        own = {layer: part.view(size, size) for (layer, size), part in zip(inputs.items(), parts, strict=True)}
+        with torch.no_grad(), _summed_into(own, model) as counts:
             for batch in batches:
                 stream.loss_of(batch)
-        grams.append(layer_grams)
-    matrix = vectors.matrix * (weights / weights.sum()).float()[:, None]
-    for layer, module in vectors.base.named_modules():
-        name = f"{layer}.weight"
-        # A layer that no text went through, or whose weight is tied to another's, is averaged like all else.
-        if not isinstance(module, nn.Linear) or name not in vectors.layout.slices or layer not in grams[0]:
-            continue
-        own = [
-            w * _shrunk(layer_grams[layer], shrink) for w, layer_grams in zip(weights.tolist(), grams, strict=True)
-        ]  # [in, in] each
-        total = torch.stack(own).sum(0)
-        place = vectors.layout.slices[name]
-        for row, vector, gram in zip(matrix, vectors.matrix, own, strict=True):
-            delta = vector[place].view(module.weight.shape).double()  # [out, in]
-            row[place] = torch.linalg.solve(total, gram @ delta.T).T.float().flatten()
+        read &= {layer for layer, count in counts.items() if count}
+        for layer in read:
+            own[layer] /= counts[layer]
+    matrix = room_like(vectors.matrix, torch.float32)
+    means = (weights / weights.sum()).float()[:, None]
+    for columns in column_blocks(slice(0, matrix.shape[1]), len(matrix)):
+        matrix[:, columns] = vectors.matrix[:, columns] * means
+    start = 0
+    for layer, size in inputs.items():
+        here = slice(start, start + size**2)
+        start = here.stop
+        if layer in read:  # one that no text went through is averaged like all else
+            place, of_layer = vectors.layout.slices[f"{layer}.weight"], grams[:, here].unflatten(1, (size, size))
+            _solve(matrix[:, place], vectors.matrix[:, place], of_layer, weights, shrink)
     drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
     after = vectors.reweighted(matrix, "regmean", weight=weights.tolist(), shrink=shrink, **drawn)
     return after, torch.full((len(vectors),), length, dtype=torch.float64)
 
 
+def _solve(
+    out: Float[Tensor, "N p"],
+    changes: Float[Tensor, "N p"],
+    grams: Float[Tensor, "N d d"],
+    weights: Float[Tensor, " N"],
+    shrink: float,
+) -> None:
+    """Write each vector's part of one layer's least squares: (Σ w_j G_j)⁻¹ w_i G_i ΔW_iᵀ, transposed."""
+    total = torch.zeros_like(grams[0])
+    for weight, gram in zip(weights.tolist(), grams, strict=True):
+        total += weight * _shrunk(gram, shrink)
+    for row, change, weight, gram in zip(out, changes, weights.tolist(), grams, strict=True):
+        delta = change.view(-1, len(gram)).double()  # [out, in]
+        row.copy_(torch.linalg.solve(total, weight * _shrunk(gram, shrink) @ delta.T).T.float().flatten())
+
+
 @contextmanager
-def _input_grams(model: SentenceTransformer) -> Iterator[dict[str, Float[Tensor, "d d"]]]:
-    """Mean outer product of the inputs of each linear layer, without padding, over what runs inside the block."""
-    sums: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
+def _summed_into(sums: Mapping[str, Float[Tensor, "d d"]], model: SentenceTransformer) -> Iterator[dict[str, int]]:
+    """Add the outer products of the inputs of linear layers, without padding, of all that runs inside the block.
+
+    Args:
+        sums: zeros by the layers' names; what runs is added to them.
+        model: whose layers they are.
+
+    Yields:
+        How many tokens were added, by layer.
+    """
+    counts = dict.fromkeys(sums, 0)
     mask: list[Tensor | None] = [None]
 
     def remember_mask(module: nn.Module, given: tuple[Any, ...]) -> None:
@@ -102,24 +135,18 @@ def _input_grams(model: SentenceTransformer) -> Iterator[dict[str, Float[Tensor,
             if mask[0] is not None and inputs.shape[:-1] == mask[0].shape:
                 inputs = inputs[mask[0].bool()]
             rows = inputs.reshape(-1, inputs.shape[-1]).double()
-            sums[layer] = sums.get(layer, 0) + rows.T @ rows
-            counts[layer] = counts.get(layer, 0) + len(rows)
+            sums[layer].add_((rows.T @ rows).cpu())
+            counts[layer] += len(rows)
 
         return hook
 
     handles = [model.register_forward_pre_hook(remember_mask)]
-    handles += [
-        module.register_forward_pre_hook(collect(layer))
-        for layer, module in model.named_modules()
-        if isinstance(module, nn.Linear)
-    ]
-    layer_grams: dict[str, Tensor] = {}
+    handles += [model.get_submodule(layer).register_forward_pre_hook(collect(layer)) for layer in sums]
     try:
-        yield layer_grams
+        yield counts
     finally:
         for handle in handles:
             handle.remove()
-        layer_grams.update({layer: (sums[layer] / counts[layer]).cpu() for layer in sums})
 
 
 def _shrunk(gram: Float[Tensor, "d d"], shrink: float) -> Float[Tensor, "d d"]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from spkit.errors import SpkitError
 from spkit.signatures import Part, Share
 from spkit.vectors.basis import basis
+from spkit.vectors.room import room_like
 from spkit.vectors.sparsify import magnitude_at, pieces
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -37,7 +38,7 @@ def breadcrumbs(vectors: TaskVectors, density: Share = 0.1, gamma: Part = 0.01) 
             f"Found {density} and {gamma}.",
             "Lower one of them.",
         )
-    kept = torch.zeros_like(vectors.matrix)
+    kept = room_like(vectors.matrix)
     for place in vectors.layout.slices.values():
         size = place.stop - place.start
         stays = max(1, int(density * size))

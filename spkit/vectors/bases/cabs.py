@@ -7,6 +7,7 @@ from torch import Tensor
 from spkit.errors import SpkitError, quoted
 from spkit.signatures import Count
 from spkit.vectors.basis import basis
+from spkit.vectors.room import room_like
 from spkit.vectors.task_vectors import TaskVectors
 
 #: Entries of a vector that are worked on at a time.
@@ -44,7 +45,7 @@ def cabs(vectors: TaskVectors, n: Count | None = None, m: Count = 256) -> Float[
             f"Found n = {n} and m = {m} for {quoted(vectors.names)}.",
             f"Pass n={m // len(vectors)} or less." if m >= len(vectors) else f"Pass m={len(vectors)} or more.",
         )
-    kept = torch.zeros_like(vectors.matrix)
+    kept = room_like(vectors.matrix)
     width = max(1, _AT_A_TIME // m) * m
     for place in vectors.layout.slices.values():
         whole = place.start + (place.stop - place.start) // m * m
