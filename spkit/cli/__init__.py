@@ -32,6 +32,8 @@ def main() -> None:
         _end("Stopped.", 1)
     except SpkitError as error:
         _end(str(error), 2 if isinstance(error, WrongUsageError) else 1)
+    except OSError as error:
+        _end(f"{error.strerror}: {error.filename}.", 1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

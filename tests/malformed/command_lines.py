@@ -94,16 +94,16 @@ WRONG: dict[str, dict[str, list[str]]] = {
         "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"],
     },
     "sweep": {
-        "-o": _NEW_FOLDER[1:], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],
+        "-o": _NEW_FOLDER[1:-1], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],
         "--steps": _COUNT, "--mark": _FOLDER, "--split": ["", "train"], "--probe-size": _COUNT, "--probe-seed": _SEED, "--seed": _SEED,
         "--length": _POSITIVE, "--between": ["", "faq", "faq+fap", "faq+faq", "faq+topic"],
     },
     "conflict": {
-        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b", ""], "--base": _MODEL, "--tasks": _TASKS, "--task": [*_TASK, "faq"],
+        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b"], "--base": _MODEL, "--tasks": _TASKS, "--task": [*_TASK, "faq"],
         "--batches": [*_COUNT, "3", "5", "6"], "--batch-size": [*_COUNT, "25", "4096", "1"], "--max-length": [*_COUNT, "65"], "--seed": _SEED,
     },
     "imbalance": {
-        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b", ""], "--base": _MODEL, "--tasks": _TASKS, "--task": _TASK, "--vectors": _FOLDER,
+        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b"], "--base": _MODEL, "--tasks": _TASKS, "--task": _TASK, "--vectors": _FOLDER,
         "--sampling": _SAMPLING, "--joint": ["{}/base"], "--batches": [*_COUNT, "1"], "--batch-size": _COUNT, "--max-length": [*_COUNT, "65"], "--seed": _SEED,
     },
     "evaluate": {
