@@ -736,6 +736,14 @@ def test_verdict_undecided(merged, side) -> None:
     assert "It is open on a, b." in text
 
 
+def test_a_task_without_a_score_has_no_verdict() -> None:
+    """A rank correlation of equal values is no number, and no seed disagrees with another about it."""
+    given = samples(float("nan"), 60)
+    said = verdict(given, ["self_position"], "self_position")
+    assert said == "None: on a, b there is no score, so that no mean can be compared."
+    assert given.difference("self_position", "joint", MEAN).verdict == "no score"
+
+
 def test_verdict_of_several_seeds_shows_each() -> None:
     text = verdict(samples(70, 60, seeds=(0, 1)), ["self_position"], "self_position")
     assert "by seed the difference is +10.0, +10.0" in text

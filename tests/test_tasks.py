@@ -177,7 +177,7 @@ def test_a_good_task_of_each_kind():
     assert task.target_column is None
     assert task.prompts == {"anchor": "query: "}
     assert list(task.splits) == ["train", "dev", "test"]
-    task = make("sts", sts([0, 2.5, 5]), sts([1.0], "u"), dev=sts([1.0], "v"))
+    task = make("sts", sts([0, 2.5, 5]), sts([1.0, 0.5], "u"), dev=sts([1.0], "v"))
     assert (task.text_columns, task.target_column) == (["sentence1", "sentence2"], "score")
     assert task.columns == ["sentence1", "sentence2", "score"]
     task = make("pair", pair([0, 1]), pair([1], "u"), dev=pair([0.0], "v"))
@@ -246,7 +246,7 @@ def test_scores(bad):
 
 def test_scores_that_are_strings():
     with pytest.raises(SpkitError, match=r"Scores must be finite numbers. Found '1' in row 0"):
-        make("sts", sts(["1"]), sts([1.0], "u"))
+        make("sts", sts(["1"]), sts([1.0, 0.5], "u"))
 
 
 @pytest.mark.parametrize("bad", [2, -1, None, 0.5])
@@ -276,14 +276,14 @@ def test_labels_must_meet():
 def test_subsets():
     named = sts([0.0, 1.0]).add_column("subset", ["lee", None])  # type: ignore[call-arg]
     with pytest.raises(SpkitError, match=r"Found None in row 1.*column 'subset', split 'train'"):
-        make("sts", named, sts([1.0], "u"))
+        make("sts", named, sts([1.0, 0.5], "u"))
 
 
 def test_prompts():
     with pytest.raises(SpkitError, match=r"Found 'query' in task 'faq', which has 'anchor', 'positive'"):
         make("retrieval", retrieval(0, 50), retrieval(50, 60), prompts={"query": "q: "})
     with pytest.raises(SpkitError, match=r"columns that hold texts. Found 'score'"):
-        make("sts", sts([0.0] * 50), sts([1.0], "u"), prompts={"score": "s: "})
+        make("sts", sts([0.0] * 50), sts([1.0, 0.5], "u"), prompts={"score": "s: "})
 
 
 # --- Task: what it warns of, and dev
@@ -295,7 +295,7 @@ def test_texts_in_train_and_test_are_counted():
     with pytest.warns(UserWarning, match=r"1 text stands in train and in test, e.g. 't 0'"):
         make("classification", classification([0, 1] * 30),
              Dataset.from_dict({"text": ["t 0", "new"], "label": [0, 1]}))  # fmt: skip
-    crossed = Dataset.from_dict({"sentence1": ["new"], "sentence2": ["s 3"], "score": [1.0]})
+    crossed = Dataset.from_dict({"sentence1": ["new", "u 1"], "sentence2": ["s 3", "u 2"], "score": [1.0, 0.0]})
     with pytest.warns(UserWarning, match=r"1 text stands in train and in test, e.g. 's 3'"):  # in the other column
         make("sts", sts([0.0] * 50), crossed)
 

@@ -39,6 +39,8 @@ def compare(
             raise SpkitError(
                 "`--against` must name one of the models.", f"Found {against!r}.", f"Pass one of {quoted(named)}."
             )
+        if output is not None and (not output.name or output.is_dir()):
+            raise SpkitError("`--output` must be a file.", f"Found the folder '{output}'.", "Pass table.csv.")
         check_models([], *named.values())
         check_tasks(tasks, task)
         if output is not None:

@@ -47,7 +47,7 @@ MaxLength = Annotated[
 ]
 
 
-def within(**bounds: float) -> Callable[[Any], Any]:
+def within(**bounds: float | int) -> Callable[[Any], Any]:
     """A callback of an option: each number must be finite and lie in a range, which typer checks of no NaN.
 
     Args:

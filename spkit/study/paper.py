@@ -1,6 +1,7 @@
 """What the paper says against what a study measured, claim by claim."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import pandas as pd
 
@@ -46,6 +47,8 @@ def outcome_of(low: float, high: float) -> str:
 
 def _difference(samples: Samples, a: str, b: str) -> tuple[str, str]:
     mean = samples.difference(a, b, MEAN)
+    if isnan(mean.value):
+        return "unknown, as a task has no score", OPEN
     words = f"{mean.value:+.1f} [{mean.low:+.1f}, {mean.high:+.1f}] points on the mean"
     return words, outcome_of(mean.low, mean.high)
 

@@ -1,6 +1,7 @@
 """The results of a study in words: conflict, merging, and whether to merge or to train jointly."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import pandas as pd
 
@@ -57,6 +58,8 @@ def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
     ahead, behind, open_tasks = _by_task(samples, chosen)
     reach = f"95 % interval of the difference {mean.low:+.1f} to {mean.high:+.1f}"
     size = f"{abs(mean.value):.1f} points on the mean ({reach})"
+    if unscored := _unscored(samples, chosen):
+        return f"None: on {', '.join(unscored)} there is no score, so that no mean can be compared."
     if not mean.runs_agree:
         answer = (
             f"Undecided: the seeds disagree; on average {label(chosen)} is {_signed(mean)} points from joint training."
@@ -87,6 +90,8 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
     flops = costs.groupby("stage")["flops"].mean()
     search, joint = flops[f"search/{slug(chosen)}"], flops["train/joint"]
     share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
+    if unscored := _unscored(samples, chosen):
+        return f"a score on {', '.join(unscored)}: where all values are equal, nothing can be ranked."
     untuned = "joint training has the experts' settings here, and no tuning of its own"
     if mean.low > 0:
         return f"a joint training tuned for itself, if it gains {mean.value:.1f} points ({untuned})."
@@ -109,6 +114,12 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
     )
 
 
+def _unscored(samples: Samples, *methods: str) -> list[str]:
+    """Tasks on which joint training or one of the methods has no score: its metric is not defined there."""
+    compared = ("joint", *methods)
+    return [task for task in samples.tasks if any(isnan(samples.score(method, task)) for method in compared)]
+
+
 def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[str]]:
     """The tasks on which a method is ahead of joint training, behind it, and neither by its interval."""
     by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
@@ -118,19 +129,30 @@ def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[
 
 
 def _signed(difference: Difference) -> str:
+    if isnan(difference.value):
+        return "unknown (no score)"
     return f"{difference.value:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
 
 
 def _own_tasks(samples: Samples) -> str:
     experts = [method for method in samples.methods if method.startswith("expert:")]
     lost = []
+    unscored = _unscored(samples, *experts)
     for task in samples.tasks:
+        if task in unscored:
+            continue
         best = max(experts, key=lambda method: samples.score(method, task))
         if best != f"expert:{task}":
             lost.append(f"{task} (best: {label(best)})")
+    if len(unscored) == len(samples.tasks):
+        return "No task has a score of every expert."
     if not lost:
-        return "Each expert is the best expert on its own task."
-    return f"Each expert should be the best expert on its own task; it is not on {', '.join(lost)}."
+        return f"Each expert is the best expert on its own task{_but(unscored)}."
+    return f"Each expert should be the best expert on its own task; it is not on {', '.join(lost)}{_but(unscored)}."
+
+
+def _but(unscored: Sequence[str]) -> str:
+    return f"; on {', '.join(unscored)} some have no score" if unscored else ""
 
 
 def _joint_losses(samples: Samples) -> str:

@@ -177,6 +177,26 @@ def check_classes_meet(task: str, column: str, splits: Mapping[str, Dataset]) ->
             )
 
 
+def check_different(task: str, column: str, test: Dataset) -> None:
+    """Checks that the numbers by which a task is scored differ: a correlation with equal ones is no number.
+
+    Args:
+        task: name of the task, for the error.
+        column: holds the numbers.
+        test: the split that is scored.
+
+    Raises:
+        SpkitError: with the one value there is.
+    """
+    values = {row[column] for row in rows_of(test, [column])}
+    if len(values) < 2:
+        raise SpkitError(
+            f"The column {column!r} must hold two different numbers or more, as the score is a rank correlation.",
+            f"Found only {values.pop()!r} in {len(test)} examples of split 'test' of task {task!r}.",
+            "Give a `test` whose examples differ.",
+        )
+
+
 def check_prompts(task: str, prompts: Mapping[str, str], columns: Sequence[str]) -> None:
     """Checks that prompts are strings for columns that hold texts."""
     unknown = [column for column in prompts if column not in columns]

@@ -13,7 +13,14 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.checks import check_classes_meet, check_corpus, check_prompts, checked_split, rows_of
+from spkit.tasks.checks import (
+    check_classes_meet,
+    check_corpus,
+    check_different,
+    check_prompts,
+    checked_split,
+    rows_of,
+)
 from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.splits import DEV_SHARE, keep_apart
 
@@ -107,6 +114,8 @@ class Task:
             self._keep_dev_apart()
         if kind.target is not None and kind.target.shared:
             check_classes_meet(self.name, kind.target.column, self.splits)
+        if kind.target is not None and kind.target.ranks:
+            check_different(self.name, kind.target.column, self.test)
         if self.prompts is not None:
             check_prompts(self.name, self.prompts, self.text_columns)
             kind.check_prompts(self.prompts, f"task {self.name!r}")

@@ -7,7 +7,6 @@ one line, that names what it is about; nothing may be left in the folder. `pytho
 
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 

@@ -49,7 +49,7 @@ class Case:
         says: texts that must stand in the error, in any case of letters.
         write: writes the input into an empty folder.
         run: hands it to spkit; called with the same folder.
-        left: what the input itself may leave: files whose names begin so.
+
     """
 
     area: str

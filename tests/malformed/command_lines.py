@@ -1,7 +1,6 @@
 """Command lines: every command with options that are misspelt, missing, out of range, or name what is not there."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from tests.malformed.case import Case, Home, command
@@ -94,16 +93,16 @@ WRONG: dict[str, dict[str, list[str]]] = {
         "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"],
     },
     "sweep": {
-        "-o": _NEW_FOLDER[1:], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],
+        "-o": _NEW_FOLDER[1:-1], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],
         "--steps": _COUNT, "--mark": _FOLDER, "--split": ["", "train"], "--probe-size": _COUNT, "--probe-seed": _SEED, "--seed": _SEED,
         "--length": _POSITIVE, "--between": ["", "faq", "faq+fap", "faq+faq", "faq+topic"],
     },
     "conflict": {
-        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b", ""], "--base": _MODEL, "--tasks": _TASKS, "--task": [*_TASK, "faq"],
+        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b"], "--base": _MODEL, "--tasks": _TASKS, "--task": [*_TASK, "faq"],
         "--batches": [*_COUNT, "3", "5", "6"], "--batch-size": [*_COUNT, "25", "4096", "1"], "--max-length": [*_COUNT, "65"], "--seed": _SEED,
     },
     "imbalance": {
-        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b", ""], "--base": _MODEL, "--tasks": _TASKS, "--task": _TASK, "--vectors": _FOLDER,
+        "-o": ["words.txt", "words.txt/new", "x" * 300, "a\x00b"], "--base": _MODEL, "--tasks": _TASKS, "--task": _TASK, "--vectors": _FOLDER,
         "--sampling": _SAMPLING, "--joint": ["{}/base"], "--batches": [*_COUNT, "1"], "--batch-size": _COUNT, "--max-length": [*_COUNT, "65"], "--seed": _SEED,
     },
     "evaluate": {
@@ -168,32 +167,27 @@ LINES: list[tuple[str, list[str]]] = [
 ]  # fmt: skip
 
 
+#: Options that a command cannot do without, where its valid line has them.
+_REQUIRED = {
+    "train": ("-o", "--steps"),
+    "vectors": ("-o",),
+    "merge": ("-o",),
+    "position": ("-o", "--vectors"),
+    "sweep": ("-o", "--vectors", "--over"),
+}
+
+
 def cases(home: Home) -> Iterator[Case]:
     """All of them."""
     for name, valid in VALID.items():
-        required = [place for place, part in enumerate(valid) if part in ("-o", "--vectors", "--over", "--steps")]
-        for place in required:
-            if name in ("train", "vectors", "merge", "position", "sweep") or valid[place] not in (
-                "--steps",
-                "-o",
-                "--vectors",
-            ):
-                if valid[place] == "--steps" and name != "train":
-                    continue
-                yield _case(home, f"{name} without {valid[place]}", [name, *valid[:place], *valid[place + 2 :]])
+        for option in _REQUIRED.get(name, ()):
+            place = valid.index(option)
+            yield _case(home, f"{name} without {option}", [name, *valid[:place], *valid[place + 2 :]])
         yield _case(home, f"{name} with an unknown option", [name, *valid, "--nothing"])
         yield _case(home, f"{name} with a misspelt option", [name, *valid, "--sed", "1"])
-        yield _case(
-            home,
-            f"{name} with an option without its value",
-            [name, *valid, "--tasks" if name not in ("figures", "study", "vectors") else "-o"],
-        )
-        if name != "compare":
-            yield _case(
-                home,
-                f"{name} with an argument too many",
-                [name, *valid, *(["more"] if name in ("evaluate", "study", "explore") else ["more"]), "still more"],
-            )
+        yield _case(home, f"{name} with an option without its value", [name, *valid, "-o"])
+        if name != "compare":  # which takes any number of models
+            yield _case(home, f"{name} with an argument too many", [name, *valid, "more", "still more"])
         for option, values in WRONG[name].items():
             for value in values:
                 yield _case(home, f"{name} {option or 'ARGUMENT'} {value[:40]!r}", [name, *_with(valid, option, value)])

@@ -107,7 +107,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "merges.evaluations": whole(3),
     "merges.ties": [3, "0.5", [0.5], {"densty": 0.5}, {"tasks": 3}],
-    "merges.ties.density": number(0, True) + [1.5, 2],
+    "merges.ties.density": [*number(0, True), 1.5, 2],
     "merges.ties.scope": choice("vector"),
     "merges.ties.length": [v for v in number(0, False) if v != -0.5],
     "merges.ties.weight": [
@@ -128,8 +128,8 @@ VALUES: dict[str, list[Any]] = {
         [1, 1, 1, -1],
         [NAN] * 4,
     ],
-    "merges.dare.density": number(0, True) + [1.5],
-    "merges.fisher.examples": whole(1)[:-2] + [1],
+    "merges.dare.density": [*number(0, True), 1.5],
+    "merges.fisher.examples": [*whole(1)[:-2], 1],
     "merges.fisher.batch_size": whole(1)[:-2],
     "merges.fisher.normalize": TRUTH,
     "merges.regmean.examples": whole(1),
@@ -366,8 +366,6 @@ def cases(home: Home, seed: int = 0) -> Iterator[Case]:
     valid = tomllib.loads(PROFILE) | {name: str(home / place) for name, place in _PLACES.items()}
     for key, values in VALUES.items():
         for value in values:
-            if key.startswith("merges.mergekit:") or value is None:
-                pass
             changed = changed_by(valid, {key: value})
             yield _case(f"{key} = {_short(value)}", (*key.split(".")[:2][-1:], "bad.toml"), changed)
     for wrong, changes, says in TOGETHER:

@@ -25,6 +25,9 @@ class Target:
         shared: whether the classes of dev and test must be among those of train.
     """
 
+    #: Whether examples are ranked by it, which equal values cannot be.
+    ranks = False
+
     def __init__(self, column: str, *, classes: bool = False, shared: bool = False) -> None:
         self.column, self.classes, self.shared = column, classes, shared
 
@@ -44,6 +47,8 @@ class Target:
 
 class Score(Target):
     """A finite number, higher is closer."""
+
+    ranks = True
 
     def values(self, cells: Sequence[Any], place: Place, is_text: bool = False) -> list[Any]:
         """Each cell as a number."""
