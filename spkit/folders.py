@@ -64,7 +64,7 @@ def write_folder(
             fill(unfinished)
             list_folder(unfinished, what)
             if folder.exists():
-                _say_outdated(folder, unfinished, what)
+                _hand_on_notes(folder, unfinished, what)
                 os.replace(folder, replaced)
             os.replace(unfinished, folder)
         finally:
@@ -212,11 +212,13 @@ def note_use(folder: Path, by: Path) -> None:
             _write_list(folder, _files(folder), _used_by(folder) | {str(by.absolute()): str(folder.absolute())})
 
 
-def _say_outdated(folder: Path, fresh: Path, what: str) -> None:
-    """Warn that what was made of a folder is of its former state."""
+def _hand_on_notes(folder: Path, fresh: Path, what: str) -> None:
+    """Note what was made of a folder in the one that replaces it, or warn that it is of other weights."""
     # The note of a copy is of the folder that it was copied from.
     made = [by for by, of in _used_by(folder).items() if of == str(folder.absolute()) and Path(by).is_dir()]
-    if made and state_of(folder) != state_of(fresh):
+    if made and state_of(folder) == state_of(fresh):
+        _write_list(fresh, _files(fresh), dict.fromkeys(made, str(folder.absolute())))
+    elif made:
         warnings.warn(
             f"{what} in {folder} is replaced by another. Made of the former one, and refused from now on: "
             f"{quoted(made)}. Make them again.",
