@@ -197,11 +197,12 @@ class _Counter:
         cost.examples = self.examples
         cost.texts, cost.padded_tokens, cost.flops = self.texts, self.padded_tokens, self.flops
         cost.tokens = sum(int(tokens) for tokens in self.tokens)
+        notes = dict(self.notes)
         if self.texts and not (self.flops or earlier.flops):
-            self.notes["No linear layer ran: FLOPs are 0, and texts, tokens and seconds are what it cost."] = None
-        elif not (self.texts or earlier.texts or self.notes):
-            self.notes["No text went through a SentenceTransformer."] = None
-        cost.notes = list(self.notes)
+            notes["No linear layer ran: FLOPs are 0, and texts, tokens and seconds are what it cost."] = None
+        elif not (self.texts or earlier.texts or notes):
+            notes["No text went through a SentenceTransformer."] = None
+        cost.notes = list(notes)
 
 
 @dataclass(frozen=True)

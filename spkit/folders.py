@@ -64,7 +64,7 @@ def write_folder(
             fill(unfinished)
             list_folder(unfinished, what)
             if folder.exists():
-                _say_outdated(folder, unfinished, what)
+                _hand_on_notes(folder, unfinished, what)
                 os.replace(folder, replaced)
             os.replace(unfinished, folder)
         finally:
@@ -191,8 +191,9 @@ def listed_files(folder: Path) -> list[str]:
 
 
 def state_of(folder: Path) -> str | None:
-    """A hash of all that a folder holds by its list: equal for equal files, and read without reading them."""
-    return text_hash(json.dumps(_files(folder), sort_keys=True)) if is_listed(folder) else None
+    """A hash of the weights that a folder holds by its list, which need not be read; None where it has no list."""
+    files = {name: entry for name, entry in _files(folder).items() if name.endswith((".safetensors", ".bin"))}
+    return _hash(files) if is_listed(folder) else None
 
 
 def list_folder(folder: Path, what: str) -> None:
@@ -208,14 +209,16 @@ def note_use(folder: Path, by: Path) -> None:
     """
     if is_listed(folder) and not any(part.endswith(".unfinished") for part in by.parts):
         with contextlib.suppress(OSError), locked(folder / LIST, _ONE_LIST, wait=_WAIT):
-            used = [*_used_by(folder), str(by.absolute())]
-            _write_list(folder, _files(folder), used_by=sorted(set(used)))
+            _write_list(folder, _files(folder), _used_by(folder) | {str(by.absolute()): str(folder.absolute())})
 
 
-def _say_outdated(folder: Path, fresh: Path, what: str) -> None:
-    """Warn that what was made of a folder is of its former state."""
-    made = [path for path in _used_by(folder) if Path(path).is_dir()]
-    if made and state_of(folder) != state_of(fresh):
+def _hand_on_notes(folder: Path, fresh: Path, what: str) -> None:
+    """Note what was made of a folder in the one that replaces it, or warn that it is of other weights."""
+    # The note of a copy is of the folder that it was copied from.
+    made = [by for by, of in _used_by(folder).items() if of == str(folder.absolute()) and Path(by).is_dir()]
+    if made and state_of(folder) == state_of(fresh):
+        _write_list(fresh, _files(fresh), dict.fromkeys(made, str(folder.absolute())))
+    elif made:
         warnings.warn(
             f"{what} in {folder} is replaced by another. Made of the former one, and refused from now on: "
             f"{quoted(made)}. Make them again.",
@@ -223,11 +226,12 @@ def _say_outdated(folder: Path, fresh: Path, what: str) -> None:
         )
 
 
-def _used_by(folder: Path) -> list[str]:
+def _used_by(folder: Path) -> dict[str, str]:
+    """What was made of a folder, and the path at which that was."""
     try:
-        return list(json.loads((folder / LIST).read_text(encoding="utf-8")).get("used_by", []))
-    except (OSError, ValueError, AttributeError):
-        return []
+        return dict(json.loads((folder / LIST).read_text(encoding="utf-8")).get("used_by", {}))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _holds(path: Path, entry: Mapping[str, Any]) -> bool:
@@ -280,9 +284,9 @@ def _files(folder: Path, damaged_is_empty: bool = False) -> dict[str, dict[str, 
     except UnicodeDecodeError:
         text = ""
     try:
-        files = json.loads(text)["files"]
-        if all(isinstance(entry["by"], str) for entry in files.values()):
-            return files
+        about = json.loads(text)
+        if about["hash"] == _hash(about["files"]):
+            return about["files"]
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     if damaged_is_empty:
@@ -294,9 +298,14 @@ def _files(folder: Path, damaged_is_empty: bool = False) -> dict[str, dict[str, 
     )
 
 
-def _write_list(folder: Path, files: Mapping[str, Mapping[str, Any]], used_by: Collection[str] = ()) -> None:
-    about = {"files": dict(sorted(files.items())), **({"used_by": list(used_by)} if used_by else {})}
+def _write_list(folder: Path, files: Mapping[str, Mapping[str, Any]], used_by: Mapping[str, str] | None = None) -> None:
+    listed = dict(sorted(files.items()))
+    about = {"files": listed, "hash": _hash(listed), **({"used_by": dict(used_by)} if used_by else {})}
     write_text(folder / LIST, json.dumps(about, indent=1) + "\n")
+
+
+def _hash(files: Mapping[str, Any]) -> str:
+    return text_hash(json.dumps(files, sort_keys=True))
 
 
 def _beside(folder: Path, state: str) -> Path:

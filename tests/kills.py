@@ -27,7 +27,7 @@ import pandas as pd
 
 #: Runs commands without starting Python and importing torch anew: a child is forked for each one.
 SERVER = """
-import json, os, signal, sys, warnings
+import json, os, signal, sys, traceback, warnings
 warnings.filterwarnings("ignore")
 import torch, mteb, datasets, sentence_transformers, spkit.cli, spkit.evaluation.measuring, spkit.study.run
 import spkit.searching.self_position, spkit.figures.build, spkit.explorer.exploration
@@ -40,12 +40,17 @@ for line in sys.stdin:
         out = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1), os.dup2(out, 2)
         os.chdir(asked["folder"])
-        if asked["code"]:
-            exec(asked["code"])
-        else:
+        status = 0
+        try:
             sys.argv = ["spkit", *asked["arguments"]]
-            spkit.cli.main()
-        os._exit(0)
+            exec(asked["code"] or "spkit.cli.main()")
+        except SystemExit as ended:
+            status = ended.code or 0
+        except BaseException:  # as Python ends with one
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
     print(child, flush=True)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(status, flush=True)
@@ -53,15 +58,9 @@ for line in sys.stdin:
 
 #: Points of the explorer are measured by Python: the command would go on to serve its page.
 POINTS = """
-import spkit
-from spkit.cli import main
-from spkit.explorer.exploration import Exploration
-import spkit.cli.explorer as explorer
-explorer.require = lambda *_: None
 import spkit.explorer.page
 spkit.explorer.page.serve = lambda *_: None
-sys.argv = ["spkit", *asked["arguments"]]
-main()
+spkit.cli.main()
 """
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -224,8 +223,11 @@ def kill(runner: Runner, name: str, home: Path, count: int, seed: int = 0) -> li
         moment = rng.uniform(0.02, 1.0 if tries % 2 else 0.5) * seconds
 
         def stop(child: int, number: int = number, moment: float = moment) -> None:
-            time.sleep(moment)
+            until = time.monotonic() + moment
             with contextlib.suppress(ProcessLookupError):  # it is over
+                while time.monotonic() < until:
+                    os.kill(child, 0)
+                    time.sleep(0.01)
                 os.kill(child, number)
 
         status, said = runner.run(command, disturbed, stop)

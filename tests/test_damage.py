@@ -166,11 +166,11 @@ class StopAt(TrainerCallback):
 @pytest.mark.parametrize("what", [None, *DAMAGED])
 def test_a_stopped_training_goes_on_whatever_its_checkpoint_holds_and_costs_what_one_alone_does(tmp_path, what) -> None:
     base, task = tiny_encoder(0, WORDS, layers=1), tiny_tasks((64, 16, 16))["faq"]
-    settings = {"steps": 60, "batch_size": 4, "progress": False, "learning_rate": 1e-3}
+    settings = {"steps": 54, "batch_size": 2, "progress": False, "learning_rate": 1e-3}
     with count_costs() as alone:
         right = spkit.train(base, task, checkpoints=tmp_path / "alone", **settings)
     with pytest.raises(KeyboardInterrupt):
-        spkit.train(base, task, checkpoints=tmp_path / "stopped", callbacks=[StopAt(55)], **settings)
+        spkit.train(base, task, checkpoints=tmp_path / "stopped", callbacks=[StopAt(52)], **settings)
     (checkpoint,) = (tmp_path / "stopped").glob("*/checkpoint-50")
     if what is not None:
         DAMAGED[what](checkpoint)

@@ -13,7 +13,7 @@ from spkit import folders
 from spkit.cli.stops import about_files
 from spkit.errors import SpkitError
 from spkit.files import check_room
-from spkit.folders import changed_files, check_replaceable, own_file, state_of, write_folder
+from spkit.folders import changed_files, check_replaceable, own_file, write_folder
 from spkit.hashing import fast_hash
 from spkit.locks import InUseError, locked
 
@@ -115,7 +115,7 @@ def test_a_process_that_was_killed_leaves_nothing_for_ever(tmp_path) -> None:
 
 def test_what_fails_leaves_the_old_folder_and_nothing_beside_it(tmp_path) -> None:
     out = write_folder(tmp_path / "out", fill, "A model")
-    before = state_of(out)
+    before = files_of(out), (out / ".spkit.json").read_text()
     for error in (OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()):
 
         def fails(folder: Path, error=error) -> None:
@@ -124,7 +124,7 @@ def test_what_fails_leaves_the_old_folder_and_nothing_beside_it(tmp_path) -> Non
 
         with pytest.raises(type(error)):
             write_folder(out, fails, "A model")
-        assert state_of(out) == before
+        assert (files_of(out), (out / ".spkit.json").read_text()) == before
         assert changed_files(out) == []
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

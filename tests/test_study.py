@@ -294,7 +294,7 @@ def test_publish_copies_results_and_records_without_models(finished, tmp_path) -
     publish(finished, tmp_path / "results")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(SpkitError, match="something else"):
+    with pytest.raises(SpkitError, match="did not write"):
         publish(finished, tmp_path / "mine")
     assert (tmp_path / "mine" / "notes.txt").exists()
 

@@ -47,6 +47,8 @@ def main() -> None:
             raise
         _end(f"{said} What was finished before is kept.", 1)
     else:
+        if status:  # typer answers an interruption with a status of its own
+            _stop_if_asked()
         sys.exit(status if isinstance(status, int) else 0)
 
 
