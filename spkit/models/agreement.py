@@ -6,7 +6,6 @@ how vectors are compared was decided when the experts were trained. What all of 
 
 import math
 import warnings
-from collections import OrderedDict
 from collections.abc import Mapping
 from copy import copy, deepcopy
 from typing import Any
@@ -137,7 +136,7 @@ def _described(model: SentenceTransformer) -> str:
 def _view(model: SentenceTransformer) -> SentenceTransformer:
     """A model with the same modules and settings of its own."""
     view = copy(model)
-    view.__dict__["_modules"] = OrderedDict(model._modules)
+    view._modules = dict(model._modules)
     view.prompts = dict(model.prompts)
     view.model_card_data = copy(model.model_card_data)
     view.model_card_data.register_model(view)
@@ -151,6 +150,6 @@ def _with_modules(model: SentenceTransformer, other: SentenceTransformer) -> Sen
     if not fits or any(list(part.parameters()) for _, part in rest):
         return model
     view = _view(model)
-    view.__dict__["_modules"] = OrderedDict([own, *((name, deepcopy(part)) for name, part in rest)])
+    view._modules = dict([own, *((name, deepcopy(part)) for name, part in rest)])
     note_modules(view, said=True)
     return view

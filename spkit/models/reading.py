@@ -106,7 +106,8 @@ def _leaves(output: Tensor) -> list[Tensor]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
-            leaves.append(node.variable)
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            leaves.append(leaf)
         waiting += [before for before, _ in node.next_functions]
     return leaves

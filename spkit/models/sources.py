@@ -106,7 +106,8 @@ def only_cached(name: str, revision: str | None = None) -> bool:
     near = get_close_matches(name, [*BUNDLED_BASES, *_folders_beside(name)], cutoff=0.6)
     raise SpkitError(
         _RULE,
-        f"Found {name!r}, which is no folder and was not downloaded before; the hub: {said[0]}.",
+        f"Found {name!r}, which could not be loaded: no such folder, nothing in the hub's cache, and the hub said: "
+        f"{said[0]}.",
         f"Correct the name{f' (did you mean {quoted(near)}?)' if near else ''}, or download it first (`hf download`).",
     )
 
