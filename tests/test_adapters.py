@@ -14,7 +14,8 @@ from transformers import BertForMaskedLM, TrainerCallback
 from spkit import SpkitError, TaskVectors, load_base, save_model, train
 from spkit.hashing import weights_hash
 from spkit.models.adapters import fold, load_expert, unfold
-from tests.experts import flat
+from spkit.models.origin import note_source
+from tests.experts import flat, noisy
 
 # The adapter's folder is written without the model it belongs to, as a user of adapters would.
 pytestmark = pytest.mark.filterwarnings(
@@ -214,6 +215,26 @@ def test_an_adapter_is_loaded_as_a_base_over_the_model_it_names(base, tmp_path):
     about.write_text(json.dumps(json.loads(about.read_text()) | {"base_model_name_or_path": None}))
     with pytest.raises(SpkitError, match=r"must name the model it was trained over"):
         load_base(tmp_path / "adapted")
+
+
+def test_an_adapter_of_another_base_is_refused(base, tmp_path):
+    start, other = tmp_path / "start", tmp_path / "other"
+    save_model(base, start)
+    save_model(noisy(base, 5), other)
+    for folder in (start, other):  # each names the folder that its transformer came from
+        adapted = with_adapter(load_base(folder))
+        adapted[0].model.save_pretrained(tmp_path / f"over-{folder.name}")
+    assert TaskVectors.from_models(base, {"mine": tmp_path / "over-start"}).names == ("mine",)
+    with pytest.raises(SpkitError, match=r"'theirs', an adapter that was trained over '.*other', whose weights differ"):
+        TaskVectors.from_models(base, {"theirs": tmp_path / "over-other"})
+    assert load_expert(tmp_path / "over-other", base, "theirs", origin=False) is not None
+    about = tmp_path / "over-start" / "adapter_config.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"base_model_name_or_path": "company/other"}))
+    assert load_expert(tmp_path / "over-start", base, "mine") is not None  # nothing is known of our base's name
+    known = deepcopy(base)
+    note_source(known, "company/base", weights_hash(known))
+    with pytest.raises(SpkitError, match="trained over 'company/other'"):
+        load_expert(tmp_path / "over-start", known, "mine")
 
 
 @pytest.mark.parametrize("changes", [{}, {"modules_to_save": ["pooler"]}])

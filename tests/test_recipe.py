@@ -2,11 +2,13 @@
 
 import json
 import pickle
+import shutil
 from copy import deepcopy
 
 import pytest
 import torch
 import yaml
+from huggingface_hub import ModelCardData
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense
@@ -15,6 +17,7 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model, load_base, source_of
+from spkit.saving.card import model_card
 from spkit.saving.mergekit_config import position_config
 from spkit.saving.mergekit_folders import InexpressibleError
 from spkit.saving.recipe import save_model
@@ -293,3 +296,24 @@ def test_a_recipe_holds_until_the_weights_change(folders):
     next(merged.parameters()).data.mul_(0.5)
     assert spkit.recipe_of(merged) is None
     assert spkit.recipe_of(load_base(folders / "a")) is None
+
+
+def test_the_card_names_the_models_of_a_hub_and_the_licence_that_all_share(folders, tmp_path):
+    for name, licence in {"a": "mit", "b": "mit", "c": "apache-2.0"}.items():
+        shutil.copytree(folders / name, tmp_path / name)
+        (tmp_path / name / "README.md").write_text(f"---\nlicense: {licence}\n---\n# {name}\n")
+
+    def head(base, experts):
+        recipe = {"base": base, "experts": experts, "method": "average", "base_sha256": "", "settings": {}}
+        more = {"coefficients": {}, "operations": [], "mergekit": "none", "versions": {}}
+        return ModelCardData(**yaml.safe_load(model_card(recipe | more).split("---")[1])).to_dict()
+
+    local = {name: str(tmp_path / name) for name in "abc"}
+    shared = head(local["a"], {"b": local["b"]})
+    assert shared["license"] == "mit"
+    assert "base_model" not in shared  # a hub knows nothing of our folders
+    assert "license" not in head(local["a"], {"b": local["b"], "c": local["c"]})
+    assert "license" not in head(local["a"], {"b": None})  # a model in memory: nobody knows
+    named = head("minilm-l3", {"b": "company/model@v2"})
+    assert named["base_model"] == ["sentence-transformers/all-MiniLM-L6-v2", "company/model"]
+    assert named["base_model_relation"] == "merge"

@@ -105,20 +105,31 @@ def _check_alone(root: Path, adapter: Path) -> None:
         )
 
 
+def base_named(where: AdapterFolder) -> str | None:
+    """Name of the model that an adapter says it was trained over, if it says."""
+    try:
+        about = json.loads((where.adapter / _CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpkitError(
+            f"{_CONFIG} must be a JSON file.", f"Found {where.adapter / _CONFIG}: {error}.", "Save the adapter again."
+        ) from error
+    return about.get("base_model_name_or_path") or None if isinstance(about, dict) else None
+
+
 def base_of(where: AdapterFolder) -> str:
     """Name of the model that an adapter says it was trained over.
 
     Raises:
         SpkitError: it does not say.
     """
-    named = json.loads((where.adapter / _CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not named:
+    named = base_named(where)
+    if named is None:
         raise SpkitError(
             "An adapter on its own must name the model it was trained over.",
             f"Found no `base_model_name_or_path` in {where.adapter / _CONFIG}.",
             "Pass it as an expert, with the base beside it.",
         )
-    return str(named)
+    return named
 
 
 def with_own_modules(

@@ -1,19 +1,26 @@
 """Experts given as adapters (LoRA and its kin): added into the weights, they are task vectors like any others."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from spkit.errors import SpkitError
-from spkit.models.adapter_files import AdapterFolder, adapter_folder, fold_files, with_own_modules
-from spkit.models.bases import copy_model, load_model, quiet_libraries, transformer_of
+from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_named, fold_files, with_own_modules
+from spkit.models.bases import copy_model, load_model, quiet_libraries, source_of, transformer_of
 from spkit.models.number_types import loading_of
+from spkit.models.sources import split_revision
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@.+)?")
 
 
-def load_expert(source: nn.Module | str | Path, base: SentenceTransformer, name: str) -> SentenceTransformer:
+def load_expert(
+    source: nn.Module | str | Path, base: SentenceTransformer, name: str, *, origin: bool = True
+) -> SentenceTransformer:
     """An expert with ordinary weights, from a model, a folder, a hub id, or an adapter over the base.
 
     An adapter is folded as PEFT's `merge_and_unload` folds it. A folder that sentence-transformers saved with an
@@ -24,20 +31,26 @@ def load_expert(source: nn.Module | str | Path, base: SentenceTransformer, name:
             id.
         base: what an adapter is laid over that comes without weights of its own.
         name: what the expert is called, for the errors.
+        origin: whether to refuse an adapter that says it was trained over another model.
 
     Returns:
         The model itself where it carries no adapter, else a copy with the adapter's changes in its weights.
 
     Raises:
         SpkitError: a folder that cannot be loaded, several adapters, an adapter that does not fit the base, is
-            switched off, or comes with whole weights beside it.
+            switched off, was trained over another model, or comes with whole weights beside it.
 
     References:
         Hu et al., "LoRA", arXiv 2106.09685, eq. 3: W + (α/r) B A.
     """
     if isinstance(source, str | Path):
         where = adapter_folder(source)
-        return _over_base(where, base, name) if where is not None else fold(load_model(source, loading_of(base)))
+        if where is None:
+            return fold(load_model(source, loading_of(base)))
+        expert = _over_base(where, base, name)
+        if origin:
+            _check_origin(where, base, expert, name)
+        return expert
     if isinstance(source, SentenceTransformer):
         return fold(source)
     if _is_peft_model(source):
@@ -91,6 +104,44 @@ def _over_base(where: AdapterFolder, base: SentenceTransformer, name: str) -> Se
             )
         fold_files(where, inner, name)
     return _ordinary(model)
+
+
+def _check_origin(where: AdapterFolder, base: SentenceTransformer, expert: SentenceTransformer, name: str) -> None:
+    """Refuse an adapter over other weights: it would fit, and nothing else could tell.
+
+    What it says it was trained over is looked at where that is here; the names of two hub ids are compared.
+    """
+    said, ours = base_named(where), source_of(base)
+    if said is None or said == ours:
+        return
+    hub_ids = [
+        split_revision(one)[0] for one in (said, ours or "") if _HUB_ID.fullmatch(one) and not Path(one).exists()
+    ]
+    differs = len(set(hub_ids)) == 2
+    if Path(said).is_dir():
+        try:
+            other = transformer_of(load_model(said, loading_of(base)))
+        except SpkitError:  # it is not what it was: nothing can be said
+            return
+        differs = other is not None and _differ(other, base, expert)
+    if differs:
+        raise SpkitError(
+            "All experts must be trained from the one base.",
+            f"Found {name!r}, an adapter that was trained over {said!r}, whose weights differ from the base's.",
+            "Pass that base, or train the adapter again from this one.",
+        )
+
+
+def _differ(other: nn.Module, base: SentenceTransformer, expert: SentenceTransformer) -> bool:
+    """Whether weights that an adapter changes were others in the model that it was trained over."""
+    parts = [dict(part.named_parameters()) for part in map(transformer_of, (base, expert)) if part is not None]
+    theirs = dict(other.named_parameters())
+    changed = [name for name, start in parts[0].items() if not torch.equal(start, parts[1][name].to(start))]
+    return any(
+        name in theirs and not torch.equal(theirs[name].to(start), start)
+        for name, start in parts[0].items()
+        if name in changed
+    )
 
 
 def _unwrapped(source: Any, base: SentenceTransformer, name: str) -> SentenceTransformer:

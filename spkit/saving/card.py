@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from spkit.escaping import in_markdown
+from spkit.saving.published import hub_id_of, licence_of
 
 _PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mteb")
 
@@ -36,14 +37,7 @@ def model_card(recipe: Mapping[str, Any]) -> str:
     names = ", ".join(map(in_markdown, experts))
     made_with = ", ".join(f"{name} {number}" for name, number in recipe["versions"].items())
     return f"""---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-tags:
-- sentence-transformers
-- sentence-similarity
-- merge
-- spkit
----
+{_metadata(recipe)}---
 
 # A merged text-embedding model
 
@@ -69,6 +63,23 @@ Base weights: sha256 {recipe["base_sha256"]}.
 {_mergekit(recipe["mergekit"])}
 Made with {made_with}.
 """
+
+
+def _metadata(recipe: Mapping[str, Any]) -> str:
+    """What hubs read of a card: also which models of a hub it was made of, and the licence that all models share."""
+    sources = [source for source in (recipe["base"], *recipe["experts"].values()) if source is not None]
+    about: dict[str, Any] = {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "sentence-similarity",
+        "tags": ["sentence-transformers", "sentence-similarity", "merge", "spkit"],
+    }
+    hub_ids = [hub_id for hub_id in map(hub_id_of, sources) if hub_id is not None]
+    if hub_ids:
+        about |= {"base_model": list(dict.fromkeys(hub_ids)), "base_model_relation": "merge"}
+    licences = {licence_of(source) for source in sources}
+    if len(sources) == 1 + len(recipe["experts"]) and len(licences) == 1 and None not in licences:
+        about["license"] = licences.pop()
+    return yaml.safe_dump(about, sort_keys=False)
 
 
 def _coefficients(recipe: Mapping[str, Any]) -> str:
