@@ -1,11 +1,13 @@
 """The one error of spkit, in one dialect: the rule, what was received, the fix."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from reprlib import Repr
 from typing import Any
 
-#: So many names an error lists.
-_MOST_NAMES = 30
+#: So many characters of names an error lists.
+_NAMES = 1000
 
 
 class SpkitError(ValueError):
@@ -53,9 +55,11 @@ def quoted(names: Iterable[str]) -> str:
         >>> quoted(["faq", "sts"])
         "'faq', 'sts'"
     """
-    listed = list(names)
-    more = f" and {len(listed) - _MOST_NAMES} more" if len(listed) > _MOST_NAMES else ""
-    return ", ".join(shown(name, 160) for name in listed[:_MOST_NAMES]) + more
+    listed = [shown(name, 160) for name in names]
+    ends = list(accumulate(len(name) + 2 for name in listed))
+    count = max(1, bisect_right(ends, _NAMES))
+    more = f" and {len(listed) - count} more" if len(listed) > count else ""
+    return ", ".join(listed[:count]) + more
 
 
 def shown(value: Any, limit: int = 80) -> str:

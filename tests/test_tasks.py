@@ -496,3 +496,35 @@ def test_missing_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SpkitError, match=r"needs the package chatterbot_corpus.*spkit\[demo\]"):
         load_tasks(["chat"])
+
+
+# --- a part of another task's train split; classes
+
+
+def test_a_part_of_a_train_split_can_be_split_again():
+    whole = make("retrieval", retrieval(0, 900), retrieval(900, 950))
+    part = whole.train.select(range(652))
+    again = make("retrieval", part, retrieval(900, 950))
+    assert len(again.train) + len(again.splits["dev"]) == 652
+    assert len(again.splits["dev"]) == round(0.15 * 652)
+    assert not texts(again, "train") & texts(again, "dev")
+    # The order of the rows does not matter, and the part of the part can be split, too.
+    turned = make("retrieval", part.select(range(651, -1, -1)), retrieval(900, 950))
+    assert texts(turned, "dev") == texts(again, "dev")
+    assert len(make("retrieval", again.train, retrieval(900, 950)).splits["dev"]) == round(0.15 * len(again.train))
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 20])
+def test_few_examples_can_be_split(count):
+    rest, kept = keep_apart(retrieval(0, count), "retrieval", 0.15, "dev")
+    assert len(kept) >= 1
+    assert len(rest) + len(kept) == count
+
+
+def test_classes_are_shared_out():
+    labels = ["a"] * 57 + ["b"] * 30 + ["c"] * 2 + ["d"]
+    rows = Dataset.from_dict({"text": [f"text {n}" for n in range(90)], "label": labels})
+    rest, kept = keep_apart(rows, "classification", 0.15, "dev")
+    assert {"a", "b", "c"} <= set(kept["label"])
+    assert set(rest["label"]) == {"a", "b", "c", "d"}
+    assert 2 <= kept["label"][:].count("b") <= 9

@@ -64,7 +64,13 @@ def load_mteb(
         Traceback (most recent call last):
         spkit.errors.SpkitError: An official task is scored on its own splits: 'test'. Found files for 'testing'...
     """
-    task = _official(name)
+    from spkit.tasks.mteb_names import tasks_named
+
+    task, *others = tasks_named(name)
+    if others:
+        raise SpkitError(
+            "Files stand in for the data of one task.", f"Found the benchmark {name!r}.", "Name a task of it."
+        )
     if files is None:
         return task
     where = f"mteb's task {name!r}"
@@ -158,17 +164,6 @@ def check_table(table: Any, where: str) -> None:
             f"Found {shown(dict(table))} in {where}.",
             'Write test = "file.jsonl".',
         )
-
-
-def _official(name: str) -> Any:
-    import mteb
-
-    from spkit.tasks.mteb_names import unknown_name
-
-    try:
-        return mteb.get_task(name)
-    except KeyError:
-        raise unknown_name(name) from None
 
 
 def _subset(task: Any, given: str | None, where: str) -> str:

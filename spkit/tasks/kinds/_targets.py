@@ -54,7 +54,7 @@ class Score(Target):
         """Each cell as a number."""
         return [self._value(cell, row, place, is_text) for row, cell in enumerate(cells)]
 
-    def _value(self, cell: Any, row: int, place: Place, is_text: bool) -> float:
+    def _value(self, cell: Any, row: int, place: Place, is_text: bool) -> int | float:
         value = cell
         if is_text and "_" not in cell:  # Python reads "1_0" as ten
             with suppress(ValueError):
