@@ -18,7 +18,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.evaluation.encoder import Encoder
 from spkit.evaluation.measurement import Measurement, whole_score
 from spkit.evaluation.watching import watched
-from spkit.tasks.mteb_task import mteb_prompts, mteb_task
+from spkit.tasks.mteb_task import mteb_task
 from spkit.tasks.task import Task
 
 #: mteb rounds a retrieval score to five decimals.
@@ -76,7 +76,7 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
     """
     started = time.perf_counter()
     if isinstance(task, Task):
-        encoder.model_prompts = {**(encoder.own_prompts or {}), **mteb_prompts(task)} or None
+        encoder.task = task
         measurement = _scored(encoder, mteb_task(task, split, seed), split, batch_size)
         if measurement.values is None:
             raise SpkitError(
@@ -88,7 +88,7 @@ def run(encoder: Encoder, task: Task | AbsTask, split: str, batch_size: int, see
         if parts in rows.column_names:
             measurement = replace(measurement, subset=np.asarray(rows[parts][:]))
     else:
-        encoder.model_prompts = encoder.own_prompts
+        encoder.task = None
         measurement = _scored(encoder, _loaded(task, split), split, batch_size)
         if measurement.values is None:
             warnings.warn(

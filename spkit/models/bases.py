@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
+from spkit.models.embedding import cut_texts
 from spkit.models.origin import note_source, noted_source
 from spkit.models.sources import BUNDLED_BASES, check_model
 
@@ -68,7 +69,7 @@ def load_base(name: str | Path, *, max_seq_length: int | None = None, device: st
     model = load_model(name, device=device)
     note_source(model, os.path.expanduser(name), weights_hash(model))
     if max_seq_length is not None:
-        model.max_seq_length = max_seq_length
+        cut_texts(model, max_seq_length)
     return model.eval()
 
 

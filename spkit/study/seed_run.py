@@ -8,8 +8,9 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
-from spkit.hashing import weights_hash
-from spkit.models.bases import load_base, load_model
+from spkit.hashing import text_hash, weights_hash
+from spkit.models.bases import cut_like, load_base, load_model
+from spkit.models.embedding import settings_of
 from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish
@@ -69,7 +70,7 @@ class SeedRun:
         inputs = {}
         for need in needs:
             if need == "base":
-                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens"
+                inputs[need] = f"{self.base_hash} that reads by {text_hash(settings_of(self.base))}"
             elif need.startswith("task:"):
                 inputs[need] = self.fingerprints[need.removeprefix("task:")]
             else:
@@ -85,7 +86,7 @@ class SeedRun:
         if method == "base":
             return self.base
         model = load_model(self.folder(self.makers[method]) / "model")
-        model.max_seq_length = self.base.max_seq_length
+        cut_like(model, [self.base.max_seq_length])
         return model
 
     def maker(self, method: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 
-from spkit.hashing import weights_hash
+from spkit.hashing import text_hash, weights_hash
+from spkit.models.embedding import settings_of
 from spkit.tasks import Task
 from spkit.training.sampling import Sampling
 
@@ -55,10 +56,12 @@ def checkpoint_folder(
         "weight_decay",
         "max_grad_norm",
         "seed",
+        "prompts",
+        "router_mapping",
     )
     identity = {
         "model": weights_hash(model),
-        "max_seq_length": model.max_seq_length,
+        "embedding": text_hash(settings_of(model)),
         "tasks": [task.fingerprint() for task in tasks],
         "losses": [
             None if task.loss is None else getattr(task.loss, "__qualname__", repr(task.loss)) for task in tasks

@@ -22,12 +22,14 @@ from transformers import PrinterCallback, TrainerCallback
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
+from spkit.models import embedding
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.tasks import Task
-from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
+from spkit.training.relevance import relevance_of
+from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import Sampling, ShareBatchSampler, shares
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
@@ -133,7 +135,7 @@ def _fit(
         return
     views = {task.name: training_view(task, task.train) for task in tasks}
     weights = shares({name: len(view) for name, view in views.items()}, sampling)
-    arguments.batch_sampler = batch_sampler
+    arguments.batch_sampler = partial(batch_sampler, relevance=relevance_of(*tasks))
     steps = arguments.max_steps
     if len(tasks) > 1:
         each = arguments.gradient_accumulation_steps
@@ -145,9 +147,11 @@ def _fit(
         arguments.multi_dataset_batch_sampler = partial(
             ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
         )
-    prompts = {task.name: dict(task.prompts) for task in tasks if task.prompts}
-    if prompts:
-        arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
+    # Each column is read as evaluation reads it, unless the arguments say otherwise.
+    prompts = {task.name: embedding.prompts(model, task) for task in tasks}
+    routes: dict[str, Any] = {task.name: embedding.routes(model, task) for task in tasks}
+    arguments.prompts = arguments.prompts or (prompts if len(tasks) > 1 else prompts[label])
+    arguments.router_mapping = arguments.router_mapping or (routes if len(tasks) > 1 else routes[label])
     losses = {task.name: task_loss(task, model) for task in tasks}
     trainer = SentenceTransformerTrainer(
         model=model,
@@ -157,7 +161,8 @@ def _fit(
         callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
+    with embedding.truncated(model):
+        trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
     model.zero_grad(set_to_none=True)
 
 

@@ -18,6 +18,12 @@ Rows = Any
 #: The score of each row of indices: from predicted values and gold, both one row a resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 
+#: What a text is to a search: models may read the two in different ways.
+Role = Literal["query", "document"]
+
+#: How close the rows of two matrices of embeddings are, shapes [Q, D] and [C, D] -> [Q, C]; higher is closer.
+SimilarityFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -136,7 +142,9 @@ class Kind:
         texts: the columns that hold texts, in the order in which the loss reads them. Equal texts of the first stay in
             one split; mteb embeds the first as queries and the second as documents.
         lists: those of `texts` in which a row may hold several texts, as a list.
-        further: how the names of any number of further columns with texts begin; they come last. "" for none.
+        further: how the names of any number of further columns with texts begin; they come last, and are read like the
+            last of `texts`. "" for none.
+        searches: whether the first text is a query that is searched for among the others, which are documents.
         target: the column that is no text, or None.
         parts: an optional column that names the part each example belongs to; the parts are scored apart as well as
             together. "" for none.
@@ -156,6 +164,7 @@ class Kind:
     texts: tuple[str, ...]
     lists: tuple[str, ...] = ()
     further: str = ""
+    searches: bool = False
     target: Target | None = None
     parts: str = ""
     loss: str = ""
@@ -212,6 +221,22 @@ class Kind:
         further = [column for column in column_names if self.further and column.startswith(self.further)]
         return [*self.texts, *further]
 
+    def role(self, column: str) -> Role | None:
+        """What a text of this column is to a search; None where texts of one sort are compared.
+
+        Example:
+            >>> from spkit.tasks.kinds import kinds
+            >>> [kinds()["retrieval"].role(column) for column in ("anchor", "positive", "negative_1")]
+            ['query', 'document', 'document']
+        """
+        if not self.searches:
+            return None
+        return "query" if column == self.texts[0] else "document"
+
+    def like(self, column: str) -> str:
+        """The column of `texts` that a column is read like: itself, or the last where it is a further one."""
+        return column if column in self.texts else self.texts[-1]
+
     def texts_in(self, value: Any) -> list[str]:
         """The texts of one cell: one, or those of a list."""
         return list(value) if isinstance(value, list | tuple) else [value]
@@ -262,12 +287,15 @@ class Kind:
         """The rows a loss reads, one text a cell; those of the task unless the kind makes others of them."""
         return rows
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
-        """The score of one batch in the explorer, read off the embeddings that its loss computed.
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """The score of one batch in the explorer, read off the embeddings of its texts.
 
         Args:
-            embeddings: of each text column, of length 1.
+            embeddings: of each text column, as the model gives them.
             labels: the target, where there is one.
+            similarity: by which a task of this kind is scored for the model.
 
         Returns:
             A fraction.
