@@ -3,6 +3,7 @@
 mteb takes seconds to import, so only functions import this module.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ class Encoder(SentenceTransformerEncoderWrapper):
     """
 
     def __init__(self, model: SentenceTransformer, name: str, revision: str) -> None:
-        super().__init__(model)
+        with warnings.catch_warnings():  # about names of prompts that mteb does not use; our tasks use them
+            warnings.simplefilter("ignore")
+            super().__init__(model)
         self.mteb_model_meta = self.mteb_model_meta.model_copy(update={"name": name, "revision": revision})
         self.whole, self.model = model, RememberingModel(model)
         #: One of our tasks, whose columns are read as everywhere else; mteb reads its own tasks in its own way.

@@ -11,7 +11,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
 from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
-from spkit.models.bases import cut_like, load_model, source_of
+from spkit.models.bases import copy_model, cut_like, load_model, source_of
 from spkit.models.fits import check_fits
 from spkit.saving.recipe import attach, pass_through_recipe
 from spkit.signatures import nearest
@@ -40,6 +40,17 @@ def check_pass_through(method: str) -> None:
         )
 
 
+def _as_the_base(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
+    """The base with the weights of an expert that fits it: equal configurations are asked for.
+
+    A training notes in its model's configuration what changes no embedding (ids of tokens, as the tokenizer has them).
+    """
+    dressed, weights = copy_model(base), dict(model.named_parameters())
+    for name, parameter in dressed.named_parameters():
+        parameter.data = weights[name].data
+    return dressed
+
+
 def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mapping[str, Any]) -> SentenceTransformer:
     """Merge with the method that mergekit has under this name; see `spkit.merge`."""
     from mergekit.merge_methods import BasePolicy
@@ -55,7 +66,7 @@ def merge_with_mergekit(base: Any, experts: Any, method: str, parameters: Mappin
         named = {name: load_model(model) for name, model in named_experts(experts).items()}
         for name, model in named.items():
             check_fits(theta, model, name, weights_hash(theta))
-        models = list(named.values())
+        models = [_as_the_base(theta, model) for model in named.values()]
         if not isinstance(base, SentenceTransformer):
             cut_like(theta, [model.max_seq_length for model in models])
     takes_base = method_of(method).spec.contract.base != BasePolicy.IGNORED

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from spkit.errors import SpkitError
 from spkit.hashing import text_hash
-from spkit.tasks.kinds import Role
+from spkit.tasks.kinds import Route
 from spkit.tasks.task import Task
 
 #: Prompts of a model that sentence-transformers' own methods look for, by what they embed.
-_METHOD_PROMPTS: dict[Role | None, tuple[str, ...]] = {
+_METHOD_PROMPTS: dict[Route | None, tuple[str, ...]] = {
     "query": ("query",),
     "document": ("document", "passage", "corpus"),
     None: (),
@@ -40,7 +40,7 @@ class Reading:
     """
 
     prompt: str
-    route: Role | None
+    route: Route | None
 
 
 def reading(model: SentenceTransformer, task: Task, column: str) -> Reading:
@@ -70,15 +70,15 @@ def reading(model: SentenceTransformer, task: Task, column: str) -> Reading:
         >>> reading(model, tasks["topic"], "text")
         Reading(prompt='', route=None)
     """
-    role = task.definition.role(column)
-    _check_route(model, task, column, role)
+    route = task.definition.route(column)
+    _check_route(model, task, column, route)
     if task.prompts is not None:
-        return Reading(task.prompts.get(column, task.prompts.get(task.definition.like(column), "")), role)
+        return Reading(task.prompts.get(column, task.prompts.get(task.definition.like(column), "")), route)
     of_task = [task.name, task.definition.mteb_type]
-    names = [name for one in of_task for name in ([f"{one}-{role}", one] if role else [one])]
-    names += [*_METHOD_PROMPTS[role], *([model.default_prompt_name] if model.default_prompt_name else [])]
+    names = [name for one in of_task for name in ([f"{one}-{route}", one] if route else [one])]
+    names += [*_METHOD_PROMPTS[route], *([model.default_prompt_name] if model.default_prompt_name else [])]
     prompt = next((model.prompts[name] for name in names if name in model.prompts), None)
-    return Reading(prompt or "", role)
+    return Reading(prompt or "", route)
 
 
 def readings(model: SentenceTransformer, task: Task) -> dict[str, Reading]:
@@ -91,7 +91,7 @@ def prompts(model: SentenceTransformer, task: Task) -> dict[str, str]:
     return {column: one.prompt for column, one in readings(model, task).items() if one.prompt}
 
 
-def routes(model: SentenceTransformer, task: Task) -> dict[str, Role | None]:
+def routes(model: SentenceTransformer, task: Task) -> dict[str, Route | None]:
     """The route of each column, as sentence-transformers' trainer takes them (`router_mapping`)."""
     return {column: one.route for column, one in readings(model, task).items()}
 
@@ -107,7 +107,7 @@ def similarity_name(model: SentenceTransformer, task: Task) -> str:
 
     mteb's main scores of pairs and of lists of scores are those of cosines, whatever the model's own similarity is.
     """
-    return model.similarity_fn_name if task.definition.searches else "cosine"
+    return model.similarity_fn_name if task.definition.asymmetric else "cosine"
 
 
 def similarity(name: str) -> Callable[..., Tensor]:
@@ -207,14 +207,14 @@ def _can_cut(module: nn.Module) -> bool:
     return hasattr(module, "max_seq_length") and not (isinstance(known, property) and known.fset is None)
 
 
-def _check_route(model: SentenceTransformer, task: Task, column: str, role: Role | None) -> None:
+def _check_route(model: SentenceTransformer, task: Task, column: str, route: Route | None) -> None:
     for module in model:
         if not isinstance(module, Router):
             continue
         try:
-            module._resolve_route(task=role, modality="text")
+            module._resolve_route(task=route, modality="text")
         except ValueError:
-            what = f"a {role}" if role else "a text that is neither query nor document"
+            what = f"a {route}" if route else "a text that is neither query nor document"
             raise SpkitError(
                 f"A model with routes must have one for {what}.",
                 f"Found routes {', '.join(map(repr, module.sub_modules))} for column {column!r} of task {task.name!r}.",

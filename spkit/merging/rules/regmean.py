@@ -70,12 +70,17 @@ def regmean(
     for layer, module in vectors.base.named_modules():
         name = f"{layer}.weight"
         # A layer that no text went through, or whose weight is tied to another's, is averaged like all else.
-        if not isinstance(module, nn.Linear) or name not in vectors.layout.slices or layer not in grams[0]:
+        width = next((layer_grams[layer] for layer_grams in grams if layer in layer_grams), None)
+        if not isinstance(module, nn.Linear) or name not in vectors.layout.slices or width is None:
             continue
+        # An expert whose texts do not go through the layer (another route of a Router) has no say there.
         own = [
-            w * _shrunk(layer_grams[layer], shrink) for w, layer_grams in zip(weights.tolist(), grams, strict=True)
+            w * _shrunk(layer_grams[layer], shrink) if layer in layer_grams else torch.zeros_like(width)
+            for w, layer_grams in zip(weights.tolist(), grams, strict=True)
         ]  # [in, in] each
         total = torch.stack(own).sum(0)
+        if not total.any():  # those that use it have no weight
+            continue
         place = vectors.layout.slices[name]
         for row, vector, gram in zip(matrix, vectors.matrix, own, strict=True):
             delta = vector[place].view(module.weight.shape).double()  # [out, in]

@@ -10,9 +10,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.kinds._base import Kind, Label, Metric, Role, Score, SimilarityFunction, Target
+from spkit.tasks.kinds._base import Kind, Label, Metric, Route, Score, SimilarityFunction, Target
 
-__all__ = ["Kind", "Label", "Metric", "Role", "Score", "SimilarityFunction", "Target", "kind_named", "kinds"]
+__all__ = ["Kind", "Label", "Metric", "Route", "Score", "SimilarityFunction", "Target", "kind_named", "kinds"]
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ Rows = Any
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 #: What a text is to a search: models may read the two in different ways.
-Role = Literal["query", "document"]
+Route = Literal["query", "document"]
 
 #: How close the rows of two matrices of embeddings are, shapes [Q, D] and [C, D] -> [Q, C]; higher is closer.
 SimilarityFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -144,7 +144,7 @@ class Kind:
         lists: those of `texts` in which a row may hold several texts, as a list.
         further: how the names of any number of further columns with texts begin; they come last, and are read like the
             last of `texts`. "" for none.
-        searches: whether the first text is a query that is searched for among the others, which are documents.
+        asymmetric: whether the first text is a query that is searched for among the others, which are documents.
         target: the column that is no text, or None.
         parts: an optional column that names the part each example belongs to; the parts are scored apart as well as
             together. "" for none.
@@ -164,7 +164,7 @@ class Kind:
     texts: tuple[str, ...]
     lists: tuple[str, ...] = ()
     further: str = ""
-    searches: bool = False
+    asymmetric: bool = False
     target: Target | None = None
     parts: str = ""
     loss: str = ""
@@ -221,15 +221,15 @@ class Kind:
         further = [column for column in column_names if self.further and column.startswith(self.further)]
         return [*self.texts, *further]
 
-    def role(self, column: str) -> Role | None:
+    def route(self, column: str) -> Route | None:
         """What a text of this column is to a search; None where texts of one sort are compared.
 
         Example:
             >>> from spkit.tasks.kinds import kinds
-            >>> [kinds()["retrieval"].role(column) for column in ("anchor", "positive", "negative_1")]
+            >>> [kinds()["retrieval"].route(column) for column in ("anchor", "positive", "negative_1")]
             ['query', 'document', 'document']
         """
-        if not self.searches:
+        if not self.asymmetric:
             return None
         return "query" if column == self.texts[0] else "document"
 

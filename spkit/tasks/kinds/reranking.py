@@ -24,7 +24,7 @@ class Reranking(Kind):
     place = 5
     texts = ("query", "positive", "negative")
     lists = ("positive", "negative")
-    searches = True
+    asymmetric = True
     loss = "infonce"
     batches = "distinct"
     metric = Metric(name="map_at_1000", label="MAP")

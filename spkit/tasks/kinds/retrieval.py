@@ -21,7 +21,7 @@ class Retrieval(Kind):
     place = 1
     texts = ("anchor", "positive")
     further = "negative"
-    searches = True
+    asymmetric = True
     loss = "infonce"
     batches = "distinct"
     metric = Metric(name="ndcg_at_10", label="nDCG@10")
