@@ -4,6 +4,7 @@ Training, the probe, conflict, Fisher, RegMean, the explorer and evaluation all 
 text as the others do, and as `encode`, `encode_query` and `encode_document` of the model itself.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sentence_transformers.sentence_transformer.data_collator import SentenceTra
 from sentence_transformers.sentence_transformer.modules import Normalize
 from sentence_transformers.util import SimilarityFunction, truncate_embeddings
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from spkit.errors import SpkitError
 from spkit.hashing import text_hash
@@ -177,16 +179,28 @@ def shorten_texts(model: SentenceTransformer, tokens: int) -> None:
 def settings_of(model: SentenceTransformer) -> str:
     """All that embeddings and their similarities depend on beside the weights, as one text: a key of what is kept."""
     parts = [(type(part).__name__, repr(getattr(part, "get_config_dict", dict)())) for part in model.modules()]
-    inputs = [(_vocabulary(module), getattr(module, "max_seq_length", None)) for module in _input_modules(model)]
+    inputs = [(_pipeline(module), getattr(module, "max_seq_length", None)) for module in _input_modules(model)]
+    architectures = [_architecture(part) for part in model.modules() if isinstance(part, PreTrainedModel)]
     own = model.prompts, model.default_prompt_name, model.similarity_fn_name, model.truncate_dim
-    return repr([parts, inputs, own])
+    return repr([parts, inputs, architectures, own])
 
 
-def _vocabulary(module: nn.Module) -> str:
+def _architecture(part: PreTrainedModel) -> str:
+    notes = {"architectures", "transformers_version", "torch_dtype", "dtype", "use_cache"}
+    known = {key: value for key, value in part.config.to_dict().items() if key not in notes and key[0] != "_"}
+    return json.dumps(known, sort_keys=True, default=repr)
+
+
+def _pipeline(module: nn.Module) -> str:
+    """How a text becomes tokens."""
     tokenizer = getattr(module, "tokenizer", None)
-    fast = getattr(tokenizer, "backend_tokenizer", tokenizer)  # that of static embeddings is the fast one itself
-    write = getattr(fast, "to_str", None)
-    return repr(tokenizer) if write is None else text_hash(write())
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:  # static embeddings have the fast one itself, which no use of it changes
+        write = getattr(tokenizer, "to_str", None)
+        return repr(tokenizer) if write is None else text_hash(write())
+    # Padding and the cut are set anew whenever texts are read.
+    pipeline = {name: part for name, part in json.loads(fast.to_str()).items() if name not in ("padding", "truncation")}
+    return text_hash(json.dumps(pipeline), str(tokenizer.padding_side), str(tokenizer.truncation_side))
 
 
 def _chains(model: SentenceTransformer) -> list[list[nn.Module]]:
