@@ -18,8 +18,8 @@ from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.tasks import Task
-from spkit.training.batches import batch_sampler, training_view
 from spkit.training.losses import task_loss
+from spkit.training.samplers import batch_sampler, training_view
 from tests.tiny import tiny_tasks
 
 MEASURED = {"batches": 4, "batch_size": 8}

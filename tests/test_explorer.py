@@ -28,7 +28,6 @@ from spkit.explorer.state import Place, Space, as_code
 from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
 from spkit.searching.paths import SlerpPath
-from spkit.searching.probe import Probe
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -263,8 +262,7 @@ def test_texts_sorted_by_length_have_the_losses_of_a_plain_batch(vectors) -> Non
     quick, plain = QuickScores(vectors, tasks, examples=16), vectors.at([0.5, 0.2, 0.1])
     plain.max_seq_length = 32
     for name, task in tasks.items():
-        probe = Probe.sample({name: task}, size=16, split="dev", seed=0)
-        batches = TaskBatches(task, probe.examples[name], plain, 16, 0)
+        batches = TaskBatches(task, task.dev, plain, 16, 0)
         expected = float(batches.loss_of(next(batches.epoch(0))).detach())
         assert quick.at([0.5, 0.2, 0.1])["loss"][name] == pytest.approx(expected, rel=1e-5)
 
@@ -287,7 +285,7 @@ def test_a_measurement_can_be_cancelled(vectors) -> None:
 
 def test_too_few_examples_are_refused_by_name(vectors) -> None:
     with pytest.raises(SpkitError, match="topic"):
-        QuickScores(vectors, {"topic": tiny_tasks()["topic"]}, examples=4)
+        QuickScores(vectors, {"topic": tiny_tasks()["topic"]}, examples=2)
 
 
 # The thread

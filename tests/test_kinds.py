@@ -13,8 +13,8 @@ from spkit.errors import SpkitError
 from spkit.evaluation.watching import watched
 from spkit.results.frames import METRIC_LABELS
 from spkit.tasks.kinds import Kind, kind_named, kinds
-from spkit.training.batches import _BATCHES
 from spkit.training.losses import LOSSES, make_loss
+from spkit.training.samplers import _BATCHES
 from tests.tiny import tiny_encoder
 
 PACKAGE = Path(spkit.__file__).parent

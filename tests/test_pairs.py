@@ -14,8 +14,12 @@ def test_the_quick_score_is_the_average_precision_of_the_cosines() -> None:
     left, right = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in rng.normal(size=(2, 40, 8)))
     labels = rng.integers(0, 2, 40)
     expected = average_precision_score(labels, np.einsum("nd,nd->n", left, right))
-    assert KIND.quick_score([left, right], labels) == pytest.approx(expected)
-    assert KIND.quick_score([left, left], np.ones(40, dtype=int)) == 1.0
+
+    def inner(one, other):
+        return one @ other.T
+
+    assert KIND.quick_score([left, right], labels, inner) == pytest.approx(expected)
+    assert KIND.quick_score([left, left], np.ones(40, dtype=int), inner) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from spkit.explorer.quick_scores import QuickScores
 from spkit.tasks import Task, load_tasks
 from spkit.tasks.kinds import kinds
 from spkit.tasks.statistics import average_precision_rows
-from spkit.training.batches import TaskBatches, training_view
+from spkit.training.batches import TaskBatches
+from spkit.training.samplers import training_view
 from tests.tiny import COLOURS, PLACES, THINGS, WORDS, tiny_encoder, tiny_tasks, tiny_tokenizer
 
 KIND = kinds()["reranking"]
@@ -197,9 +198,13 @@ def test_the_quick_score_is_average_precision_among_all_candidates() -> None:
     sides /= np.linalg.norm(sides, axis=2, keepdims=True)
     similarities = sides[0] @ np.concatenate([sides[1], sides[2]]).T
     expected = [average_precision_score(np.eye(6, 12)[i], similarities[i]) for i in range(6)]
-    assert KIND.quick_score(list(sides), None) == pytest.approx(np.mean(expected))
+
+    def inner(one, other):
+        return one @ other.T
+
+    assert KIND.quick_score(list(sides), None, inner) == pytest.approx(np.mean(expected))
     alike = np.ones((3, 6, 4)) / 2
-    assert KIND.quick_score(list(alike), None) == pytest.approx(1 / 12)
+    assert KIND.quick_score(list(alike), None, inner) == pytest.approx(1 / 12)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])

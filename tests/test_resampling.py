@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from spkit.errors import SpkitError
 from spkit.tasks import Task
 from spkit.training import trainer as training
-from spkit.training.batches import batch_sampler, training_view
 from spkit.training.resampling import _divided, resample
+from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.trainer import train
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks

@@ -10,7 +10,7 @@ from datasets import ClassLabel
 from spkit.errors import SpkitError
 from spkit.tasks import Task, load_tasks
 from spkit.tasks.bundled import BUNDLED, DEFAULT, ONE_TOPIC, TOPICS
-from spkit.training.batches import batch_sampler, training_view
+from spkit.training.samplers import batch_sampler, training_view
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,8 +15,9 @@ from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
-from spkit.training.batches import TaskBatches, full_batches
+from spkit.training.batches import TaskBatches
 from spkit.training.checks import check_batch
+from spkit.training.samplers import full_batches
 
 
 def task_affinity(

@@ -18,7 +18,7 @@ from spkit.hashing import weights_hash
 from spkit.models.completeness import in_layout_of
 from spkit.models.fits import check_fits
 from spkit.tasks import Task
-from spkit.training.batches import batch_sampler, training_view
+from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.trainer import train
 from spkit.vectors.matrix import gram_of
 

@@ -7,15 +7,16 @@ from typing import Any
 import pandas as pd
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
+from spkit.models.embedding import collator
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
-from spkit.training.batches import TaskBatches, training_view
+from spkit.training.batches import TaskBatches
+from spkit.training.samplers import training_view
 from spkit.training.shares import Sampling, shares
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -144,7 +145,7 @@ def _words(task: Task) -> int:
 
 def _tokens(task: Task, model: SentenceTransformer) -> int:
     """Tokens of one pass over the training examples, without padding, as a training would read them."""
-    collate = SentenceTransformerDataCollator(model.preprocess, prompts=dict(task.prompts or {}))
+    collate = collator(model, task)
     view, total = training_view(task, task.train).select_columns(task.text_columns), 0
     for start in range(0, len(view), 256):
         batch = collate([dict(row) for row in view.select(range(start, min(start + 256, len(view))))])

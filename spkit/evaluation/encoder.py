@@ -3,6 +3,7 @@
 mteb takes seconds to import, so only functions import this module.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import PreTrainedTokenizerBase
 
 from spkit.errors import SpkitError
+from spkit.models.embedding import reading
+from spkit.tasks.task import Task
 
 
 class Encoder(SentenceTransformerEncoderWrapper):
@@ -27,18 +30,25 @@ class Encoder(SentenceTransformerEncoderWrapper):
     """
 
     def __init__(self, model: SentenceTransformer, name: str, revision: str) -> None:
-        super().__init__(model)
-        self.mteb_model_meta = self.mteb_model_meta.model_copy(update={"name": name, "revision": revision})
+        with warnings.catch_warnings():  # about names of prompts that mteb does not use; our tasks use them
+            warnings.simplefilter("ignore")
+            super().__init__(model)
         self.own_prompts = self.model_prompts
-        self.model = RememberingModel(model)
+        self.mteb_model_meta = self.mteb_model_meta.model_copy(update={"name": name, "revision": revision})
+        self.whole, self.model = model, RememberingModel(model)
+        #: One of our tasks, whose columns are read as everywhere else; mteb reads its own tasks in its own way.
+        self.task: Task | None = None
 
-    def encode(self, inputs: Any, *, task_metadata: Any, **kwargs: Any) -> Any:
+    def encode(self, inputs: Any, *, task_metadata: Any, prompt_type: Any = None, **kwargs: Any) -> Any:
         """Embeddings as mteb wants them.
 
         Raises:
             SpkitError: an embedding has a NaN or infinity in it.
         """
-        embeddings = super().encode(inputs, task_metadata=task_metadata, **kwargs)
+        if self.task is None:
+            embeddings = super().encode(inputs, task_metadata=task_metadata, prompt_type=prompt_type, **kwargs)
+        else:
+            embeddings = self._read(inputs, self.task, prompt_type, **kwargs)
         broken = int((~np.isfinite(embeddings).all(axis=1)).sum())
         if broken:
             raise SpkitError(
@@ -48,6 +58,18 @@ class Encoder(SentenceTransformerEncoderWrapper):
                 "Look for NaN in its weights: a learning rate or merging coefficients that are too large can cause it.",
             )
         return embeddings
+
+    def _read(
+        self, inputs: Any, task: Task, prompt_type: Any, *, hf_split: str, hf_subset: str, **kwargs: Any
+    ) -> np.ndarray:
+        """Embeddings of a column of one of our tasks; mteb names it by the type of its texts."""
+        columns = task.definition.texts
+        column = columns[1] if prompt_type is not None and prompt_type.value == "document" else columns[0]
+        read = reading(self.whole, task, column)
+        method = f"encode_{read.route}" if read.route else "encode"
+        texts = [text for batch in inputs for text in batch["text"]]
+        # "" keeps the methods from a prompt of their own.
+        return getattr(self.model, method)(texts, prompt=read.prompt, **kwargs)
 
 
 #: So many bytes of embeddings are remembered.

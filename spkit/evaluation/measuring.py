@@ -14,6 +14,7 @@ from spkit.evaluation.measurement import Measurement, load_measurements, save_me
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_model
+from spkit.models.embedding import settings_of
 from spkit.tasks import Task
 
 #: What can be evaluated: one Task, several by name, or a list of Tasks, mteb task objects and mteb task names.
@@ -38,7 +39,7 @@ def measure(
     cosine similarities with the gold scores. Pair: average precision of cosine similarities. Classification: accuracy
     of logistic regressions on 8 texts per label, drawn 10 times from `task.train`. Reranking: the mean over queries of
     the average precision of their own candidates. Clustering: V-measure of ten k-means clusterings. A task's prompts
-    are put in front of its texts; without them the model's own prompts are used as mteb uses them.
+    are put in front of its texts; without them the model's own, as `spkit.models.embedding.reading` says.
 
     Args:
         model: a SentenceTransformer, which is left as it was, in training mode too; or a bundled base, a folder, a hub
@@ -89,7 +90,7 @@ def measure(
             if cache is None:
                 measurements.append(run(encoder, task, *settings))
                 continue
-            key = text_hash(revision, _settings(model), *([instruction] if instruction else []))
+            key = text_hash(revision, settings_of(model), *([instruction] if instruction else []))
             file = Path(cache) / f"{key[:24]}-{_data_key(task, splits, seed)[:24]}.npz"
             if not file.exists() or not _has_result(folder, task, encoder):
                 save_measurements([run(encoder, task, *settings)], file)
@@ -205,15 +206,6 @@ def _data_key(task: Any, splits: Sequence[str], seed: int) -> str:
     if isinstance(task, Task):
         return text_hash("ours", task.fingerprint(), split, str(seed))
     return text_hash("mteb", _name(task), repr(task.metadata.dataset), repr(task.hf_subsets), split, str(task.seed))
-
-
-def _settings(model: SentenceTransformer) -> str:
-    """What embeddings depend on beside the weights."""
-    modules = [(type(module).__name__, repr(getattr(module, "get_config_dict", dict)())) for module in model]
-    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    vocabulary = text_hash(tokenizer.to_str()) if tokenizer is not None else repr(model.tokenizer)
-    prompts = model.prompts, model.default_prompt_name
-    return repr([modules, vocabulary, model.max_seq_length, prompts, model.truncate_dim])
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from spkit.evaluation.encoder import Encoder
 from spkit.evaluation.measurement import Measurement, whole_score
 from spkit.evaluation.watching import watched
 from spkit.tasks.mteb_names import tasks_named
-from spkit.tasks.mteb_task import mteb_prompts, mteb_task
+from spkit.tasks.mteb_task import mteb_task
 from spkit.tasks.task import Task
 
 #: mteb rounds a retrieval score to five decimals.
@@ -100,7 +100,7 @@ def run(
     started = time.perf_counter()
     if isinstance(task, Task):
         (split,) = splits
-        encoder.model_prompts = {**(encoder.own_prompts or {}), **mteb_prompts(task)} or None
+        encoder.task = task
         measurement = _scored(encoder, mteb_task(task, split, seed), splits, batch_size, None)
         if measurement.values is None:
             raise SpkitError(
@@ -112,6 +112,7 @@ def run(
         if parts in rows.column_names:
             measurement = replace(measurement, subset=np.asarray(rows[parts][:]))
     else:
+        encoder.task = None
         instructions = {} if instruction is None else _instructions(encoder, task, instruction)
         encoder.model_prompts = {**(encoder.own_prompts or {}), **instructions} or None
         measurement = _scored(encoder, _loaded(task, splits), splits, batch_size, results)

@@ -1,20 +1,22 @@
 """Scores and losses of a position on a few short examples of each task, fast enough to answer when a slider stops."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import torch
+from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
+from spkit.models.embedding import readings, settings_of, shorten_texts, similarity, similarity_name
 from spkit.searching.choices import Precision
 from spkit.searching.precision import compute_in
-from spkit.searching.probe import Probe
+from spkit.tasks.kinds import SimilarityFunction
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
@@ -32,8 +34,8 @@ class QuickScores:
     """Measures positions in a span of task vectors, always on the same examples: a fixed sample of the dev splits.
 
     One working copy of the base is moved from position to position. Each task is one batch, so that its loss is that of
-    training with in-batch negatives, and its score (`quick_score` of its kind) is read off the same embeddings. These
-    are not the test scores of `spkit.evaluate`.
+    training with in-batch negatives, and its score (`quick_score` of its kind) is read off the same embeddings, which
+    are compared as `spkit.evaluate` compares them. These are not its test scores.
 
     Args:
         vectors: the span.
@@ -61,27 +63,35 @@ class QuickScores:
         self.vectors = vectors
         check_trained(tasks.values())
         self._model = copy_model(vectors.base)
-        self._model.max_seq_length = min(max_tokens, self._model.max_seq_length or max_tokens)
+        shorten_texts(self._model, max_tokens)
         self._model.requires_grad_(False)
         compute_in(precision, self._model)
-        self._model.forward = _by_length(self._model.forward)
         self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
-        texts = []
+        texts = [settings_of(self._model)]
         for name, task in tasks.items():
-            assert task.dev is not None  # kept apart from train where it was not given
-            count = min(examples, len(task.dev))
-            if count < task.definition.smallest_sample:
-                raise SpkitError(
-                    "The explorer needs enough dev examples of each task for a batch.",
-                    f"Found {count} for {name!r} (`examples` {examples}, {len(task.dev)} in its dev split).",
-                    "Raise `examples`, or leave the task out.",
-                )
-            probe = Probe.sample({name: task}, size=count, split="dev", seed=seed)
-            stream = TaskBatches(task, probe.examples[name], self._model, count, seed)
-            self._batches[name] = stream, next(stream.epoch(0))
-            texts.append(probe.fingerprint())
+            stream = self._stream(name, task, examples, seed)
+            rows = next(stream.rows())
+            self._batches[name] = stream, stream.collate(rows)
+            texts += [name, json.dumps(stream.examples(rows), sort_keys=True), repr(readings(self._model, task))]
         narrow = [precision] if precision != "float32" else []  # points of another precision are others
-        self.fingerprint = text_hash(*texts, str(self._model.max_seq_length), *narrow)
+        self.fingerprint = text_hash(*texts, *narrow)
+
+    def _stream(self, name: str, task: Task, examples: int, seed: int) -> TaskBatches:
+        """Batches of a task's dev split; one holds as many examples as are wanted, or as can share one."""
+        assert task.dev is not None  # kept apart from train where it was not given
+        kind = task.definition
+        if examples < kind.smallest_batch:
+            raise SpkitError(
+                f"`examples` must be at least {kind.smallest_batch} for a {kind.name} task.",
+                f"Found {examples} for {name!r}.",
+                "Pass 24, for example.",
+            )
+        try:
+            return TaskBatches(task, task.dev, self._model, examples, seed)
+        except SpkitError as error:
+            raise SpkitError(
+                f"The explorer needs a batch of dev examples of task {name!r}; leave it out if it has none.", str(error)
+            ) from None
 
     @property
     def tasks(self) -> list[str]:
@@ -118,51 +128,38 @@ class QuickScores:
 
     def _measure(self, cancelled: Callable[[], bool] | None) -> pd.DataFrame:
         rows = {}
-        with torch.inference_mode(), _watched(self._model) as seen:  # inference mode is per thread
+        with torch.inference_mode():  # it is per thread
             for name, (stream, batch) in self._batches.items():
                 if cancelled is not None and cancelled():
                     raise CancelledError
-                seen.clear()
-                loss = float(stream.loss_of(batch))
-                # Losses may pass several columns through the model in one piece, one behind the other.
-                texts = nn.functional.normalize(torch.cat(seen).float(), dim=1).cpu()
-                columns = [column.numpy() for column in texts.split(stream.batch_size)]
+                embeddings = stream.embeddings(batch, self._by_length)
+                columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
-                rows[name] = {"score": 100 * stream.task.definition.quick_score(columns, labels), "loss": loss}
+                compared = _in_numpy(similarity(similarity_name(self._model, stream.task)))
+                score = stream.task.definition.quick_score(columns, labels, compared)
+                rows[name] = {"score": 100 * score, "loss": float(stream.loss_of(batch, embeddings))}
         return pd.DataFrame.from_dict(rows, orient="index")
 
+    def _by_length(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
+        """The embeddings of some texts with less padding: those of like length pass through the model together.
 
-def _by_length(forward: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The same sentence embeddings with less padding: texts of like length pass through the model together.
-
-    Short texts beside one long one are mostly padding, and an answer is waited for.
-    """
-
-    def sorted_forward(features: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        Short texts beside one long one are mostly padding, and an answer is waited for.
+        """
         mask = features.get("attention_mask")
         if mask is None:
-            return forward(dict(features), **options)
+            return self._model(dict(features))["sentence_embedding"]
         rows = mask.sum(1).argsort(descending=True, stable=True)
         parts = []
         for piece in rows.split(_TOGETHER):
             read = mask[piece].any(0)
-            tensors = {key: value for key, value in features.items() if isinstance(value, Tensor)}
             cut = {
                 key: value[piece][:, read] if value.shape == mask.shape else value[piece]
-                for key, value in tensors.items()
+                for key, value in features.items()
+                if isinstance(value, Tensor)
             }
-            parts.append(forward({**features, **cut}, **options)["sentence_embedding"])
-        return {"sentence_embedding": torch.cat(parts)[rows.argsort()]}
-
-    return sorted_forward
+            parts.append(self._model({**features, **cut})["sentence_embedding"])
+        return torch.cat(parts)[rows.argsort()]
 
 
-@contextmanager
-def _watched(model: SentenceTransformer) -> Iterator[list[Tensor]]:
-    """The sentence embeddings that a loss asks the model for, in order."""
-    seen: list[Tensor] = []
-    hook = model.register_forward_hook(lambda _model, _given, output: seen.append(output["sentence_embedding"]))
-    try:
-        yield seen
-    finally:
-        hook.remove()
+def _in_numpy(function: Callable[..., Tensor]) -> SimilarityFunction:
+    return lambda one, other: function(torch.from_numpy(one), torch.from_numpy(other)).numpy()

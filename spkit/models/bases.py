@@ -19,6 +19,7 @@ from spkit.folders import check_unchanged, listed_files
 from spkit.hashing import weights_hash
 from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_of, fold_files, with_own_modules
 from spkit.models.completeness import check_complete, check_embeds
+from spkit.models.embedding import cut_texts
 from spkit.models.loading import Loading, NumberType, code_files, default_loading
 from spkit.models.number_types import loaded, note_stored_type, stored_type
 from spkit.models.origin import note_modules, note_source, noted_source
@@ -104,7 +105,7 @@ def load_base(
                 f"Found {max_seq_length}.",
                 "Lower it, or leave it out.",
             )
-        model.max_seq_length = max_seq_length
+        cut_texts(model, max_seq_length)
     return model.eval()
 
 

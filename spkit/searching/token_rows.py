@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
 from torch import Tensor, nn
 
 from spkit.models.bases import transformer_of
@@ -25,7 +26,8 @@ class TokenRows:
         self._model = model
         self._name: str | None = None
         self._trusted = False
-        transformer = transformer_of(model)
+        # Of several input modules (a Router) each looks up a table of its own.
+        transformer = transformer_of(model) if isinstance(model[0], Transformer) else None
         table = transformer.get_input_embeddings() if transformer is not None else None
         if isinstance(table, nn.Embedding):
             users = sum(table.weight is value for part in model.modules() for value in part._parameters.values())

@@ -17,8 +17,8 @@ from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.profile import Profile
 from spkit.study.settings import refuse
 from spkit.tasks.task import Task, check_trained
-from spkit.training.batches import check_batch_size
 from spkit.training.checks import check_order, check_training
+from spkit.training.samplers import check_batch_size
 from spkit.training.shares import shares
 
 

@@ -12,8 +12,9 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.paired import MEAN
-from spkit.hashing import weights_hash
+from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_base, load_model
+from spkit.models.embedding import settings_of
 from spkit.models.number_types import loading_of, number_type
 from spkit.searching.probe import Probe
 from spkit.study.profile import Profile
@@ -75,7 +76,7 @@ class SeedRun:
         for need in needs:
             if need == "base":
                 half = "" if number_type(self.base) == torch.float32 else f" in {number_type(self.base)}"
-                inputs[need] = f"{self.base_hash} at {self.base.max_seq_length} tokens{half}"
+                inputs[need] = f"{self.base_hash} that reads by {text_hash(settings_of(self.base))}{half}"
             elif need.startswith("task:"):
                 inputs[need] = self.fingerprints[need.removeprefix("task:")]
             else:

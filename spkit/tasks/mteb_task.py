@@ -41,14 +41,3 @@ def mteb_task(task: Task, split: str, seed: int) -> AbsTask:
     abstract = kind.mteb_class()
     own = {"metadata": metadata, "load_data": load_data, **kind.mteb_settings(task.prompts or {})}
     return type(f"InMemory{abstract.__name__}", (abstract,), own)(seed=seed)
-
-
-def mteb_prompts(task: Task) -> dict[str, str]:
-    """A task's prompts under the names by which mteb's wrapper looks them up; none where the task has none."""
-    if task.prompts is None:
-        return {}
-    texts = task.definition.texts
-    query, document = (task.prompts.get(column, "") for column in (texts[0], texts[min(1, len(texts) - 1)]))
-    if query == document:
-        return {task.name: query}
-    return {f"{task.name}-query": query, f"{task.name}-document": document}

@@ -4,8 +4,9 @@ Training, the search on the probe and the gradients of the conflict report all t
 they measure one and the same quantity.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count, islice
 from typing import Any
 
@@ -13,180 +14,20 @@ import torch
 from datasets import Dataset
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.sampler import (
-    DefaultBatchSampler,
-    GroupByLabelBatchSampler,
-    NoDuplicatesBatchSampler,
-)
-from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
-from torch import Tensor, nn
-from torch.utils.data import RandomSampler
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from torch import Tensor
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError
 from spkit.hashing import spread_seed
-from spkit.models.bases import quiet_libraries
-from spkit.tasks.kinds import Kind, kinds
+from spkit.models.embedding import collator, truncated
 from spkit.tasks.task import Task, check_trained
+from spkit.training.columnwise import columnwise
 from spkit.training.losses import task_loss
+from spkit.training.relevance import relevance_of
+from spkit.training.samplers import batch_sampler, training_view
 
-
-def training_view(task: Task, dataset: Dataset) -> Dataset:
-    """The columns a loss reads, in its order, with classes as integers that agree between a task's splits."""
-    view = task.definition.training_rows(dataset.select_columns(task.columns))
-    target = task.definition.target
-    if target is not None and target.classes:
-        classes = sorted({label for split in task.splits.values() for label in split[target.column]}, key=str)
-        numbers = {label: number for number, label in enumerate(classes)}
-        labels = [numbers[label] for label in view[target.column]]
-        with quiet_libraries():
-            view = view.remove_columns(target.column).add_column(target.column, labels)
-    return view
-
-
-def batch_sampler(
-    dataset: Dataset,
-    batch_size: int,
-    drop_last: bool,
-    valid_label_columns: list[str] | None = None,
-    generator: torch.Generator | None = None,
-    seed: int = 0,
-) -> DefaultBatchSampler:
-    """The sampler that a kind's examples need, by the columns of its training view.
-
-    Given to SentenceTransformerTrainer, which calls it once for each data set of a joint training, and passes nothing
-    but the data set.
-
-    Args:
-        dataset: a `training_view`.
-        batch_size: examples in a batch.
-        drop_last: whether a last, smaller batch is left out.
-        valid_label_columns: names of columns that hold labels.
-        generator: not used; every data set draws from a generator of its own, so that its order does not depend on what
-            else is trained on.
-        seed: seed of that generator; each pass adds its number.
-
-    Returns:
-        A sampler of lists of row numbers.
-    """
-    seed = spread_seed(seed)
-    own = torch.Generator().manual_seed(seed)
-    settings = {
-        "batch_size": batch_size,
-        "drop_last": drop_last,
-        "valid_label_columns": valid_label_columns or ["label", "score"],
-        "generator": own,
-        "seed": seed,
-    }
-    return _BATCHES[_kind_of(dataset).batches].sampler(dataset, **settings)
-
-
-def _kind_of(view: Dataset) -> Kind:
-    """A kind whose columns these are; kinds of the same columns of texts (sts, pair) come in the same batches."""
-    columns = set(view.column_names)
-    kind = next((kind for kind in kinds().values() if kind.trained and set(kind.texts) <= columns), None)
-    if kind is None:
-        raise SpkitError(
-            "Batches are made of the columns of a kind of task.", f"Found {quoted(view.column_names)}.", "Rename them."
-        )
-    return kind
-
-
-@dataclass(frozen=True)
-class _Batches:
-    """How examples come into a batch, by the word that a kind has for it.
-
-    Attributes:
-        sampler: the library's.
-        rule: what the examples must be for a batch to be filled; "" where any are enough.
-        more: what more examples must be.
-    """
-
-    sampler: Callable[..., DefaultBatchSampler]
-    rule: str = ""
-    more: str = ""
-
-
-def check_fills(task: Task, size: int) -> None:
-    """Raises where no batch can be filled: by copies of a text, or by the surplus of a dominant label.
-
-    Args:
-        task: whose training examples are looked at.
-        size: examples in a batch.
-
-    Raises:
-        SpkitError: with the rule, the task and its size.
-    """
-    batches = _BATCHES[task.definition.batches]
-    if not batches.rule:
-        return
-    try:
-        first = next(iter(batch_sampler(training_view(task, task.train), size, drop_last=True)), None)
-    except ValueError:  # fewer than two labels with two examples
-        first = None
-    if first is None:
-        raise SpkitError(
-            batches.rule.format(kind=task.kind),
-            f"Found no full batch of {size} in the {len(task.train)} training examples of task {task.name!r}.",
-            f"Lower `batch_size` or give the task more different examples{batches.more}.",
-        )
-
-
-def full_batches(task: Task, size: int, seed: int, most: int) -> int:
-    """How many full batches of different examples a first pass over a task's training examples gives, up to `most`.
-
-    Args:
-        task: whose examples.
-        size: examples in a batch.
-        seed: as of `TaskBatches`.
-        most: where counting stops.
-    """
-    sampler = batch_sampler(training_view(task, task.train), size, drop_last=True, seed=spread_seed(seed, task.name))
-    return sum(1 for _ in islice(sampler, most))
-
-
-def check_batch_size(tasks: Iterable[Task], size: int) -> None:
-    """Raises where `TaskBatches` would: a batch too small for the loss of a task's kind.
-
-    Args:
-        tasks: what a loss is computed on.
-        size: examples in a batch.
-
-    Raises:
-        SpkitError: with the task.
-    """
-    for task in tasks:
-        kind = task.definition
-        if size - size % kind.batch_step < kind.smallest_batch:
-            raise SpkitError(
-                f"`batch_size` must be at least {kind.smallest_batch} for a {task.kind} task.",
-                f"Found {size} for task {task.name!r}.",
-                "Pass 32, for example.",
-            )
-
-
-class _ShuffledBatchSampler(DefaultBatchSampler):
-    """Seeds each pass by its number, as the library's other samplers do, so that a resumed training finds its place."""
-
-    def __init__(self, dataset: Dataset, generator: torch.Generator, **settings: Any) -> None:
-        rows: Any = RandomSampler(dataset, generator=generator)  # pyright: ignore[reportArgumentType]
-        super().__init__(rows, generator=generator, **settings)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        assert self.generator is not None
-        self.generator.manual_seed(self.seed + self.epoch)
-        yield from super().__iter__()
-
-
-#: In-batch negatives must not be copies of the positive; the loss for classes needs two texts of a label in the batch.
-_BATCHES = {
-    "distinct": _Batches(NoDuplicatesBatchSampler, "Each text may stand only once in a batch of a {kind} task."),
-    "labels": _Batches(
-        GroupByLabelBatchSampler,
-        "The labels of a {kind} task must fill a batch in twos, at least two labels in turn.",
-        " of each label",
-    ),
-    "any": _Batches(_ShuffledBatchSampler),
-}
+#: Passes in a row without a full batch until a stream gives up; the order of each is another.
+_PASSES = 100
 
 
 class TaskBatches:
@@ -213,24 +54,41 @@ class TaskBatches:
             raise SpkitError(
                 f"A batch of a {task.kind} task must hold at least {smallest} examples.",
                 f"Found {len(dataset)} examples at batch size {batch_size} for task {task.name!r}.",
-                "Give the task more examples or raise `batch_size`.",
+                "Raise `batch_size`." if batch_size < smallest else "Give the task more examples.",
             )
         self.task, self.model, self.seed = task, model, spread_seed(seed, task.name)
-        self.loss = task_loss(task, model)
+        with torch.random.fork_rng(devices=[]), _drawn_with(spread_seed(seed, task.name, "loss")) as drawn:
+            torch.manual_seed(drawn)  # a loss may have parameters of its own
+            self.loss = task_loss(task, model).to(model.device)
         self._view = training_view(task, dataset)
-        self._collate = SentenceTransformerDataCollator(model.preprocess, prompts=dict(task.prompts or {}))
+        self._collate = collator(model, task)
+        self._sampler = self._filled(size)
+
+    def _filled(self, size: int) -> DefaultBatchSampler:
+        """A sampler of batches as large as asked for, or as the rows can fill.
+
+        Examples without a partner in the batch, or whose texts it holds already, cannot be used: few rows, or few
+        different queries among many, may not fill the batch they seem to.
+        """
+        kind, step = self.task.definition, self.task.definition.batch_step
+        settings = {"seed": self.seed, "relevance": relevance_of(self.task)}
         try:
-            self._sampler = batch_sampler(self._view, size, drop_last=True, seed=self.seed)
-            # Examples without a partner in the batch cannot be used: a small set may not fill the batch it seems to.
-            while len(self._sampler) == 0 and size > smallest:
-                size -= step
-                self._sampler = batch_sampler(self._view, size, drop_last=True, seed=self.seed)
+            most = next(iter(batch_sampler(self._view, size, drop_last=False, **settings)), [])
         except ValueError as error:
             raise SpkitError(
                 f"A {kind.name} task must have at least two labels with two examples each to be compared in a batch.",
-                f"Found a part of task {task.name!r} of {len(dataset)} examples without them.",
+                f"Found a part of task {self.task.name!r} of {len(self._view)} examples without them.",
                 "Give the task more examples of each label.",
             ) from error
+        size = min(size, len(most) - len(most) % step)
+        if size < kind.smallest_batch:
+            raise SpkitError(
+                f"At least {kind.smallest_batch} examples of a {kind.name} task must be able to share a batch.",
+                f"Found {len(most)} of {len(self._view)} of task {self.task.name!r}: no text may stand in two of "
+                "them, and none may answer the query of another.",
+                "Give the task more different examples.",
+            )
+        return batch_sampler(self._view, size, drop_last=True, **settings)
 
     @property
     def batch_size(self) -> int:
@@ -243,74 +101,91 @@ class TaskBatches:
 
     def _rows_of(self, number: int) -> Iterator[list[int]]:
         self._sampler.set_epoch(number)
-        empty = True
-        for rows in self._sampler:
-            empty = False
-            yield list(rows)
-        if empty:
-            raise SpkitError(
-                "A batch must be filled from the examples of its task.",
-                f"Found no full batch of {self.batch_size} in {len(self._view)} examples of {self.task.name!r} "
-                "(texts that stand in several examples cannot share a batch).",
-                "Lower `batch_size` or give more examples.",
-            )
+        yield from map(list, self._sampler)
 
     def rows(self) -> Iterator[list[int]]:
         """Endless row numbers of batches, pass after pass: what `collate` makes batches of."""
-        for number in count():
-            yield from self._rows_of(number)
+        numbers = count()
+        while True:  # another order of few different examples may fill no batch
+            passes = (self._rows_of(number) for number in islice(numbers, _PASSES))
+            full = next((rows for rows in map(list, passes) if rows), None)
+            if full is None:
+                raise SpkitError(
+                    "A batch must be filled from the examples of its task.",
+                    f"Found no full batch of {self.batch_size} in {_PASSES} passes over {self.task.name!r}.",
+                    "Give the task more different examples.",
+                )
+            yield from full
 
     def collate(self, rows: list[int]) -> dict[str, Any]:
-        """The tokenised batch of these rows."""
-        return self._collate([self._view[int(row)] for row in rows])
+        """The tokenised batch of these rows, with the seed of what a loss draws on it."""
+        return self._collate(self.examples(rows)) | {"seed": spread_seed(self.seed, str(rows))}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(self.collate, self.rows())
 
-    def loss_of(self, batch: Mapping[str, Any]) -> Float[Tensor, ""]:
-        """The loss of one batch at the model's present weights, with its graph."""
+    def examples(self, rows: list[int]) -> list[dict[str, Any]]:
+        """What the loss reads of these rows, as text."""
+        return [dict(self._view[int(row)]) for row in rows]
+
+    def loss_of(
+        self, batch: Mapping[str, Any], embeddings: list[Float[Tensor, "B D"]] | None = None
+    ) -> Float[Tensor, ""]:
+        """The loss of one batch at the model's present weights, with its graph.
+
+        Args:
+            batch: as `collate` makes it.
+            embeddings: what `embeddings` gave for it, where they are known: the kinds' own losses need no second look.
+        """
         labels = batch.get("label")
-        return self.loss(self.features_of(batch), labels.to(self.model.device) if labels is not None else None)
+        labels = labels.to(self.model.device) if labels is not None else None
+        if embeddings is not None and self.task.loss is None:  # a loss of one's own may read more than embeddings
+            own: Any = self.loss
+            loss = own.compute_loss_from_embeddings(embeddings, labels)
+        else:
+            with truncated(self.model), _drawn_with(batch.get("seed", 0)):
+                loss = self.loss(self.features_of(batch), labels)
+        # Losses of several parts give them by name; the trainer takes their sum.
+        return torch.stack(list(loss.values())).sum() if isinstance(loss, Mapping) else loss
 
     def backward(self, batch: Mapping[str, Any], factor: float = 1.0) -> float:
-        """Add the gradient of a batch's loss times a factor to the model's; gives the loss, without the factor.
+        """Add the gradient of a batch's loss times a factor to the model's; gives the loss, without the factor."""
+        return columnwise(self.model, lambda: self.loss_of(batch), factor)
 
-        The losses pass each text column through the model on its own, and so does this on the way back: autograd would
-        sum a parameter's gradients over the columns before it hands them on, a second gradient of the whole model.
+    def embeddings(
+        self, batch: Mapping[str, Any], embed: Callable[[dict[str, Any]], Tensor] | None = None
+    ) -> list[Float[Tensor, "B D"]]:
+        """The embeddings of each text column, as the loss and `encode` have them.
+
+        Args:
+            batch: as `collate` makes it.
+            embed: passes the features of a column through the model; None does it in one piece.
         """
-        passes: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
-
-        def cut(_model: nn.Module, _inputs: Any, output: Mapping[str, Any]) -> dict[str, Any]:
-            ends = {key: value for key, value in output.items() if isinstance(value, Tensor) and value.requires_grad}
-            leaves = {key: value.detach().requires_grad_() for key, value in ends.items()}
-            passes.append((ends, leaves))
-            return {**output, **leaves}
-
-        hook = self.model.register_forward_hook(cut)
-        try:
-            loss = self.loss_of(batch)
-        finally:
-            hook.remove()
-        if loss.requires_grad:  # a constant has no graph to go back through
-            (loss * factor).backward()
-        while passes:
-            ends, leaves = passes.pop()
-            used = {key: leaf.grad for key, leaf in leaves.items() if leaf.grad is not None}
-            if used:
-                torch.autograd.backward([ends[key] for key in used], list(used.values()))
-        return float(loss.detach())
+        with truncated(self.model):
+            return [
+                self.model(features)["sentence_embedding"] if embed is None else embed(features)
+                for features in self.features_of(batch)
+            ]
 
     def features_of(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What the loss reads of a batch, for each text column, on the model's device."""
         device = self.model.device
-        features = []
-        for column in self.task.text_columns:
-            prefix = f"{column}_"
-            features.append(
-                {
-                    key.removeprefix(prefix): value.to(device) if isinstance(value, Tensor) else value
-                    for key, value in batch.items()
-                    if key.startswith(prefix)
-                }
-            )
-        return features
+        features: dict[str, dict[str, Any]] = {column: {} for column in self.task.text_columns}
+        longest_first = sorted(features, key=len, reverse=True)  # "negative_1_input_ids" is not of "negative"
+        for key, value in batch.items():
+            column = next((column for column in longest_first if key.startswith(f"{column}_")), None)
+            if column is not None:
+                name = key.removeprefix(f"{column}_")
+                features[column][name] = value.to(device) if isinstance(value, Tensor) else value
+        return list(features.values())
+
+
+@contextmanager
+def _drawn_with(seed: int) -> Iterator[int]:
+    """What a loss draws with `random` (layers, lengths) depends on the batch alone; the caller's state is put back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield seed
+    finally:
+        random.setstate(state)

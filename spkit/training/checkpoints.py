@@ -21,8 +21,9 @@ from transformers.trainer_callback import ExportableState
 from spkit.costs import Cost, so_far
 from spkit.errors import SpkitError
 from spkit.folders import changed_files, is_listed, list_folder
-from spkit.hashing import weights_hash
+from spkit.hashing import text_hash, weights_hash
 from spkit.models.adapters import has_adapters
+from spkit.models.embedding import settings_of
 from spkit.tasks import Task
 from spkit.training.shares import Sampling
 
@@ -129,10 +130,12 @@ def checkpoint_folder(
         "seed",
         "bf16",
         "fp16",
+        "prompts",
+        "router_mapping",
     )
     identity = {
         "model": weights_hash(model),
-        "max_seq_length": model.max_seq_length,
+        "embedding": text_hash(settings_of(model)),
         "tasks": [task.fingerprint() for task in tasks],
         "losses": [
             None if task.loss is None else getattr(task.loss, "__qualname__", repr(task.loss)) for task in tasks

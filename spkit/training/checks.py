@@ -2,7 +2,7 @@
 
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.task import Task, check_trained
-from spkit.training.batches import check_fills
+from spkit.training.samplers import check_fills
 from spkit.training.shares import Sampling, shares
 
 

@@ -12,6 +12,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from torch import nn
 
 from spkit.errors import SpkitError, quoted
+from spkit.models.embedding import has_unit_length, similarity
 from spkit.tasks.task import Task, check_trained
 from spkit.training.supervised_contrastive import SupervisedContrastiveLoss
 
@@ -22,15 +23,27 @@ class Loss:
 
     Attributes:
         make: makes it from a model and a temperature.
-        temperature: by which it divides similarities by default; None for a loss without one.
+        temperature: by which it divides cosines by default; None for a loss without one.
+        own_similarity: whether it compares embeddings by the model's own similarity, as a search does; the others take
+            cosines.
     """
 
     make: Callable[[SentenceTransformer, float], nn.Module]
     temperature: float | None
+    own_similarity: bool = False
+
+    def default_temperature(self, model: SentenceTransformer) -> float:
+        """What it divides a model's similarities by: the temperature of cosines where they have their bounds, else 1.
+
+        Inner products and distances of embeddings of any length are as large as the model makes them.
+        """
+        bounded = not self.own_similarity or model.similarity_fn_name == "cosine" or has_unit_length(model)
+        return (self.temperature or 1.0) if bounded else 1.0
 
 
 def _infonce(model: SentenceTransformer, temperature: float) -> nn.Module:
-    return MultipleNegativesRankingLoss(model, scale=1 / temperature)
+    compared_by = similarity(model.similarity_fn_name)
+    return MultipleNegativesRankingLoss(model, scale=1 / temperature, similarity_fct=compared_by)
 
 
 def _cosent(model: SentenceTransformer, temperature: float) -> nn.Module:
@@ -44,7 +57,7 @@ def _contrastive(model: SentenceTransformer, _: float) -> nn.Module:
 #: By the names that kinds of task use. 0.05 is sentence-transformers' scale of 20; 0.1 is the value of the paper of the
 #: loss for classes.
 LOSSES: dict[str, Loss] = {
-    "infonce": Loss(_infonce, 0.05),
+    "infonce": Loss(_infonce, 0.05, own_similarity=True),
     "cosent": Loss(_cosent, 0.05),
     "contrastive": Loss(_contrastive, None),
     "supcon": Loss(SupervisedContrastiveLoss, 0.1),
@@ -55,10 +68,12 @@ def make_loss(name: str, model: SentenceTransformer, temperature: float | None =
     """A loss by its name.
 
     Args:
-        name: "infonce": in-batch softmax over the positives (and negatives). "cosent": the order of the pairs by their
-            scores. "contrastive": online contrastive loss, margin 0.5. "supcon": supervised contrastive.
+        name: "infonce": in-batch softmax over the positives (and negatives), of the model's own similarities.
+            "cosent": the order of the pairs by their scores. "contrastive": online contrastive loss, margin 0.5.
+            "supcon": supervised contrastive.
         model: whose embeddings the loss reads; the loss holds on to it.
-        temperature: similarities are divided by it; the loss's own by default (0.05; 0.1 for "supcon").
+        temperature: similarities are divided by it; the loss's own by default (0.05; 0.1 for "supcon"; 1 for "infonce"
+            where the similarity is no cosine and embeddings have no unit length).
 
     Returns:
         A sentence-transformers loss module.
@@ -76,7 +91,7 @@ def make_loss(name: str, model: SentenceTransformer, temperature: float | None =
     if temperature is not None and (loss.temperature is None or not temperature > 0):
         rule = "must be positive" if loss.temperature is not None else f"has no meaning for the loss {name!r}"
         raise SpkitError(f"`temperature` {rule}.", f"Found {temperature}.", "Leave it out.")
-    return loss.make(model, temperature or loss.temperature or 1.0)
+    return loss.make(model, temperature or loss.default_temperature(model))
 
 
 def task_loss(task: Task, model: SentenceTransformer) -> nn.Module:

@@ -30,12 +30,14 @@ class SupervisedContrastiveLoss(nn.Module):
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Int[Tensor, " B"]) -> Float[Tensor, ""]:
         """Mean loss over the texts that have a partner of their label in the batch."""
         (features,) = sentence_features
-        return self.from_embeddings(self.model(features)["sentence_embedding"], labels)
+        return self.compute_loss_from_embeddings([self.model(features)["sentence_embedding"]], labels)
 
-    def from_embeddings(self, embeddings: Float[Tensor, "B D"], labels: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-        """The same from embeddings."""
-        directions = nn.functional.normalize(embeddings, dim=1)
-        itself = torch.eye(len(labels), dtype=torch.bool, device=embeddings.device)
+    def compute_loss_from_embeddings(
+        self, embeddings: list[Float[Tensor, "B D"]], labels: Int[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        """The same from the embeddings of the one column, under the name that sentence-transformers has for it."""
+        directions = nn.functional.normalize(embeddings[0], dim=1)
+        itself = torch.eye(len(labels), dtype=torch.bool, device=directions.device)
         logits = (directions @ directions.T / self.temperature).masked_fill(itself, -torch.inf)
         log_shares = logits.log_softmax(1).masked_fill(itself, 0.0)
         partners = (labels[:, None] == labels[None, :]) & ~itself

@@ -26,13 +26,13 @@ from spkit.errors import SpkitError
 from spkit.files import check_room
 from spkit.hashing import weights_hash
 from spkit.locks import locked
+from spkit.models import embedding
 from spkit.models.adapters import fold, has_adapters, unfold
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
 from spkit.models.loading import Loading
 from spkit.models.number_types import loading_of
 from spkit.tasks import Task
-from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import (
     CheckpointedTrainer,
     KeptCost,
@@ -43,6 +43,8 @@ from spkit.training.checkpoints import (
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
 from spkit.training.precision import Precision, check_precision, check_trained, in_type_of, master_weights
+from spkit.training.relevance import relevance_of
+from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.shares import Sampling, shares
 
@@ -187,7 +189,7 @@ def _fit(
     keys = {task.name: task.name.replace(".", "\N{ONE DOT LEADER}") for task in tasks}
     views = {task.name: training_view(task, task.train) for task in tasks}
     weights = shares({name: len(view) for name, view in views.items()}, sampling)
-    arguments.batch_sampler = batch_sampler
+    arguments.batch_sampler = partial(batch_sampler, relevance=relevance_of(*tasks))
     steps = arguments.max_steps
     if len(tasks) > 1:
         each = arguments.gradient_accumulation_steps
@@ -199,12 +201,14 @@ def _fit(
         arguments.multi_dataset_batch_sampler = partial(
             ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
         )
-    prompts = {keys[task.name]: dict(task.prompts) for task in tasks if task.prompts}
-    if prompts:
-        arguments.prompts = prompts if len(tasks) > 1 else next(iter(prompts.values()))
+    # Each column is read as evaluation reads it, unless the arguments say otherwise.
+    prompts = {keys[task.name]: embedding.prompts(model, task) for task in tasks}
+    routes: dict[str, Any] = {keys[task.name]: embedding.routes(model, task) for task in tasks}
+    arguments.prompts = arguments.prompts or (prompts if len(tasks) > 1 else next(iter(prompts.values())))
+    arguments.router_mapping = arguments.router_mapping or (routes if len(tasks) > 1 else next(iter(routes.values())))
     losses = {keys[task.name]: task_loss(task, model) for task in tasks}
     datasets = {keys[name]: view for name, view in views.items()}
-    with count_costs() as cost:
+    with count_costs() as cost, embedding.truncated(model):
         trainer = CheckpointedTrainer(
             model=model,
             args=arguments,

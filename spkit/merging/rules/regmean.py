@@ -68,7 +68,7 @@ def regmean(
         if isinstance(module, nn.Linear) and f"{layer}.weight" in vectors.layout.slices  # not one tied to another
     }
     grams = room(len(vectors), sum(size**2 for size in inputs.values()), torch.float64)
-    read = set(inputs)
+    read: set[str] = set()
     experts = experts_on_tasks(vectors, tasks, examples, batch_size, seed)
     for row, (model, stream, batches) in zip(grams, experts, strict=True):
         parts = row.split([size**2 for size in inputs.values()])
@@ -76,9 +76,11 @@ def regmean(
         with torch.no_grad(), _summed_into(own, model) as counts:
             for batch in batches:
                 stream.loss_of(batch)
-        read &= {layer for layer, count in counts.items() if count}
-        for layer in read:
-            own[layer] /= counts[layer]
+        # An expert whose texts do not go through a layer (another route of a Router) has no say there.
+        through = {layer: count for layer, count in counts.items() if count}
+        read |= set(through)
+        for layer, count in through.items():
+            own[layer] /= count
     matrix = room_like(vectors.matrix, torch.float32)
     means = (weights / weights.sum()).float()[:, None]
     for columns in column_blocks(slice(0, matrix.shape[1]), len(matrix)):
@@ -106,6 +108,8 @@ def _solve(
     total = torch.zeros_like(grams[0])
     for weight, gram in zip(weights.tolist(), grams, strict=True):
         total += weight * _shrunk(gram, shrink)
+    if not total.any():  # those that use it have no weight
+        return
     for row, change, weight, gram in zip(out, changes, weights.tolist(), grams, strict=True):
         delta = change.view(-1, len(gram)).double()  # [out, in]
         row.copy_(torch.linalg.solve(total, weight * _shrunk(gram, shrink) @ delta.T).T.float().flatten())

@@ -18,6 +18,12 @@ Rows = Any
 #: The score of each row of indices: from predicted values and gold, both one row a resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 
+#: What a text is to a search: models may read the two in different ways.
+Route = Literal["query", "document"]
+
+#: How close the rows of two matrices of embeddings are, shapes [Q, D] and [C, D] -> [Q, C]; higher is closer.
+SimilarityFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -49,7 +55,9 @@ class Kind:
         texts: the columns that hold texts, in the order in which the loss reads them. Equal texts of the first stay in
             one split; mteb embeds the first as queries and the second as documents.
         lists: those of `texts` in which a row may hold several texts, as a list.
-        further: how the names of any number of further columns with texts begin; they come last. "" for none.
+        further: how the names of any number of further columns with texts begin; they come last, and are read like the
+            last of `texts`. "" for none.
+        asymmetric: whether the first text is a query that is searched for among the others, which are documents.
         optional: columns without texts that may be there, beside `parts`.
         counts: those of `optional` that hold whole numbers.
         aliases: other names of the columns, {theirs: ours}, as other tools write them; used where ours are missing.
@@ -77,6 +85,7 @@ class Kind:
     optional: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     aliases: Mapping[str, str] = MappingProxyType({})
+    asymmetric: bool = False
     target: Target | None = None
     needs_train: bool = False
     searches: bool = False
@@ -143,6 +152,22 @@ class Kind:
         """
         further = [column for column in column_names if self._is_further(column)]
         return [*self.texts, *further]
+
+    def route(self, column: str) -> Route | None:
+        """What a text of this column is to a search; None where texts of one sort are compared.
+
+        Example:
+            >>> from spkit.tasks.kinds import kinds
+            >>> [kinds()["retrieval"].route(column) for column in ("anchor", "positive", "negative_1")]
+            ['query', 'document', 'document']
+        """
+        if not self.asymmetric:
+            return None
+        return "query" if column == self.texts[0] else "document"
+
+    def like(self, column: str) -> str:
+        """The column of `texts` that a column is read like: itself, or the last where it is a further one."""
+        return column if column in self.texts else self.texts[-1]
 
     def texts_in(self, value: Any) -> list[str]:
         """The texts of one cell: one, or those of a list."""
@@ -216,12 +241,15 @@ class Kind:
         """The rows a loss reads, one text a cell; those of the task unless the kind makes others of them."""
         return rows
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
-        """The score of one batch in the explorer, read off the embeddings that its loss computed.
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """The score of one batch in the explorer, read off the embeddings of its texts.
 
         Args:
-            embeddings: of each text column, of length 1.
+            embeddings: of each text column, as the model gives them.
             labels: the target, where there is one.
+            similarity: by which a task of this kind is scored for the model.
 
         Returns:
             A fraction.

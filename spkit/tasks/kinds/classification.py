@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 from spkit.tasks.kinds._targets import Label
 
 
@@ -31,9 +31,12 @@ class Classification(Kind):
     mteb_type = "Classification"
     mteb_category = "t2c"
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
         """Each text is given the label whose mean embedding, the text itself left out, is the nearest by cosine."""
-        texts, known = embeddings[0], np.asarray(labels)
+        lengths = np.linalg.norm(embeddings[0], axis=1, keepdims=True)
+        texts, known = embeddings[0] / np.where(lengths > 0, lengths, 1.0), np.asarray(labels)
         classes = np.unique(known)
         member = (known[:, None] == classes[None, :]).astype(texts.dtype)
         sums = member.T @ texts

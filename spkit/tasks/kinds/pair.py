@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Label
 from spkit.tasks.statistics import average_precision_rows
@@ -33,11 +33,13 @@ class Pair(Kind):
     quick_score_name = "average precision of the pairs that belong together"
     mteb_type = "PairClassification"
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
-        """Average precision of the cosines."""
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """Average precision of the similarities."""
         from sklearn.metrics import average_precision_score
 
-        return float(average_precision_score(np.asarray(labels), (embeddings[0] * embeddings[1]).sum(1)))
+        return float(average_precision_score(np.asarray(labels), np.diagonal(similarity(*embeddings))))
 
     def mteb_class(self) -> Any:
         """mteb's pair classification."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.errors import SpkitError
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 
 
 class Reranking(Kind):
@@ -25,6 +25,7 @@ class Reranking(Kind):
     place = 5
     texts = ("query", "positive", "negative")
     lists = ("positive", "negative")
+    asymmetric = True
     aliases = MappingProxyType({"pos": "positive", "neg": "negative"})
     loss = "infonce"
     batches = "distinct"
@@ -55,10 +56,12 @@ class Reranking(Kind):
                 triplets["negative"].append(negatives[number % len(negatives)])
         return Dataset.from_dict(triplets)
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
         """1 / rank of each query's own positive, which is the average precision where one candidate is right."""
         queries, positives, negatives = embeddings
-        similarities = queries @ np.concatenate([positives, negatives]).T
+        similarities = similarity(queries, np.concatenate([positives, negatives]))
         own = np.diagonal(similarities)[:, None]
         # Of equal similarities the positive comes last: a model that embeds all texts alike must not look perfect.
         return float((1 / (similarities >= own).sum(axis=1)).mean())

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.errors import SpkitError, shown
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 
 
 class Retrieval(Kind):
@@ -26,6 +26,7 @@ class Retrieval(Kind):
     place = 1
     texts = ("anchor", "positive")
     further = "negative"
+    asymmetric = True
     optional = ("relevance", "document")
     counts = ("relevance",)
     searches = True
@@ -33,7 +34,7 @@ class Retrieval(Kind):
     loss = "infonce"
     batches = "distinct"
     metric = Metric(name="ndcg_at_10", label="nDCG@10")
-    quick_score_name = "nDCG@10 among the positives of the sample"
+    quick_score_name = "nDCG@10 among the positives and negatives of the sample"
     mteb_type = "Retrieval"
 
     def may_hold_lists(self, column: str) -> bool:
@@ -70,12 +71,26 @@ class Retrieval(Kind):
                     written[column].append(cell[number % len(cell)] if column in lists else cell)
         return Dataset.from_dict(written)
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
-        """nDCG@10 of each anchor's own positive among all positives of the batch."""
+    def check_prompts(self, prompts: Mapping[str, str], where: str) -> None:
+        """Positives and negatives are documents alike, and a document has one prompt."""
+        own = prompts.get("positive", "")
+        other = next((name for name, text in prompts.items() if self.like(name) != name and text != own), None)
+        if other is not None:
+            raise SpkitError(
+                f"The prompts of `positive` and `{other}` must be equal: both are documents.",
+                f"Found {own!r} and {prompts[other]!r} in {where}.",
+                "Name the prompt of `positive` alone: negatives take it too.",
+            )
+
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """nDCG@10 of each anchor's own positive among all positives and given negatives of the batch."""
         from sklearn.metrics import ndcg_score
 
-        similarities = embeddings[0] @ embeddings[1].T
-        return float(ndcg_score(np.eye(len(similarities)), similarities, k=10))
+        anchors, *documents = embeddings
+        similarities = similarity(anchors, np.concatenate(documents))
+        return float(ndcg_score(np.eye(*similarities.shape), similarities, k=10))
 
     def mteb_class(self) -> Any:
         """mteb's retrieval."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Score
 from spkit.tasks.statistics import spearman_rows
@@ -33,9 +33,11 @@ class Similarity(Kind):
     quick_score_name = "Spearman correlation with the given similarities"
     mteb_type = "STS"
 
-    def quick_score(self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None) -> float:
-        """Spearman's correlation of cosines and scores; 0 where one side is constant."""
-        values = np.stack([(embeddings[0] * embeddings[1]).sum(1), np.asarray(labels)])
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """Spearman's correlation of similarities and scores; 0 where one side is constant."""
+        values = np.stack([np.diagonal(similarity(*embeddings)), np.asarray(labels)])
         return 0.0 if (np.ptp(values, axis=1) == 0).any() else float(spearman_rows(values[:1], values[1:])[0])
 
     def mteb_class(self) -> Any:
