@@ -18,7 +18,7 @@ from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
 from spkit.models.layout import Layout
 from spkit.models.origin import note_source
-from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
+from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors, read, written
 from spkit.vectors.provenance import Provenance
 
 
@@ -47,7 +47,7 @@ def save(
             "operations": json.dumps(provenance.operations),
             "states": json.dumps(dict(provenance.states)),
         }
-        save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
+        save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=written(about))
 
     folder = write_folder(folder, fill, "Task vectors")
     for model in provenance.states:
@@ -61,8 +61,8 @@ def load(folder: Path) -> tuple[SentenceTransformer, list[str], Float[Tensor, "N
     path = folder / MATRIX
     try:
         with safe_open(path, framework="pt") as file:
-            about, matrix = file.metadata() or {}, file.get_tensor("vectors")
-    except (SafetensorError, OSError) as error:
+            about, matrix = read(file.metadata()), file.get_tensor("vectors")
+    except (SafetensorError, OSError, ValueError) as error:
         raise SpkitError(
             "vectors.safetensors must be whole.",
             f"Found {path}, which cannot be read: {error}.",
