@@ -18,6 +18,7 @@ from spkit.errors import SpkitError
 from spkit.models.bases import load_base, load_model
 from spkit.saving.recipe import save_model
 from spkit.training.checkpoints import remove_checkpoints
+from spkit.vectors.folder import read, written
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -68,8 +69,8 @@ def test_no_flipped_bit_in_vectors_is_missed(copied) -> None:
 def renamed(folder: Path) -> None:
     path = folder / "vectors.safetensors"
     with safe_open(path, framework="pt") as file:
-        about, matrix = file.metadata(), file.get_tensor("vectors").clone()
-    save_file({"vectors": matrix}, path, metadata={**about, "names": json.dumps(["sts", "faq"])})
+        about, matrix = read(file.metadata()), file.get_tensor("vectors").clone()
+    save_file({"vectors": matrix}, path, metadata=written({**about, "names": json.dumps(["sts", "faq"])}))
 
 
 OTHER = {

@@ -1,6 +1,7 @@
 """The folder of task vectors, checked without reading the vectors: torch takes seconds to import."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from spkit.errors import SpkitError
@@ -27,6 +28,18 @@ def check_vectors(folder: Path) -> None:
         )
 
 
+def written(about: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the matrix's header, as one entry: safetensors writes several in an order that changes from run
+    to run, and the same vectors are to be the same file."""
+    return {"spkit": json.dumps(dict(about))}
+
+
+def read(header: Mapping[str, str] | None) -> dict[str, str]:
+    """What `written` wrote; former versions wrote an entry each."""
+    given = dict(header or {})
+    return json.loads(given["spkit"]) if "spkit" in given else given
+
+
 def vector_names(folder: Path) -> list[str]:
     """Names of the task vectors in a folder; none where its file is damaged, which `TaskVectors.load` says.
 
@@ -38,7 +51,7 @@ def vector_names(folder: Path) -> list[str]:
     check_vectors(folder)
     try:
         with safe_open(folder / MATRIX, framework="numpy") as file:
-            names = json.loads((file.metadata() or {}).get("names", "[]"))
+            names = json.loads(read(file.metadata()).get("names", "[]"))
     except (SafetensorError, OSError, ValueError, RecursionError):
         return []
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []

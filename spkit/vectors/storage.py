@@ -22,7 +22,7 @@ from spkit.models.layout import Layout
 from spkit.models.loading import Loading, default_loading
 from spkit.models.number_types import note_stored_type, stored_type
 from spkit.models.origin import note_source
-from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors
+from spkit.vectors.folder import BASE, MATRIX, check_new_vectors, check_vectors, read, written
 from spkit.vectors.provenance import Provenance
 
 
@@ -52,7 +52,7 @@ def save(
             "states": json.dumps(dict(provenance.states)),
             "base_type": str(stored_type(base)).removeprefix("torch."),
         }
-        save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=about)
+        save_file({"vectors": matrix.contiguous()}, unfinished / MATRIX, metadata=written(about))
 
     folder = write_folder(folder, fill, "Task vectors")
     for model in provenance.states:
@@ -68,8 +68,8 @@ def load(
     path = folder / MATRIX
     try:
         with safe_open(path, framework="pt") as file:
-            about, matrix = file.metadata() or {}, file.get_tensor("vectors")
-    except (SafetensorError, OSError) as error:
+            about, matrix = read(file.metadata()), file.get_tensor("vectors")
+    except (SafetensorError, OSError, ValueError) as error:
         raise SpkitError(
             "vectors.safetensors must be whole.",
             f"Found {path}, which cannot be read: {error}.",
