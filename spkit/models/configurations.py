@@ -21,8 +21,9 @@ from spkit.models.tokens import TEXTS
 _OF_USE = {"max_seq_length", "unpad_inputs"}
 # What acts only on texts longer than those that are compared.
 _OF_LONG_TEXTS = ("sliding_window", "local_attention")
-_LENGTH = 512
-_LONG = " ".join(TEXTS[:9]) * 6
+_LENGTH = 256
+# A short text beside a long one is filled up.
+_COMPARED = (TEXTS[0], " ".join(TEXTS[:9]) * 3)
 
 
 def module_differences(base: nn.Module, model: nn.Module, place: str) -> list[str]:
@@ -43,7 +44,7 @@ def configuration_differences(base: SentenceTransformer, model: SentenceTransfor
 
 
 def embeds_otherwise(base: SentenceTransformer, model: SentenceTransformer) -> bool:
-    """Whether a model's settings make other embeddings of the base's weights, on texts of up to some 500 tokens.
+    """Whether a model's settings make other embeddings of the base's weights, on texts of up to 256 tokens.
 
     Args:
         base: its weights and its tokens are used.
@@ -57,14 +58,13 @@ def embeds_otherwise(base: SentenceTransformer, model: SentenceTransformer) -> b
     tolerance = max(1e-5, 4 * _precision(base, model))
     with torch.no_grad(), _evaluated(base), _evaluated(model), cut_at(base, length):
         for route in routes(base):
-            for texts in (list(TEXTS[:-1]), [_LONG]):
-                features = _shortened(features_of(base, texts, route))
-                mine = embedded(base, features, route).float()
-                with _weights_of(base, model):
-                    here = {k: v.to(model.device) if isinstance(v, Tensor) else v for k, v in features.items()}
-                    other = embedded(model, here, route).float().to(mine.device)
-                if mine.shape != other.shape or _distance(mine, other) > tolerance:
-                    return True
+            features = _shortened(features_of(base, _COMPARED, route))
+            mine = embedded(base, features, route).float()
+            with _weights_of(base, model):
+                here = {k: v.to(model.device) if isinstance(v, Tensor) else v for k, v in features.items()}
+                other = embedded(model, here, route).float().to(mine.device)
+            if mine.shape != other.shape or _distance(mine, other) > tolerance:
+                return True
     return False
 
 
