@@ -11,6 +11,7 @@ import spkit
 from spkit import SpkitError, TaskVectors, load_base, save_model, train
 from spkit.cli.root import app
 from spkit.models.loading import code_files
+from spkit.study import load_profile
 from tests.experts import flat, noisy
 
 CONFIGURATION = "from transformers import BertConfig\nclass OwnConfig(BertConfig):\n    model_type = 'own'\n"
@@ -102,3 +103,31 @@ def test_attention_is_the_one_that_is_asked_for(base, tmp_path):
     assert load_base(tmp_path / "base", attention="eager")[0].model.config._attn_implementation == "eager"
     with pytest.raises(SpkitError, match=r'could not be loaded: .*attn_implementation="fast"'):
         load_base(tmp_path / "base", attention="fast")
+
+
+PROFILE = """
+base = "company/own"
+dtype = "auto"
+trust_remote_code = true
+revision = "v2"
+tasks = ["chat", "headline"]
+training = {steps = 6, precision = "bfloat16"}
+"""
+
+
+def test_a_profile_says_how_its_base_is_loaded(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(PROFILE)
+    profile = load_profile(path)
+    right = {"dtype": "auto", "device": None, "trust_remote_code": True, "revision": "v2", "attention": None}
+    assert profile.loading() == {"max_seq_length": None} | right
+    assert profile.training.without_length() == {"learning_rate": 1e-4, "batch_size": 32, "precision": "bfloat16"}
+    assert profile.with_loading({"dtype": "float32"}).loading() == profile.loading() | {"dtype": "float32"}
+    path.write_text(PROFILE.replace('"auto"', '"float8"'))
+    with pytest.raises(SpkitError, match=r"`dtype` must be one of 'float32', .*'auto'. Found 'float8'"):
+        load_profile(path)
+    default = load_profile("demo")
+    assert default.loading() == right | {"max_seq_length": default.max_seq_length, "dtype": "float32"} | {
+        "trust_remote_code": False,
+        "revision": None,
+    }

@@ -173,6 +173,17 @@ def test_other_types_of_numbers_are_refused(base, tasks, tmp_path):
         train(base, tasks["faq"], steps=1, batch_size=8, progress=False, **wrong)
 
 
+def test_a_model_that_was_rounded_as_a_whole_fits_its_float32_experts(base):
+    exact = deepcopy(base)
+    exact[0].model.register_buffer("frequencies", torch.tensor([1.0, 0.1, 0.01]), persistent=False)
+    half = deepcopy(exact).to(torch.bfloat16)  # its buffers, too
+    assert TaskVectors.from_models(half, {"a": noisy(exact, 1)}).names == ("a",)
+    other = noisy(exact, 1)
+    other[0].model.frequencies[1] = 0.2
+    with pytest.raises(SpkitError, match=r"the buffer 0.model.frequencies differs"):
+        TaskVectors.from_models(half, {"a": other})
+
+
 def test_widening_changes_no_number(base):
     half = in_half(base, torch.bfloat16)
     again = copy_model(half)

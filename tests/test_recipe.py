@@ -312,6 +312,8 @@ def test_the_card_names_the_models_of_a_hub_and_the_licence_that_all_share(folde
     shared = head(local["a"], {"b": local["b"]})
     assert shared["license"] == "mit"
     assert "base_model" not in shared  # a hub knows nothing of our folders
+    (tmp_path / "c" / "README.md").write_text("---\nlicense: apache-2.0\nbase_model: company/start\n---\n")
+    assert head(local["a"], {"c": local["c"]})["base_model"] == ["company/start"]  # what a folder was made from
     assert "license" not in head(local["a"], {"b": local["b"], "c": local["c"]})
     assert "license" not in head(local["a"], {"b": None})  # a model in memory: nobody knows
     named = head("minilm-l3", {"b": "company/model@v2"})

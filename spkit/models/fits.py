@@ -87,9 +87,15 @@ def _tensor_differences(base: SentenceTransformer, model: SentenceTransformer) -
     buffers, other_buffers = dict(base.named_buffers()), dict(model.named_buffers())
     for key in sorted(buffers.keys() | other_buffers.keys()):
         mine, other = buffers.get(key), other_buffers.get(key)
-        if mine is None or other is None or not torch.equal(mine.cpu(), other.cpu()):
+        if mine is None or other is None or not _same(mine.cpu(), other.cpu()):
             differences.append(f"the buffer {key} differs")
     return differences
+
+
+def _same(mine: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two buffers hold the same numbers, in the type of the coarser one."""
+    coarser = min(mine.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
+    return torch.equal(mine.to(coarser), other.to(coarser))
 
 
 def _aliases(model: SentenceTransformer) -> set[tuple[str, ...]]:

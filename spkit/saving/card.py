@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from spkit.escaping import in_markdown
-from spkit.saving.published import hub_id_of, licence_of
+from spkit.saving.published import hub_ids_of, licence_of
 
 _PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mteb")
 
@@ -73,7 +73,7 @@ def _metadata(recipe: Mapping[str, Any]) -> str:
         "pipeline_tag": "sentence-similarity",
         "tags": ["sentence-transformers", "sentence-similarity", "merge", "spkit"],
     }
-    hub_ids = [hub_id for hub_id in map(hub_id_of, sources) if hub_id is not None]
+    hub_ids = [hub_id for source in sources for hub_id in hub_ids_of(source)]
     if hub_ids:
         about |= {"base_model": list(dict.fromkeys(hub_ids)), "base_model_relation": "merge"}
     licences = {licence_of(source) for source in sources}

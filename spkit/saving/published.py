@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,31 +14,42 @@ _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 _BUNDLED_ID, _BUNDLED_LICENCE = "sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"
 
 
-def hub_id_of(source: str) -> str | None:
-    """The id that a hub knows a model by; None for a folder, for which a hub has no name.
+def hub_ids_of(source: str) -> list[str]:
+    """The ids that a hub knows a model by: its own, or those that the card of a folder says it was made from.
 
     Example:
-        >>> hub_id_of("minilm-l3"), hub_id_of("/tmp/runs/faq")
-        ('sentence-transformers/all-MiniLM-L6-v2', None)
+        >>> hub_ids_of("minilm-l3"), hub_ids_of("/tmp/runs/faq")
+        (['sentence-transformers/all-MiniLM-L6-v2'], [])
     """
     if source in BUNDLED_BASES:
-        return _BUNDLED_ID
+        return [_BUNDLED_ID]
     name, _ = split_revision(source)
-    return name if _HUB_ID.fullmatch(name) and not Path(name).exists() else None
+    if _is_hub_id(name):
+        return [name]
+    named = _about(source).get("base_model")
+    return [one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str) and _is_hub_id(one)]
 
 
 def licence_of(source: str) -> str | None:
     """The licence that a model's card names, where the card is on this machine; nothing is fetched."""
     if source in BUNDLED_BASES:
         return _BUNDLED_LICENCE
-    card = _card(source)
-    match = re.match(r"---\n(.*?)\n---", card or "", flags=re.DOTALL)
+    named = _about(source).get("license")
+    return named if isinstance(named, str) else None
+
+
+def _is_hub_id(name: str) -> bool:
+    return _HUB_ID.fullmatch(name) is not None and not Path(name).exists()
+
+
+def _about(source: str) -> dict[str, Any]:
+    """What a model's card tells hubs; nothing where there is no card."""
+    match = re.match(r"---\n(.*?)\n---", _card(source) or "", flags=re.DOTALL)
     try:
         about = yaml.safe_load(match.group(1)) if match else None
     except yaml.YAMLError:
-        return None
-    named = about.get("license") if isinstance(about, dict) else None
-    return named if isinstance(named, str) else None
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _card(source: str) -> str | None:
