@@ -50,5 +50,5 @@ def test_a_search_and_quick_scores_take_it(trained, probe, tasks) -> None:
 
 
 def test_another_precision_is_refused(no_type_check, trained, probe) -> None:
-    with pytest.raises(SpkitError, match="`precision` must be one of 'float32', 'bfloat16'. Found 'float16'"):
+    with pytest.raises(SpkitError, match=r"`precision` must be one of 'float32', 'bfloat16'. Found 'float16'"):
         self_position(trained, probe, precision="float16", progress=False)

@@ -1,9 +1,9 @@
 """Speed and memory beside what else there is: ratios of medians within one run, since absolute seconds mean little.
 
-`python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, conflict, merges,
-memory, large, explorer, and searches-2, searches-4, searches-8 (between so many vectors). The rows of a part replace
-its former ones in data/results/bench.csv (searches: searches.csv) as soon as it is finished, with a description of the
-machine.
+`python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, texts, conflict,
+merges, memory, large, explorer, and searches-2, searches-4, searches-8 (between so many vectors). The rows of a part
+replace its former ones in data/results/bench.csv (searches: searches.csv) as soon as it is finished, with a description
+of the machine.
 """
 
 import argparse
@@ -25,10 +25,12 @@ from tests.bench.memory import memory
 from tests.bench.merges import merges
 from tests.bench.searches import TASKS, searches
 from tests.bench.steps import steps
+from tests.bench.texts import texts
 
 RESULTS = Path("data/results")
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "steps": steps,
+    "texts": texts,
     "conflict": conflict,
     "merges": merges,
     "memory": memory,
