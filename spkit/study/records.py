@@ -69,19 +69,12 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     Raises:
         SpkitError: the stage's folder holds something that no stage wrote.
     """
-    folder = root / stage.name
-    wanted = {
-        "stage": stage.name,
-        "config": json.loads(json.dumps(stage.config)),
-        "inputs": dict(stage.inputs),
-        "code": code_hash(stage.work, count_costs),  # what it cost is part of its record, too
-        "versions": versions(),
-    }
-    before = _read(folder)
-    if before is not None and _equal(before, wanted) and _whole(folder, before):
+    folder, wanted = root / stage.name, _wanted(stage)
+    before = taken(stage, root)
+    if before is not None:
         say(f"  {stage.name}: done before")
-        return Record(folder, before)
-    if before is None and folder.exists() and not (folder / _RECORD).exists():
+        return before
+    if folder.exists() and not (folder / _RECORD).exists():
         raise SpkitError(
             "A study may write over its own stages only.",
             f"Found {folder}, which no stage wrote.",
@@ -105,6 +98,36 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
 
     write_folder(folder, fill)
     return Record(folder, content)
+
+
+def taken(stage: Stage, root: Path) -> Record | None:
+    """The record of a stage, where an equal one exists; nothing is run.
+
+    Args:
+        stage: the work.
+        root: the study's folder.
+    """
+    folder = root / stage.name
+    before = _read(folder)
+    whole = before is not None and _equal(before, _wanted(stage)) and _whole(folder, before)
+    return Record(folder, before) if before is not None and whole else None
+
+
+def record_in(folder: Path) -> Record | None:
+    """The record that lies in a folder, whatever it is of; None without one."""
+    content = _read(folder)
+    return None if content is None else Record(folder, content)
+
+
+def _wanted(stage: Stage) -> dict[str, Any]:
+    """What an equal record says of a stage."""
+    return {
+        "stage": stage.name,
+        "config": json.loads(json.dumps(stage.config)),
+        "inputs": dict(stage.inputs),
+        "code": code_hash(stage.work, count_costs),  # what it cost is part of its record, too
+        "versions": versions(),
+    }
 
 
 def _equal(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

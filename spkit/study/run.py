@@ -1,33 +1,35 @@
 """Running a study: all stages of all seeds, then its report."""
 
 import json
-import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from spkit.errors import SpkitError, quoted
 from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.results.schema import SCORES, SUMMARY
-from spkit.study import tables
-from spkit.study.analyses import analysis
-from spkit.study.checks import check_study
+from spkit.study.declared import declare, declare_experts
+from spkit.study.engine import check_engine, run_stages
 from spkit.study.profile import Profile
-from spkit.study.records import Record
 from spkit.study.report import report
-from spkit.study.seed_run import SeedRun, prepare
-from spkit.study.stages import expert_stages, headline_stages
-from spkit.tasks import Task, load_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
 
-def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
+def run_study(
+    profile: Profile,
+    output: str | Path,
+    say: Callable[[str], None] = print,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+) -> Path:
     """Run a study, or what is missing of it; `spkit.run_study` draws its figures, too.
 
     Args:
         profile: what to do.
         output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
         say: called with one line about each stage.
+        workers: processes of this machine that run stages side by side; 1 runs them in this process, one by one.
+        cluster: the address of a Dask scheduler, whose workers run the stages instead.
 
     Returns:
         The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, and `summary.md`.
@@ -35,26 +37,14 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
     Raises:
         SpkitError: a task, setting or model that is not usable; what was finished before stays.
     """
-    root = Path(output)
-    if root.exists() and not root.is_dir():
-        raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
-    tasks = _load(profile)
-    check_study(profile, tasks)
-    base, base_hash, fingerprints = prepare(profile, tasks)
-    records: dict[int, Mapping[str, Record]] = {}
-    for seed in profile.seeds:
-        say(f"Seed {seed}")
-        run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
-        headline_stages(run)
-        for name, settings in profile.analyses.items():
-            if seed in profile.seeds_of(name):
-                analysis(name).stages(run, settings)
-        records[seed] = run.records
-    made = report(profile, records, list(tasks), root, say)
+    check_engine(workers, cluster)
+    study = declare(profile, output, say)
+    run_stages(study, workers, cluster)
+    made = report(profile, study.records(), list(study.tasks), study.root, say)
     for path in sorted(made.folder.iterdir()):
         if path.suffix in (".csv", ".md"):
-            copy_file(path, root / path.name)
-    return root
+            copy_file(path, study.root / path.name)
+    return study.root
 
 
 def train_experts(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> TaskVectors:
@@ -68,31 +58,9 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
     Returns:
         The task vectors, memory-mapped.
     """
-    tasks = _load(profile)
-    check_study(profile, tasks)
-    base, base_hash, fingerprints = prepare(profile, tasks)
-    run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), profile.seeds[0], Path(output), say)
-    expert_stages(run)
-    return run.vectors()
-
-
-def _load(profile: Profile) -> dict[str, Task]:
-    given = profile.tasks
-    if isinstance(given, str):
-        tasks = load_tasks(given, profile.names, folder=profile.data)
-    else:
-        tasks = load_tasks("bundled", given)
-    if len(tasks) < 2:
-        raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
-    # Names become folders, and "joint" and "mean" have a meaning of their own in the tables.
-    bad = [name for name in tasks if name in ("joint", tables.MEAN) or not re.fullmatch(r"\w[\w .-]*", name)]
-    if bad:
-        raise SpkitError(
-            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and mean.",
-            f"Found {quoted(bad)}.",
-            "Rename the task.",
-        )
-    return tasks
+    study = declare_experts(profile, output, say)
+    run_stages(study)
+    return study.runs[profile.seeds[0]].vectors()
 
 
 def publish(root: Path, folder: Path) -> None:

@@ -40,7 +40,7 @@ def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
         return {"explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
-    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
+    run.add(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 
 def _table(records: SeedRecords, settings: ImbalanceSettings, resamples: int) -> dict[str, pd.DataFrame]:
