@@ -1,12 +1,17 @@
-"""Files and folders that are written completely or not at all: under a temporary name first, then renamed."""
+"""Files and folders that are written completely or not at all: under a temporary name first, then renamed.
+
+Of the processes that `torchrun` or `accelerate launch` starts only the main one writes: all of them run the same lines.
+"""
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spkit.errors import SpkitError
+from spkit.launcher import is_main
 
 
 @contextmanager
@@ -28,6 +33,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         ['note.txt']
     """
     path = Path(path)
+    if not is_main():
+        with tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
+            yield Path(scratch) / path.name
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
@@ -51,6 +60,8 @@ def copy_file(source: Path, target: Path) -> None:
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a temporary folder beside the target and rename it, so that a folder is there whole or not at all."""
+    if not is_main():
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     replaced = folder.with_name(f".{folder.name}.replaced")

@@ -26,6 +26,7 @@ from spkit.cli.options import (
 )
 from spkit.cli.root import app
 from spkit.errors import SpkitError
+from spkit.launcher import is_main
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
 from spkit.searching.choices import Granularity, Optimizer, Scale, scale_of
@@ -61,6 +62,9 @@ def train(
     """Train on one task, or on several.
 
     One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
+
+    With several GPUs: torchrun --nproc-per-node 4 -m spkit.cli train ..., or accelerate launch -m spkit.cli train ...:
+    the batch size stays that of the whole step, and the result is that of one process.
     """
     output = output.resolve()
     with usage():
@@ -117,7 +121,8 @@ def train(
         checkpoints=checkpoints,
     )
     save_model(model, output)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if is_main():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     typer.echo(f"Trained on {', '.join(chosen)}: {output}")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from spkit.errors import SpkitError, quoted
 from spkit.files import whole_file
+from spkit.launcher import is_main
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -34,7 +35,7 @@ def write(table: Any, path: Path, index: bool = False) -> None:
 
 def say_replaced(folder: Path) -> None:
     """Say that a folder is there already and will be replaced as a whole, once what takes its place is finished."""
-    if folder.is_dir() and any(folder.iterdir()):
+    if is_main() and folder.is_dir() and any(folder.iterdir()):
         typer.echo(f"{folder} is there already; it will be replaced.", err=True)
 
 

@@ -3,15 +3,19 @@
 mteb takes seconds to import, so only functions import this module.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from mteb.models import SentenceTransformerEncoderWrapper
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
 from spkit.errors import SpkitError
+from spkit.launcher import process_count
+from spkit.processes import own_part, put_together
 
 
 class Encoder(SentenceTransformerEncoderWrapper):
@@ -80,8 +84,15 @@ class RememberingModel:
         known = self._known.setdefault(key, {})
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
-            known.update(zip(new, getattr(self._model, method)(new, prompt=prompt, **kwargs), strict=True))
+            known.update(zip(new, self._embed(method, new, prompt, kwargs), strict=True))
         return np.stack([known[text] for text in texts])
+
+    def _embed(self, method: str, texts: list[str], prompt: str | None, kwargs: dict[str, Any]) -> np.ndarray:
+        """Embeddings of texts; of several processes each embeds its part, and all have all of them."""
+        embed = partial(getattr(self._model, method), prompt=prompt, **kwargs)
+        if len(texts) < process_count() or process_count() == 1:
+            return embed(texts)
+        return put_together(torch.from_numpy(embed(texts[own_part(len(texts))])), len(texts)).numpy()
 
 
 def _is_plain(module: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from spkit.errors import SpkitError
 from spkit.files import write_text
-from spkit.searching.processes import is_main
+from spkit.launcher import is_main
 
 
 class Journal:

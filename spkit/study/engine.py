@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager
 
-from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.study.declared import Study
 from spkit.study.orders import Order, work_on
@@ -19,24 +18,6 @@ from spkit.study.workers import on_cluster, side_by_side
 
 #: Times that workers may end without having finished any stage between.
 _TRIES = 3
-
-
-def check_engine(workers: int, cluster: str | None) -> None:
-    """Raise what is wrong with a choice of engine, before anything is read.
-
-    Raises:
-        SpkitError: fewer than one worker, or workers here and on a cluster.
-    """
-    if workers < 1:
-        raise SpkitError("`workers` must be positive.", f"Found {workers}.", "Pass 1 or more.")
-    if cluster is not None:
-        if workers > 1:
-            raise SpkitError(
-                "A study runs either in processes of this machine or on a cluster.",
-                f"Found workers = {workers} and the cluster {cluster!r}.",
-                "Pass one of the two; a cluster's workers are started on its machines.",
-            )
-        require("distributed", "A study on a cluster")
 
 
 def run_stages(study: Study, workers: int = 1, cluster: str | None = None) -> None:

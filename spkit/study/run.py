@@ -8,9 +8,10 @@ from pathlib import Path
 from spkit.files import check_replaceable, copy_file, write_folder
 from spkit.results.schema import SCORES, SUMMARY
 from spkit.study.declared import declare, declare_experts
-from spkit.study.engine import check_engine, run_stages
+from spkit.study.engine import run_stages
 from spkit.study.profile import Profile
 from spkit.study.report import report
+from spkit.study.workers import check_engine
 from spkit.vectors.task_vectors import TaskVectors
 
 

@@ -83,10 +83,16 @@ class SeedRun:
 
     def take(self, name: str) -> bool:
         """Take a declared stage's record, if it is there; whether it is."""
+        there = self.look(name)
+        if there:
+            self._afterwards(name)
+        return there
+
+    def look(self, name: str) -> bool:
+        """Whether a declared stage's record is there; nothing is changed on the disk."""
         record = taken(self.stage(name), self.root)
         if record is not None:
             self.records[name] = record
-            self._afterwards(name)
         return record is not None
 
     def _afterwards(self, name: str) -> None:

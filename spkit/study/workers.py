@@ -13,7 +13,26 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any
 
+from spkit._extras import require
 from spkit.errors import SpkitError, quoted
+
+
+def check_engine(workers: int, cluster: str | None) -> None:
+    """Raise what is wrong with a choice of engine, before anything is read.
+
+    Raises:
+        SpkitError: fewer than one worker, or workers here and on a cluster.
+    """
+    if workers < 1:
+        raise SpkitError("`workers` must be positive.", f"Found {workers}.", "Pass 1 or more.")
+    if cluster is not None:
+        if workers > 1:
+            raise SpkitError(
+                "A study runs either in processes of this machine or on a cluster.",
+                f"Found workers = {workers} and the cluster {cluster!r}.",
+                "Pass one of the two; a cluster's workers are started on its machines.",
+            )
+        require("distributed", "A study on a cluster")
 
 
 @contextmanager

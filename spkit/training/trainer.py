@@ -12,23 +12,22 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from datasets import DatasetDict
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
+from spkit.launcher import is_main, process_count
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
+from spkit.processes import on_cpus
 from spkit.tasks import Task
 from spkit.training.batches import batch_sampler, training_view
 from spkit.training.checkpoints import checkpoint_folder, last_checkpoint
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
 from spkit.training.sampling import Sampling, ShareBatchSampler, shares
+from spkit.training.sharing import SharingTrainer, quiet_launch
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4
@@ -57,6 +56,9 @@ def train(
     One task gives the expert whose difference to the base is the task vector. Several tasks give the joint model that
     merging has to compete with; each batch holds examples of one task. AdamW with a tenth of the steps as linear
     warm-up, linear decay to zero, and gradients clipped to norm 1.
+
+    Under `torchrun` or `accelerate launch` the processes share out the rows of every batch: as many steps on the same
+    examples as in one process, whose loss they compute together. Without a launcher one process uses one GPU.
 
     Args:
         base: the model to start from; it is left as it is.
@@ -107,6 +109,7 @@ def train(
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
             given = copy(args) if args is not None else run(scratch)  # a copy: what a part sets stays with it
+            _fit_processes(given)
             if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
@@ -149,15 +152,16 @@ def _fit(
     if prompts:
         arguments.prompts = prompts if len(tasks) > 1 else prompts[label]
     losses = {task.name: task_loss(task, model) for task in tasks}
-    trainer = SentenceTransformerTrainer(
+    trainer = SharingTrainer(
         model=model,
         args=arguments,
         train_dataset=DatasetDict(list(views.items())) if len(tasks) > 1 else views[label],
         loss=losses if len(tasks) > 1 else losses[label],
-        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
+        callbacks=[_FiniteLoss(label), *([_ProgressBar(label)] if progress and is_main() else []), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
+    with quiet_launch():
+        trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
     model.zero_grad(set_to_none=True)
 
 
@@ -183,6 +187,7 @@ def _arguments(
         seed=seed,
         dataloader_drop_last=True,
         dataloader_pin_memory=False,
+        use_cpu=on_cpus(),
         save_strategy="steps" if save else "no",
         save_steps=50,
         save_total_limit=1,
@@ -192,6 +197,18 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _fit_processes(arguments: SentenceTransformerTrainingArguments) -> None:
+    """See that the trainer has the processes of the launcher, and each of them one device."""
+    if arguments.world_size != process_count():
+        raise SpkitError(
+            "`args` must know of all processes that the launcher started.",
+            f"Found {arguments.world_size} in `args`, of {process_count()}.",
+            "On processors without a GPU, make them with `use_cpu=True`.",
+        )
+    if arguments.n_gpu > 1:  # it would multiply the batch by their number, and compare texts of one GPU only
+        arguments._n_gpu = 1
 
 
 def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:
