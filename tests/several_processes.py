@@ -41,9 +41,9 @@ def main(folder: Path) -> None:
     answer: dict[str, Any] = {}
     trainings: dict[str, Any] = {
         "expert": (tasks["faq"], {"steps": 5}),
-        "scores": (tasks["likeness"], {"epochs": 1}),
+        "scores": (tasks["likeness"], {"epochs": 1.0}),
         "classes": (tasks["topic"], {"steps": 3, "batch_size": 8}),
-        "joint": (tasks, {"epochs": 1, "batch_size": 8}),
+        "joint": (tasks, {"epochs": 1.0, "batch_size": 8}),
         "mixed": (tasks, {"steps": 3, "batch_size": 8, "mixing": "step", "sampling": "uniform"}),
         "resumed": (tasks, {"steps": 4, "batch_size": 8, "checkpoints": folder / f"{os.environ.get('WORLD_SIZE')}"}),
     }
