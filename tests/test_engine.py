@@ -197,3 +197,9 @@ def test_a_worker_that_cannot_finish_is_told_after_three_tries(home, tmp_path, m
 def test_engines_that_are_none_are_refused(workers, cluster, message) -> None:
     with pytest.raises(SpkitError, match=message):
         check_engine(workers, cluster)
+
+
+def test_a_launcher_starts_no_study(home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SpkitError, match=r"Found 2 that `torchrun`.*--workers N"):
+        run_study(load_profile(home / "small.toml"), tmp_path / "run")

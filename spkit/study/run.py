@@ -59,6 +59,7 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
     Returns:
         The task vectors, memory-mapped.
     """
+    check_engine(1, None)
     study = declare_experts(profile, output, say)
     run_stages(study)
     return study.runs[profile.seeds[0]].vectors()

@@ -15,14 +15,22 @@ from typing import Any
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
+from spkit.launcher import process_count
 
 
 def check_engine(workers: int, cluster: str | None) -> None:
     """Raise what is wrong with a choice of engine, before anything is read.
 
     Raises:
-        SpkitError: fewer than one worker, or workers here and on a cluster.
+        SpkitError: fewer than one worker, workers here and on a cluster, or processes of a launcher, which would all
+            run the same stages.
     """
+    if process_count() > 1:
+        raise SpkitError(
+            "A study starts its processes itself.",
+            f"Found {process_count()} that `torchrun` or `accelerate launch` started.",
+            "Run `spkit study PROFILE --workers N` without a launcher, or pass --cluster.",
+        )
     if workers < 1:
         raise SpkitError("`workers` must be positive.", f"Found {workers}.", "Pass 1 or more.")
     if cluster is not None:

@@ -73,16 +73,16 @@ class GradientSums:
                 part.copy_(parameter.grad.detach().flatten())
         model.zero_grad(set_to_none=True)
 
-    def close_round(self, own: bool = True) -> None:
+    def close_round(self, put_here: bool = True) -> None:
         """Work through a round that is complete.
 
         Args:
-            own: whether it was put in here; another process's is only counted.
+            put_here: whether its gradients were put in here; another process's round is only counted.
 
         Raises:
             NotFiniteError: a gradient that is not finite, with its task and module; of several processes at `share`.
         """
-        if not own:
+        if not put_here:
             self._done += ROUND
             return
         count = len(self._names)
