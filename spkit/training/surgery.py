@@ -136,7 +136,7 @@ class _Surgery(TrainerCallback):
         self.gradients = []
         nn.utils.clip_grad_norm_(parameters, self.largest_norm)
 
-    def _take(self, parameters: list[nn.Parameter], count: float) -> None:
+    def _take(self, parameters: list[nn.Parameter], count: int | float) -> None:
         # The trainer divides each loss by the number of batches in a step.
         self.gradients.append([None if one.grad is None else one.grad * count for one in parameters])
         for parameter in parameters:
