@@ -15,6 +15,7 @@ EXTRAS = {
     "matplotlib": "study",
     "seaborn": "study",
     "torchjd": "study",
+    "distributed": "cluster",
     "mergekit": "mergekit",
     "peft": "adapters",
     "ipywidgets": "lab",

@@ -1,12 +1,17 @@
-"""Files that are written completely or not at all: under a temporary name first, then renamed."""
+"""Files that are written completely or not at all: under a temporary name first, then renamed.
+
+Of the processes that `torchrun` or `accelerate launch` starts only the main one writes: all of them run the same lines.
+"""
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spkit.errors import SpkitError
+from spkit.launcher import is_main
 
 
 @contextmanager
@@ -28,6 +33,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         ['note.txt']
     """
     path = Path(path)
+    if not is_main():
+        with tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
+            yield Path(scratch) / path.name
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:

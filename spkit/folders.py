@@ -15,6 +15,7 @@ from typing import Any
 from spkit.errors import SpkitError, quoted
 from spkit.files import check_room, target, whole_file, write_text
 from spkit.hashing import fast_hash, text_hash
+from spkit.launcher import is_main
 from spkit.locks import locked
 
 #: The list: each file's length and hash, and which part of spkit wrote it.
@@ -51,6 +52,8 @@ def write_folder(
         SpkitError: as `check_replaceable`; or another process is writing the same folder, and does not end.
     """
     folder = target(folder, what)
+    if not is_main():
+        return folder
     unfinished, replaced = _beside(folder, "unfinished"), _beside(folder, "replaced")
     with locked(folder, f"{what} must be written by one process at a time.", wait=_WAIT):
         # Under the lock, what lies here was left by a process that was killed.
@@ -122,6 +125,8 @@ def own_file(path: str | Path, by: str, *, recognised: bool = False) -> Iterator
     check_own_file(path, by, recognised=recognised)
     with whole_file(path) as unfinished:
         yield unfinished
+        if not is_main():
+            return
         with locked(path.with_name(LIST), _ONE_LIST, wait=_WAIT):
             listed = _files(path.parent)
             entry = _entry(unfinished.parent, unfinished.name, by)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from spkit.errors import SpkitError
+from spkit.launcher import is_main
 
 
 class InUseError(SpkitError):
@@ -42,6 +43,9 @@ def locked(path: Path, rule: str, *, wait: float = 0.0, say: Callable[[str], Non
         >>> list(folder.iterdir())
         []
     """
+    if not is_main():  # what the main process writes, the others of its launcher do not
+        yield
+        return
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)

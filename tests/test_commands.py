@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -23,8 +24,8 @@ def studied(monkeypatch) -> dict[str, Any]:
     """The study that a command runs."""
     given: dict[str, Any] = {}
 
-    def run_study(profile, output, say):
-        given.update(profile=profile, output=output)
+    def run_study(profile, output, say, **engine):
+        given.update(profile=profile, output=output, engine=engine)
         say("a stage")
         Path(output).mkdir(parents=True, exist_ok=True)
         (Path(output) / "summary.md").write_text("What was found.", encoding="utf-8")
@@ -63,6 +64,21 @@ def test_options_of_a_study_stand_in_place_of_its_profiles(studied, tmp_path, mo
     invoke("study", "tour", "--analyses", "none", "--data", "rows", "-o", "elsewhere")
     assert not any(studied["profile"].analyses.values())
     assert studied["output"] == Path("elsewhere")
+
+
+def test_a_study_is_planned_or_given_to_workers(studied, monkeypatch) -> None:
+    table = pd.DataFrame(
+        [{"stage": "seed0/a", "needs": "base", "state": "to do", "seconds": 3.0, "source": "a record"}]
+    )
+    planned: list[Path] = []
+    monkeypatch.setattr("spkit.study.plan.plan", lambda profile, folder: planned.append(folder) or table)
+    assert "0 of 1 stages are done" in invoke("study", "demo", "--plan", "-o", "elsewhere")
+    assert planned == [Path("elsewhere")]
+    assert not studied
+    invoke("study", "demo", "--workers", "3")
+    assert studied["engine"] == {"workers": 3, "cluster": None}
+    invoke("study", "demo", "--cluster", "tcp://10.0.0.1:8786")
+    assert studied["engine"] == {"workers": 1, "cluster": "tcp://10.0.0.1:8786"}
 
 
 def test_an_unknown_analysis_is_refused_with_the_nearest() -> None:

@@ -21,7 +21,7 @@ from spkit.errors import SpkitError
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-RUNTIME = ("demo", "search", "study", "mergekit", "adapters", "lab")
+RUNTIME = ("demo", "search", "study", "mergekit", "adapters", "cluster", "lab")
 
 
 def brought(lines: Iterable[str]) -> set[str]:

@@ -1,7 +1,10 @@
 """The command `spkit`: each command is a few lines around the Python function of the same name."""
 
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import NoReturn
 
 import typer
@@ -11,11 +14,13 @@ from spkit.cli.checks import WrongUsageError
 from spkit.cli.root import app
 from spkit.cli.stops import about_files, close_pipe, stoppable, stopped, was_stopped
 from spkit.errors import SpkitError
+from spkit.launcher import is_main
 
 
 def _one_line(message: Warning | str, *about: object) -> None:
     """A warning without the line of code it came from, which does not help the user of a command."""
-    print(f"Warning: {' '.join(str(message).split())}", file=sys.stderr)
+    if is_main():
+        print(f"Warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def main() -> None:
@@ -24,7 +29,8 @@ def main() -> None:
     The exit status is 2 where the command is wrong, 1 where its work fails, 130 or 143 where SIGINT or SIGTERM ends it.
     """
     try:
-        with warnings.catch_warnings(), stoppable():
+        output = nullcontext() if is_main() else _without_output()
+        with warnings.catch_warnings(), stoppable(), output:
             warnings.showwarning = _one_line
             # Without arguments the list of commands helps more than the word that one is missing.
             status = app(sys.argv[1:] or ["--help"], prog_name="spkit", standalone_mode=False)
@@ -64,8 +70,18 @@ def _stop() -> NoReturn:
     sys.exit(status)
 
 
+@contextmanager
+def _without_output() -> Iterator[None]:
+    """One of several processes prints; the others do the same work, and say nothing but what makes them fail."""
+    os.environ["TQDM_DISABLE"] = "1"
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
 def _end(message: str, status: int) -> NoReturn:
-    print(f"Error: {' '.join(message.split())}", file=sys.stderr)  # what others said may have had line ends
+    if is_main() or status != 2:  # what is wrong with a command is wrong for all processes
+        who = "" if is_main() else f"process {os.environ['RANK']}: "
+        print(f"Error: {who}{' '.join(message.split())}", file=sys.stderr)  # what others said may have had line ends
     sys.exit(status)
 
 

@@ -82,6 +82,9 @@ def train(
     """Train on one task, or on several.
 
     One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
+
+    With several GPUs: torchrun --nproc-per-node 4 -m spkit.cli train ..., or accelerate launch -m spkit.cli train ...:
+    the batch size stays that of the whole step, and the result is that of one process.
     """
     with usage():
         check_new_model(output)

@@ -12,6 +12,7 @@ import typer
 from spkit.diagnostics.blocks import check_batches
 from spkit.errors import SpkitError, quoted
 from spkit.folders import check_own_file, own_file
+from spkit.launcher import is_main
 from spkit.signatures import LARGEST_SEED, Range
 from spkit.training.shares import check_sampling
 
@@ -87,7 +88,7 @@ def check_tables(folder: Path, command: str, *names: str) -> None:
 
 def say_replaced(folder: Path) -> None:
     """Say that a folder is there already and will be replaced as a whole, once what takes its place is finished."""
-    if folder.is_dir() and any(folder.iterdir()):
+    if is_main() and folder.is_dir() and any(folder.iterdir()):
         typer.echo(f"{folder} is there already; it will be replaced.", err=True)
 
 

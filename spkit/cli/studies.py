@@ -13,6 +13,7 @@ from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
 from spkit.study.analyses import analysis_names, check_names
+from spkit.study.workers import check_engine
 
 
 @app.command()
@@ -55,23 +56,42 @@ def study(
     publish: Annotated[
         Path | None, typer.Option(help="Also copy result files and records, without models, here.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the stages, what is done and an estimated time; run nothing.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes of this machine that run stages side by side; each has one GPU, if any.")
+    ] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers run the stages; see below.")
+    ] = None,
     *,
     loading: dict[str, Any],
 ) -> None:
     """Run a study in stages, going on where it was stopped.
 
     What is finished is not done again.
+
+    On one machine with several GPUs: spkit study PROFILE --workers 4.
+
+    On a cluster: pip install "spkit[cluster]" on all machines, and keep the study's folder where all see it. Start dask
+    scheduler, then on each machine, for each GPU, dask worker ADDRESS --nthreads 1, under Slurm for example by srun
+    --gpus-per-task=1, and run spkit study PROFILE --cluster ADDRESS. Whoever reaches the scheduler can run programs as
+    you: keep it inside a network that you trust, or give Dask certificates.
     """
     from spkit.study.profile_file import check_tables
 
     with usage():
         check_tables(profile, base, None if data is None else str(data))
         chosen_seeds = None if seeds is None else seeds_of(seeds)
+        check_engine(workers, cluster)
         names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
         check_names(names or ())
     require("matplotlib", "A study's report")
     from spkit.figures.studies import run_study
     from spkit.study import load_profile
+    from spkit.study.plan import in_words
+    from spkit.study.plan import plan as plan_study
     from spkit.study.run import publish as publish_results
 
     with usage():  # the tables of analyses, too
@@ -85,9 +105,12 @@ def study(
         chosen = chosen.with_analyses(names)
     if data is not None:
         chosen = chosen.with_data(str(data))
-    output = output or Path("runs") / chosen.name
-    _say_if_stopped(output)
-    root = run_study(chosen, output, typer.echo)
+    folder = output or Path("runs") / chosen.name
+    if plan:
+        typer.echo(in_words(plan_study(chosen, folder)))
+        return
+    _say_if_stopped(folder)
+    root = run_study(chosen, folder, typer.echo, workers=workers, cluster=cluster)
     typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
     if publish is not None:
         publish_results(root, publish)

@@ -6,9 +6,11 @@ mteb takes seconds to import, so only functions import this module.
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from mteb.models import SentenceTransformerEncoderWrapper
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
@@ -16,7 +18,9 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import PreTrainedTokenizerBase
 
 from spkit.errors import SpkitError
+from spkit.launcher import process_count
 from spkit.models.embedding import reading
+from spkit.processes import own_part, put_together
 from spkit.tasks.task import Task
 
 
@@ -114,7 +118,7 @@ class RememberingModel:
         if not new:
             return np.stack([known[text] for text in texts])
         with _sorted_by_tokens(self._model, new):
-            embedded = getattr(self._model, method)(new, prompt=prompt, **kwargs)
+            embedded = self._embed(method, new, prompt, kwargs)
         whole = known | dict(zip(new, embedded, strict=True))
         self._bytes += embedded.nbytes
         if self._bytes > MEMORY:
@@ -123,6 +127,13 @@ class RememberingModel:
         else:
             self._known[key] = whole
         return np.stack([whole[text] for text in texts])
+
+    def _embed(self, method: str, texts: list[str], prompt: str | None, kwargs: dict[str, Any]) -> np.ndarray:
+        """Embeddings of texts; of several processes each embeds its part, and all have all of them."""
+        embed = partial(getattr(self._model, method), prompt=prompt, **kwargs)
+        if len(texts) < process_count() or process_count() == 1:
+            return embed(texts)
+        return put_together(torch.from_numpy(embed(texts[own_part(len(texts))])), len(texts)).numpy()
 
 
 @contextmanager

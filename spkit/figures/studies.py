@@ -10,13 +10,23 @@ from spkit.study import run
 from spkit.study.profile import Profile
 
 
-def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Path:
+def run_study(
+    profile: Profile,
+    output: str | Path,
+    say: Callable[[str], None] = print,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+) -> Path:
     """Run a study, or what is missing of it, and draw its figures.
 
     Args:
         profile: what to do.
         output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
         say: called with one line about each stage.
+        workers: processes of this machine that run stages side by side; the cores are divided among them, and each has
+            one GPU where there are any. A script that asks for more than 1 needs `if __name__ == "__main__":`.
+        cluster: the address of a Dask scheduler, whose workers run the stages instead.
 
     Returns:
         The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, `summary.md` and
@@ -32,4 +42,4 @@ def run_study(profile: Profile, output: str | Path, say: Callable[[str], None] =
         say("  figures …")
         draw_figures(root, root / "figures", stale_only=True)
 
-    return run.run_study(profile, output, say, draw)
+    return run.run_study(profile, output, say, draw, workers=workers, cluster=cluster)

@@ -9,8 +9,8 @@ from typing import Any
 from spkit.errors import SpkitError
 from spkit.files import target, write_text
 from spkit.hashing import text_hash
+from spkit.launcher import is_main
 from spkit.locks import locked
-from spkit.searching.processes import is_main
 
 
 class Journal:

@@ -10,11 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spkit.errors import NotFiniteError, SpkitError, quoted
+from spkit.launcher import process_count
 from spkit.models.bases import copy_model
+from spkit.processes import own_device, shared_out, summed
 from spkit.searching.choices import Precision, Scale, scale_of
 from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
-from spkit.searching.processes import own_device, process_count, shared_out, summed
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
 from spkit.searching.token_rows import TokenRows
 from spkit.training.batches import TaskBatches

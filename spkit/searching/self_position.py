@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import NotFiniteError, SpkitError
+from spkit.launcher import is_main
 from spkit.searching.choices import Granularity, Optimizer, Precision, Scale, Start, check_settings, scale_of
 from spkit.searching.descent import Run, descend, quasi_newton
 from spkit.searching.journal import Journal
@@ -19,7 +20,6 @@ from spkit.searching.objective import Objective
 from spkit.searching.paths import Path, path_of
 from spkit.searching.position import position_on
 from spkit.searching.probe import Probe
-from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors

@@ -14,12 +14,12 @@ from tqdm.auto import tqdm
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation import evaluate
 from spkit.hashing import text_hash
+from spkit.launcher import is_main
 from spkit.searching.choices import Over, check_choice
 from spkit.searching.journal import Journal, JournalFolder
 from spkit.searching.measurements import identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
-from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep_points import (
     SweepPoint,

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
+from spkit.launcher import is_main
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
-from spkit.searching.processes import is_main
 from spkit.searching.result import PositionResult
 
 #: Half the distance over which gradients are compared: far enough for float32, near enough for a curvature.

@@ -70,20 +70,12 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     Raises:
         SpkitError: the stage's folder holds something that no stage wrote.
     """
-    folder = root / stage.name
-    wanted = {
-        "stage": stage.name,
-        "config": json.loads(json.dumps(stage.config)),
-        "inputs": dict(stage.inputs),
-        "code": code_hash(stage.work, count_costs),  # what it cost is part of its record, too
-        "versions": versions(),
-    }
-    whole = _whole(folder)
-    before = _read(folder) if whole else None
-    if before is not None and _equal(before, wanted):
+    folder, wanted = root / stage.name, _wanted(stage)
+    before = taken(stage, root)
+    if before is not None:
         say(f"  {stage.name}: done before")
-        return Record(folder, before)
-    if is_listed(folder) and not whole:
+        return before
+    if is_listed(folder) and not _whole(folder):
         say(f"  {stage.name}: files are missing or damaged, and are made again")
     content: dict[str, Any] = {}
 
@@ -105,6 +97,35 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     former = (folder / _RECORD).is_file() and not is_listed(folder)
     write_folder(folder, fill, "A stage of a study", recognised=lambda _: former, repair=True)
     return Record(folder, content)
+
+
+def taken(stage: Stage, root: Path) -> Record | None:
+    """The record of a stage, where an equal one exists; nothing is run.
+
+    Args:
+        stage: the work.
+        root: the study's folder.
+    """
+    folder = root / stage.name
+    before = _read(folder) if _whole(folder) else None
+    return Record(folder, before) if before is not None and _equal(before, _wanted(stage)) else None
+
+
+def record_in(folder: Path) -> Record | None:
+    """The record that lies in a folder, whatever it is of; None without one."""
+    content = _read(folder)
+    return None if content is None else Record(folder, content)
+
+
+def _wanted(stage: Stage) -> dict[str, Any]:
+    """What an equal record says of a stage."""
+    return {
+        "stage": stage.name,
+        "config": json.loads(json.dumps(stage.config)),
+        "inputs": dict(stage.inputs),
+        "code": code_hash(stage.work, count_costs),  # what it cost is part of its record, too
+        "versions": versions(),
+    }
 
 
 def _equal(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -2,11 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.files import check_room
@@ -14,17 +12,12 @@ from spkit.folders import check_own_file, check_replaceable, own_file, write_fol
 from spkit.hashing import file_hash
 from spkit.locks import locked
 from spkit.results.schema import SUMMARY, TABLES
-from spkit.study.analyses import analysis
-from spkit.study.checks import check_study
+from spkit.study.declared import Study, declare, declare_experts
+from spkit.study.engine import run_stages
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.profile import Profile
-from spkit.study.profile_file import check_places
-from spkit.study.records import Record
 from spkit.study.report import report
-from spkit.study.seed_run import SeedRun, check_names, prepare
-from spkit.study.settings import refuse
-from spkit.study.stages import expert_stages, headline_stages
-from spkit.tasks import Task, load_tasks
+from spkit.study.workers import check_engine
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -33,6 +26,9 @@ def run_study(
     output: str | Path,
     say: Callable[[str], None] = print,
     after: Callable[[Path], object] | None = None,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
 ) -> Path:
     """Run a study, or what is missing of it; `spkit.run_study` draws its figures, too.
 
@@ -44,6 +40,8 @@ def run_study(
         output: the study's folder; a study that was stopped goes on there, a finished one costs nothing.
         say: called with one line about each stage.
         after: called with the folder once the result files are there, before another process may replace them.
+        workers: processes of this machine that run stages side by side; 1 runs them in this process, one by one.
+        cluster: the address of a Dask scheduler, whose workers run the stages instead.
 
     Returns:
         The folder, which now holds `scores.csv`, `coefficients.csv` and the other result files, and `summary.md`.
@@ -53,22 +51,15 @@ def run_study(
         SpkitError: a task, setting or model that is not usable, or a file in the folder that would be replaced and that
             no study wrote; what was finished before stays.
     """
+    check_engine(workers, cluster)
     root = _check_root(output)
     with _seeds_locked(root, profile.seeds):
-        tasks, base, base_hash, fingerprints = _opened(profile)
-        _check_room(root, profile, base, len(tasks))
-        records: dict[int, Mapping[str, Record]] = {}
-        for seed in profile.seeds:
-            say(f"Seed {seed}")
-            run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
-            headline_stages(run)
-            for name, settings in profile.analyses.items():
-                if seed in profile.seeds_of(name):
-                    analysis(name).stages(run, settings)
-            records[seed] = run.records
+        study = declare(profile, root, say)
+        _check_room(study)
+        run_stages(study, workers, cluster)
         with locked(root / "results", "Results must be written by one process at a time.", wait=_WAIT, say=say):
             former = _of_former_report(root)
-            made = report(profile, records, list(tasks), root, say)
+            made = report(profile, study.records(), list(study.tasks), root, say)
             for path in sorted(made.folder.iterdir()):
                 if path.suffix in (".csv", ".md"):
                     with own_file(root / path.name, _STUDY, recognised=path.name in former) as unfinished:
@@ -113,11 +104,13 @@ def _seeds_locked(root: Path, seeds: Sequence[int]) -> Iterator[None]:
         yield
 
 
-def _check_room(root: Path, profile: Profile, base: SentenceTransformer, tasks: int) -> None:
+def _check_room(study: Study) -> None:
     """Raise now where the models that are still to be saved cannot fit on the disk."""
+    profile, root = study.profile, study.root
+    base = next(iter(study.runs.values())).base
     model = sum(value.numel() * value.element_size() for value in base.state_dict().values())
     # Experts, their vectors with the base, joint training, merges and searches; checkpoints are three models at a time.
-    models = 2 * tasks + 2 + len(profile.static) + len(TUNED) + len(SEARCHES)
+    models = 2 * len(study.tasks) + 2 + len(profile.static) + len(TUNED) + len(SEARCHES)
     there = sum(path.stat().st_size for path in root.rglob("*.safetensors")) if root.is_dir() else 0
     check_room(root, max(0, models * model * len(profile.seeds) - there), "A study")
 
@@ -133,38 +126,12 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
     Returns:
         The task vectors, memory-mapped.
     """
+    check_engine(1, None)
     root, seed = Path(output).expanduser(), profile.seeds[0]
     with _seeds_locked(root, [seed]):
-        tasks, base, base_hash, fingerprints = _opened(profile)
-        run = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
-        expert_stages(run)
-        return run.vectors()
-
-
-def _opened(profile: Profile) -> tuple[dict[str, Task], SentenceTransformer, str, dict[str, str]]:
-    """What a study reads: its tasks and base, all that can be known to be wrong with them said."""
-    refuse(check_places(profile), profile.file)
-    try:
-        tasks = _load(profile)
-        check_names(tasks)
-    except SpkitError as error:
-        raise SpkitError(f"`tasks`: {error}", f"(In {profile.file}.)") from error
-    check_study(profile, tasks)
-    try:
-        return tasks, *prepare(profile, tasks)
-    except SpkitError as error:
-        raise SpkitError(f"`base`: {error}", f"(In {profile.file}.)") from error
-
-
-def _load(profile: Profile) -> dict[str, Task]:
-    given = profile.tasks
-    if isinstance(given, str):
-        tasks = load_tasks(given, profile.names, folder=profile.data)
-    else:
-        tasks = load_tasks("bundled", given)
-    if len(tasks) < 2:
-        raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
-    return tasks
+        study = declare_experts(profile, root, say)
+        run_stages(study)
+        return study.runs[seed].vectors()
 
 
 def publish(root: Path, folder: Path) -> None:

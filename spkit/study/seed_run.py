@@ -1,4 +1,4 @@
-"""One seed of a study: its settings, its finished stages, and which of them left which model."""
+"""One seed of a study: its settings, the graph of its stages, and which of them leaves which model."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -17,15 +17,16 @@ from spkit.models.bases import load_base, load_model
 from spkit.models.embedding import settings_of
 from spkit.models.number_types import loading_of, number_type
 from spkit.searching.probe import Probe
+from spkit.study.graph import BASE, TASK, Node, Passes, check_needs
 from spkit.study.profile import Profile
-from spkit.study.records import Record, Stage, finish
+from spkit.study.records import Record, Stage, finish, taken
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 
 
 @dataclass
 class SeedRun:
-    """What the stages of one seed share; a stage is a function that calls `finish`.
+    """What the stages of one seed share; a stage is a function that calls `add`.
 
     Attributes:
         profile: the study's settings.
@@ -36,8 +37,9 @@ class SeedRun:
         seed: of everything random in this run.
         root: the study's folder.
         say: called with a line about each stage.
-        records: of the finished stages, by the stage's name without the seed.
-        makers: method to the stage that left its model.
+        nodes: the declared stages, by name without the seed, each after those that it reads.
+        records: of the finished stages, by the same names.
+        makers: method to the stage that leaves its model.
     """
 
     profile: Profile
@@ -48,44 +50,78 @@ class SeedRun:
     seed: int
     root: Path
     say: Callable[[str], None]
+    nodes: dict[str, Node] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
 
-    def finish(
+    def add(
         self,
         name: str,
         config: Mapping[str, Any],
-        needs: list[str],
+        needs: Iterable[str],
         work: Callable[[Path], Mapping[str, Any]],
-    ) -> Record:
-        """Run a stage, or take its record.
+        passes: Passes | None = None,
+        afterwards: Callable[[], object] | None = None,
+    ) -> None:
+        """Declare a stage; an engine runs it, here or elsewhere, when what it reads is there.
 
         Args:
             name: of the stage, without the seed.
             config: what decides its output beside what it reads.
             needs: what it reads: `"base"`, `"task:NAME"`, or names of earlier stages.
             work: fills a folder and returns metrics. What it reads beside `needs` must stand in `config`.
+            passes: how much it embeds, as far as that is known.
+            afterwards: is called once the stage has its record.
         """
-        stage = Stage(f"seed{self.seed}/{name}", {**config, "seed": self.seed}, self.inputs(needs), work)
-        self.records[name] = finish(stage, self.root, self.say)
-        return self.records[name]
+        needs = tuple(needs)
+        check_needs(name, needs, self.nodes)
+        self.nodes[name] = Node(name, {**config, "seed": self.seed}, needs, work, passes, afterwards)
 
-    def inputs(self, needs: list[str]) -> dict[str, str]:
+    def stage(self, name: str) -> Stage:
+        """A declared stage with the hashes of all that it reads; the stages among that must be finished."""
+        node = self.nodes[name]
+        return Stage(f"seed{self.seed}/{name}", node.config, self.inputs(node.needs), node.work)
+
+    def finish(self, name: str) -> None:
+        """Run a declared stage here, or take its record."""
+        self.records[name] = finish(self.stage(name), self.root, self.say)
+        self._afterwards(name)
+
+    def take(self, name: str) -> bool:
+        """Take a declared stage's record, if it is there; whether it is."""
+        there = self.look(name)
+        if there:
+            self._afterwards(name)
+        return there
+
+    def look(self, name: str) -> bool:
+        """Whether a declared stage's record is there; nothing is changed on the disk."""
+        record = taken(self.stage(name), self.root)
+        if record is not None:
+            self.records[name] = record
+        return record is not None
+
+    def _afterwards(self, name: str) -> None:
+        afterwards = self.nodes[name].afterwards
+        if afterwards is not None:
+            afterwards()
+
+    def inputs(self, needs: Iterable[str]) -> dict[str, str]:
         """What a stage reads, each with a hash that nothing else of the same name has."""
         inputs = {}
         for need in needs:
-            if need == "base":
+            if need == BASE:
                 half = "" if number_type(self.base) == torch.float32 else f" in {number_type(self.base)}"
                 inputs[need] = f"{self.base_hash} that reads by {text_hash(settings_of(self.base))}{half}"
-            elif need.startswith("task:"):
-                inputs[need] = self.fingerprints[need.removeprefix("task:")]
+            elif need.startswith(TASK):
+                inputs[need] = self.fingerprints[need.removeprefix(TASK)]
             else:
                 inputs[need] = self.records[need].hash
         return inputs
 
     def folder(self, stage: str) -> Path:
-        """Where a finished stage left its files."""
-        return self.records[stage].folder
+        """Where a stage leaves its files."""
+        return self.root / f"seed{self.seed}" / stage
 
     def model(self, method: str) -> SentenceTransformer:
         """The model of a method, from the stage that made it."""
@@ -97,7 +133,7 @@ class SeedRun:
 
     def maker(self, method: str) -> str:
         """What a stage needs that reads a method's model."""
-        return "base" if method == "base" else self.makers[method]
+        return BASE if method == "base" else self.makers[method]
 
     def vectors(self, stage: str = "vectors") -> TaskVectors:
         """The task vectors that a stage saved; memory-mapped."""
@@ -117,7 +153,7 @@ class SeedRun:
     @property
     def all_tasks(self) -> list[str]:
         """All tasks as needs of a stage."""
-        return [f"task:{name}" for name in self.tasks]
+        return [f"{TASK}{name}" for name in self.tasks]
 
 
 def check_names(tasks: Iterable[str]) -> None:

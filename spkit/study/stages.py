@@ -1,4 +1,7 @@
-"""The stages that a study is made of: each trains, merges, searches or measures one thing and leaves a record."""
+"""The stages that a study is made of: each trains, merges, searches or measures one thing and leaves a record.
+
+The functions here declare them: what each reads, and the work that an engine does later.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +20,8 @@ from spkit.saving.recipe import save_model
 from spkit.searching.objective import Objective
 from spkit.searching.result import PositionResult
 from spkit.searching.self_position import self_position
+from spkit.study.graph import Passes
 from spkit.study.methods import SEARCHES, TUNED, merge_settings
-from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, slug
 from spkit.tasks import Task
 from spkit.training.checkpoints import remove_checkpoints
@@ -28,7 +31,7 @@ from spkit.vectors.task_vectors import TaskVectors
 
 def train_stage(
     run: SeedRun, name: str, tasks: Sequence[Task], settings: Mapping[str, Any], config: Mapping[str, Any] | None = None
-) -> Record:
+) -> None:
     """Train on one task (an expert) or on several, and leave the model.
 
     Args:
@@ -46,13 +49,22 @@ def train_stage(
         save_model(model, folder / "model", dtype="float32")
         return {}
 
+    def afterwards() -> None:  # only now: a stop before costs nothing
+        remove_checkpoints(checkpoints)
+
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    record = run.finish(name, {**settings, **(config or {})}, needs, work)
-    remove_checkpoints(checkpoints)  # only now: a stop before costs nothing
-    return record
+    run.add(name, {**settings, **(config or {})}, needs, work, _trained(tasks, settings), afterwards)
 
 
-def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> Record:
+def _trained(tasks: Sequence[Task], settings: Mapping[str, Any]) -> Passes:
+    """The examples of a training: as `train` takes its steps and epochs."""
+    size, mixed = settings["batch_size"], len(tasks) if settings.get("mixing") == "step" else 1
+    if "steps" in settings:
+        return Passes(backward=settings["steps"] * size * mixed)
+    return Passes(backward=round(settings["epochs"] * sum(len(task.train) // size * size for task in tasks)))
+
+
+def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> None:
     """Subtract the base from each model, and measure lengths and angles."""
 
     def work(folder: Path) -> Mapping[str, Any]:
@@ -67,10 +79,10 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
         pd.DataFrame(rows).to_csv(folder / "geometry.csv", index=False)
         return {"parameters": vectors.num_parameters}
 
-    return run.finish(name, {}, ["base", *needs], work)
+    run.add(name, {}, ["base", *needs], work)
 
 
-def conflict_stage(run: SeedRun) -> Record:
+def conflict_stage(run: SeedRun) -> None:
     """Cosines of the tasks' gradients at the base."""
 
     def work(folder: Path) -> Mapping[str, Any]:
@@ -102,10 +114,12 @@ def conflict_stage(run: SeedRun) -> Record:
         report.conflict_by_module.to_csv(folder / "summary.csv", index=False)
         return {}
 
-    return run.finish("conflict", run.profile.conflict.arguments(), ["base", *run.all_tasks], work)
+    settings = run.profile.conflict
+    examples = settings.batches * settings.batch_size * len(run.tasks)
+    run.add("conflict", settings.arguments(), ["base", *run.all_tasks], work, Passes(backward=examples))
 
 
-def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
+def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
     """Merge by a fixed rule, and leave the model."""
     parameters = merge_settings(run.profile.merges.settings, method, run.seed)
     reads_data = not method.startswith(PASS_THROUGH) and find(method).reads_data
@@ -120,14 +134,14 @@ def merge_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"examples": cost.examples}
 
     needs = [vectors, *(run.all_tasks if reads_data else [])]
-    return run.finish(name, {"method": method, **parameters}, needs, work)
+    run.add(name, {"method": method, **parameters}, needs, work, None if reads_data else Passes())
 
 
 def _named_like(run: SeedRun, vectors: TaskVectors) -> dict[str, Task]:
     return {name: run.tasks[name] for name in vectors.names}
 
 
-def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
+def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
     """Tune the length of a static merge on the probe, and leave the model."""
     settings = _objective_settings(run)
     parameters = merge_settings(run.profile.merges.settings, method, run.seed)
@@ -146,10 +160,11 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
 
     probe = run.profile.probe.arguments()
     config = {"method": method, "probe": probe, "parameters": parameters, "evaluations": evaluations}
-    return run.finish(name, config | settings, [vectors, *run.all_tasks], work)
+    passes = Passes(forward=evaluations * run.profile.probe.size)
+    run.add(name, config | settings, [vectors, *run.all_tasks], work, passes)
 
 
-def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
+def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
     """Search a position on the probe, and measure its loss on held-back examples, once."""
     table, granularity = SEARCHES[method]
     settings = getattr(run.profile, table).arguments()
@@ -162,7 +177,9 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> Record:
         return {"held_back_loss": objective.scaled(objective.task_losses(result.rows)), "examples": result.examples}
 
     config = {"probe": run.profile.probe.arguments(), "granularity": granularity, **settings}
-    return run.finish(name, config, [vectors, *run.all_tasks], work)
+    examples = settings["steps"] * settings["batch_size"] * len(run.tasks)
+    passes = Passes(forward=run.profile.probe.size, backward=examples)
+    run.add(name, config, [vectors, *run.all_tasks], work, passes)
 
 
 def save_search(result: PositionResult, folder: Path) -> None:
@@ -176,7 +193,7 @@ def save_search(result: PositionResult, folder: Path) -> None:
     result.history.to_csv(folder / "history.csv", index=False)
 
 
-def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None) -> Record:
+def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None) -> None:
     """Score one method's model on the test splits of all tasks, or of some."""
     names = list(run.tasks if tasks is None else tasks)
 
@@ -186,7 +203,8 @@ def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None
         return {f"{one.task}:{one.metric}": one.score for one in measured}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
-    return run.finish(f"evaluate/{slug(method)}", {"method": method}, needs, work)
+    passes = Passes(forward=sum(len(run.tasks[name].test) for name in names))
+    run.add(f"evaluate/{slug(method)}", {"method": method}, needs, work, passes)
 
 
 def merges_and_searches(run: SeedRun, vectors: str, label: str) -> list[str]:

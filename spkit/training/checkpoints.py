@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -22,10 +18,12 @@ from spkit.costs import Cost, so_far
 from spkit.errors import SpkitError
 from spkit.folders import changed_files, is_listed, list_folder
 from spkit.hashing import text_hash, weights_hash
+from spkit.launcher import is_main
 from spkit.models.adapters import has_adapters
 from spkit.models.embedding import settings_of
 from spkit.tasks import Task
 from spkit.training.shares import Sampling
+from spkit.training.sharing import SharingTrainer
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Checkpoint:
 _ADAPTED = "adapted.safetensors"
 
 
-class CheckpointedTrainer(SentenceTransformerTrainer):
+class CheckpointedTrainer(SharingTrainer):
     """The library's trainer; checkpoints of a model with adapters hold the weights below these, too."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -81,6 +79,8 @@ def _is_whole(folder: Path) -> bool:
 
 def remove_checkpoints(root: Path) -> None:
     """Remove the checkpoints below a folder, and the folder if nothing else lies in it."""
+    if not is_main():
+        return
     for folder in root.glob("*/checkpoint-*"):
         if is_listed(folder):
             shutil.rmtree(folder.parent, ignore_errors=True)

@@ -12,6 +12,8 @@ from transformers import TrainerCallback
 
 from spkit._extras import require
 from spkit.errors import SpkitError
+from spkit.launcher import process_count
+from spkit.processes import sum_in_place
 from spkit.tasks import Task
 from spkit.training.precision import Precision
 from spkit.training.trainer import LEARNING_RATE, train
@@ -125,7 +127,10 @@ class _Surgery(TrainerCallback):
         self.largest_norm, args.max_grad_norm = args.max_grad_norm, 0.0
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        self._take(_trained(given["optimizer"]), args.gradient_accumulation_steps)
+        parameters = _trained(given["optimizer"])
+        # The processes' gradients are averaged at the last batch of a step, whose tasks are kept apart here.
+        sum_in_place(one.grad.view(-1) for one in parameters if one.grad is not None)
+        self._take(parameters, args.gradient_accumulation_steps / process_count())
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         parameters = _trained(given["optimizer"])
@@ -135,7 +140,7 @@ class _Surgery(TrainerCallback):
         self.gradients = []
         nn.utils.clip_grad_norm_(parameters, self.largest_norm)
 
-    def _take(self, parameters: list[nn.Parameter], count: int) -> None:
+    def _take(self, parameters: list[nn.Parameter], count: int | float) -> None:
         # The trainer divides each loss by the number of batches in a step.
         self.gradients.append([None if one.grad is None else one.grad * count for one in parameters])
         for parameter in parameters:

@@ -1,6 +1,5 @@
 """Experts, joint and sequential training: SentenceTransformerTrainer with the settings of a study."""
 
-import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from datasets import DatasetDict
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils.import_utils import is_torch_bf16_gpu_available
@@ -25,6 +21,7 @@ from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
 from spkit.files import check_room
 from spkit.hashing import weights_hash
+from spkit.launcher import is_main, process_count
 from spkit.locks import locked
 from spkit.models import embedding
 from spkit.models.adapters import fold, has_adapters, unfold
@@ -32,6 +29,7 @@ from spkit.models.bases import base_mark, copy_model, load_model, mark_base, qui
 from spkit.models.completeness import without_unheld
 from spkit.models.loading import Loading
 from spkit.models.number_types import loading_of
+from spkit.processes import on_cpus
 from spkit.tasks import Task
 from spkit.training.checkpoints import (
     CheckpointedTrainer,
@@ -47,6 +45,7 @@ from spkit.training.relevance import relevance_of
 from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.shares import Sampling, shares
+from spkit.training.sharing import quiet_launch
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4
@@ -78,6 +77,9 @@ def train(
     warm-up, linear decay to zero, and gradients clipped to norm 1.
 
     The weights are trained in float32 whatever the base's type is, and rounded to that type once, at the end.
+
+    Under `torchrun` or `accelerate launch` the processes share out the rows of every batch: as many steps on the same
+    examples as in one process, whose loss they compute together. Without a launcher one process uses one GPU.
 
     Args:
         base: the model to start from; it is left as it is. With an adapter (`base.add_adapter(...)`), the adapter is
@@ -140,13 +142,14 @@ def train(
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
             # A copy: what a part sets stays with it.
             given = copy(args) if args is not None else run(scratch, precision == "bfloat16")
+            _fit_processes(given)
             if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
                 given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
             with (
                 nullcontext()
-                if checkpoints is None or not _is_main()
+                if checkpoints is None or not is_main()
                 else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
             ):
                 _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks, loading_of(base))
@@ -208,13 +211,18 @@ def _fit(
     arguments.router_mapping = arguments.router_mapping or (routes if len(tasks) > 1 else next(iter(routes.values())))
     losses = {keys[task.name]: task_loss(task, model) for task in tasks}
     datasets = {keys[name]: view for name, view in views.items()}
-    with count_costs() as cost, embedding.truncated(model):
+    with count_costs() as cost, embedding.truncated(model), quiet_launch():
         trainer = CheckpointedTrainer(
             model=model,
             args=arguments,
             train_dataset=DatasetDict(list(datasets.items())) if len(tasks) > 1 else views[label],
             loss=losses if len(tasks) > 1 else next(iter(losses.values())),
-            callbacks=[KeptCost(cost), _FiniteLoss(label), *([_ProgressBar(label)] if progress else []), *callbacks],
+            callbacks=[
+                KeptCost(cost),
+                _FiniteLoss(label),
+                *([_ProgressBar(label)] if progress and is_main() else []),
+                *callbacks,
+            ],
         )
         trainer.remove_callback(PrinterCallback)
         if last is not None:
@@ -236,7 +244,6 @@ def _arguments(
 ) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
         bf16=bf16,
-        use_cpu=bf16 and not is_torch_bf16_gpu_available(),  # which the library asks for
         output_dir=folder,
         max_steps=steps or -1,
         num_train_epochs=epochs or 1.0,
@@ -248,6 +255,7 @@ def _arguments(
         seed=seed,
         dataloader_drop_last=True,
         dataloader_pin_memory=False,
+        use_cpu=on_cpus() or (bf16 and not is_torch_bf16_gpu_available()),  # which the library asks for
         save_strategy="steps" if save else "no",
         save_steps=50,
         save_total_limit=1,
@@ -259,12 +267,20 @@ def _arguments(
     )
 
 
-def _is_main() -> bool:
-    return os.environ.get("RANK", "0") == "0"
-
-
 def _label(tasks: list[Task]) -> str:
     return " + ".join(task.name for task in tasks)
+
+
+def _fit_processes(arguments: SentenceTransformerTrainingArguments) -> None:
+    """See that the trainer has the processes of the launcher, and each of them one device."""
+    if arguments.world_size != process_count():
+        raise SpkitError(
+            "`args` must know of all processes that the launcher started.",
+            f"Found {arguments.world_size} in `args`, of {process_count()}.",
+            "On processors without a GPU, make them with `use_cpu=True`.",
+        )
+    if arguments.n_gpu > 1:  # it would multiply the batch by their number, and compare texts of one GPU only
+        arguments._n_gpu = 1
 
 
 def _as_list(tasks: Task | Sequence[Task] | Mapping[str, Task]) -> list[Task]:

@@ -12,8 +12,10 @@ from spkit.diagnostics.conflict.report import ConflictReport, build_report
 from spkit.diagnostics.conflict.sums import ROUND, GradientSums, room_on
 from spkit.diagnostics.conflict.tables import make_sparse
 from spkit.errors import SpkitError, quoted
+from spkit.launcher import is_main
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
+from spkit.processes import is_own
 from spkit.searching.reader import read_plainly
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
@@ -38,7 +40,8 @@ def gradient_conflict(
     to be drawn apart from each other: the more examples they share, the more of their noise counts as agreement.
 
     Eight gradients a task are held: four block sums and a round of four micro-batches. Above 64 MB (on a GPU: 4 GiB)
-    they stand in a mapped file in the folder for temporary files.
+    they stand in a mapped file in the folder for temporary files. Under `torchrun` or `accelerate launch` the processes
+    share out the rounds, and sum the block sums at the end; more processes than M / 4 help no further.
 
     Args:
         model: where the gradients are taken; it is left as it is.
@@ -142,22 +145,27 @@ def _pass_by(
     """Put every micro-batch's gradient into the sums; which rows of each task were used."""
     sources = [stream.rows() for stream in streams]
     used: list[set[int]] = [set() for _ in streams]
-    with tqdm(total=len(streams) * batches, desc="gradients", unit="batch", disable=not progress) as bar:
-        for _ in range(batches // ROUND):
+    with tqdm(
+        total=len(streams) * batches, desc="gradients", unit="batch", disable=not (progress and is_main())
+    ) as bar:
+        for turn in range(batches // ROUND):
+            own = is_own(turn)
             for number, stream in enumerate(streams):
                 for place in range(ROUND):
                     rows = next(sources[number])
                     used[number].update(rows)
-                    stream.backward(stream.collate(rows))
-                    sums.put(number, place, model)
+                    if own:
+                        stream.backward(stream.collate(rows))
+                        sums.put(number, place, model)
                     bar.update()
-            sums.close_round()
+            sums.close_round(own)
+        sums.share()
     return used
 
 
 def _warn_of_repeats(repeats: Mapping[str, float], examples: int) -> None:
     again = {name: times for name, times in repeats.items() if times > 1}
-    if again:
+    if again and is_main():
         warnings.warn(
             f"Conflict: {examples} examples are drawn of each task, more than fill different batches of "
             f"{', '.join(f'{name!r} (each {times:.1f} times)' for name, times in again.items())}. Batches that share "

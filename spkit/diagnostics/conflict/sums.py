@@ -11,7 +11,9 @@ from torch import Tensor
 from spkit.diagnostics.blocks import BLOCKS
 from spkit.diagnostics.conflict.tables import RowGradients
 from spkit.errors import NotFiniteError, quoted
+from spkit.launcher import process_count
 from spkit.models.layout import Layout
+from spkit.processes import sum_in_place
 from spkit.vectors.room import room
 
 #: Micro-batches of each task that are held at a time; all pairs of a round are compared.
@@ -68,12 +70,18 @@ class GradientSums:
                 part.copy_(parameter.grad.detach().flatten())
         model.zero_grad(set_to_none=True)
 
-    def close_round(self) -> None:
+    def close_round(self, put_here: bool = True) -> None:
         """Work through a round that is complete.
 
+        Args:
+            put_here: whether its gradients were put in here; another process's round is only counted.
+
         Raises:
-            NotFiniteError: a gradient that is not finite, with its task and module.
+            NotFiniteError: a gradient that is not finite, with its task and module; of several processes at `share`.
         """
+        if not put_here:
+            self._done += ROUND
+            return
         count = len(self._names)
         places = [(self._done + place) * BLOCKS // self._batches for place in range(ROUND)]
         parts = {block: slice(places.index(block), places.index(block) + places.count(block)) for block in places}
@@ -85,7 +93,8 @@ class GradientSums:
                 for block, own in parts.items():
                     sums[:, block] += part[:, own].sum(1)
             squares = products.diagonal().reshape(count, ROUND)
-            self._check_finite(squares, module)
+            if process_count() == 1:  # else all would wait for the one that stops
+                self._check_finite(squares, module)
             for block, own in parts.items():
                 self.squares[number, :, block] += squares[:, own].sum(1)
             inner = products.reshape(count, ROUND, count, ROUND)
@@ -93,6 +102,20 @@ class GradientSums:
             whole += inner
         self._negative[-1] += (whole < 0).sum((1, 3))
         self._done += ROUND
+
+    def share(self) -> None:
+        """Sum what the processes have: afterwards each has the sums over all rounds.
+
+        Raises:
+            NotFiniteError: as `close_round`.
+        """
+        if process_count() == 1:
+            return
+        sum_in_place(self._sums.flatten(0, 1))
+        for numbers in (self.squares, self._negative):
+            sum_in_place([torch.from_numpy(numbers).view(-1)])
+        for module, squares in zip(self.modules, self.squares, strict=True):
+            self._check_finite(squares, module)
 
     def _pieces(self, module: str) -> Iterator[tuple[Float[Tensor, "T K C"], Float[Tensor, "T B C"]]]:
         """The round's gradients and the block sums, a few columns of a module at a time."""

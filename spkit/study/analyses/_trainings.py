@@ -59,7 +59,7 @@ def training_stage(
         return {}
 
     config = {**config, "training": run.profile.training.without_length()}
-    run.finish(name, config, ["base", *(f"task:{one}" for one in tasks)], work)
+    run.add(name, config, ["base", *(f"task:{one}" for one in tasks)], work)
 
 
 def rows_of(records: SeedRecords, prefix: str) -> pd.DataFrame:

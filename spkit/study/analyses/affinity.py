@@ -34,7 +34,7 @@ def _stages(run: SeedRun, settings: AffinitySettings) -> None:
         task_affinity(run.base, run.tasks, seed=run.seed, **given).to_csv(folder / "affinity.csv", index=False)
         return {}
 
-    run.finish(_STAGE, given, ["base", *run.all_tasks], work)
+    run.add(_STAGE, given, ["base", *run.all_tasks], work)
 
 
 def _check(settings: AffinitySettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

@@ -40,7 +40,7 @@ def _stages(run: SeedRun, settings: AlongTrainingSettings) -> None:
         train(run.base, run.tasks, seed=run.seed, callbacks=[watching], **training)
         return {}
 
-    run.finish(_STAGE, {"training": training, "measuring": measuring}, ["base", *run.all_tasks], work)
+    run.add(_STAGE, {"training": training, "measuring": measuring}, ["base", *run.all_tasks], work)
 
 
 def _table(records: SeedRecords, settings: AlongTrainingSettings, resamples: int) -> dict[str, pd.DataFrame]:

@@ -42,7 +42,7 @@ def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
         return {"explained": weights.explained, "rank": weights.rank}
 
     needs = ["base", "vectors", "train/joint", *run.all_tasks]
-    run.finish(_STAGE, {**measuring, "sampling": sampling}, needs, work)
+    run.add(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 
 def _check(settings: ImbalanceSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

@@ -51,7 +51,7 @@ def _stages(run: SeedRun, settings: PairSettings) -> None:
         return {}
 
     needs = ["base", *(f"task:{name}" for name in tasks)]
-    run.finish("pairs/conflict", measuring, needs, conflict)
+    run.add("pairs/conflict", measuring, needs, conflict)
     for name in tasks:
         _trained_and_measured(run, f"pairs/{name}", [tasks[name]], settings.steps)
     for a, b in _drawn(list(tasks), settings.limit, run.seed):
@@ -87,7 +87,7 @@ def _trained_and_measured(run: SeedRun, stage: str, tasks: list[Task], steps: in
         return {}
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    run.finish(stage, training, needs, work)
+    run.add(stage, training, needs, work)
 
 
 def _table(records: SeedRecords, settings: PairSettings, resamples: int) -> dict[str, pd.DataFrame]:

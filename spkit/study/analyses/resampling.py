@@ -98,7 +98,7 @@ def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, traini
     name = f"{_LABEL}:surgery {method}"
     run.makers[name] = stage = f"{_LABEL}/surgery {method}"
     needs = ["base", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {**training, "steps": steps, "method": method}, needs, work)
+    run.add(stage, {**training, "steps": steps, "method": method}, needs, work)
     return name
 
 
@@ -115,7 +115,7 @@ def _search(run: SeedRun, pair: list[str]) -> str:
     name = f"{_LABEL}:self_position"
     run.makers[name] = stage = f"{_LABEL}/self_position"
     needs = ["vectors", *(f"task:{one}" for one in pair)]
-    run.finish(stage, {"probe": probing, **settings}, needs, work)
+    run.add(stage, {"probe": probing, **settings}, needs, work)
     return name
 
 

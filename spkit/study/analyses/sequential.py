@@ -46,7 +46,7 @@ def _stages(run: SeedRun, settings: SequentialSettings) -> None:
 
     stage = f"{_LABEL}/train"
     needs = ["base", *(f"task:{name}" for name in names)]
-    run.finish(stage, {**training, "tasks": names}, needs, work)
+    run.add(stage, {**training, "tasks": names}, needs, work)
     run.makers[_LABEL] = stage
     evaluate_stage(run, _LABEL)
     models = {name: run.folder(stage) / "after" / name for name in names}

@@ -61,11 +61,11 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
     search = {key: value for key, value in run.profile.search.arguments().items() if key != "mu" or kind != "mu"}
     config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe.arguments()}
     needs = ["vectors", _SEARCH, *run.all_tasks]
-    # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
-    inputs = text_hash(json.dumps([config, run.inputs(needs)]))
-    journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
 
     def work(folder: Path) -> Mapping[str, Any]:
+        # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
+        inputs = text_hash(json.dumps([config, run.inputs(needs)]))
+        journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
         vectors = run.vectors()
         mark = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
@@ -76,7 +76,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
         positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
         return {"positions": positions, "examples": table.attrs["examples"]}
 
-    run.finish(f"sweeps/{kind}", config, needs, work)
+    run.add(f"sweeps/{kind}", config, needs, work)
 
 
 def _table(records: SeedRecords, settings: SweepSettings, resamples: int) -> dict[str, pd.DataFrame]:

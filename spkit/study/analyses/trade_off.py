@@ -49,7 +49,7 @@ def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
         return {"examples": searches.examples}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe.arguments(), **search}
-    run.finish(_STAGE, config, ["vectors", *run.all_tasks], work)
+    run.add(_STAGE, config, ["vectors", *run.all_tasks], work)
 
 
 def _table(records: SeedRecords, settings: TradeOffSettings, resamples: int) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,115 @@
+"""A study as it is declared: its tasks and base are read, all stages of all seeds are known, and none has run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+
+from spkit.errors import SpkitError
+from spkit.study.analyses import analysis
+from spkit.study.checks import check_study
+from spkit.study.graph import Node
+from spkit.study.profile import Profile
+from spkit.study.profile_file import check_places
+from spkit.study.records import Record
+from spkit.study.seed_run import SeedRun, check_names, prepare
+from spkit.study.settings import refuse
+from spkit.study.stages import expert_stages, headline_stages
+from spkit.tasks import Task, load_tasks
+
+
+@dataclass(frozen=True)
+class Study:
+    """The graph of a study: a graph of stages for each seed; seeds have nothing to do with each other.
+
+    Attributes:
+        profile: its settings.
+        root: its folder.
+        tasks: its tasks.
+        runs: of each seed, in order.
+    """
+
+    profile: Profile
+    root: Path
+    tasks: Mapping[str, Task]
+    runs: Mapping[int, SeedRun]
+
+    def nodes(self) -> Iterator[tuple[SeedRun, Node]]:
+        """All stages in an order in which they can run, each with its seed."""
+        for run in self.runs.values():
+            for node in run.nodes.values():
+                yield run, node
+
+    def records(self) -> dict[int, dict[str, Record]]:
+        """The records of the finished stages of each seed, in the order in which the stages were declared."""
+        return {
+            seed: {name: run.records[name] for name in run.nodes if name in run.records}
+            for seed, run in self.runs.items()
+        }
+
+
+def declare(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Study:
+    """Read what a study is about, check it, and declare its stages.
+
+    Args:
+        profile: what to do.
+        output: the study's folder; nothing is written there.
+        say: called with a line where a stage that was asked for is left out; engines call it with one about each stage.
+
+    Raises:
+        SpkitError: a task, setting or model that is not usable.
+    """
+    return _declared(profile, output, say, _all_stages)
+
+
+def declare_experts(profile: Profile, output: str | Path, say: Callable[[str], None] = print) -> Study:
+    """The first stages of a study alone: its experts and their task vectors, for its first seed."""
+    return _declared(profile.with_seeds(profile.seeds[:1]), output, say, expert_stages)
+
+
+def _declared(
+    profile: Profile, output: str | Path, say: Callable[[str], None], stages: Callable[[SeedRun], None]
+) -> Study:
+    root = Path(output).expanduser()
+    if root.exists() and not root.is_dir():
+        raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
+    tasks, base, base_hash, fingerprints = _opened(profile)
+    runs = {}
+    for seed in profile.seeds:
+        runs[seed] = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
+        stages(runs[seed])
+    return Study(profile, root, tasks, runs)
+
+
+def _all_stages(run: SeedRun) -> None:
+    headline_stages(run)
+    for name, settings in run.profile.analyses.items():
+        if run.seed in run.profile.seeds_of(name):
+            analysis(name).stages(run, settings)
+
+
+def _opened(profile: Profile) -> tuple[dict[str, Task], SentenceTransformer, str, dict[str, str]]:
+    """What a study reads: its tasks and base, all that can be known to be wrong with them said."""
+    refuse(check_places(profile), profile.file)
+    try:
+        tasks = _load(profile)
+        check_names(tasks)
+    except SpkitError as error:
+        raise SpkitError(f"`tasks`: {error}", f"(In {profile.file}.)") from error
+    check_study(profile, tasks)
+    try:
+        return tasks, *prepare(profile, tasks)
+    except SpkitError as error:
+        raise SpkitError(f"`base`: {error}", f"(In {profile.file}.)") from error
+
+
+def _load(profile: Profile) -> dict[str, Task]:
+    given = profile.tasks
+    if isinstance(given, str):
+        tasks = load_tasks(given, profile.names, folder=profile.data)
+    else:
+        tasks = load_tasks("bundled", given)
+    if len(tasks) < 2:
+        raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
+    return tasks
