@@ -171,12 +171,17 @@ def check_each(name: str, value: Any, experts: Sequence[str] | None = None) -> N
     """
     if not isinstance(value, Real | str | Sequence | Mapping | NoneType):
         return  # tensors, arrays and Series are looked at by who reads them
-    listed = isinstance(value, Sequence) and not isinstance(value, str)
-    numbers = list(value.values()) if isinstance(value, Mapping) else list(value) if listed else [value]
+    if isinstance(value, Mapping):
+        numbers, fits = list(value.values()), experts is None or sorted(value) == sorted(experts)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        numbers, fits = list(value), experts is None or len(value) == len(experts)
+    else:
+        numbers, fits = [value], True
     if experts is None and any(isinstance(one, Mapping | list | tuple) for one in numbers):
         return  # a number for each module, where there are modules
     valid = all(
-        isinstance(one, Real) and not isinstance(one, bool) and math.isfinite(one) and one >= 0 for one in numbers
+        isinstance(one, Real) and not isinstance(one, bool) and math.isfinite(one) and float(one) >= 0
+        for one in numbers
     )
     if not valid or not any(numbers):
         raise SpkitError(
@@ -184,11 +189,7 @@ def check_each(name: str, value: Any, experts: Sequence[str] | None = None) -> N
             f"Found {value!r}.",
             "Pass 1.0, for example.",
         )
-    given = list(value) if isinstance(value, Mapping) else [""] * len(numbers)
-    wrong = experts is not None and (
-        sorted(given) != sorted(experts) if isinstance(value, Mapping) else listed and len(given) != len(experts)
-    )
-    if wrong:
+    if not fits:
         raise SpkitError(
             f"`{name}` must be one number for all experts, or one for each of {quoted(experts or ())}.",
             f"Found {value!r}.",
@@ -238,13 +239,15 @@ def default_of(function: str, parameter: str) -> Any:
         32
     """
     module, _, path = function.partition(":")
-    tree = node = _tree(Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py"))
+    tree: Any = _tree(Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py"))
+    node: Any = tree
     for name in path.split("."):
-        kinds = (ast.FunctionDef, ast.ClassDef)
-        node = next(one for one in node.body if isinstance(one, kinds) and one.name == name)
-    by_place = node.args.args[len(node.args.args) - len(node.args.defaults) :]
-    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    written = {one.arg: default for one, default in [*zip(by_place, node.args.defaults, strict=True), *by_name]}
+        found: list[Any] = [one for one in node.body if getattr(one, "name", None) == name]
+        node = found[0]
+    takes: ast.arguments = node.args
+    by_place = zip(takes.args[len(takes.args) - len(takes.defaults) :], takes.defaults, strict=True)
+    by_name = zip(takes.kwonlyargs, takes.kw_defaults, strict=True)
+    written: dict[str, Any] = {one.arg: default for one, default in [*by_place, *by_name]}
     default = written[parameter]
     if isinstance(default, ast.Name):  # a constant of the module
         default = next(

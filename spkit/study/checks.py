@@ -87,17 +87,16 @@ def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> No
     for parameter in known.settings:
         if parameter.name in given and is_each(parameter.annotation):
             check_each(parameter.name, given[parameter.name], list(tasks))
-    if known.reads_data:
-        check_batch_size(list(tasks.values()), given.get("batch_size", known.default("batch_size")))
-        examples, smallest = given.get("examples", known.default("examples")), _smallest(tasks)
-        if examples < smallest:
-            raise SpkitError(
-                f"`examples` must be {smallest} or more: two of the smallest batches.", f"Found {examples}.", ""
-            )
-
-
-def _smallest(tasks: Mapping[str, Task]) -> int:
-    return max(task.definition.smallest_sample for task in tasks.values())
+    settings = {parameter.name: parameter.default for parameter in known.settings} | dict(given)
+    if "batch_size" in settings:
+        check_batch_size(tasks.values(), settings["batch_size"])
+    smallest = max(task.definition.smallest_sample for task in tasks.values())
+    if settings.get("examples", smallest) < smallest:
+        raise SpkitError(
+            f"`examples` must be {smallest} or more: two of the smallest batches of each task.",
+            f"Found {settings['examples']}.",
+            "Leave it out for the usual number.",
+        )
 
 
 def _warn_of_leaks(tasks: Mapping[str, Task]) -> None:
