@@ -214,15 +214,15 @@ def note_use(folder: Path, by: Path) -> None:
     """
     if is_listed(folder) and not any(part.endswith(".unfinished") for part in by.parts):
         with contextlib.suppress(OSError), locked(folder / LIST, _ONE_LIST, wait=_WAIT):
-            _write_list(folder, _files(folder), _used_by(folder) | {str(by.absolute()): str(folder.absolute())})
+            _write_list(folder, _files(folder), _used_by(folder) | {str(by.resolve()): str(folder.resolve())})
 
 
 def _hand_on_notes(folder: Path, fresh: Path, what: str) -> None:
     """Note what was made of a folder in the one that replaces it, or warn that it is of other weights."""
     # The note of a copy is of the folder that it was copied from.
-    made = [by for by, of in _used_by(folder).items() if of == str(folder.absolute()) and Path(by).is_dir()]
+    made = [by for by, of in _used_by(folder).items() if of == str(folder.resolve()) and Path(by).is_dir()]
     if made and state_of(folder) == state_of(fresh):
-        _write_list(fresh, _files(fresh), dict.fromkeys(made, str(folder.absolute())))
+        _write_list(fresh, _files(fresh), dict.fromkeys(made, str(folder.resolve())))
     elif made:
         warnings.warn(
             f"{what} in {folder} is replaced by another. Made of the former one, and refused from now on: "

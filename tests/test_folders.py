@@ -234,3 +234,17 @@ def test_the_fast_hash_is_xxh3(tmp_path) -> None:
 
     (tmp_path / "x").write_bytes(b"abc" * 10**6)
     assert fast_hash(tmp_path / "x") == xxhash.xxh3_128(b"abc" * 10**6).hexdigest()
+
+
+def test_a_seed_of_a_study_has_one_process_and_others_may_run_beside_it(tmp_path) -> None:
+    from spkit.study.run import _seeds_locked
+
+    with _seeds_locked(tmp_path, [0, 2]):
+        with _seeds_locked(tmp_path, [1]):
+            pass
+        found = r"A seed of a study.*seed2 in use by process"
+        with pytest.raises(InUseError, match=found), _seeds_locked(tmp_path, [1, 2]):
+            pass
+        with _seeds_locked(tmp_path, [1]):  # what was held before the refusal is free again
+            pass
+    assert not any(tmp_path.iterdir())

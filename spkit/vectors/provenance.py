@@ -32,7 +32,7 @@ class Provenance:
     def select(self, names: Sequence[str]) -> "Provenance":
         """That of some of the experts."""
         experts = {name: self.experts[name] for name in names}
-        left_out = {str(Path(self.experts[name] or "").absolute()) for name in self.experts if name not in experts}
+        left_out = {str(Path(self.experts[name] or "").resolve()) for name in self.experts if name not in experts}
         states = {folder: state for folder, state in self.states.items() if folder not in left_out}
         return replace(self, experts=experts, states=states)
 
@@ -44,5 +44,5 @@ class Provenance:
 def states_of(provenance: Provenance) -> dict[str, str]:
     """The folders among a base and experts that spkit wrote, with the hash of what each holds."""
     sources = [source for source in (provenance.base, *provenance.experts.values()) if source is not None]
-    folders = [Path(source).absolute() for source in sources if Path(source).is_dir()]
+    folders = [Path(source).resolve() for source in sources if Path(source).is_dir()]
     return {str(folder): state for folder in folders if (state := state_of(folder)) is not None}
