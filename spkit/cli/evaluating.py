@@ -11,8 +11,7 @@ from spkit.cli.options import MaxLength, Seed, TaskNames, check_tables, expanded
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.names import split_names
-from spkit.tasks.official import check_official, load_mteb_file
-from spkit.tasks.sources import check_source, has_tasks, mteb_tables
+from spkit.tasks.sources import check_official, check_source, has_tasks, mteb_tables
 
 
 @app.command()
@@ -36,7 +35,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         Literal["test", "dev"] | None,
-        typer.Option(help="Which examples. Default: test, and of official tasks the splits that mteb scores."),
+        typer.Option(help="Which examples. Default: test, or mteb's choice for an official task without one."),
     ] = None,
     instruction: Annotated[
         str | None,
@@ -74,6 +73,7 @@ def evaluate(
             check_tables(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.tasks import load_tasks
+    from spkit.tasks.official import load_mteb_file
 
     official = [name for name in split_names(mteb or "") if name not in local]
     official += load_mteb_file(tasks, local) if tasks is not None and local else []

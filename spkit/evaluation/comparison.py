@@ -47,7 +47,7 @@ def compare(
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and mteb names; not needed
             where everything is measured already.
         against: the model that every other one is compared with; None compares every pair.
-        split: `"test"`, `"dev"` or `"train"`. None: test of our tasks, and mteb's own choice of its tasks.
+        split: `"test"`, `"dev"` or `"train"`. None: test, or mteb's own choice for a task without one.
         batch_size: texts embedded at once.
         resamples: samples of the examples behind an interval; 1,000 is common.
         seed: of these samples. Scores do not depend on it.

@@ -46,8 +46,8 @@ def measure(
             id.
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and names of mteb's tasks and
             benchmarks ("STSBenchmark", "MTEB(eng, v2)").
-        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test of ours, and
-            all evaluation splits of mteb's tasks, whose mean is the score.
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test, or
+            where a task of mteb's has none all of its evaluation splits, whose mean is the score.
         batch_size: texts embedded at once.
         seed: of the experiments of classification and clustering; mteb's own is 42.
         name: what errors and mteb call the model; a hash of its weights by default.
@@ -120,8 +120,8 @@ def evaluate(
             a hub id.
         tasks: a dict of Tasks, one Task, or a list that mixes Tasks, mteb task objects and names of mteb's tasks and
             benchmarks ("STSBenchmark", "MTEB(eng, v2)"); `spkit.load_mteb` gives mteb's tasks on local files.
-        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test of ours, and
-            all evaluation splits of mteb's tasks, whose mean is the score.
+        split: `"test"`, `"dev"` or `"train"`; for mteb's tasks one of their evaluation splits. None: test, or
+            where a task of mteb's has none all of its evaluation splits, whose mean is the score.
         batch_size: texts embedded at once.
         resamples: bootstrap samples behind an interval.
         seed: of the bootstrap. Scores do not depend on it.
@@ -174,11 +174,11 @@ def _different(tasks: Sequence[Any]) -> list[Any]:
     """The tasks, each by a name of its own; one of mteb's that was named twice, alone and by a benchmark, once."""
     kept: dict[str, Any] = {}
     for task in tasks:
-        known = kept.setdefault(_name(task), task)
-        if known is not task and (isinstance(task, Task) or not _same(task, known)):
+        if _name(task) in kept and (isinstance(task, Task) or not _same(task, kept[_name(task)])):
             raise SpkitError(
                 "Each task must have a name of its own.", f"Found {quoted(map(_name, tasks))}.", "Rename one of them."
             )
+        kept.setdefault(_name(task), task)
     return list(kept.values())
 
 

@@ -53,7 +53,7 @@ def find_tasks(task: Any) -> list[Task | AbsTask]:
 
 
 def splits_of(task: Task | AbsTask, split: str | None) -> list[str]:
-    """The splits that a task is scored on: the one asked for, else test of ours and mteb's own choice of its tasks.
+    """The splits that a task is scored on: the one asked for, else test, as published scores are, or all it has.
 
     Raises:
         SpkitError: the task has no such split.
@@ -61,7 +61,8 @@ def splits_of(task: Task | AbsTask, split: str | None) -> list[str]:
     name, known = (
         (task.name, list(task.splits)) if isinstance(task, Task) else (task.metadata.name, list(task.eval_splits))
     )
-    chosen = [split] if split is not None else ["test"] if isinstance(task, Task) else known
+    usual = ["test"] if isinstance(task, Task) or "test" in known else known
+    chosen = usual if split is None else [split]
     if not set(chosen) <= set(known):
         raise SpkitError(
             "`split` must be one that every task has.",

@@ -26,11 +26,8 @@ from typing import Any
 from spkit.errors import SpkitError, quoted, reported, shown
 from spkit.tasks.kinds import Kind, kinds
 from spkit.tasks.names import check_names
-from spkit.tasks.places import data_files, is_beir, is_file
-from spkit.tasks.sources import mteb_tables
-
-#: Keys of a table `[mteb.<name>]` that name no split.
-_SETTINGS = ("columns", "subset")
+from spkit.tasks.places import data_files, is_beir
+from spkit.tasks.sources import MTEB_SETTINGS, check_official_table, mteb_tables
 
 Given = str | Path | Sequence[str | Path]
 
@@ -116,54 +113,18 @@ def load_mteb_file(path: str | Path, names: Sequence[str] | None = None, folder:
         SpkitError: as `load_mteb`, or a key of a table is of another type.
     """
     path = Path(path).expanduser()
+    home = path.parent if folder is None else Path(folder)
     made = []
     for name, table in mteb_tables(path, names).items():
         where = f"`[mteb.{name}]` of '{path}'"
-        check_table(table, where)
-        files = {key: value for key, value in table.items() if key not in _SETTINGS}
-        settings = {key: table.get(key) for key in _SETTINGS}
+        check_official_table(table, where)
+        files = {key: value for key, value in table.items() if key not in MTEB_SETTINGS}
+        settings = {key: table.get(key) for key in MTEB_SETTINGS}
         try:
-            made.append(load_mteb(name, files or None, folder=_home(path, folder), **settings))
+            made.append(load_mteb(name, files or None, folder=home, **settings))
         except SpkitError as error:
             raise SpkitError(str(error), f"(In {where}.)") from error
     return made
-
-
-def check_official(path: str | Path, names: Sequence[str], folder: str | Path | None = None) -> None:
-    """Raises what can be known to be wrong with official tasks of a task file before mteb is imported.
-
-    Raises:
-        SpkitError: a table is wrong, or a file is missing.
-    """
-    path = Path(path).expanduser()
-    for name, table in mteb_tables(path, names).items() if names else ():
-        check_table(table, f"`[mteb.{name}]` of '{path}'")
-        for key, given in table.items():
-            if key not in _SETTINGS:
-                data_files(given, _home(path, folder))
-
-
-def _home(path: Path, folder: str | Path | None) -> Path:
-    return path.parent if folder is None else Path(folder)
-
-
-def check_table(table: Any, where: str) -> None:
-    """Raises what a table `[mteb.<name>]` must not be.
-
-    Raises:
-        SpkitError: it is no table, or a value is of another type.
-    """
-    if not isinstance(table, Mapping):
-        raise SpkitError("An official task must be a table `[mteb.<name>]`.", f"Found {shown(table)} for {where}.")
-    columns, subset = table.get("columns", {}), table.get("subset", "")
-    files = [value for key, value in table.items() if key not in _SETTINGS]
-    right = isinstance(columns, dict) and all(isinstance(one, str) for one in columns.values())
-    if not (right and isinstance(subset, str) and all(map(is_file, files))):
-        raise SpkitError(
-            "A table of an official task maps splits to files, beside `columns` (names to names) and `subset`.",
-            f"Found {shown(dict(table))} in {where}.",
-            'Write test = "file.jsonl".',
-        )
 
 
 def _subset(task: Any, given: str | None, where: str) -> str:

@@ -9,6 +9,9 @@ from spkit.errors import SpkitError, quoted, reported, shown
 from spkit.tasks.names import BUNDLED_NAMES, check_bundled, check_names
 from spkit.tasks.places import data_files, is_beir, is_file
 
+#: Keys of a table `[mteb.<name>]` that name no split.
+MTEB_SETTINGS = ("columns", "subset")
+
 
 def check_source(
     source: str | Path | Sequence[str] = "bundled",
@@ -105,6 +108,40 @@ def mteb_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any
     chosen = list(tables) if names is None else list(names)
     check_names(chosen, list(tables), f"official tasks of '{path}'")
     return {name: tables[name] for name in chosen}
+
+
+def check_official(path: str | Path, names: Sequence[str], folder: str | Path | None = None) -> None:
+    """Raises what can be known to be wrong with official tasks of a task file before mteb is imported.
+
+    Raises:
+        SpkitError: a table is wrong, or a file is missing.
+    """
+    path = Path(path).expanduser()
+    home = path.parent if folder is None else Path(folder)
+    for name, table in mteb_tables(path, names).items() if names else ():
+        check_official_table(table, f"`[mteb.{name}]` of '{path}'")
+        for key, given in table.items():
+            if key not in MTEB_SETTINGS:
+                data_files(given, home)
+
+
+def check_official_table(table: Any, where: str) -> None:
+    """Raises what a table `[mteb.<name>]` must not be.
+
+    Raises:
+        SpkitError: it is no table, or a value is of another type.
+    """
+    if not isinstance(table, Mapping):
+        raise SpkitError("An official task must be a table `[mteb.<name>]`.", f"Found {shown(table)} for {where}.")
+    columns, subset = table.get("columns", {}), table.get("subset", "")
+    files = [value for key, value in table.items() if key not in MTEB_SETTINGS]
+    right = isinstance(columns, dict) and all(isinstance(one, str) for one in columns.values())
+    if not (right and isinstance(subset, str) and all(map(is_file, files))):
+        raise SpkitError(
+            "A table of an official task maps splits to files, beside `columns` (names to names) and `subset`.",
+            f"Found {shown(dict(table))} in {where}.",
+            'Write test = "file.jsonl".',
+        )
 
 
 def has_tasks(path: Path) -> bool:
