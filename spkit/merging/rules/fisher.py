@@ -62,7 +62,7 @@ def fisher(
             stream.backward(batch)
             for name, parameter in model.named_parameters():
                 if parameter.grad is not None:
-                    row[vectors.layout.slices[name]] += parameter.grad.detach().cpu().float().flatten() ** 2
+                    _add_squares(row[vectors.layout.slices[name]], parameter.grad.detach().reshape(-1))
             model.zero_grad(set_to_none=True)
         row /= len(batches)
         if normalize and row.any():
@@ -71,6 +71,12 @@ def fisher(
     drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
     after = vectors.reweighted(information, "fisher", weight=weights.tolist(), normalize=normalize, **drawn)
     return after, torch.full((len(vectors),), length, dtype=torch.float64)
+
+
+def _add_squares(row: Float[Tensor, " p"], gradient: Float[Tensor, " p"]) -> None:
+    """Add the squares of one parameter's gradient, a block at a time."""
+    for columns in column_blocks(slice(0, len(row)), rows=1, bytes_each=16):
+        row[columns] += gradient[columns].cpu().float() ** 2
 
 
 def _to_shares_of(
