@@ -53,7 +53,10 @@ def work_on(order: Order) -> None:
                     "Pass --output in a folder that all machines share.",
                 )
             run.records[need] = record
-        run.finish(order.name)
+        try:
+            run.finish(order.name)
+        except SpkitError as error:  # the plainest form travels: others hold models, or take other arguments
+            raise SpkitError(str(error)) from error
 
 
 def _declared(order: Order) -> Study:

@@ -12,7 +12,7 @@ import pandas as pd
 from spkit.environment import machine
 from spkit.models.bases import copy_model
 from spkit.study.declared import Study, declare
-from spkit.study.graph import Node, Passes
+from spkit.study.graph import BASE, TASK, Node, Passes
 from spkit.study.profile import Profile
 from spkit.study.records import record_in
 from spkit.study.seed_run import SeedRun
@@ -79,15 +79,18 @@ class _Before:
         self._study = study
         self._known: dict[str, list[float]] = {}
         here = machine()
-        for content in _records(study.root):
-            if content.get("machine") == here:
-                key = _key(content["stage"].partition("/")[2], content["config"], content["inputs"].get("base"))
-                self._known.setdefault(key, []).append(float(content["seconds"]))
+        for of_seed in _records(study.root):
+            base = next((content["inputs"]["base"] for content in of_seed if "base" in content["inputs"]), None)
+            for content in of_seed:
+                if content.get("machine") == here:
+                    name = content["stage"].partition("/")[2]
+                    key = _key(name, content["config"], content["inputs"] | {"base": base})
+                    self._known.setdefault(key, []).append(float(content["seconds"]))
         self._speed: tuple[float, float] | None = None
 
     def seconds(self, run: SeedRun, node: Node) -> tuple[float, str]:
-        base = run.inputs(["base"])["base"] if "base" in node.needs else None
-        known = self._known.get(_key(node.name, json.loads(json.dumps(node.config)), base))
+        read = run.inputs(["base", *(need for need in node.needs if need.startswith(TASK))])
+        known = self._known.get(_key(node.name, node.config, read))
         if known:
             return float(np.median(known)), "a record"
         if node.passes is None:
@@ -102,16 +105,19 @@ class _Before:
         return passes.forward * self._speed[0] + passes.backward * self._speed[1]
 
 
-def _key(name: str, config: Mapping[str, Any], base: str | None) -> str:
-    return json.dumps([name, {key: value for key, value in config.items() if key != "seed"}, base], sort_keys=True)
+def _key(name: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+    """What decides how long a stage takes: all that it is given, but for the seed and what other stages made."""
+    given = {key: value for key, value in config.items() if key != "seed"}
+    read = {key: value for key, value in inputs.items() if key == BASE or key.startswith(TASK)}
+    return json.dumps([name, given, read], sort_keys=True)
 
 
-def _records(root: Path) -> Iterator[Mapping[str, Any]]:
-    """The records of this study and of those in the folders beside it."""
-    for path in root.absolute().parent.glob("*/seed*/**/record.json"):
-        record = record_in(path.parent)
-        if record is not None and {"stage", "config", "inputs", "seconds"} <= set(record.content):
-            yield record.content
+def _records(root: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """The records of each seed of this study and of those in the folders beside it."""
+    for folder in sorted(root.absolute().parent.glob("*/seed*")):
+        found = [record_in(path.parent) for path in folder.rglob("record.json")]
+        contents = [record.content for record in found if record is not None]
+        yield [content for content in contents if {"stage", "config", "inputs", "seconds"} <= set(content)]
 
 
 def _speed(study: Study) -> tuple[float, float]:

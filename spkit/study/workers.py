@@ -112,9 +112,9 @@ def on_cluster(address: str) -> Iterator[Executor]:
         address: of the scheduler, as it prints it, for example "tcp://10.0.0.1:8786"; "tls://…" as Dask is configured.
 
     Raises:
-        SpkitError: no scheduler answers there, or a worker would run several stages at once.
+        SpkitError: no scheduler answers there, a worker would run several stages at once, or workers keep ending.
     """
-    from distributed import Client
+    from distributed import Client, KilledWorker
 
     try:
         client = Client(address, timeout=20, set_as_default=False)
@@ -137,6 +137,13 @@ def on_cluster(address: str) -> Iterator[Executor]:
         executor = client.get_executor(pure=False)
         try:
             yield executor
+        except KilledWorker as error:
+            executor.shutdown(wait=False)
+            raise SpkitError(
+                "A worker must live as long as its stage.",
+                f"Found a stage whose workers ended one after the other ({error}).",
+                "Look at the workers' logs, and whether their memory is enough.",
+            ) from error
         except BaseException:
             executor.shutdown(wait=False)  # and what waits there is taken back
             raise
