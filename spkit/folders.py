@@ -145,14 +145,13 @@ def check_own_file(path: str | Path, by: str, *, recognised: bool = False) -> No
     """
     path = target(path)
     entry = _files(path.parent).get(path.name)
-    if path.exists() and not recognised:
-        ours = path.is_file() and entry is not None and entry["by"] == by
-        if not (ours and fast_hash(path) in (entry["xxh3"], *entry.get("before", ()))):  # pyright: ignore[reportOptionalSubscript]
-            raise SpkitError(
-                "A file must be new, or one of the same kind that spkit wrote, to be written.",
-                f"Found {path}, which `{by}` did not write, or which was changed since.",
-                "Pass another path, or move this away.",
-            )
+    ours = recognised or (entry is not None and entry["by"] == by and path.is_file() and _holds(path, entry))
+    if path.exists() and not ours:
+        raise SpkitError(
+            "A file must be new, or one of the same kind that spkit wrote, to be written.",
+            f"Found {path}, which `{by}` did not write, or which was changed since.",
+            "Pass another path, or move this away.",
+        )
     check_room(path.parent, 0, "A file")
 
 

@@ -81,6 +81,7 @@ def test_a_position_that_was_saved_under_former_names_is_read(vectors, probe, tm
     settings["pull"], settings["scale"] = settings.pop("spread_penalty"), "sum"
     del settings["examples"]
     path.write_text(json.dumps(recipe))
+    (tmp_path / "best" / ".spkit.json").unlink()  # former versions left no list
     again = spkit.load_position(tmp_path / "best", vectors)
     assert (again.settings["spread_penalty"], again.settings["scale"]) == (0.25, "mean")
     spkit.uncertainty(again, probe, progress=False)

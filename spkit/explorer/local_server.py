@@ -12,9 +12,10 @@ from voila.app import Voila
 class LocalVoila(Voila):
     """Answers only to names of this machine."""
 
-    def init_settings(self) -> dict[str, Any]:
+    def init_settings(self) -> Any:
         """The settings of its web application."""
-        return {**super().init_settings(), "allow_remote_access": False, "local_hostnames": ["localhost"]}
+        settings: Any = super().init_settings()
+        return {**settings, "allow_remote_access": False, "local_hostnames": ["localhost"]}
 
 
 if __name__ == "__main__":
