@@ -185,7 +185,7 @@ def test_what_changes_no_weights_is_refused(base, tmp_path):
     off[0].model.disable_adapters()
     with pytest.raises(SpkitError, match=r"must be switched on. Found one that is disabled"):
         TaskVectors.from_models(base, {"off": off})
-    with pytest.raises(SpkitError, match=r"Found Linear for 'layer'"):
+    with pytest.raises(SpkitError, match=r"Found a torch module \(Linear\) for 'layer'"):
         TaskVectors.from_models(base, {"layer": torch.nn.Linear(2, 2)})
 
 

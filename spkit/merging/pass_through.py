@@ -107,7 +107,7 @@ def merge_with_mergekit(
         provenance = Provenance(source_of(base), {n: source_of(one) for n, one in named_experts(experts).items()})
         agreement, models = Agreement(theta, not isinstance(base, SentenceTransformer)), []
         for name, source in named_experts(experts).items():
-            model = agreement.join(name, without_unheld(load_expert(source, agreement.base, name)))
+            model = agreement.join(name, without_unheld(load_expert(source, agreement.base, name, origin=check_origin)))
             check_fits(agreement.base, model, name, weights_hash(theta), origin=check_origin)
             models.append(in_layout_of(agreement.base, model))
         theta = agreement.settled()

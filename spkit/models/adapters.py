@@ -13,6 +13,7 @@ from spkit.errors import SpkitError
 from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_named, fold_files, with_own_modules
 from spkit.models.bases import copy_model, load_model, quiet_libraries, source_of, transformer_of
 from spkit.models.number_types import loading_of
+from spkit.models.other_kinds import kind_of_object
 from spkit.models.sources import split_revision
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@.+)?")
@@ -57,7 +58,7 @@ def load_expert(
         return _unwrapped(source, base, name)
     raise SpkitError(
         "An expert must be a SentenceTransformer, PEFT's model of one, a folder, or a hub id.",
-        f"Found {type(source).__name__} for {name!r}.",
+        f"Found {kind_of_object(source)} for {name!r}.",
         "Pass one of these.",
     )
 

@@ -85,7 +85,7 @@ def subtract(
     """
     layout, ours = Layout.of(agreement.base), dict(agreement.base.named_parameters())
     for row, (name, source) in zip(matrix, models.items(), strict=True):
-        expert = agreement.join(name, load_expert(source, agreement.base, name))
+        expert = agreement.join(name, load_expert(source, agreement.base, name, origin=check_origin))
         check_fits(agreement.base, expert, name, base_hash, origin=check_origin)
         spare, theirs = unheld(expert), dict(expert.named_parameters())
         differs = False
