@@ -130,7 +130,7 @@ def load_mteb_file(path: str | Path, names: Sequence[str] | None = None, folder:
 def _subset(task: Any, given: str | None, where: str) -> str:
     known = list(task.hf_subsets)
     subset = given or (known[0] if len(known) == 1 else None)
-    if subset not in known:
+    if subset is None or subset not in known:
         raise SpkitError(
             "Files hold one subset of an official task.",
             f"Found {shown(given) if given else 'none named'} for {where}, which has {quoted(known)}.",
@@ -172,7 +172,7 @@ def _load(task: Any, paths: Mapping[str, Sequence[Path]], columns: dict[str, str
             f"{quoted(next(iter(splits.values())).column_names)}.",
             "Name them: `columns = {theirs = mteb's}`.",
         ) from error
-    made = task.dataset[subset] if several else task.dataset
+    made: Any = task.dataset[subset] if several else task.dataset
     for split, rows in made.items():
         if split in task.eval_splits:
             missing = [column for column in _columns(task, kind) if column not in rows.column_names]

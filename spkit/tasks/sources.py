@@ -62,7 +62,7 @@ def _check_files(table: Mapping[str, Any], home: Path, where: str) -> None:
     """Raises where a data file that a task's table names is not there; what else may be wrong is found in reading."""
     for given in [table["beir"]] if "beir" in table else [table.get(split) for split in ("train", "dev", "test")]:
         files = given.get("file") if isinstance(given, dict) else given
-        if is_file(files):
+        if files is not None and is_file(files):
             try:
                 data_files(files, home)
             except SpkitError as error:

@@ -80,8 +80,8 @@ def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Da
         )
     texts = [str(text) for text in dataset.with_format(None)[column][:]]
     target = kind_named(kind).target
-    labelled = isinstance(target, Label) and target.column in dataset.column_names
-    labels = dataset.with_format(None)[target.column][:] if labelled else [None] * len(texts)
+    label = target.column if isinstance(target, Label) else None
+    labels = dataset.with_format(None)[label][:] if label in dataset.column_names else [None] * len(texts)
     # A text with several labels belongs to the first of them in the alphabet: the order of the rows must not matter.
     label_of = dict(sorted(zip(texts, labels, strict=True), key=lambda pair: str(pair[1]), reverse=True))
     counts = Counter(label_of.values())

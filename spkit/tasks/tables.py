@@ -44,7 +44,7 @@ class Table:
     """
 
     columns: Columns
-    sources: tuple[Source, ...]
+    sources: Sequence[Source]
     is_text: bool
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class Table:
             sources.append(Source(source.path, source.unit, numbers))
             first = end
         columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return Table(columns, tuple(sources), self.is_text)
+        return Table(columns, sources, self.is_text)
 
 
 def read_tables(paths: Sequence[Path], split: str = "train") -> Table:

@@ -146,10 +146,10 @@ class _Documents:
     """The texts that are searched, each with a name: those of a corpus under its own names, then others."""
 
     def __init__(self, corpus: Rows | None) -> None:
-        columns = {} if corpus is None else corpus.with_format(None)
-        self._texts: list[str] = columns["text"][:] if columns else []
-        own = columns and "id" in columns.column_names
-        self._names: list[str] = columns["id"][:] if own else [f"d{index}" for index in range(len(self._texts))]
+        rows = None if corpus is None else corpus.with_format(None)
+        self._texts: list[str] = [] if rows is None else rows["text"][:]
+        named = rows is not None and "id" in rows.column_names
+        self._names: list[str] = rows["id"][:] if named else [f"d{index}" for index in range(len(self._texts))]
         self._taken = set(self._names)
         # Of equal texts the first.
         self._by_text = dict(zip(reversed(self._texts), reversed(self._names), strict=True))
