@@ -107,12 +107,12 @@ def _solve(
     """Write each vector's part of one layer's least squares: (Σ w_j G_j)⁻¹ w_i G_i ΔW_iᵀ, transposed."""
     total = torch.zeros_like(grams[0])
     for weight, gram in zip(weights.tolist(), grams, strict=True):
-        total += weight * _shrunk(gram, shrink)
+        total += _shrunk(gram, shrink).mul_(weight)
     if not total.any():  # those that use it have no weight
         return
     for row, change, weight, gram in zip(out, changes, weights.tolist(), grams, strict=True):
         delta = change.view(-1, len(gram)).double()  # [out, in]
-        row.copy_(torch.linalg.solve(total, weight * _shrunk(gram, shrink) @ delta.T).T.float().flatten())
+        row.copy_(torch.linalg.solve(total, _shrunk(gram, shrink).mul_(weight) @ delta.T).T.float().flatten())
 
 
 @contextmanager
@@ -154,6 +154,7 @@ def _summed_into(sums: Mapping[str, Float[Tensor, "d d"]], model: SentenceTransf
 
 
 def _shrunk(gram: Float[Tensor, "d d"], shrink: float) -> Float[Tensor, "d d"]:
-    diagonal = torch.diag(gram.diagonal())
     ridge = _RIDGE * float(gram.diagonal().mean()) or 1.0  # inputs that are all zero: any ridge gives the average
-    return shrink * gram + (1 - shrink) * diagonal + ridge * torch.eye(len(gram), dtype=gram.dtype)
+    shrunk = shrink * gram
+    shrunk.diagonal().add_((1 - shrink) * gram.diagonal()).add_(ridge)
+    return shrunk
