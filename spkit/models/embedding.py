@@ -200,7 +200,8 @@ def _pipeline(module: nn.Module) -> str:
         return repr(tokenizer) if write is None else text_hash(write())
     # Padding and the cut are set anew whenever texts are read.
     pipeline = {name: part for name, part in json.loads(fast.to_str()).items() if name not in ("padding", "truncation")}
-    return text_hash(json.dumps(pipeline), str(tokenizer.padding_side), str(tokenizer.truncation_side))
+    sides = [str(getattr(tokenizer, name, None)) for name in ("padding_side", "truncation_side")]
+    return text_hash(json.dumps(pipeline), *sides)
 
 
 def _chains(model: SentenceTransformer) -> list[list[nn.Module]]:
