@@ -167,7 +167,7 @@ def _scored(
         watching,
         cache=None,  # mteb's cache does not hold values per example
         co2_tracker=False,
-        encode_kwargs=dict(settings),
+        encode_kwargs=copy(settings),
         show_progress_bar=False,
     )
     result = results.task_results[0]

@@ -148,8 +148,9 @@ class _Documents:
     def __init__(self, corpus: Rows | None) -> None:
         rows = None if corpus is None else corpus.with_format(None)
         self._texts: list[str] = [] if rows is None else rows["text"][:]
-        named = rows is not None and "id" in rows.column_names
-        self._names: list[str] = rows["id"][:] if named else [f"d{index}" for index in range(len(self._texts))]
+        self._names: list[str] = [f"d{index}" for index in range(len(self._texts))]
+        if rows is not None and "id" in rows.column_names:
+            self._names = rows["id"][:]
         self._taken = set(self._names)
         # Of equal texts the first.
         self._by_text = dict(zip(reversed(self._texts), reversed(self._names), strict=True))
