@@ -68,19 +68,19 @@ def regmean(
         if isinstance(module, nn.Linear) and f"{layer}.weight" in vectors.layout.slices  # not one tied to another
     }
     grams = room(len(vectors), sum(size**2 for size in inputs.values()), torch.float64)
-    read: set[str] = set()
+    # An expert whose texts do not go through a layer (another route of a Router) has no say there.
+    say = {layer: torch.zeros_like(weights) for layer in inputs}
     experts = experts_on_tasks(vectors, tasks, examples, batch_size, seed)
-    for row, (model, stream, batches) in zip(grams, experts, strict=True):
+    for number, (row, (model, stream, batches)) in enumerate(zip(grams, experts, strict=True)):
         parts = row.split([size**2 for size in inputs.values()])
         own = {layer: part.view(size, size) for (layer, size), part in zip(inputs.items(), parts, strict=True)}
         with torch.no_grad(), _summed_into(own, model) as counts:
             for batch in batches:
                 stream.loss_of(batch)
-        # An expert whose texts do not go through a layer (another route of a Router) has no say there.
-        through = {layer: count for layer, count in counts.items() if count}
-        read |= set(through)
-        for layer, count in through.items():
-            own[layer] /= count
+        for layer, count in counts.items():
+            if count:
+                own[layer] /= count
+                say[layer][number] = weights[number]
     matrix = room_like(vectors.matrix, torch.float32)
     means = (weights / weights.sum()).float()[:, None]
     for columns in column_blocks(slice(0, matrix.shape[1]), len(matrix)):
@@ -89,9 +89,9 @@ def regmean(
     for layer, size in inputs.items():
         here = slice(start, start + size**2)
         start = here.stop
-        if layer in read:  # one that no text went through is averaged like all else
+        if say[layer].any():  # one that no text went through is averaged like all else
             place, of_layer = vectors.layout.slices[f"{layer}.weight"], grams[:, here].unflatten(1, (size, size))
-            _solve(matrix[:, place], vectors.matrix[:, place], of_layer, weights, shrink)
+            _solve(matrix[:, place], vectors.matrix[:, place], of_layer, say[layer], shrink)
     drawn = {"examples": examples, "batch_size": batch_size, "seed": seed}
     after = vectors.reweighted(matrix, "regmean", weight=weights.tolist(), shrink=shrink, **drawn)
     return after, torch.full((len(vectors),), length, dtype=torch.float64)
@@ -108,8 +108,6 @@ def _solve(
     total = torch.zeros_like(grams[0])
     for weight, gram in zip(weights.tolist(), grams, strict=True):
         total += _shrunk(gram, shrink).mul_(weight)
-    if not total.any():  # those that use it have no weight
-        return
     for row, change, weight, gram in zip(out, changes, weights.tolist(), grams, strict=True):
         delta = change.view(-1, len(gram)).double()  # [out, in]
         row.copy_(torch.linalg.solve(total, _shrunk(gram, shrink).mul_(weight) @ delta.T).T.float().flatten())
