@@ -459,10 +459,10 @@ def test_every_range_of_a_profile_is_tested() -> None:
         ("training = {epochs = inf}", "`training.epochs` must be a finite number. Found inf."),
         ('training = {steps = 1}\njoint = {mixing = "both"}', "`joint.mixing` must be one of 'task' or 'step'."),
         ("training = {steps = 1}\njoint = {sampling = [1]}", "`joint.sampling` must be a text or a number or a table."),
-        ('training = {steps = 1}\nprobe = {split = "dev"}', "must come from the training splits.*Found split = 'dev'"),
+        ('training = {steps = 1}\nprobe = {split = "dev"}', "must come from the training splits.*Found 'dev'"),
         ("training = {steps = 1}\nresampling = {mixing = 1}", "`resampling.mixing` must be true or false. Found 1."),
         ("training = {steps = 1}\nseeds = [0, 0]", "`seeds`: `seeds` must be one or more different numbers from 0"),
-        ("training = {steps = 1}\nnames = ['a']", "`names` must be a list of the tasks of a task file"),
+        ("training = {steps = 1}\nnames = ['a', 'b']", "`names` must be a list of the tasks of a task file"),
     ],
 )
 def test_values_of_another_kind_are_refused(tmp_path, line, message) -> None:
