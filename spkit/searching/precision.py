@@ -38,4 +38,4 @@ def compute_in(precision: Precision, model: SentenceTransformer) -> None:
             for key, value in output.items()
         }
 
-    model.forward = narrow
+    model.forward = narrow  # pyright: ignore[reportAttributeAccessIssue]
