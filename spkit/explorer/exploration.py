@@ -21,7 +21,7 @@ from spkit.explorer.state import Space
 from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
 from spkit.hashing import text_hash
-from spkit.searching.choices import Precision
+from spkit.models.loading import Precision
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
 from spkit.vectors.task_vectors import TaskVectors

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.exploration import Exploration
-from spkit.searching.choices import Precision
+from spkit.models.loading import Precision
 from spkit.searching.result import PositionResult
 from spkit.study.places import check_explorable, vectors_folder
 from spkit.study.report import SUMMARY

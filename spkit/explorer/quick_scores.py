@@ -14,16 +14,14 @@ from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
 from spkit.models.embedding import readings, settings_of, shorten_texts, similarity, similarity_name
-from spkit.searching.choices import Precision
+from spkit.models.loading import Precision
 from spkit.searching.precision import compute_in
+from spkit.searching.reader import EMBEDDED, Reader
 from spkit.tasks.kinds import SimilarityFunction
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
-
-#: Texts that pass through the model together.
-_TOGETHER = 24
 
 
 class CancelledError(Exception):
@@ -66,6 +64,7 @@ class QuickScores:
         shorten_texts(self._model, max_tokens)
         self._model.requires_grad_(False)
         compute_in(precision, self._model)
+        self._reader = Reader(self._model)
         self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
         texts = [settings_of(self._model)]
         for name, task in tasks.items():
@@ -132,7 +131,7 @@ class QuickScores:
             for name, (stream, batch) in self._batches.items():
                 if cancelled is not None and cancelled():
                     raise CancelledError
-                embeddings = stream.embeddings(batch, self._by_length)
+                embeddings = stream.embeddings(batch, self._embed)
                 columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
                 compared = _in_numpy(similarity(similarity_name(self._model, stream.task)))
@@ -140,25 +139,8 @@ class QuickScores:
                 rows[name] = {"score": 100 * score, "loss": float(stream.loss_of(batch, embeddings))}
         return pd.DataFrame.from_dict(rows, orient="index")
 
-    def _by_length(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
-        """The embeddings of some texts with less padding: those of like length pass through the model together.
-
-        Short texts beside one long one are mostly padding, and an answer is waited for.
-        """
-        mask = features.get("attention_mask")
-        if mask is None:
-            return self._model(dict(features))["sentence_embedding"]
-        rows = mask.sum(1).argsort(descending=True, stable=True)
-        parts = []
-        for piece in rows.split(_TOGETHER):
-            read = mask[piece].any(0)
-            cut = {
-                key: value[piece][:, read] if value.shape == mask.shape else value[piece]
-                for key, value in features.items()
-                if isinstance(value, Tensor)
-            }
-            parts.append(self._model({**features, **cut})["sentence_embedding"])
-        return torch.cat(parts)[rows.argsort()]
+    def _embed(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
+        return self._reader(features)[EMBEDDED]
 
 
 def _in_numpy(function: Callable[..., Tensor]) -> SimilarityFunction:

@@ -13,7 +13,7 @@ from spkit.merging.experts import check_base, in_json, named_experts
 from spkit.merging.registry import PASS_THROUGH, methods
 from spkit.models.adapters import fold, load_expert
 from spkit.models.agreement import Agreement, apply_use, use_of
-from spkit.models.bases import copy_model, load_model, source_of
+from spkit.models.bases import load_model, source_of
 from spkit.models.completeness import in_layout_of, without_unheld
 from spkit.models.fits import check_fits
 from spkit.models.number_types import note_stored_type, stored_type
@@ -109,9 +109,9 @@ def merge_with_mergekit(
         for name, source in named_experts(experts).items():
             model = agreement.join(name, without_unheld(load_expert(source, agreement.base, name, origin=check_origin)))
             check_fits(agreement.base, model, name, weights_hash(theta), origin=check_origin)
-            models.append(in_layout_of(agreement.base, model))
+            models.append(model)
         theta = agreement.settled()
-        models = [_in_place_of(theta, model) for model in models]
+        models = [in_layout_of(theta, model) for model in models]
     takes_base = _takes_base(method)
     if takes_base and len(models) == 1:
         models = [theta, *models]  # it asks for two inputs, of which the base may be one
@@ -144,17 +144,6 @@ def merge_with_mergekit(
     )
     attach(merged, recipe)
     return merged
-
-
-def _in_place_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
-    """The base's modules with an expert's weights: whether the two belong together is decided already.
-
-    The library would compare what changes nothing, such as the classes that two folders' equal code makes.
-    """
-    copied, weights = copy_model(base), dict(model.named_parameters())
-    for name, parameter in copied.named_parameters():
-        parameter.data = weights[name].data
-    return copied
 
 
 def _filled(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

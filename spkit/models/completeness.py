@@ -90,11 +90,12 @@ def unheld(model: SentenceTransformer) -> set[str]:
 
 
 def in_layout_of(base: SentenceTransformer, model: SentenceTransformer) -> SentenceTransformer:
-    """A model with exactly the base's parameters: where its names differ, a copy of the base with its values."""
-    theirs, names = dict(model.named_parameters()), [name for name, _ in base.named_parameters()]
-    if list(theirs) == names:
-        return model
-    copied = deepcopy(base)
+    """The base's modules with an expert's weights: whether the two belong together is decided already.
+
+    mergekit would compare what changes nothing: names of parameters that no text goes through, the classes that two
+    folders' equal code makes, the token ids that a training notes in its model's configuration.
+    """
+    theirs, copied = dict(model.named_parameters()), deepcopy(base)
     for name, parameter in copied.named_parameters():
         if name in theirs:
             parameter.data = theirs[name].data

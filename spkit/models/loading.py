@@ -13,6 +13,9 @@ from spkit.errors import SpkitError
 #: Type of the numbers that a model computes with; "auto" is the type of its checkpoint.
 NumberType = Literal["float32", "bfloat16", "float16", "auto"]
 
+#: Numbers that forward and backward passes compute with; weights are float32 in any case.
+Precision = Literal["float32", "bfloat16"]
+
 
 def check_number_type(dtype: str) -> None:
     """Raise where a name is no `NumberType`."""

@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.launcher import is_main
-from spkit.searching.choices import Method, Precision, Scale, check_choice, scale_of
+from spkit.models.loading import Precision
+from spkit.searching.choices import Method, Scale, check_choice, scale_of
 from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective

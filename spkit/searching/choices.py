@@ -21,8 +21,6 @@ Start = Literal["average", "best_expert"]
 #: How the tasks' losses are put on one scale before they are averaged; see `spkit.searching.objective`.
 Scale = Literal["mean", "gap", "gradient"]
 
-#: Numbers that texts are embedded with in a search; see `spkit.searching.precision`.
-Precision = Literal["float32", "bfloat16"]
 
 #: Black-box searches; see `spkit.searching.black_box`.
 Method = Literal["grid", "random", "tpe", "cma"]

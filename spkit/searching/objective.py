@@ -12,8 +12,10 @@ from torch import Tensor
 from spkit.errors import NotFiniteError, SpkitError, quoted
 from spkit.launcher import process_count
 from spkit.models.bases import copy_model
+from spkit.models.embedding import truncated
+from spkit.models.loading import Precision
 from spkit.processes import own_device, shared_out, summed
-from spkit.searching.choices import Precision, Scale, scale_of
+from spkit.searching.choices import Scale, scale_of
 from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
@@ -312,7 +314,8 @@ class Objective:
         columns = [self._columns(name, batch) for name, batch in own]
         if names not in self._once:  # the same batches at every call
             self._once[names] = OnceEach(self.model, [features for part in columns for features in part.values()])
-        embeddings = iter(self._once[names].embeddings())
+        with truncated(self.model):
+            embeddings = iter(self._once[names].embeddings())
         for (_, batch), part in zip(own, columns, strict=True):
             yield batch | {f"{column}_{EMBEDDED}": next(embeddings) for column in part}
 

@@ -6,7 +6,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from spkit.searching.choices import Precision, check_choice
+from spkit.models.loading import Precision
+from spkit.searching.choices import check_choice
 
 
 def compute_in(precision: Precision, model: SentenceTransformer) -> None:

@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from spkit.errors import NotFiniteError, SpkitError
 from spkit.launcher import is_main
-from spkit.searching.choices import Granularity, Optimizer, Precision, Scale, Start, check_settings, scale_of
+from spkit.models.loading import Precision
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.descent import Run, descend, quasi_newton
 from spkit.searching.journal import Journal
 from spkit.searching.measurements import Measurements, identity

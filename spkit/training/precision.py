@@ -1,15 +1,13 @@
 """Types of numbers in training: the weights that learn are float32, whatever type the base has."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
+from spkit.models.loading import Precision
 from spkit.models.number_types import narrow, note_learnt, number_type, tell_rounding, widen
-
-#: Numbers that the forward and backward passes compute with; the weights and the optimiser are float32 in any case.
-Precision = Literal["float32", "bfloat16"]
 
 #: A training that makes all weights together longer than this many times has diverged.
 _LONGEST = 10.0

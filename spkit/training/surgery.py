@@ -13,9 +13,9 @@ from transformers import TrainerCallback
 from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.launcher import process_count
+from spkit.models.loading import Precision
 from spkit.processes import sum_in_place
 from spkit.tasks import Task
-from spkit.training.precision import Precision
 from spkit.training.trainer import LEARNING_RATE, train
 
 

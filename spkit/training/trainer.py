@@ -27,7 +27,7 @@ from spkit.models import embedding
 from spkit.models.adapters import fold, has_adapters, unfold
 from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
-from spkit.models.loading import Loading
+from spkit.models.loading import Loading, Precision
 from spkit.models.number_types import loading_of
 from spkit.processes import on_cpus
 from spkit.tasks import Task
@@ -40,7 +40,7 @@ from spkit.training.checkpoints import (
 )
 from spkit.training.checks import check_order, check_training
 from spkit.training.losses import task_loss
-from spkit.training.precision import Precision, check_precision, check_trained, in_type_of, master_weights
+from spkit.training.precision import check_precision, check_trained, in_type_of, master_weights
 from spkit.training.relevance import relevance_of
 from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import ShareBatchSampler
