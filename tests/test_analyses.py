@@ -21,7 +21,7 @@ from spkit.study.analyses.pairs import _drawn, correlation
 from spkit.study.checks import check_study
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
-from spkit.study.run import _load
+from spkit.study.declared import _load
 from tests.tiny_study import NAMES, PROFILE, STATIC
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]

@@ -138,9 +138,9 @@ def test_gradients_that_are_not_finite_are_an_error(model, tasks) -> None:
         ([], {}, "at least two tasks.*none"),
         (["faq", "topic"], {"batches": 6}, "multiple of 4.*Found 6"),
         (["faq", "topic"], {"batches": 0}, "multiple of 4"),
-        (["faq", "topic"], {"batch_size": 66}, r"full batch.*'faq'.*batch of 64, at batch size 66"),
+        (["faq", "topic"], {"batch_size": 66}, r"one full batch.*Found 64 examples in 'faq' at batch size 66"),
         (["faq", "topic"], {"batch_size": 40}, r"two full batches.*Found 64 examples in 'faq' at batch size 40"),
-        (["faq", "topic"], {"batch_size": 1}, r"at least 2 examples"),
+        (["faq", "topic"], {"batch_size": 1}, r"must be at least 2 for a retrieval task"),
     ],
 )
 def test_bad_input(model, tasks, names, settings, message) -> None:
@@ -151,7 +151,7 @@ def test_bad_input(model, tasks, names, settings, message) -> None:
 @pytest.mark.parametrize(
     ("kind", "columns", "batch_size", "message"),
     [
-        ("retrieval", {"anchor": ["red"], "positive": ["blue"]}, 6, "at least 2 examples"),
+        ("retrieval", {"anchor": ["red"], "positive": ["blue"]}, 6, "one full batch"),
         ("pair", {"sentence1": ["red"], "sentence2": ["blue"], "label": [1]}, 1, "two full batches"),
     ],
 )

@@ -161,7 +161,8 @@ def test_noise_above_the_gradient_is_undetermined(base, tasks) -> None:
 
 
 def test_one_example_is_named(base, tasks) -> None:
-    single = Task(name="one", kind="sts", **{k: v.select([0]) for k, v in tasks["likeness"].splits.items()})
+    rows = tasks["likeness"].splits
+    single = Task(name="one", kind="sts", **rows | {"train": rows["train"].select([0])})
     table = imbalance([tasks["faq"], single], model=base, **SETTINGS)
     assert np.isnan(table.loc["one", "gradient_norm"])
     assert table.loc["one", "examples"] == 1

@@ -22,6 +22,7 @@ from spkit.drawing.rule import forget
 from spkit.errors import SpkitError
 from spkit.figures import check_figures, draw_figures, figure_names
 from spkit.figures.listing import all_rules
+from spkit.folders import LIST
 from spkit.results import summary_table, to_markdown
 from spkit.results.labels import family, method_label, ordered_methods
 from spkit.results.schema import read_results
@@ -115,7 +116,9 @@ def test_figures_are_listed_in_order():
 
 
 def test_each_figure_is_four_files_and_there_is_nothing_else_but_their_page(drawn):
-    expected = {"figures.md"} | {f"{name}{suffix}" for name in NAMES for suffix in (".pdf", ".png", ".csv", ".json")}
+    expected = {"figures.md", LIST} | {
+        f"{name}{suffix}" for name in NAMES for suffix in (".pdf", ".png", ".csv", ".json")
+    }
     assert {path.name for path in drawn.iterdir()} == expected
     assert all((drawn / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in NAMES)
     for name in NAMES:

@@ -175,9 +175,9 @@ def test_an_undetermined_cosine_is_written_nowhere(results, tmp_path, written):
     table["corrected"] = np.nan
     table.to_csv(tmp_path / "conflict_by_module.csv", index=False)
     (tmp_path / "conflict.csv").write_bytes((results / "conflict.csv").read_bytes())
-    draw_figures(tmp_path, tmp_path, only=["conflict_by_module"])
+    draw_figures(tmp_path, tmp_path / "figures", only=["conflict_by_module"])
     assert written == []
-    assert "Hatched: undetermined" in caption(tmp_path, "conflict_by_module")
+    assert "Hatched: undetermined" in caption(tmp_path / "figures", "conflict_by_module")
 
 
 def test_conflict_along_training_has_each_seed_and_the_mean_over_the_determined(results, drawn):
@@ -206,10 +206,10 @@ def test_affinity_is_in_per_cent_and_has_no_number_without_a_loss(results, drawn
     table = pd.read_csv(results / "affinity.csv")
     table.loc[table["from"] == FIRST, ["affinity", "error", "verdict"]] = [0.0, 0.0, "no gradient"]
     table.to_csv(tmp_path / "affinity.csv", index=False)
-    draw_figures(tmp_path, tmp_path, only=["affinity"])
-    assert data(tmp_path, "affinity").query("`from` == @FIRST")["affinity"].isna().all()
+    draw_figures(tmp_path, tmp_path / "figures", only=["affinity"])
+    assert data(tmp_path / "figures", "affinity").query("`from` == @FIRST")["affinity"].isna().all()
     assert len(written) == 2 * (16 - 4 - 1)  # a number and its error in each cell that has one
-    assert "n = 8 directions" in caption(tmp_path, "affinity")
+    assert "n = 8 directions" in caption(tmp_path / "figures", "affinity")
 
 
 def test_pairs_show_what_was_measured_and_the_stored_correlation(results, drawn, tmp_path):
@@ -227,7 +227,7 @@ def test_pairs_show_what_was_measured_and_the_stored_correlation(results, drawn,
     titles: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Axes, "set_title", lambda self, text, **kwargs: titles.append(text))
-        draw_figures(tmp_path, tmp_path, only=["pairs"])
+        draw_figures(tmp_path, tmp_path / "figures", only=["pairs"])
     assert "rank correlation, seed 1: 0.12 [−0.46, 0.79], n = " in titles[0]
 
 
@@ -241,10 +241,10 @@ def test_shares_are_drawn_in_per_cent_and_unknown_ones_are_called_so(results, dr
     assert_mean_and_seeds(shown, source, ["task"], ["example_share"])
     table = pd.read_csv(results / "imbalance.csv").assign(gradient_share=np.nan, verdict="undetermined")
     table.to_csv(tmp_path / "imbalance.csv", index=False)
-    draw_figures(tmp_path, tmp_path, only=["imbalance"])
+    draw_figures(tmp_path, tmp_path / "figures", only=["imbalance"])
     assert written.count("undetermined") == len(TASKS)
-    assert data(tmp_path, "imbalance").query("share_of == 'steps × gradient'")["percent"].isna().all()
-    assert "Undetermined" in caption(tmp_path, "imbalance")
+    assert data(tmp_path / "figures", "imbalance").query("share_of == 'steps × gradient'")["percent"].isna().all()
+    assert "Undetermined" in caption(tmp_path / "figures", "imbalance")
     assert "Undetermined" not in caption(drawn, "imbalance")
 
 

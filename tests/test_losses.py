@@ -143,7 +143,7 @@ def test_labels_have_the_same_number_in_every_split(tasks) -> None:
 
 def test_training_view_has_the_losses_columns_in_their_order() -> None:
     rows = Dataset.from_dict({"score": [0.5, 1.0], "note": ["", ""], "sentence2": ["b", "d"], "sentence1": ["a", "c"]})
-    test = Dataset.from_dict({"score": [0.0], "sentence1": ["e"], "sentence2": ["f"]})
+    test = Dataset.from_dict({"score": [0.0, 1.0], "sentence1": ["e", "g"], "sentence2": ["f", "h"]})
     task = Task(name="sts", kind="sts", train=rows, dev=rows, test=test)
     assert training_view(task, rows).column_names == ["sentence1", "sentence2", "score"]
 

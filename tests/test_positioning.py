@@ -404,9 +404,13 @@ def test_saved_folder_is_a_model_that_its_recipe_rebuilds(vectors, probe, tmp_pa
 def test_saving_replaces_a_model_and_nothing_else(result, tmp_path) -> None:
     target = tmp_path / "merged"
     result.save(target)
-    (target / "old.txt").write_text("of the model before")
+    before = {path.name for path in target.iterdir()}
     result.save(target)
-    assert not (target / "old.txt").exists()
+    assert {path.name for path in target.iterdir()} == before
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(SpkitError, match=r"'notes.txt', which spkit did not write"):
+        result.save(target)
+    assert (target / "notes.txt").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merged"]
     notes = tmp_path / "notes"
     notes.mkdir()

@@ -14,7 +14,8 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 
 from spkit import train
 from spkit.errors import SpkitError
-from spkit.files import whole_file, write_folder
+from spkit.files import whole_file
+from spkit.folders import write_folder
 from spkit.hashing import weights_hash
 from spkit.processes import own_part
 from spkit.training.sharing import SharedModel
@@ -98,7 +99,7 @@ def test_only_the_main_process_writes(tmp_path, monkeypatch) -> None:
         monkeypatch.setenv("RANK", rank)
         with whole_file(tmp_path / f"file{rank}") as unfinished:
             unfinished.write_text("text")
-        write_folder(tmp_path / f"folder{rank}", lambda folder: (folder / "file").touch())
+        write_folder(tmp_path / f"folder{rank}", lambda folder: (folder / "file").touch(), "A folder")
         assert sorted(path.name for path in tmp_path.iterdir()) == ([] if rank == "1" else ["file0", "folder0"])
 
 

@@ -649,7 +649,7 @@ def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], M
             '"""What a search has',
             False,
         ),
-        (stages.conflict_stage, "spkit.diagnostics.conflict.estimates", "BLOCKS = 4", "BLOCKS = 2", True),
+        (stages.conflict_stage, "spkit.diagnostics.blocks", "BLOCKS = 4", "BLOCKS = 2", True),
         (lambda run: stages.train_stage(run, "t", [], TRAINING), "spkit.study.verdict", "Merge: ", "Do merge: ", False),
         (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.folders", "unfinished.mkdir()", "pass", True),
     ],

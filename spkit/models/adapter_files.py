@@ -14,7 +14,8 @@ from transformers import PreTrainedModel
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
-from spkit.models.sources import BUNDLED_BASES, split_revision
+from spkit.folders import LIST, check_unchanged
+from spkit.models.sources import BUNDLED_BASES, only_cached, split_revision
 
 _CONFIG = "adapter_config.json"
 
@@ -48,6 +49,7 @@ def adapter_folder(source: str | Path, revision: str | None = None) -> AdapterFo
         return None
     root = Path(name)
     if not root.is_dir():
+        only_cached(name, revision)  # says at once where there is no such model
         fetched = _fetched(name, revision)
         if fetched is None:
             return None
@@ -145,6 +147,7 @@ def with_own_modules(
         transformer: what it was trained over.
         load: reads a folder of a whole model.
     """
+    check_unchanged(where.root, "A model")
     if not (where.root / "modules.json").is_file():
         return None
     with TemporaryDirectory(prefix="spkit-") as scratch:
@@ -153,7 +156,8 @@ def with_own_modules(
         inner.mkdir(parents=True)
         for folder, target in {where.root: whole, where.adapter: inner}.items():
             for path in folder.iterdir():
-                if not path.name.startswith(("adapter_", "checkpoint-")) and not (target / path.name).exists():
+                other = path.name == LIST or path.name.startswith(("adapter_", "checkpoint-"))
+                if not other and not (target / path.name).exists():
                     (target / path.name).symlink_to(path.resolve())
         (inner / "config.json").unlink(missing_ok=True)  # the base's configuration belongs to the base's weights
         transformer.save_pretrained(inner)

@@ -154,7 +154,8 @@ def _folders_beside(name: str) -> list[str]:
 
 def _snapshots(name: str, revision: str | None = None) -> list[str]:
     """Files of a model that was downloaded from the hub before, one of each copy."""
-    return [*_cached(name, "config.json", revision), *_cached(name, "modules.json", revision)]
+    files = ("config.json", "modules.json", "adapter_config.json")
+    return [path for file in files for path in _cached(name, file, revision)]
 
 
 def _hub_ids(name: str) -> list[str]:

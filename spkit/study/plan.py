@@ -194,7 +194,7 @@ def _long(seconds: float) -> str:
     """A time in words of its size.
 
     Example:
-        >>> _long(42), _long(600), _long(9000)
+        >>> _long(42.0), _long(600.0), _long(9000.0)
         ('42 s', '10 min', '2.5 h')
     """
     if seconds < 120:

@@ -53,9 +53,9 @@ def run_study(
     """
     check_engine(workers, cluster)
     root = _check_root(output)
+    study = declare(profile, root, say)
+    _check_room(study)
     with _seeds_locked(root, profile.seeds):
-        study = declare(profile, root, say)
-        _check_room(study)
         run_stages(study, workers, cluster)
         with locked(root / "results", "Results must be written by one process at a time.", wait=_WAIT, say=say):
             former = _of_former_report(root)
@@ -128,8 +128,8 @@ def train_experts(profile: Profile, output: str | Path, say: Callable[[str], Non
     """
     check_engine(1, None)
     root, seed = Path(output).expanduser(), profile.seeds[0]
+    study = declare_experts(profile, root, say)
     with _seeds_locked(root, [seed]):
-        study = declare_experts(profile, root, say)
         run_stages(study)
         return study.runs[seed].vectors()
 

@@ -57,7 +57,7 @@ def check_batch(task: Task, size: int) -> None:
     if len(task.train) < size:
         raise SpkitError(
             "Each task must have at least one full batch of training examples.",
-            f"Found {len(task.train)} examples in {task.name!r} at batch size {size}.",
+            f"Found {len(task.train)} example{'s' * (len(task.train) != 1)} in {task.name!r} at batch size {size}.",
             "Lower `batch_size` or give the task more examples.",
         )
     check_fills(task, size)

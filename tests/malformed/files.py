@@ -247,10 +247,12 @@ def _vectors(home: Home, rng: random.Random) -> Iterator[Case]:
 
     def about(key: str, value: str | None) -> bytes:
         def change(header: dict[str, Any]) -> None:
+            said = json.loads(header["__metadata__"]["spkit"])
             if value is None:
-                del header["__metadata__"][key]
+                del said[key]
             else:
-                header["__metadata__"][key] = value
+                said[key] = value
+            header["__metadata__"]["spkit"] = json.dumps(said)
 
         return _header(change, raw)
 

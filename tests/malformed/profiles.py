@@ -449,7 +449,7 @@ def toml(profile: Mapping[str, Any]) -> str:
 
 def run(folder: Path) -> None:
     """As `spkit study bad.toml`, up to the first stage."""
-    with mock.patch("spkit.study.run.headline_stages", side_effect=Accepted):
+    with mock.patch("spkit.study.run.run_stages", side_effect=Accepted):
         run_study(load_profile(folder / "bad.toml"), folder / "out", lambda line: None)
 
 

@@ -134,7 +134,7 @@ def check_sizes(tasks: Mapping[str, Task], batches: int, batch_size: int) -> Non
             raise SpkitError(
                 "Each task must have two full batches of training examples: noise is measured between different "
                 "batches.",
-                f"Found {len(task.train)} in {name!r} at batch size {batch_size}.",
+                f"Found {len(task.train)} example{'s' * (len(task.train) != 1)} in {name!r} at batch size {batch_size}.",
                 "Lower `batch_size` or give the task more examples.",
             )
 
