@@ -19,9 +19,9 @@ from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
 from spkit.study.checks import check_study
+from spkit.study.declared import _load
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
-from spkit.study.declared import _load
 from tests.tiny_study import NAMES, PROFILE, STATIC
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]

@@ -130,11 +130,12 @@ def check_sizes(tasks: Mapping[str, Task], batches: int, batch_size: int) -> Non
     check_batches(batches)
     for name, task in tasks.items():
         check_batch(task, batch_size)
-        if len(task.train) < 2 * batch_size:
+        count = len(task.train)
+        if count < 2 * batch_size:
             raise SpkitError(
                 "Each task must have two full batches of training examples: noise is measured between different "
                 "batches.",
-                f"Found {len(task.train)} example{'s' * (len(task.train) != 1)} in {name!r} at batch size {batch_size}.",
+                f"Found {count} example{'s' * (count != 1)} in {name!r} at batch size {batch_size}.",
                 "Lower `batch_size` or give the task more examples.",
             )
 
