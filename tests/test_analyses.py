@@ -310,7 +310,7 @@ def test_the_papers_tasks_need_their_folder(tmp_path):
         ("pairs", {"tasks": ["a", "b", "c", "c"], "steps": 2}, "Found 'c' twice"),
         ("pairs", {"tasks": ["faq", "topic", "likeness", "no"], "steps": 2}, "Names must be among.*Found 'no'"),
         ("pairs", {"tasks": NAMES, "steps": 2, "batches": 5}, "multiple of 4"),
-        ("pairs", {"tasks": NAMES, "steps": 2, "batch_size": 32}, "two full batches.*Found 48 in 'faq'"),
+        ("pairs", {"tasks": NAMES, "steps": 2, "batch_size": 32}, "two full batches.*Found 48 examples in 'faq'"),
         ("along_training", {"every": 2, "batches": 5}, "multiple of 4"),
         ("along_training", {"every": 2, "batch_size": 25}, "even|two full batches"),
         ("affinity", {"batches": 4, "batch_size": 8}, "Found 6 batches of 8 in task 'faq', where 8 are needed"),
