@@ -118,6 +118,19 @@ def add_earlier(cost: Cost) -> None:
         counting.earlier = counting.earlier + cost
 
 
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Inside the block nothing is counted: a check of what was loaded is no part of the work."""
+    paused = [counting.counter for counting in _OPEN.values() if not counting.counter.paused]
+    for counter in paused:
+        counter.paused = True
+    try:
+        yield
+    finally:
+        for counter in paused:
+            counter.paused = False
+
+
 @dataclass
 class _Counting:
     """A block that is open."""
@@ -137,10 +150,13 @@ class _Counter:
         self.texts = self.padded_tokens = self.flops = self.examples = 0
         self.tokens: list[int | Tensor] = []
         self.notes: dict[str, None] = {}
+        self.paused = False
         self._seen: set[type] = set()
         self._batch: Any = None
 
     def __call__(self, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        if self.paused:
+            return
         if isinstance(module, _LINEAR):
             self._linear(module, given, output)
         elif isinstance(module, SentenceTransformer):

@@ -143,7 +143,7 @@ def test_bad_input(model, tasks, names, settings, message) -> None:
 def test_one_example_is_refused(model, tasks) -> None:
     row = Dataset.from_dict({"anchor": ["red"], "positive": ["blue"]})
     lonely = Task(name="lonely", kind="retrieval", train=row, dev=row, test=tasks["faq"].test)
-    with pytest.raises(SpkitError, match=r"at least one full batch.*Found 1 examples"):
+    with pytest.raises(SpkitError, match=r"at least one full batch.*Found 1 example"):
         task_affinity(model, [tasks["faq"], lonely], **SETTINGS)
 
 

@@ -19,6 +19,7 @@ from spkit.costs import Cost, count_costs
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.evaluation import evaluate
 from spkit.models.bases import load_base
+from spkit.models.reading import parameters_read
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.training.trainer import train
@@ -174,6 +175,13 @@ def test_the_block_ends_with_its_hooks_removed_and_its_costs_filled(model) -> No
     before = asdict(cost)
     loss_of(model)
     assert asdict(cost) == before
+
+
+def test_checks_of_what_was_loaded_are_not_counted(model) -> None:
+    with count_costs() as cost:
+        parameters_read(model)
+        model.encode(["red"], show_progress_bar=False)
+    assert cost.texts == 1
 
 
 def test_costs_add_up_and_survive_json(model) -> None:

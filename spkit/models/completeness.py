@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 from torch import nn
 from transformers import PreTrainedModel
 
+from spkit.costs import uncounted
 from spkit.errors import SpkitError, quoted
 from spkit.models.reading import features_of, parameters_read, routes
 
@@ -53,7 +54,7 @@ def check_embeds(model: SentenceTransformer, source: str) -> None:
     if any(isinstance(module, Pooling | StaticEmbedding) for module in model):  # the usual ones need no forward pass
         return
     try:
-        with torch.no_grad():
+        with torch.no_grad(), uncounted():
             outputs = model(features_of(model, ["A text."], routes(model)[0]))
     except Exception:  # it is no matter of pooling: said when the model is used
         return

@@ -11,6 +11,8 @@ from sentence_transformers.base.modules import Router, Transformer
 from sentence_transformers.util import batch_to_device
 from torch import Tensor
 
+from spkit.costs import uncounted
+
 _TEXT = "A text of seven words goes through."
 
 
@@ -32,7 +34,8 @@ def features_of(model: SentenceTransformer, texts: Sequence[str], route: str | N
 def embedded(model: SentenceTransformer, features: dict[str, Any], route: str | None = None) -> Float[Tensor, "B D"]:
     """The embeddings of texts from their features, which stay as they are."""
     given = {} if route is None else {"task": route}
-    return model(dict(features), **given)["sentence_embedding"]
+    with uncounted():
+        return model(dict(features), **given)["sentence_embedding"]
 
 
 @contextmanager
