@@ -7,7 +7,7 @@ import typer
 
 from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.loading import loads_models
-from spkit.cli.options import Seed, TaskNames, TaskSource, check_tables, expanded, pair, write
+from spkit.cli.options import Seed, TaskNames, TaskSource, check_outputs, expanded, pair, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 
@@ -44,7 +44,7 @@ def compare(
         check_models([], *named.values())
         check_tasks(tasks, task)
         if output is not None:
-            check_tables(output.parent, "compare", output.name)
+            check_outputs(output.parent, "compare", output.name)
     from spkit.evaluation.comparison import compare as run
     from spkit.tasks import load_tasks
 

@@ -16,7 +16,7 @@ from spkit.cli.options import (
     Seed,
     TaskNames,
     TaskSource,
-    check_tables,
+    check_outputs,
     in_blocks,
     loaded_base,
     sampling_of,
@@ -57,7 +57,7 @@ def conflict(
     with usage():
         check_models([], base)
         check_tasks(tasks, task)
-        check_tables(output, "conflict", *(f"{name}.csv" for name in (*_MATRICES, *_LISTS)))
+        check_outputs(output, "conflict", *(f"{name}.csv" for name in (*_MATRICES, *_LISTS)))
     from spkit.diagnostics.conflict import gradient_conflict
     from spkit.tasks import load_tasks
 
@@ -114,7 +114,7 @@ def imbalance(
             raise SpkitError("A joint model is compared with task vectors.", "Found none.", "Pass --vectors too.")
         check_models([], base, *([] if joint is None else [joint]))
         check_tasks(tasks, task, vectors)
-        check_tables(output, "imbalance", "imbalance.csv", *([] if joint is None else ["effective_weights.csv"]))
+        check_outputs(output, "imbalance", "imbalance.csv", *([] if joint is None else ["effective_weights.csv"]))
     from spkit.diagnostics.effective_weights import effective_weights
     from spkit.diagnostics.imbalance import imbalance as measure
     from spkit.tasks import load_tasks
@@ -182,7 +182,7 @@ def sweep(
     """
     with usage():
         check_tasks(tasks, task, vectors)
-        check_tables(output, "sweep", f"{over}.csv")
+        check_outputs(output, "sweep", f"{over}.csv")
         if mark is not None:
             check_position(mark)
     from spkit.searching.probe import Probe

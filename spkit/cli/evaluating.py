@@ -7,7 +7,7 @@ import typer
 
 from spkit.cli.checks import check_models, usage
 from spkit.cli.loading import loads_a_base
-from spkit.cli.options import MaxLength, Seed, TaskNames, check_tables, expanded, loaded_base, write
+from spkit.cli.options import MaxLength, Seed, TaskNames, check_outputs, expanded, loaded_base, write
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.names import split_names
@@ -70,7 +70,7 @@ def evaluate(
         if tasks is not None:
             check_official(tasks, local)
         if output is not None:
-            check_tables(output, "evaluate", "scores.csv")
+            check_outputs(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
     from spkit.tasks import load_tasks
     from spkit.tasks.official import load_mteb_file

@@ -80,7 +80,7 @@ def write(table: Any, path: Path, command: str, index: bool = False) -> None:
         table.to_csv(unfinished, index=index)
 
 
-def check_tables(folder: Path, command: str, *names: str) -> None:
+def check_outputs(folder: Path, command: str, *names: str) -> None:
     """Raise before anything is computed what `write` would raise."""
     for name in names:
         check_own_file(folder / name, f"spkit {command}")

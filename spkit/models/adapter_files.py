@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.folders import LIST, check_unchanged
-from spkit.models.sources import BUNDLED_BASES, check_model, only_cached, split_revision
+from spkit.models.sources import BUNDLED_BASES, only_cached, split_revision
 
 _CONFIG = "adapter_config.json"
 
@@ -49,7 +49,6 @@ def adapter_folder(source: str | Path, revision: str | None = None) -> AdapterFo
         return None
     root = Path(name)
     if not root.is_dir():
-        check_model(name)
         only_cached(name, revision)  # says at once where there is no such model
         fetched = _fetched(name, revision)
         if fetched is None:

@@ -14,7 +14,7 @@ from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_named
 from spkit.models.bases import copy_model, load_model, quiet_libraries, source_of, transformer_of
 from spkit.models.number_types import loading_of
 from spkit.models.other_kinds import kind_of_object
-from spkit.models.sources import split_revision
+from spkit.models.sources import check_model, split_revision
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@.+)?")
 
@@ -45,6 +45,7 @@ def load_expert(
         Hu et al., "LoRA", arXiv 2106.09685, eq. 3: W + (α/r) B A.
     """
     if isinstance(source, str | Path):
+        check_model(source)
         where = adapter_folder(source)
         if where is None:
             return fold(load_model(source, loading_of(base)))
