@@ -630,7 +630,7 @@ def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], M
     """The work of the stage that is declared; it is not done here."""
     tasks = load_tasks(str(home / "tasks.toml"))
     base = load_base(home / "base")
-    run = SeedRun(load_profile(home / "small.toml"), tasks, base, "", {}, 0, home, print)
+    run = SeedRun(load_profile(home / "small.toml"), tasks, tasks, base, "", {}, 0, home, print)
     run.add("vectors", {}, [], lambda folder: {})
     make(run)
     return list(run.nodes.values())[-1].work

@@ -151,6 +151,36 @@ RESAMPLING = Table("resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops",
 SWEEPS = Table("sweeps.csv", (), ("value", *_SCORE, "length"), ("over", "pair", "marked", "task", "metric", "seed"))
 TRADE_OFF = Table("trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front"))
 
+_SCORED = ("task", "metric", "seed")
+#: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which
+#: split a row is the best of its method ("dev", "test", "dev test" or "").
+GRIDS = Table("grids.csv", ("pipeline", "method", "setting", "split", *_SCORED), ("value", *_SCORE), ("pick", "role"))
+#: Along the arc between two vectors: `share` is the weight of the second, `direction` the share of the angle.
+DIRECTIONS = Table(
+    "directions.csv", ("pipeline", "method", "share", *_SCORED), ("direction", "length", *_SCORE), ("role",)
+)
+#: Around the position that a search gave: over its direction at its length, over its length at its direction.
+AROUND = Table("around.csv", ("pipeline", "over", "value", "marked", *_SCORED), _SCORE, ("role",))
+#: The loss on the plane of two vectors, in plane coordinates: base at 0, both vectors symmetric about the diagonal.
+PLANE = Table("plane.csv", ("pipeline", "x", "y", "seed"), ("loss", "a", "b"))
+#: Base, experts, points of the rules, the lowest point and the searched one there; `group` is what they are.
+PLANE_POINTS = Table("plane_points.csv", ("pipeline", "point", "seed"), ("x", "y", "loss", "a", "b"), ("group",))
+#: Self Positioning by the ratio of two tasks in its probe, whose size is fixed; `ratio` is as "3:1".
+PROBE_RATIOS = Table("probe_ratios.csv", ("pipeline", "ratio", *_SCORED), _SCORE, ("role",))
+CLUSTERS = Table("clusters.csv", ("clusters", "dataset"), ("cluster", "examples"))
+CLUSTER_SCORES = Table("cluster_scores.csv", ("clusters", "method", *_SCORED), _SCORE, ("role",))
+#: An example of each data set, as the paper's Table 1 shows them.
+EXAMPLES = Table(
+    "examples.csv", ("dataset",), ("examples",), ("role", "group", "kind", "query", "positive", "negative")
+)
+#: The angle of a joint vector to its parts over the ratio of their sizes: y = a / (x + b) + c.
+ANGLES_FIT = Table("angles_fit.csv", ("schedule",), ("a", "b", "c", "r_squared", "n"))
+#: Who is ahead of joint training by how much, where the larger task is so many times the smaller and trainings last so
+#: many epochs.
+IMBALANCE_MAP = Table(
+    "imbalance_map.csv", ("ratio", "epochs", "method", "against", "task", "seed"), (*_DIFFERENCE, "flops"), ("verdict",)
+)
+
 #: Every table that has a schema, by its file's name.
 TABLES: Mapping[str, Table] = {table.file: table for table in list(globals().values()) if isinstance(table, Table)}
 

@@ -26,13 +26,15 @@ class Study:
     Attributes:
         profile: its settings.
         root: its folder.
-        tasks: its tasks.
+        tasks: what it trains on.
+        scored: what it scores its models on.
         runs: of each seed, in order.
     """
 
     profile: Profile
     root: Path
     tasks: Mapping[str, Task]
+    scored: Mapping[str, Task]
     runs: Mapping[int, SeedRun]
 
     def nodes(self) -> Iterator[tuple[SeedRun, Node]]:
@@ -77,9 +79,9 @@ def _declared(
     tasks, base, base_hash, fingerprints = _opened(profile)
     runs = {}
     for seed in profile.seeds:
-        runs[seed] = SeedRun(profile, tasks, base, base_hash, dict(fingerprints), seed, root, say)
+        runs[seed] = SeedRun(profile, tasks, tasks, base, base_hash, dict(fingerprints), seed, root, say)
         stages(runs[seed])
-    return Study(profile, root, tasks, runs)
+    return Study(profile, root, tasks, tasks, runs)
 
 
 def _all_stages(run: SeedRun) -> None:

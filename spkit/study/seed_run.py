@@ -30,7 +30,8 @@ class SeedRun:
 
     Attributes:
         profile: the study's settings.
-        tasks: the study's tasks.
+        tasks: what the study trains on.
+        scored: what it scores its models on: the same, and what nobody trains on.
         base: its base.
         base_hash: the base's weights hash.
         fingerprints: the tasks' fingerprints.
@@ -44,6 +45,7 @@ class SeedRun:
 
     profile: Profile
     tasks: Mapping[str, Task]
+    scored: Mapping[str, Task]
     base: SentenceTransformer
     base_hash: str
     fingerprints: dict[str, str]

@@ -195,15 +195,15 @@ def save_search(result: PositionResult, folder: Path) -> None:
 
 def evaluate_stage(run: SeedRun, method: str, tasks: Sequence[str] | None = None) -> None:
     """Score one method's model on the test splits of all tasks, or of some."""
-    names = list(run.tasks if tasks is None else tasks)
+    names = list(run.scored if tasks is None else tasks)
 
     def work(folder: Path) -> Mapping[str, Any]:
-        measured = measure(run.model(method), {name: run.tasks[name] for name in names}, name=method)
+        measured = measure(run.model(method), {name: run.scored[name] for name in names}, name=method)
         save_measurements(measured, folder / "measurements.npz")
         return {f"{one.task}:{one.metric}": one.score for one in measured}
 
     needs = [run.maker(method), *(f"task:{name}" for name in names)]
-    passes = Passes(forward=sum(len(run.tasks[name].test) for name in names))
+    passes = Passes(forward=sum(len(run.scored[name].test) for name in names))
     run.add(f"evaluate/{slug(method)}", {"method": method}, needs, work, passes)
 
 
