@@ -3,12 +3,14 @@
 Of the processes that `torchrun` or `accelerate launch` starts only the main one writes: all of them run the same lines.
 """
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from spkit.errors import SpkitError
 from spkit.launcher import is_main
@@ -50,6 +52,23 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all: UTF-8, line ends as they are."""
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says, nested as deep as Python can follow.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper; `json.loads` raises a RecursionError then, which nobody expects.
+
+    Example:
+        >>> parse_json("[" * 100_000)
+        Traceback (most recent call last):
+        ValueError: nested too deep
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def target(path: str | Path, what: str = "What is written") -> Path:

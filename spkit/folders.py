@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
-from spkit.files import check_room, target, whole_file, write_text
+from spkit.files import check_room, parse_json, target, whole_file, write_text
 from spkit.hashing import fast_hash, text_hash
 from spkit.launcher import is_main
 from spkit.locks import locked
@@ -233,7 +233,7 @@ def _hand_on_notes(folder: Path, fresh: Path, what: str) -> None:
 def _used_by(folder: Path) -> dict[str, str]:
     """What was made of a folder, and the path at which that was."""
     try:
-        return dict(json.loads((folder / LIST).read_text(encoding="utf-8")).get("used_by", {}))
+        return dict(parse_json((folder / LIST).read_text(encoding="utf-8")).get("used_by", {}))
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -288,7 +288,7 @@ def _files(folder: Path, damaged_is_empty: bool = False) -> dict[str, dict[str, 
     except UnicodeDecodeError:
         text = ""
     try:
-        about = json.loads(text)
+        about = parse_json(text)
         if about["hash"] == _hash(about["files"]):
             return about["files"]
     except (ValueError, KeyError, TypeError, AttributeError):

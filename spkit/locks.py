@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.launcher import is_main
 
 
@@ -82,7 +83,7 @@ def locked(path: Path, rule: str, *, wait: float = 0.0, say: Callable[[str], Non
 
 def _holder(file: Path) -> str:
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = parse_json(file.read_text(encoding="utf-8"))
         return f"process {about['process']} on {about['machine']} since {about['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it has only just begun, or ended
         return "another process"

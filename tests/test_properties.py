@@ -90,6 +90,12 @@ def test_one_negative_weight_is_refused(vectors, name) -> None:
         point(vectors, name, weight=[-0.1, 1.0, 1.0])
 
 
+def test_one_negative_weight_of_a_tensor_is_refused(vectors, no_type_check) -> None:
+    """A tensor is no weight by its type, but who passes one shall not get a merge that nobody asked for."""
+    with pytest.raises(SpkitError, match=r"`weight` must be 0 or more.*Found \[-0\.1, 1\.0, 1\.0\]"):
+        point(vectors, "average", weight=torch.tensor([-0.1, 1.0, 1.0], dtype=torch.float64))
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [

@@ -11,6 +11,7 @@ import typer
 
 from spkit.diagnostics.blocks import check_batches
 from spkit.errors import SpkitError, quoted
+from spkit.files import parse_json
 from spkit.folders import check_own_file, own_file
 from spkit.launcher import is_main
 from spkit.signatures import LARGEST_SEED, Range
@@ -157,6 +158,6 @@ def loaded_base(name: str, max_length: int | None) -> Any:
 def json_of(text: str) -> Any:
     """A value as JSON; what is none is a text."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError:
         return text

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.tasks.kinds import Metric, kinds
 
 
@@ -145,7 +146,7 @@ def load_measurements(path: str | Path) -> list[Measurement]:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            facts = json.loads(str(arrays["facts"]))
+            facts = parse_json(str(arrays["facts"]))
             return [
                 Measurement(
                     **fields,

@@ -11,7 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from spkit.explorer.kernel_fit import likeliest_scales
-from spkit.files import write_text
+from spkit.files import parse_json, write_text
 
 #: Points that scales are fitted to, and that answers are made of: more of them cost the cube of their number.
 _FITTED, _USED = 128, 512
@@ -90,7 +90,7 @@ def load_scales(path: Path, points: int) -> Float[np.ndarray, "O H"] | None:
     """Fitted scales kept in a file, if they were fitted to so many points or more."""
     if not path.is_file():
         return None
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = parse_json(path.read_text(encoding="utf-8"))
     return np.array(kept["scales"]) if kept["points"] >= points else None
 
 

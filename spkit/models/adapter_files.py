@@ -1,6 +1,5 @@
 """Folders of adapters (PEFT): finding them, and adding what they hold into the weights they were trained over."""
 
-import json
 import os
 import warnings
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from transformers import PreTrainedModel
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
+from spkit.files import parse_json
 from spkit.folders import LIST, check_unchanged
 from spkit.models.sources import BUNDLED_BASES, only_cached, split_revision
 
@@ -88,7 +88,7 @@ def _fetched(name: str, revision: str | None) -> Path | None:
 def _transformer_path(root: Path) -> str:
     """The folder of a model's first module, which is the transformer where there is one."""
     try:
-        modules = json.loads((root / "modules.json").read_text(encoding="utf-8"))
+        modules = parse_json((root / "modules.json").read_text(encoding="utf-8"))
         return str(modules[0]["path"])
     except (OSError, ValueError, LookupError, TypeError):  # what is wrong with it is said when the model is loaded
         return ""
@@ -110,7 +110,7 @@ def _check_alone(root: Path, adapter: Path) -> None:
 def base_named(where: AdapterFolder) -> str | None:
     """Name of the model that an adapter says it was trained over, if it says."""
     try:
-        about = json.loads((where.adapter / _CONFIG).read_text(encoding="utf-8"))
+        about = parse_json((where.adapter / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SpkitError(
             f"{_CONFIG} must be a JSON file.", f"Found {where.adapter / _CONFIG}: {error}.", "Save the adapter again."

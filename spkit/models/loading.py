@@ -1,6 +1,5 @@
 """How a model is to be loaded: type of its numbers, device, and the code of its own that may run; without torch."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 
 #: Type of the numbers that a model computes with; "auto" is the type of its checkpoint.
 NumberType = Literal["float32", "bfloat16", "float16", "auto"]
@@ -88,7 +88,7 @@ def code_files(folder: str | Path) -> list[str]:
     named: set[str] = set()
     for config in sorted((*Path(folder).glob("config.json"), *Path(folder).glob("*/config.json"))):
         try:
-            given = json.loads(config.read_text(encoding="utf-8")).get("auto_map", {})
+            given = parse_json(config.read_text(encoding="utf-8")).get("auto_map", {})
         except (OSError, ValueError, AttributeError):  # what is wrong with the folder is said when it is loaded
             continue
         for place in _texts(given):

@@ -1,6 +1,5 @@
 """Where models come from and go to, checked without loading any: torch takes seconds to import."""
 
-import json
 import os
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from spkit._extras import require
 from spkit.errors import SpkitError, quoted
+from spkit.files import parse_json
 from spkit.folders import check_replaceable
 from spkit.models.other_kinds import kind_of_files, kind_of_object
 
@@ -131,7 +131,7 @@ def described(name: str, file: str) -> Any:
     paths = [os.path.join(name, file)] if os.path.isdir(name) else _cached(name, file)
     for path in paths:
         try:
-            return json.loads(Path(path).read_text(encoding="utf-8"))
+            return parse_json(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError):  # what is wrong with it is said when the model is loaded
             return None
     return None

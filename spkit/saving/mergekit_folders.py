@@ -1,6 +1,5 @@
 """Whether mergekit can read the folders of a merge's models: it reads a transformer's files by their tensors' names."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.models.adapter_files import adapter_folder
 from spkit.models.loading import code_files
 from spkit.models.sources import BUNDLED_BASES, split_revision
@@ -83,7 +83,7 @@ def _tensors(folder: Path, name: str) -> set[str]:
             ("pytorch_model.bin", "pytorch_model.bin.index.json"),
         ):
             if (folder / index).is_file():
-                return set(json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"])
+                return set(parse_json((folder / index).read_text(encoding="utf-8"))["weight_map"])
             if (folder / whole).is_file():
                 return _keys(folder / whole)
     except (OSError, ValueError, LookupError, RuntimeError, SafetensorError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError
-from spkit.files import target, write_text
+from spkit.files import parse_json, target, write_text
 from spkit.hashing import text_hash
 from spkit.launcher import is_main
 from spkit.locks import locked
@@ -139,7 +139,7 @@ def _entries(path: Path, lines: list[str], before: int) -> list[Any]:
     entries = []
     for number, line in enumerate(lines, before + 1):
         try:
-            entry = json.loads(line)["entry"]
+            entry = parse_json(line)["entry"]
         except (ValueError, KeyError, TypeError):
             entry = None
         if _line(number, entry) != f"{line}\n":
@@ -156,8 +156,8 @@ def _read(path: Path, header: Mapping[str, Any], what: str) -> tuple[list[Any], 
     """The recorded entries, and whether a last line was cut off by what stopped the search."""
     first, *lines = path.read_bytes().decode("utf-8", "replace").split("\n")
     try:
-        began_with = json.loads(first)
-        if not isinstance(began_with, dict) or (lines and lines[0] and not isinstance(json.loads(lines[0]), dict)):
+        began_with = parse_json(first)
+        if not isinstance(began_with, dict) or (lines and lines[0] and not isinstance(parse_json(lines[0]), dict)):
             raise ValueError
     except ValueError as error:
         if not lines:  # its first line was cut off

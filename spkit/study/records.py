@@ -10,6 +10,7 @@ from spkit.code_hash import code_hash
 from spkit.costs import count_costs
 from spkit.environment import machine
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.folders import LIST, changed_files, is_listed, write_folder
 from spkit.hashing import file_hash, text_hash
 from spkit.saving.card import versions
@@ -136,7 +137,7 @@ def _equal(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return parse_json((folder / _RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -1,12 +1,12 @@
 """Reads JSON lines and JSON arrays: columns of typed values, and each row's number in the file."""
 
-import json
 from collections.abc import Iterator
 from io import BufferedIOBase
 from itertools import chain
 from typing import Any
 
 from spkit.errors import SpkitError, reported, shown
+from spkit.files import parse_json
 from spkit.tasks.delimited import not_utf8
 
 
@@ -61,11 +61,11 @@ def _lines(handle: BufferedIOBase, path: str) -> Iterator[tuple[int, str]]:
 def _array(first: str, lines: Iterator[tuple[int, str]], path: str) -> list[Any] | None:
     """The array of objects that the whole file is; None where the first line is a value of its own."""
     try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):  # it goes on in further lines
+        value = parse_json(first)
+    except ValueError:  # it goes on in further lines
         try:
-            return json.loads(first + "".join(line for _, line in lines))
-        except (ValueError, RecursionError) as error:
+            return parse_json(first + "".join(line for _, line in lines))
+        except ValueError as error:
             raise SpkitError(
                 "A file that begins with '[' must be one JSON array of objects.",
                 f"Could not read '{path}': {reported(error)}.",
@@ -84,8 +84,8 @@ def _array(first: str, lines: Iterator[tuple[int, str]], path: str) -> list[Any]
 
 def _parsed(line: str, number: int, path: str) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return parse_json(line)
+    except ValueError as error:
         raise SpkitError(
             "Each line must be JSON.",
             f"Line {number} of '{path}': {reported(error)}.",

@@ -16,6 +16,7 @@ from transformers.trainer_callback import ExportableState
 
 from spkit.costs import Cost, so_far
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.folders import changed_files, is_listed, list_folder
 from spkit.hashing import text_hash, weights_hash
 from spkit.launcher import is_main
@@ -64,7 +65,7 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The last whole checkpoint: one that was cut off while it was written, or is damaged, is passed over."""
     found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit() and _is_whole(path)]
     for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
-        state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        state = parse_json((path / "trainer_state.json").read_text(encoding="utf-8"))
         cost = state["stateful_callbacks"][KeptCost.__name__]["attributes"]
         return Checkpoint(path, state["global_step"] >= state["max_steps"], Cost(**cost))
     return None

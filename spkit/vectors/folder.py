@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spkit.errors import SpkitError
+from spkit.files import parse_json
 from spkit.folders import check_replaceable
 
 #: What the folder holds: the matrix of the vectors, and the base as a model folder.
@@ -37,7 +38,7 @@ def written(about: Mapping[str, str]) -> dict[str, str]:
 def read(header: Mapping[str, str] | None) -> dict[str, str]:
     """What `written` wrote; former versions wrote an entry each."""
     given = dict(header or {})
-    return json.loads(given["spkit"]) if "spkit" in given else given
+    return parse_json(given["spkit"]) if "spkit" in given else given
 
 
 def vector_names(folder: Path) -> list[str]:
@@ -51,7 +52,7 @@ def vector_names(folder: Path) -> list[str]:
     check_vectors(folder)
     try:
         with safe_open(folder / MATRIX, framework="numpy") as file:
-            names = json.loads(read(file.metadata()).get("names", "[]"))
-    except (SafetensorError, OSError, ValueError, RecursionError):
+            names = parse_json(read(file.metadata()).get("names", "[]"))
+    except (SafetensorError, OSError, ValueError):
         return []
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []

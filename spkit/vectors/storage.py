@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError, quoted
+from spkit.files import parse_json
 from spkit.folders import check_unchanged, is_listed, note_use, state_of, write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import load_model, quiet_libraries
@@ -93,8 +94,8 @@ def load(
             "Save the task vectors again.",
             stacklevel=3,
         )
-    states = json.loads(about.get("states", "{}"))
-    _check_current(folder, json.loads(about["names"]), states)
+    states = parse_json(about.get("states", "{}"))
+    _check_current(folder, parse_json(about["names"]), states)
     trusted = trust_remote_code or default_loading().trust_remote_code
     base = load_model(folder / BASE, Loading(dtype="auto", trust_remote_code=trusted))
     note_stored_type(base, getattr(torch, about.get("base_type", "float32")))
@@ -102,19 +103,19 @@ def load(
     if weights_hash(base) != about["base_hash"]:
         raise SpkitError(
             "The base must be the one that the task vectors were made with.",
-            f"Found weights in {folder / BASE} that differ from those of {quoted(json.loads(about['names']))}.",
+            f"Found weights in {folder / BASE} that differ from those of {quoted(parse_json(about['names']))}.",
             "Copy the folder again, or save the task vectors again.",
         )
-    if list(Layout.of(base).names) != json.loads(about["parameters"]):
+    if list(Layout.of(base).names) != parse_json(about["parameters"]):
         raise SpkitError(
             "Parameters must stand in the order that the task vectors were saved in.",
             f"Found another order in {folder / BASE}.",
             "Make the task vectors again with this version of transformers.",
         )
     note_source(base, str(folder / BASE), about["base_hash"])
-    experts, operations = json.loads(about["experts"]), tuple(json.loads(about["operations"]))
+    experts, operations = parse_json(about["experts"]), tuple(parse_json(about["operations"]))
     provenance = Provenance(str(folder / BASE), experts, operations, states)
-    return base, json.loads(about["names"]), matrix, about["base_hash"], provenance
+    return base, parse_json(about["names"]), matrix, about["base_hash"], provenance
 
 
 class _About(BaseModel):

@@ -1,6 +1,5 @@
 """What a kind of task says of itself: `Kind`, with its score (`Metric`)."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.errors import SpkitError, quoted, shown
+from spkit.files import parse_json
 from spkit.tasks.kinds._targets import Target
 
 #: A datasets.Dataset. It is not imported here, so that listing the kinds takes no time.
@@ -182,7 +182,7 @@ class Kind:
         if not cell.lstrip().startswith("["):
             return [cell]
         try:
-            texts = json.loads(cell)
+            texts = parse_json(cell)
         except ValueError:
             texts = None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
