@@ -38,10 +38,11 @@ coverage: install ## measure which lines and branches of spkit the tests reach, 
 mutants: install ## put errors into a copy of the code, one at a time, and see that the tests notice
 	$(BIN)/python -m tests.mutants -n 2 $(ARGS)
 
-check: install ## lint, format and types; changes nothing
+check: install ## lint, format, types, known vulnerabilities and licences; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+	$(BIN)/python -m tests.audit
 
 format: install ## fix what ruff can fix
 	$(BIN)/ruff check --fix
