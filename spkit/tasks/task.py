@@ -56,11 +56,11 @@ class Task:
         temperature: the loss divides similarities by it; its own by default.
         positive_from: for InfoNCE on scored pairs: the score from which on a pair is a positive.
         negative_to: likewise: the score up to which a pair is a hard negative of a positive of the same text.
-        members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
         role: "trained", or "unseen" for a task that is only ever scored: never trained on, never probed. A task
             without `train` is unseen.
         corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
             has them; `id` may name each.
+        members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -236,9 +236,21 @@ class Task:
     def _check_loss(self) -> None:
         kind, target = self.definition, self.definition.target
         check_loss(self.name, kind, self.loss, self.temperature)
-        scored = self.trained and kind.scored_pairs and target is not None
-        scores = self.train.with_format(None)[target.column][:] if scored and len(self.train) else []
-        check_thresholds(self.name, kind, self.loss if self.trained else None, scores, self.positive_from, self.negative_to)
+        scores: list[float] = []
+        if self.trained and target is not None and target.ranks and target.column in self.train.column_names:
+            scores = self.train.with_format(None)[target.column][:]
+        loss = self.loss if self.trained else None
+        check_thresholds(self.name, kind, loss, scores, self.positive_from, self.negative_to)
+
+    def as_unseen(self) -> "Task":
+        """The same task in the role "unseen": what only a training or a choice would read of it is left out."""
+        unseen = copy(self)
+        nothing = self.test.select([])
+        object.__setattr__(unseen, "role", "unseen")
+        object.__setattr__(unseen, "dev", nothing)
+        if not self.definition.needs_train:
+            object.__setattr__(unseen, "train", nothing)
+        return unseen
 
     def _keep_dev_apart(self) -> None:
         try:
