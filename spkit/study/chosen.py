@@ -19,7 +19,7 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
 
     Raises:
         SpkitError: fewer than two tasks to train on, a pool that holds an unseen task, an unseen task without a test
-            split, nothing to score, or what `load_tasks` raises.
+            split, nothing to score, a task that the profile's loss does not fit, or what `load_tasks` raises.
     """
     named = _named(profile)
     unseen = _loaded(profile, profile.unseen)
@@ -29,6 +29,9 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         raise SpkitError(
             "A study needs at least two tasks to train on.", f"Found {quoted(trained) or 'none'}.", "Name two or more."
         )
+    if profile.loss is not None:
+        one = profile.loss
+        trained = {name: task.with_loss(one.name, one.temperature) for name, task in trained.items()}
     members = _members(profile, trained, unseen)
     _check_unseen(unseen)
     scored = {name: task for name, task in (trained | members).items() if _has_test(task)}
