@@ -18,14 +18,16 @@ from spkit.tasks.checks import (
     check_corpus,
     check_different,
     check_prompts,
+    check_role,
     checked_split,
     rows_of,
 )
 from spkit.tasks.kinds import Kind, kind_named
+from spkit.tasks.losses import BATCHING, Batching, check_loss, check_thresholds
 from spkit.tasks.splits import DEV_SHARE, keep_apart
 
-#: What a task is for: trained on, or only ever scored.
-Role = Literal["trained", "unseen"]
+#: What a task is for: to be trained on and scored, only ever trained on, or only ever scored.
+Role = Literal["trained", "training", "unseen"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,11 +50,20 @@ class Task:
             kept apart by a hash of the text, and `train` holds the rest.
         test: examples that are only scored.
         prompts: text put in front of a column's texts, by column; columns without an entry get none.
-        loss: makes the loss from a model, in place of the kind's default.
-        role: "trained", or "unseen" for a task that is only ever scored: never trained on, never probed. A task
-            without `train` is unseen.
+        loss: in place of the kind's own: a name ("infonce", "cosent", "supcon", "contrastive"), or a function that
+            makes the loss from a model. Training, probe, search and conflict all use it. InfoNCE takes pairs: of sts
+            data those of `positive_from` on, of pairs the matches, of a classification each text with another of its
+            label (texts of one label never share a batch); see `spkit.tasks.loss_rows`.
+        temperature: the loss divides similarities by it; its own by default.
+        positive_from: for InfoNCE on scored pairs: the score from which on a pair is a positive.
+        negative_to: likewise: the score up to which a pair is a hard negative of a positive of the same text.
+        role: "trained"; "unseen" for a task that is only ever scored: never trained on, never probed; or "training"
+            for one that is only ever trained on: never scored, without `test`. A task without `train` is unseen, and
+            so is one of a kind that cannot be trained on.
         corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
             has them; `id` may name each.
+        members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
+        notes: what was done to its data on the way, in words, such as rows that were left out on purpose.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -82,40 +93,47 @@ class Task:
     kind: str
     train: Dataset = None  # pyright: ignore[reportAssignmentType]  # a Dataset once the task is made
     dev: Dataset | None = None
-    test: Dataset
+    test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
-    loss: Callable[[SentenceTransformer], nn.Module] | None = None
+    loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
+    temperature: int | float | None = None
+    positive_from: int | float | None = None
+    negative_to: int | float | None = None
     role: Role | None = None
     corpus: Dataset | None = None
+    members: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
         kind = kind_named(self.kind, f"in task {self.name!r}")
         lone = self.train is None and not kind.needs_train
-        role = self.role or ("unseen" if lone and kind.trained else "trained")
+        role = self.role or ("unseen" if lone or not kind.trained else "trained")
         if role not in get_args(Role):
             raise SpkitError(
                 f"`role` must be one of {quoted(get_args(Role))}.", f"Found {role!r} in task {self.name!r}."
             )
         object.__setattr__(self, "role", role)
-        for split in ("test", "train", "dev"):
-            given = getattr(self, split)
-            needed = split == "test" or (split == "train" and (self.trained or kind.needs_train))
-            # What is only scored may lack train and dev, which are empty then.
-            if needed or (given is not None if self.trained else given):
-                object.__setattr__(self, split, checked_split(self.name, kind, split, given))
-            elif not self.trained:
-                object.__setattr__(self, split, self.test.select([]))
+        splits = {"test": self.test, "train": self.train, "dev": self.dev}
+        check_role(self.name, kind, role, {name for name, rows in splits.items() if rows is not None})
+        # What is only scored may have an empty train and dev, what is only trained on has no test.
+        held = {name: rows for name, rows in splits.items() if rows is not None and (rows or self._needs(name))}
+        for split, rows in held.items():
+            object.__setattr__(self, split, checked_split(self.name, kind, split, rows))
+        nothing = (self.train if role == "training" else self.test).select([])
+        for split in splits.keys() - held.keys() - ({"dev"} if self.trained else set()):
+            object.__setattr__(self, split, nothing)
         check_corpus(self.name, kind, self.corpus, {"test": self.test, "dev": self.dev, "train": self.train})
-        if self.trained:
+        if self.trained and self.scored:
             self._warn_of_overlap()
         if self.dev is None:
             self._keep_dev_apart()
         if kind.target is not None and kind.target.shared:
             check_classes_meet(self.name, kind.target.column, self.splits)
-        if kind.target is not None and kind.target.ranks:
+        if kind.target is not None and kind.target.ranks and self.scored:
             check_different(self.name, kind.target.column, self.test)
+        self._check_loss()
         if self.prompts is not None:
             check_prompts(self.name, self.prompts, self.text_columns)
             kind.check_prompts(self.prompts, f"task {self.name!r}")
@@ -129,11 +147,25 @@ class Task:
     @property
     def trained(self) -> bool:
         """Whether it can be trained on: its kind has a loss, and its role is not "unseen"."""
-        return self.definition.trained and self.role == "trained"
+        return self.definition.trained and self.role != "unseen"
+
+    @property
+    def scored(self) -> bool:
+        """Whether models are scored on it: its role is not "training"."""
+        return self.role != "training"
+
+    def _needs(self, split: str) -> bool:
+        """Whether a split that is given may not be empty."""
+        return split == "test" or self.trained or (split == "train" and self.definition.needs_train)
+
+    @property
+    def batching(self) -> Batching:
+        """How its loss takes its examples; a loss of one's own takes them as that of the kind does."""
+        return BATCHING[self.loss if isinstance(self.loss, str) else self.definition.loss]
 
     @property
     def splits(self) -> dict[str, Dataset]:
-        """The three splits by name: "train", "dev", "test"; of a kind that is evaluated only, those that were given."""
+        """The splits by name: "train", "dev" and "test"; of what is only scored or only trained on, those it has."""
         if self.dev is None:
             raise SpkitError("A task is complete when it has a dev part.", f"Task {self.name!r} has none yet.")
         every = {"train": self.train, "dev": self.dev, "test": self.test}
@@ -165,10 +197,10 @@ class Task:
         return {text for row in rows_of(rows, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
 
     def fingerprint(self) -> str:
-        """Hash of name, kind, prompts and the contents of the splits.
+        """Hash of name, kind, prompts, the contents of the splits, and what is set of the loss.
 
         It is the same in every process and on every machine, so a study's stage can see by it whether its input
-        changed. The loss is code, and is not in it.
+        changed. A loss that is a function is code, and is not in it.
 
         Returns:
             sha256 in hexadecimal, 64 characters.
@@ -180,7 +212,15 @@ class Task:
             # keep apart what UTF-8 cannot encode; repr for what JSON does not know (dates in an unused column).
             digest.update(json.dumps(value, ensure_ascii=True, sort_keys=True, default=repr).encode() + b"\n")
 
-        add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {})})
+        settings = {
+            "loss": None if callable(self.loss) else self.loss,
+            "temperature": self.temperature,
+            "positive_from": self.positive_from,
+            "negative_to": self.negative_to,
+            "members": list(self.members) or None,
+        }
+        given = {key: value for key, value in settings.items() if value is not None}
+        add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {}), **given})
         parts = self.splits | ({} if self.corpus is None else {"corpus": self.corpus})
         for split, dataset in parts.items():
             columns = sorted(dataset.column_names)
@@ -194,6 +234,37 @@ class Task:
         part = copy(self)
         object.__setattr__(part, "train", train)
         return part
+
+    def with_loss(self, loss: str | None, temperature: int | float | None = None) -> "Task":
+        """The same task trained with another loss, at another temperature; its thresholds stay.
+
+        Raises:
+            SpkitError: a loss that its kind cannot take, or InfoNCE without the threshold it needs.
+        """
+        other = copy(self)
+        object.__setattr__(other, "loss", loss)
+        object.__setattr__(other, "temperature", temperature)
+        other._check_loss()
+        return other
+
+    def _check_loss(self) -> None:
+        kind, target = self.definition, self.definition.target
+        check_loss(self.name, kind, self.loss, self.temperature)
+        scores: list[int | float] = []
+        if self.trained and target is not None and target.ranks and target.column in self.train.column_names:
+            scores = self.train.with_format(None)[target.column][:]
+        loss = self.loss if self.trained else None
+        check_thresholds(self.name, kind, loss, scores, self.positive_from, self.negative_to)
+
+    def as_unseen(self) -> "Task":
+        """The same task in the role "unseen": what only a training or a choice would read of it is left out."""
+        unseen = copy(self)
+        nothing = self.test.select([])
+        object.__setattr__(unseen, "role", "unseen")
+        object.__setattr__(unseen, "dev", nothing)
+        if not self.definition.needs_train:
+            object.__setattr__(unseen, "train", nothing)
+        return unseen
 
     def _keep_dev_apart(self) -> None:
         try:
