@@ -14,6 +14,7 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.searching.probe_parts import part_of
 from spkit.study.chosen import chosen_tasks
+from spkit.study.profile import Loss
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.training.parts import full_batches, parts_of
@@ -280,7 +281,7 @@ def test_a_profile_puts_all_that_is_trained_on_one_loss(tmp_path: Path) -> None:
     profile = spkit.load_profile(profiled(tmp_path, 'name = "infonce"\ntemperature = 0.02', "mini_batch_size = 4"))
     assert profile.training.arguments()["mini_batch_size"] == 4
     trained, scored = chosen_tasks(profile)
-    own, _ = chosen_tasks(profile.model_copy(update={"loss": None}))
+    own, _ = chosen_tasks(profile.model_copy(update={"loss": Loss()}))
     assert {(task.loss, task.temperature) for task in trained.values()} == {("infonce", 0.02)}
     assert {(task.loss, task.temperature) for task in own.values()} == {(None, None)}
     assert all(trained[name].fingerprint() != own[name].fingerprint() for name in own)
@@ -291,8 +292,8 @@ def test_a_profile_puts_all_that_is_trained_on_one_loss(tmp_path: Path) -> None:
     ("loss", "said"),
     [
         ('name = "infonc"', "must be one of 'infonce'"),
-        ("temperature = 0.02", r"\[loss\].*name|name"),
-        ('name = "infonce"\ntemperature = 0', "temperature"),
+        ("temperature = 0.02", r"\[loss\].*must be that of a loss"),
+        ('name = "infonce"\ntemperature = 0', "`loss.temperature` must be above 0"),
         ('name = "cosent"', "must be one of 'infonce'.*Found 'cosent' in task 'faq'"),
         ('name = "contrastive"\ntemperature = 0.1', "no meaning for the loss 'contrastive'"),
     ],
