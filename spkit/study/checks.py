@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import permutations
 
 from spkit.diagnostics.conflict.measuring import check_sizes
 from spkit.errors import SpkitError
+from spkit.evaluation.means import UNSEEN
 from spkit.merging.pass_through import check_pass_through
 from spkit.merging.registry import PASS_THROUGH, find
 from spkit.searching.probe import Probe
@@ -16,6 +16,7 @@ from spkit.study.analyses import analysis
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.profile import Profile
 from spkit.study.settings import refuse
+from spkit.tasks.leaks import check_leaks, leaks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.checks import check_order, check_training
 from spkit.training.samplers import check_batch_size
@@ -37,15 +38,17 @@ class _Findings:
             self.said.append(f"{table}: {error}")
 
 
-def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
+def check_study(profile: Profile, tasks: Mapping[str, Task], scored: Mapping[str, Task]) -> None:
     """Raise what a stage would raise hours later: choices that are none, and tasks too small for the settings.
 
     Args:
         profile: of the study.
-        tasks: its tasks.
+        tasks: what it trains on.
+        scored: what it scores its models on.
 
     Raises:
-        SpkitError: with the file, and with the table of each finding.
+        SpkitError: with the file, and with the table of each finding; or an unseen task shares texts with what is
+            trained on.
 
     Warns:
         UserWarning: texts on which one task is trained are tested in another; with their number.
@@ -74,7 +77,11 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         with findings.of(f"[{name}]"):
             analysis(name).check(given, profile, tasks)
     refuse(findings.said, profile.file)
-    _warn_of_leaks(tasks)
+    unseen = {name: task for name, task in scored.items() if task.role == UNSEEN}
+    with findings.of("`unseen`"):
+        check_leaks(tasks, unseen, profile.allow_leak)
+    refuse(findings.said, profile.file)
+    _warn_of_leaks(tasks, {name: task for name, task in scored.items() if name not in unseen})
 
 
 def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> None:
@@ -99,20 +106,13 @@ def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> No
         )
 
 
-def _warn_of_leaks(tasks: Mapping[str, Task]) -> None:
+def _warn_of_leaks(tasks: Mapping[str, Task], tested: Mapping[str, Task]) -> None:
     """Joint training, merges and searches read every task's training texts: these are no test of another task."""
-    texts: dict[tuple[str, str], set[str]] = {
-        (name, split): task.texts(split) for name, task in tasks.items() for split in ("train", "test")
-    }
-    shared: dict[str, int] = {}
-    for trained, tested in permutations(tasks, 2):
-        if both := texts[trained, "train"] & texts[tested, "test"]:
-            shared[f"{trained} in the test of {tested}"] = len(both)
-    if shared:
-        parts = "; ".join(f"{count} of {pair}" for pair, count in shared.items())
+    # As the texts stand: that two tasks share a word in another spelling is no news.
+    if found := leaks(tasks, tested, same=str):
         warnings.warn(
-            f"Texts that one task is trained on are tested in another: {parts}. Scores of models that hold both tasks "
-            "will look better than they are; drop these texts from one side.",
+            f"Texts that one task is trained on are tested in another: {'; '.join(map(str, found))}. Scores of models "
+            "that hold both tasks will look better than they are; drop these texts from one side.",
             UserWarning,
             stacklevel=3,
         )
