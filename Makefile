@@ -50,7 +50,7 @@ format: install ## fix what ruff can fix
 figures: install ## draw the figures from data/results (ARGS=--check: only compare)
 	$(BIN)/spkit figures $(ARGS)
 	$(BIN)/spkit figures --results data/results/tour --output figures/tour $(ARGS)
-	$(BIN)/spkit figures --results data/results/paper --output figures/paper $(ARGS)
+	$(BIN)/spkit figures --results data/results/kinds --output figures/kinds $(ARGS)
 
 notebooks: install ## run every notebook on the demo's results; copies with outputs go to runs/notebooks
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks $(ARGS)
