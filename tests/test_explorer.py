@@ -21,7 +21,7 @@ from spkit.errors import SpkitError
 from spkit.explorer.charts import _sides
 from spkit.explorer.exploration import MEAN, Exploration
 from spkit.explorer.page import page_notebook
-from spkit.explorer.plane import Plane
+from spkit.vectors.plane import Plane
 from spkit.explorer.points import Points, Ranges, spread
 from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.explorer.state import Place, Space, as_code

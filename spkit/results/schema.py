@@ -155,6 +155,10 @@ _SCORED = ("task", "metric", "seed")
 #: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which
 #: split a row is the best of its method ("dev", "test", "dev test" or "").
 GRIDS = Table("grids.csv", ("pipeline", "method", "setting", "split", *_SCORED), ("value", *_SCORE), ("pick", "role"))
+#: The methods at the settings that are picked on a split: against joint training, SLERP and the search against each rule.
+GRID_COMPARISONS = Table(
+    "grid_comparisons.csv", ("pipeline", "picked_on", "method", "against", "task"), _DIFFERENCE, ("role",)
+)
 #: Along the arc between two vectors: `share` is the weight of the second, `direction` the share of the angle.
 DIRECTIONS = Table(
     "directions.csv", ("pipeline", "method", "share", *_SCORED), ("direction", "length", *_SCORE), ("role",)
