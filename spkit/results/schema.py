@@ -155,7 +155,8 @@ _SCORED = ("task", "metric", "seed")
 #: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which
 #: split a row is the best of its method ("dev", "test", "dev test" or "").
 GRIDS = Table("grids.csv", ("pipeline", "method", "setting", "split", *_SCORED), ("value", *_SCORE), ("pick", "role"))
-#: The methods at the settings that are picked on a split: against joint training, SLERP and the search against each rule.
+#: The methods at the settings that are picked on a split, scored on test: each against joint training, SLERP and the
+#: search against each rule; the mean over seeds.
 GRID_COMPARISONS = Table(
     "grid_comparisons.csv", ("pipeline", "picked_on", "method", "against", "task"), _DIFFERENCE, ("role",)
 )

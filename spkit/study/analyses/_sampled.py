@@ -1,6 +1,6 @@
 """Scores of a model with their bootstrap samples: rows of a table, and paired differences from another model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from spkit.evaluation import Measurement, bootstrap, interval
 from spkit.evaluation.paired import MEAN
+from spkit.study.analyses._series import points_of, roles_in
+from spkit.study.records import Record
 
 #: The mean over the tasks that nobody trains on.
 UNSEEN_MEAN = "unseen mean"
@@ -82,3 +84,10 @@ class Sampled:
             task: (self.scores[task] - other.scores[task], *interval(self.samples[task] - other.samples[task]))
             for task in self.scores
         }
+
+
+def sampled_rows(record: Record, resamples: int) -> Iterator[dict[str, Any]]:
+    """A row of test scores for each point of a finished series and each task and mean, with what is known of it."""
+    for about, measured in points_of(record):
+        for row in Sampled.of(measured["test"], roles_in(record), resamples).rows():
+            yield about | row

@@ -13,8 +13,8 @@ from spkit.results.labels import method_label
 from spkit.results.schema import DIRECTIONS
 from spkit.searching.paths import SlerpPath
 from spkit.study.analyses._curves import curves_of
-from spkit.study.analyses._sampled import Sampled
-from spkit.study.analyses._series import Point, points_of, roles_in, scored_on, series_stage
+from spkit.study.analyses._sampled import sampled_rows
+from spkit.study.analyses._series import Point, scored_on, series_stage
 from spkit.study.analyses._two import Pipeline, TwoSettings, check_two, pair_of, span_of, vectors_of
 from spkit.study.analysis import Analysis
 from spkit.study.profile import Profile
@@ -74,12 +74,11 @@ def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], method: _Metho
 
 def _table(records: SeedRecords, settings: DirectionSettings, resamples: int) -> dict[str, pd.DataFrame]:
     rows = [
-        {"pipeline": pipeline, "method": method, **about, **row, "seed": seed}
+        {"pipeline": pipeline, "method": method, **row, "seed": seed}
         for pipeline in settings.pipelines
         for method in settings.methods
         for seed, of_seed in records.items()
-        for about, measured in points_of(record := of_seed[f"directions/{pipeline}/{method}"])
-        for row in Sampled.of(measured["test"], roles_in(record), resamples).rows()
+        for row in sampled_rows(of_seed[f"directions/{pipeline}/{method}"], resamples)
     ]
     return {DIRECTIONS.file: pd.DataFrame(rows)}
 

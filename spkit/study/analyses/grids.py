@@ -70,7 +70,7 @@ class GridSettings(TwoSettings):
     @property
     def grids(self) -> dict[str, list[Any]]:
         """The values of each method that has any, in JSON's types."""
-        weighted = dict.fromkeys(("average", "slerp", "fisher"), [list(pair) for pair in self.weights])
+        weighted = {rule: [list(pair) for pair in self.weights] for rule in ("average", "slerp", "fisher")}
         each = weighted | {"ties": list(self.ties), "regmean": list(self.regmean), _SEARCH: list(self.mu)}
         return {method: values for method, values in each.items() if values}
 
