@@ -15,7 +15,7 @@ from spkit.evaluation.paired import MEAN, Difference, Samples
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
-COLUMNS = ["task", "metric", "a", "b", "difference", "low", "high", "ahead", "verdict"]
+COLUMNS = ["task", "role", "metric", "a", "b", "difference", "low", "high", "ahead", "verdict"]
 
 
 def average(values: np.ndarray, task: str = "t") -> Measurement:

@@ -149,7 +149,7 @@ def test_classification_is_mtebs_protocol(model, tasks, measured) -> None:
 def test_evaluate_twice_gives_equal_tables(model, tasks) -> None:
     tables = [evaluate(model, tasks, resamples=50).drop(columns="seconds") for _ in range(2)]
     assert tables[0].equals(tables[1])
-    assert tables[0].columns.tolist() == ["task", "metric", "score", "low", "high", "n"]
+    assert tables[0].columns.tolist() == ["task", "role", "metric", "score", "low", "high", "n"]
     assert (tables[0]["low"] <= tables[0]["score"]).all()
     assert (tables[0]["score"] <= tables[0]["high"]).all()
 

@@ -31,7 +31,8 @@ def compare(
 ) -> None:
     """Say which model is better, by how much, and how sure that is.
 
-    Differences of scores on the same test examples, with 95 % intervals, for each task and for the mean.
+    Differences of scores on the same test examples, with 95 % intervals, for each task and for two means: of the tasks
+    that are trained on (mean), and of those of the role "unseen" (unseen mean).
     """
     with usage():
         named = _named(models)

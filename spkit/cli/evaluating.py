@@ -58,7 +58,8 @@ def evaluate(
 ) -> None:
     """Score a model with mteb's own metrics.
 
-    Each score has a 95 % interval over the examples.
+    Each score has a 95 % interval over the examples, and so have two means: of the tasks that are trained on (mean), and
+    of those that are only ever scored (unseen mean), which official tasks are, too.
     """
     with usage():
         check_models([], model)
@@ -88,6 +89,7 @@ def evaluate(
         cache=output / "measurements" if output is not None and official else None,
         instruction=instruction,
         results=output / "mteb" if output is not None and official else None,
+        means=True,
     )
     typer.echo(scores.round(2).to_string(index=False))
     if output is not None:

@@ -10,9 +10,10 @@ from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEAN, MEANS
 from spkit.evaluation.measurement import Measurement
 from spkit.evaluation.measuring import Tasks, measure
-from spkit.evaluation.paired import MEAN, Samples
+from spkit.evaluation.paired import Samples
 
 #: A model, its folder or its hub id.
 Model: TypeAlias = SentenceTransformer | str | Path
@@ -55,7 +56,8 @@ def compare(
         progress: whether to show a progress bar over the models.
 
     Returns:
-        For each pair a row a task and, at the end, the row `mean` over the tasks, each with the columns `task`,
+        For each pair a row a task: the trained tasks and the row `mean` over them, then the unseen ones, which are only
+        ever scored, as mteb's own are, and the row `unseen mean`. Columns are `task`, `role` ("trained" or "unseen"),
         `metric`, `a`, `b`, `difference` (score of a minus score of b, in points; with several runs their mean), `low`
         and `high` (its 95 % interval), `ahead` (share of the resamples in which a is ahead, 0 to 1) and `verdict`:
         "a is better" or "b is better" where the interval excludes zero, else "no difference shown"; "the runs disagree"
@@ -115,12 +117,15 @@ def differences(samples: Samples, pairs: Sequence[tuple[str, str]], seed: int | 
         pairs: names of a and b.
         seed: of one run; None is the mean over runs.
     """
-    metrics = samples.metrics | {MEAN: MEAN}
+    metrics = samples.metrics
+    places = [
+        (task, MEANS[mean], metrics.get(task, MEAN)) for mean, tasks in samples.means.items() for task in (*tasks, mean)
+    ]
     rows = []
     for a, b in pairs:
-        for task, metric in metrics.items():
+        for task, role, metric in places:
             one = samples.difference(a, b, task, seed)
-            about = {"task": task, "metric": metric, "a": a, "b": b, "difference": one.value}
+            about = {"task": task, "role": role, "metric": metric, "a": a, "b": b, "difference": one.value}
             rows.append(about | {"low": one.low, "high": one.high, "ahead": one.ahead, "verdict": one.verdict})
     return pd.DataFrame(rows)
 

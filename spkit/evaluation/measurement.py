@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from spkit.errors import SpkitError
+from spkit.evaluation.means import TRAINED
 from spkit.tasks.kinds import Metric, kinds
 
 
@@ -30,6 +31,9 @@ class Measurement:
         subset: the part of the task each example belongs to, or None.
         count: number of examples where the values are unknown.
         seconds: what the measurement took. Texts that an earlier task of the same call had are not embedded again.
+        role: "trained" for a task that can be trained on, "unseen" for one that is only ever scored; each has a mean
+            of its own.
+        group: the task, or the pool of tasks, whose expert it belongs to, where that has another name.
     """
 
     task: str
@@ -39,6 +43,8 @@ class Measurement:
     subset: np.ndarray | None = None
     seconds: float = 0.0
     count: int = 0
+    role: str = TRAINED
+    group: str = ""
 
     @property
     def examples(self) -> int:

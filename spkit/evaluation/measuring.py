@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -9,8 +10,10 @@ import pandas as pd
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.evaluation.intervals import bootstrap, interval
+from spkit.evaluation.means import TRAINED, UNSEEN, ScoredRole
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
+from spkit.evaluation.paired import Samples
+from spkit.evaluation.score_rows import score_rows
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_model
@@ -95,7 +98,17 @@ def measure(
             if not file.exists() or not _has_result(folder, task, encoder):
                 save_measurements([run(encoder, task, *settings)], file)
             measurements += load_measurements(file)
-    return measurements
+    # What was kept may be of a time at which the task had another role.
+    return [replace(one, role=role_of(task)) for one, task in zip(measurements, resolved, strict=True)]
+
+
+def role_of(task: Any) -> ScoredRole:
+    """How scores on a task count: as trained where it can be trained on here, as unseen where it is only ever scored.
+
+    Args:
+        task: ours, or one of mteb's, on which nothing here trains.
+    """
+    return TRAINED if isinstance(task, Task) and task.trained else UNSEEN
 
 
 def evaluate(
@@ -110,6 +123,7 @@ def evaluate(
     cache: str | Path | None = None,
     instruction: str | None = None,
     results: str | Path | None = None,
+    means: bool = False,
 ) -> pd.DataFrame:
     """Score a model on tasks with mteb and say how sure each score is.
 
@@ -129,20 +143,21 @@ def evaluate(
         cache: a folder in which measurements are kept and found again, by the model's weights and the task's data.
         instruction: as in `measure`.
         results: a folder for mteb's own result files of its tasks, in mteb's layout.
+        means: whether to add a row `mean` over the trained tasks and a row `unseen mean` over the others, where there
+            are any; the rows then stand in this order: trained tasks, their mean, unseen ones, their mean.
 
     Returns:
-        Columns task, metric, score, low, high (points; 95 % interval over examples), n (test examples: queries, pairs
-        or texts), seconds. Low and high are NaN, with a warning, for an mteb task whose score has no values per
-        example.
+        Columns task, role ("trained", or "unseen" for tasks that are only ever scored, as mteb's own are), metric,
+        score, low, high (points; 95 % interval over examples), n (test examples: queries, pairs or texts), seconds. Low
+        and high are NaN, with a warning, for an mteb task whose score has no values per example.
 
     Raises:
-        SpkitError: as `measure`.
+        SpkitError: as `measure`; with `means`, a task has the name of a mean.
 
     References:
         Muennighoff et al., "MTEB: Massive Text Embedding Benchmark", arXiv 2210.07316.
     """
-    rows = []
-    for measurement in measure(
+    measurements = measure(
         model,
         tasks,
         split=split,
@@ -151,13 +166,10 @@ def evaluate(
         cache=cache,
         instruction=instruction,
         results=results,
-    ):
-        for part in (measurement, *measurement.parts()):
-            low, high = float("nan"), float("nan")
-            if part.values is not None:
-                low, high = interval(bootstrap(part, resamples, seed))
-            rows.append((part.task, part.metric, part.score, low, high, part.examples, part.seconds))
-    return pd.DataFrame(rows, columns=["task", "metric", "score", "low", "high", "n", "seconds"])
+    )
+    samples = Samples.draw({0: {"": measurements}}, resamples, seed)
+    rows = score_rows(samples, "", 0, means=means, seed=seed)
+    return pd.DataFrame(rows, columns=["task", "role", "metric", "score", "low", "high", "n", "seconds"])
 
 
 def _listed(tasks: Any) -> list[Any]:

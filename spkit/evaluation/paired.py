@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.intervals import bootstrap, interval
+from spkit.evaluation.means import MEAN, MEANS, TRAINED, UNSEEN_MEAN
 from spkit.evaluation.measurement import Measurement
 
-#: Task and metric of what averages over the tasks.
-MEAN = "mean"
+__all__ = ["MEAN", "UNSEEN_MEAN", "Difference", "Samples"]
 
 A_BETTER, B_BETTER, OPEN = "a is better", "b is better", "no difference shown"
 RUNS_DISAGREE, NO_INTERVAL, NO_SCORE = "the runs disagree", "no interval", "no score"
@@ -60,7 +60,8 @@ class Samples:
 
     Attributes:
         measurements: by run, which a study numbers by its seed; then by method.
-        samples: score of each resample, by (run, method, task); the task "mean" averages the others.
+        samples: score of each resample, by (run, method, task); the task "mean" averages those that were trained on,
+            "unseen mean" the others.
     """
 
     measurements: Mapping[int, Mapping[str, Sequence[Measurement]]]
@@ -78,9 +79,10 @@ class Samples:
             seed: of the draws.
 
         Raises:
-            SpkitError: two methods or runs do not hold the same tasks and examples, or a task is called "mean".
+            SpkitError: two methods or runs do not hold the same tasks and examples, or a task is called like a mean.
         """
         _check(measurements)
+        means = cls(measurements, {}).means
         samples: dict[tuple[int, str, str], np.ndarray] = {}
         for run, of_run in measurements.items():
             for method, results in of_run.items():
@@ -89,7 +91,8 @@ class Samples:
                     known = one.values is not None
                     drawn = bootstrap(one, resamples, seed) if known else np.full(resamples, np.nan)
                     samples[run, method, one.task] = drawn
-                samples[run, method, MEAN] = np.mean([samples[run, method, one.task] for one in results], axis=0)
+                for mean, tasks in means.items():
+                    samples[run, method, mean] = np.mean([samples[run, method, task] for task in tasks], axis=0)
         return cls(measurements, samples)
 
     @property
@@ -104,27 +107,53 @@ class Samples:
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks, without the mean."""
+        """All tasks, without the means."""
         return list(self.metrics)
 
     @property
     def metrics(self) -> dict[str, str]:
         """Each task's metric."""
-        first = next(iter(next(iter(self.measurements.values())).values()))
-        return {one.task: one.metric for one in first}
+        return {one.task: one.metric for one in self._first}
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Each task's role: "trained" or "unseen"."""
+        return {one.task: one.role for one in self._first}
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The task or pool whose expert is each task's own: the task itself where nothing else is said; "" of unseen ones."""
+        return {one.task: (one.group or one.task) if one.role == TRAINED else "" for one in self._first}
+
+    @property
+    def means(self) -> dict[str, list[str]]:
+        """The means that there are, each with its tasks: "mean" of the trained ones, "unseen mean" of the others."""
+        by_mean = {mean: [task for task, own in self.roles.items() if own == role] for mean, role in MEANS.items()}
+        return {mean: tasks for mean, tasks in by_mean.items() if tasks}
+
+    @property
+    def _first(self) -> Sequence[Measurement]:
+        return next(iter(next(iter(self.measurements.values())).values()))
 
     def score(self, method: str, task: str, seed: int | None = None) -> float:
         """Score of one run, or the mean over runs."""
         seeds = self.seeds if seed is None else [seed]
+        wanted = self.means.get(task, [task])
         by_run = []
         for one in seeds:
             scores = {m.task: m.score for m in self.measurements[one][method]}
-            by_run.append(float(np.mean(list(scores.values()))) if task == MEAN else scores[task])
+            by_run.append(float(np.mean([scores[name] for name in wanted])))
         return float(np.mean(by_run))
 
-    def best(self, methods: Sequence[str]) -> str:
-        """The method with the highest mean over tasks and runs."""
-        return max(methods, key=lambda method: self.score(method, MEAN))
+    def best(self, methods: Sequence[str], mean: str | None = None) -> str:
+        """The method with the highest mean over tasks and runs.
+
+        Args:
+            methods: some of the methods.
+            mean: "mean" or "unseen mean"; None is the first that there is.
+        """
+        over = mean or next(iter(self.means))
+        return max(methods, key=lambda method: self.score(method, over))
 
     def difference(self, a: str, b: str, task: str, seed: int | None = None) -> Difference:
         """Score of a minus score of b with its 95 % interval, of one run or as the mean over runs."""
@@ -142,8 +171,8 @@ def _check(measurements: Mapping[int, Mapping[str, Sequence[Measurement]]]) -> N
         (method, list(results)) for of_run in measurements.values() for method, results in of_run.items()
     ]
     names = [one.task for one in reference]
-    if MEAN in names:
-        raise SpkitError(f"No task may be called {MEAN!r}.", f"Found {quoted(names)}.", "Rename it.")
+    if taken := [mean for mean in MEANS if mean in names]:
+        raise SpkitError(f"No task may be called {quoted(taken)}.", f"Found {quoted(names)}.", "Rename it.")
     for method, results in [(first, reference), *others]:
         given = [one.task for one in results]
         if not names or len(set(given)) < len(given) or set(given) != set(names):

@@ -191,5 +191,4 @@ def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"]
 def _verdict(run: Path) -> str:
     path = run / SUMMARY
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    verdicts = [line for line in lines if "**Verdict.**" in line]
-    return verdicts[0].partition("**Verdict.**")[2].strip() if verdicts else ""
+    return " ".join(line.partition("**Verdict.**")[2].strip() for line in lines if "**Verdict.**" in line)

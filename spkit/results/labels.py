@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from spkit.evaluation.means import MEAN, MEANS, UNSEEN_MEAN
 from spkit.merging import registry
 from spkit.tasks.kinds import kinds
 
@@ -83,11 +84,27 @@ def ordered_methods(methods: Iterable[str]) -> list[str]:
 def ordered_tasks(tasks: Iterable[str]) -> list[str]:
     """Each task once, as they come, the mean over tasks last.
 
+    Where there are unseen tasks, `mean` stays between the trained ones and them, and their own mean is the last.
+
     Example:
         >>> ordered_tasks(["mean", "faq", "sts", "faq"])
         ['faq', 'sts', 'mean']
+        >>> ordered_tasks(["faq", "mean", "unseen mean", "news"])
+        ['faq', 'mean', 'news', 'unseen mean']
     """
-    return sorted(dict.fromkeys(tasks), key=lambda task: task == "mean")
+    given = list(dict.fromkeys(tasks))
+    last = UNSEEN_MEAN if UNSEEN_MEAN in given else MEAN
+    return sorted(given, key=lambda task: task == last)
+
+
+def without_means(tasks: Iterable[str]) -> list[str]:
+    """The tasks themselves, each once, without the rows that average over them.
+
+    Example:
+        >>> without_means(["faq", "mean", "news", "unseen mean"])
+        ['faq', 'news']
+    """
+    return [task for task in dict.fromkeys(tasks) if task not in MEANS]
 
 
 def way_label(method: str, pair: list[str]) -> str:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
+from pandas.api.types import is_numeric_dtype
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEANS, TRAINED
 from spkit.files import write_text
 from spkit.folders import check_unchanged
 
@@ -49,7 +52,13 @@ class Table:
             SpkitError: as `checked`; or the file is not any more what the study wrote.
         """
         check_unchanged(Path(folder), "A study's folder", [self.file])
-        return self.checked(pd.read_csv(Path(folder) / self.file))
+        table = pd.read_csv(Path(folder) / self.file)
+        for name in {*self.keys, *self.words} & set(table.columns):
+            if not is_numeric_dtype(table[name]):
+                table[name] = table[name].fillna("")  # an empty text is read as a missing number
+            elif len(table) and table[name].isna().all():
+                table[name] = ""
+        return self.checked(table)
 
     def write(self, table: DataFrame, folder: str | Path) -> None:
         """Write the table into a study's folder, with eight significant digits, which no difference here exceeds.
@@ -96,10 +105,19 @@ class Table:
         return table
 
     def _completed(self, table: DataFrame) -> DataFrame:
-        """With a seed where there is none, and with unknown bounds where a measurement has none."""
-        given: dict[str, float] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
+        """With a seed where there is none, and with unknown bounds where a measurement has none.
+
+        Where nothing is said of roles, all tasks were trained on, each in a group of its own.
+        """
+        given: dict[str, Any] = {"seed": 0} if "seed" in self.keys and "seed" not in table else {}
         if not {"low", "high"} & set(table.columns):
             given |= {bound: np.nan for bound in ("low", "high") if bound in self.numbers}
+        if "forgetting" in self.numbers and "forgetting" not in table:
+            given["forgetting"] = np.nan
+        if "task" in table and "role" in self.words and "role" not in table:
+            given["role"] = [MEANS.get(task, TRAINED) for task in table["task"]]
+            if "group" in self.words and "group" not in table:
+                given["group"] = ["" if task in MEANS else task for task in table["task"]]
         return table.assign(**given) if given else table
 
 
@@ -112,10 +130,14 @@ _BATCHES = ("batches", "batch_size")
 _DIFFERENCE = ("difference", *_BOUNDS)
 _SCORE = ("score", *_BOUNDS)
 
-SCORES = Table("scores.csv", ("method", "task", "metric", "seed"), _SCORE)
-COMPARISONS = Table("comparisons.csv", ("method", "against", "task", "seed"), _DIFFERENCE)
+#: Whether a task was trained on ("trained" or "unseen"), and the task or pool whose expert is its own ("" of unseen ones).
+_PLACE = ("role", "group")
+
+#: `forgetting` is the score minus the base's, on what nobody trained on.
+SCORES = Table("scores.csv", ("method", "task", "metric", "seed"), (*_SCORE, "forgetting"), _PLACE)
+COMPARISONS = Table("comparisons.csv", ("method", "against", "task", "seed"), _DIFFERENCE, _PLACE)
 #: The mean over seeds, with its own interval.
-COMPARISONS_MEAN = Table("comparisons_mean.csv", ("method", "against", "task"), _DIFFERENCE)
+COMPARISONS_MEAN = Table("comparisons_mean.csv", ("method", "against", "task"), _DIFFERENCE, _PLACE)
 CONFLICT = Table("conflict.csv", ("a", "b", "seed"), ("cosine", *_COSINES, *_BATCHES))
 CONFLICT_BY_MODULE = Table("conflict_by_module.csv", ("module", "a", "b", "seed"), _COSINES, ("verdict",))
 GEOMETRY = Table("geometry.csv", ("a", "b", "seed"), ("cosine", "norm_a", "norm_b"))
@@ -124,7 +146,7 @@ COEFFICIENTS = Table("coefficients.csv", ("method", "module", "task", "seed"), (
 
 COSTS = Table("costs.csv", ("stage", "seed"), ("seconds", "examples", "texts", "tokens", "flops"))
 
-PIPELINES = Table("pipelines.csv", ("pipeline", *SCORES.keys), _SCORE)
+PIPELINES = Table("pipelines.csv", ("pipeline", *SCORES.keys), _SCORE, _PLACE)
 CONFLICT_ALONG_TRAINING = Table(
     "conflict_along_training.csv", ("step", "a", "b", "seed"), (*_COSINES, *_BATCHES), ("verdict",)
 )
@@ -146,10 +168,16 @@ EFFECTIVE_WEIGHTS = Table("effective_weights.csv", ("task", "seed"), ("weight", 
 NORMS = Table("norms.csv", ("group", "examples", "schedule", "seed"), ("steps", "norm"))
 NORMS_FIT = Table("norms_fit.csv", ("group", "schedule", "scale"), ("slope", *_BOUNDS, "intercept", "r_squared", "n"))
 ANGLES = Table("angles.csv", ("a", "b", "task", "share", "schedule", "seed"), ("examples", "angle"))
-RESAMPLING = Table("resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops", "seconds", "search_flops"), ("group",))
+RESAMPLING = Table(
+    "resampling.csv", SCORES.keys, (*_SCORE, "examples", "flops", "seconds", "search_flops"), ("group", "role")
+)
 #: Only a sweep over probe sizes has the column that would distinguish several of its rows.
-SWEEPS = Table("sweeps.csv", (), ("value", *_SCORE, "length"), ("over", "pair", "marked", "task", "metric", "seed"))
-TRADE_OFF = Table("trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front"))
+SWEEPS = Table(
+    "sweeps.csv", (), ("value", *_SCORE, "length"), ("over", "pair", "marked", "task", "metric", "seed", *_PLACE)
+)
+TRADE_OFF = Table(
+    "trade_off.csv", ("task", "ratio", "seed"), ("loss", *_SCORE), ("first", "second", "on_front", *_PLACE)
+)
 
 _SCORED = ("task", "metric", "seed")
 #: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which

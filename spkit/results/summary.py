@@ -3,19 +3,22 @@
 from pandas import DataFrame
 
 from spkit.escaping import in_markdown
+from spkit.evaluation.means import UNSEEN_MEAN
 from spkit.results.frames import main_scores, records, rows, with_means
 from spkit.results.labels import method_label, ordered_methods, ordered_tasks
 
 
-def summary_table(scores: DataFrame) -> DataFrame:
+def summary_table(scores: DataFrame, comparisons: DataFrame | None = None) -> DataFrame:
     """Methods by tasks, each cell the score with its 95 % interval.
 
     Args:
         scores: the table of scores.csv (points, 0 to 100); several seeds are averaged, scores and bounds alike.
+        comparisons: that of comparisons_mean.csv, which has the interval of the forgetting.
 
     Returns:
         Text, e.g. "62.7 [60.1, 65.0]"; without brackets where no interval is known, empty where a method has no score;
-        methods in their fixed order as the index, tasks as columns, the mean over tasks last.
+        methods in their fixed order as the index. Columns: the trained tasks, `mean` over them, and where there are
+        any the unseen tasks, `unseen mean`, and `forgetting`, the unseen mean minus the base's.
 
     Example:
         >>> row = {"method": "ties", "task": "faq", "metric": "accuracy", "seed": 0}
@@ -29,7 +32,21 @@ def summary_table(scores: DataFrame) -> DataFrame:
     cells = {(row["method"], row["task"]): _cell(row["score"], row["low"], row["high"]) for row in means}
     methods, tasks = ordered_methods(main["method"]), ordered_tasks(main["task"])
     lines = [[cells.get((method, task), "") for task in tasks] for method in methods]
-    return DataFrame(lines, index=[method_label(method) for method in methods], columns=tasks).rename_axis("method")
+    made = DataFrame(lines, index=[method_label(method) for method in methods], columns=tasks).rename_axis("method")
+    if UNSEEN_MEAN in tasks:
+        forgot = _forgetting(scores, comparisons)
+        made["forgetting"] = [forgot.get(method, "") for method in methods]
+    return made
+
+
+def _forgetting(scores: DataFrame, comparisons: DataFrame | None) -> dict[str, str]:
+    """By method the unseen mean minus the base's, with its paired interval where the comparisons have it."""
+    if comparisons is not None:
+        of_base = rows(comparisons, (comparisons["against"] == "base") & (comparisons["task"] == UNSEEN_MEAN))
+        return {row["method"]: _cell(row["difference"], row["low"], row["high"], "+") for row in records(of_base)}
+    own = rows(scores, (scores["task"] == UNSEEN_MEAN) & (scores["method"] != "base"))
+    means = own.groupby("method")["forgetting"].mean() if "forgetting" in own else {}
+    return {str(method): _cell(value, float("nan"), float("nan"), "+") for method, value in means.items()}
 
 
 def to_markdown(table: DataFrame) -> str:
@@ -62,10 +79,13 @@ def to_markdown(table: DataFrame) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(score: float, low: float, high: float) -> str:
+def _cell(score: float, low: float, high: float, sign: str = "") -> str:
     if score != score:
         return ""
-    return f"{score:.1f}" if low != low or high != high else f"{score:.1f} [{low:.1f}, {high:.1f}]"
+    alone = format(score, f"{sign}.1f")
+    return (
+        alone if low != low or high != high else f"{alone} [{format(low, f'{sign}.1f')}, {format(high, f'{sign}.1f')}]"
+    )
 
 
 def _text(value: object) -> str:

@@ -58,6 +58,7 @@ def sweep(
     probe_seeds: Sequence[int] | None = None,
     split: Literal["dev", "test"] = "dev",
     score: bool = True,
+    scored: Mapping[str, Task] | Sequence[Task] | None = None,
     batch_size: int = 32,
     journal: str | Path | None = None,
     seed: int = 0,
@@ -96,6 +97,8 @@ def sweep(
             is contained in a larger one; the whole probe is the same for all.
         split: what the scores are of.
         score: whether to score the models; without it only the losses are measured, which is cheap.
+        scored: what to score, where that is not `tasks`: unseen tasks, too, or the members of a pool. Nothing else
+            reads these. Two means are added then, `mean` over the trained ones and `unseen mean`.
         batch_size: examples of each task in a batch, of the losses and of the searches.
         journal: a folder in which each search keeps its evaluations and each position its measurement, in files of
             their own. A sweep that was stopped goes on from them; other sweeps of the same vectors, tasks and settings
@@ -106,9 +109,9 @@ def sweep(
 
     Returns:
         A long table, a row for each position, task and metric: `over`, `pair` ("a+b", empty for other sweeps), `value`,
-        `probe_seed` (of `"probe_size"` alone; for the marked row that of its own probe), `task`, `metric`, `score`,
-        `low`, `high` (points, 95 % interval over examples, as `spkit.evaluate`; absent without `score`), `loss` (the
-        task's own, on its whole dev split), `coefficient:<task vector>` (mean over modules), `length` (λ of these; of
+        `probe_seed` (of `"probe_size"` alone; for the marked row that of its own probe), `task`, `role`, `metric`,
+        `score`, `low`, `high` (points, 95 % interval over examples, as `spkit.evaluate`; absent without `score`),
+        `loss` (the task's own, on its whole dev split; NaN of what is only scored), `coefficient:<task vector>` (mean over modules), `length` (λ of these; of
         `"mu"` and `"probe_size"` as the searched path counts it), and `marked`. Its `attrs["examples"]` is the number
         of examples that searches and losses embedded.
 
@@ -125,6 +128,7 @@ def sweep(
     given = {"pairs": pairs, "length": length, "around": around, "probe": probe, "probe_seeds": probe_seeds}
     _check_arguments(over, split, {**given, "settings": settings or None})
     named = _named(tasks)
+    to_score = named if scored is None else _named(scored)
     if mark is not None:
         _check_span("mark", mark, vectors)
     journals = JournalFolder(journal)
@@ -164,10 +168,12 @@ def sweep(
         measured = {"losses": losses, "examples": sum(objective.examples.values()) - before}
         if not score:
             return {**measured, "scores": [{"task": name} for name in losses]}
-        scores = evaluate(vectors.at(rows), named, split=split, seed=seed).drop(columns=["n", "seconds"])
-        return {**measured, "scores": scores.to_dict("records")}
+        scores = evaluate(vectors.at(rows), to_score, split=split, seed=seed, means=scored is not None)
+        return {**measured, "scores": scores.drop(columns=["n", "seconds"]).to_dict("records")}
 
-    keys = [text_hash(json.dumps(point.rows.tolist()))[:24] for point in points]
+    # What is scored is a part of a position's name: of another, the searches in the same journal go on.
+    scoring = [] if scored is None else [task.fingerprint() for task in to_score.values()]
+    keys = [text_hash(json.dumps(point.rows.tolist()), *scoring)[:24] for point in points]
     measured = _measured(dict(zip(keys, points, strict=True)), measure, journals, all_settings, progress)
     table = pd.DataFrame(
         [row for key, point in zip(keys, points, strict=True) for row in _rows(over, vectors, point, measured[key])]
@@ -199,7 +205,8 @@ def _rows(over: str, vectors: TaskVectors, point: SweepPoint, measured: Mapping[
     position = {f"coefficient:{name}": value for name, value in means}
     position |= {"length": point.length, "marked": point.marked}
     losses = measured["losses"]
-    return [{**place, **score, "loss": losses[score["task"]], **position} for score in measured["scores"]]
+    unknown = float("nan")
+    return [{**place, **score, "loss": losses.get(score["task"], unknown), **position} for score in measured["scores"]]
 
 
 def _named(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:

@@ -4,15 +4,17 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import product
 
 from spkit.diagnostics.conflict.measuring import check_sizes
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, shown
+from spkit.evaluation.means import UNSEEN
 from spkit.merging.pass_through import check_pass_through
 from spkit.merging.registry import PASS_THROUGH, find
 from spkit.searching.probe import Probe
 from spkit.signatures import check_each, is_each
 from spkit.study.analyses import analysis
+from spkit.study.chosen import groups
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.profile import Profile
 from spkit.study.settings import refuse
@@ -37,15 +39,17 @@ class _Findings:
             self.said.append(f"{table}: {error}")
 
 
-def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
+def check_study(profile: Profile, tasks: Mapping[str, Task], scored: Mapping[str, Task]) -> None:
     """Raise what a stage would raise hours later: choices that are none, and tasks too small for the settings.
 
     Args:
         profile: of the study.
-        tasks: its tasks.
+        tasks: what it trains on.
+        scored: what it scores its models on.
 
     Raises:
-        SpkitError: with the file, and with the table of each finding.
+        SpkitError: with the file, and with the table of each finding; or an unseen task shares texts with what is
+            trained on.
 
     Warns:
         UserWarning: texts on which one task is trained are tested in another; with their number.
@@ -74,7 +78,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task]) -> None:
         with findings.of(f"[{name}]"):
             analysis(name).check(given, profile, tasks)
     refuse(findings.said, profile.file)
-    _warn_of_leaks(tasks)
+    _check_leaks(profile, tasks, scored)
 
 
 def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> None:
@@ -99,20 +103,32 @@ def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> No
         )
 
 
-def _warn_of_leaks(tasks: Mapping[str, Task]) -> None:
-    """Joint training, merges and searches read every task's training texts: these are no test of another task."""
-    texts: dict[tuple[str, str], set[str]] = {
-        (name, split): task.texts(split) for name, task in tasks.items() for split in ("train", "test")
-    }
-    shared: dict[str, int] = {}
-    for trained, tested in permutations(tasks, 2):
-        if both := texts[trained, "train"] & texts[tested, "test"]:
-            shared[f"{trained} in the test of {tested}"] = len(both)
-    if shared:
-        parts = "; ".join(f"{count} of {pair}" for pair, count in shared.items())
-        warnings.warn(
-            f"Texts that one task is trained on are tested in another: {parts}. Scores of models that hold both tasks "
-            "will look better than they are; drop these texts from one side.",
-            UserWarning,
-            stacklevel=3,
+def _check_leaks(profile: Profile, tasks: Mapping[str, Task], scored: Mapping[str, Task]) -> None:
+    """Refuse unseen tasks whose texts are trained on or chosen by, and warn of trained ones that test each other's.
+
+    Joint training, merges and searches read every task's training texts: these are no test of another task.
+    """
+    of = groups(tasks)
+    read = {name: task.texts("train") | task.texts("dev") for name, task in tasks.items()}
+    tested = {name: task.texts("test") for name, task in scored.items()}
+    unseen, others = [], []
+    for (trained, own), (name, texts) in product(read.items(), tested.items()):
+        if scored[name].role == UNSEEN:
+            if both := sorted(own & texts):
+                unseen.append(f"{len(both)} of {trained} in {name}, e.g. {shown(both[0])}")
+        elif of[name] != trained and (both := tasks[trained].texts("train") & texts):
+            others.append(f"{len(both)} of {trained} in the test of {name}")
+    if unseen and not profile.allow_leak:
+        raise SpkitError(
+            f"{profile.file}: texts of an unseen task must not be trained on, or chosen by.",
+            f"Found {'; '.join(unseen)}.",
+            "Drop these texts from one side, or write allow_leak = true.",
         )
+    for said in (unseen, others):
+        if said:
+            warnings.warn(
+                f"Texts that one task is trained on are tested in another: {'; '.join(said)}. Scores of models that "
+                "were trained on them will look better than they are; drop these texts from one side.",
+                UserWarning,
+                stacklevel=3,
+            )

@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
+from spkit.study.chosen import chosen_tasks
 from spkit.study.graph import Node
 from spkit.study.profile import Profile
 from spkit.study.profile_file import check_places
@@ -16,7 +17,7 @@ from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, check_names, prepare
 from spkit.study.settings import refuse
 from spkit.study.stages import expert_stages, headline_stages
-from spkit.tasks import Task, load_tasks
+from spkit.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def _declared(
     root = Path(output).expanduser()
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
-    tasks, base, base_hash, fingerprints = _opened(profile)
+    tasks, scored, base, base_hash, fingerprints = _opened(profile)
     runs = {}
     for seed in profile.seeds:
-        runs[seed] = SeedRun(profile, tasks, tasks, base, base_hash, dict(fingerprints), seed, root, say)
+        runs[seed] = SeedRun(profile, tasks, scored, base, base_hash, dict(fingerprints), seed, root, say)
         stages(runs[seed])
-    return Study(profile, root, tasks, tasks, runs)
+    return Study(profile, root, tasks, scored, runs)
 
 
 def _all_stages(run: SeedRun) -> None:
@@ -91,27 +92,18 @@ def _all_stages(run: SeedRun) -> None:
             analysis(name).stages(run, settings)
 
 
-def _opened(profile: Profile) -> tuple[dict[str, Task], SentenceTransformer, str, dict[str, str]]:
+def _opened(
+    profile: Profile,
+) -> tuple[dict[str, Task], dict[str, Task], SentenceTransformer, str, dict[str, str]]:
     """What a study reads: its tasks and base, all that can be known to be wrong with them said."""
     refuse(check_places(profile), profile.file)
     try:
-        tasks = _load(profile)
-        check_names(tasks)
+        tasks, scored = chosen_tasks(profile)
+        check_names([*tasks, *scored])
     except SpkitError as error:
         raise SpkitError(f"`tasks`: {error}", f"(In {profile.file}.)") from error
-    check_study(profile, tasks)
+    check_study(profile, tasks, scored)
     try:
-        return tasks, *prepare(profile, tasks)
+        return tasks, scored, *prepare(profile, {**tasks, **scored})
     except SpkitError as error:
         raise SpkitError(f"`base`: {error}", f"(In {profile.file}.)") from error
-
-
-def _load(profile: Profile) -> dict[str, Task]:
-    given = profile.tasks
-    if isinstance(given, str):
-        tasks = load_tasks(given, profile.names, folder=profile.data)
-    else:
-        tasks = load_tasks("bundled", given)
-    if len(tasks) < 2:
-        raise SpkitError("A study needs at least two tasks.", f"Found {list(tasks)}.", "Name two or more.")
-    return tasks

@@ -191,7 +191,10 @@ class Tables(Settings):
         max_seq_length: tokens at which texts are cut, or None.
         dtype, device, trust_remote_code, revision, attention: how the base is loaded, as `spkit.load_base` takes them.
         tasks: names of bundled tasks, or the path of a task file.
-        names: which of the task file's tasks the study is about, where it is not about all of them.
+        names: which of the task file's tasks the study trains on, where these are not all of them.
+        unseen: names of bundled tasks, or of the task file's, that models are only scored on; tasks of the role
+            "unseen" among the others count as such, too.
+        allow_leak: go on where what is trained on shares texts with an unseen task.
         data: folder of the task file's data files, where these do not lie beside it.
         seeds: each seed is one whole run.
         training: settings of every training; jointly, `steps` holds for each task.
@@ -214,6 +217,8 @@ class Tables(Settings):
     revision: str | None = as_in(_BASE, "revision")
     attention: str | None = as_in(_BASE, "attention")
     names: _Names | None = None
+    unseen: Annotated[tuple[str, ...], Different] = ()
+    allow_leak: Truth = False
     data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
     training: Training = Field(examples=["[training] with `steps` or `epochs`"])
@@ -230,6 +235,17 @@ class Tables(Settings):
     def _different_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         _check_seeds(seeds)
         return seeds
+
+    @model_validator(mode="after")
+    def _unseen_is_not_trained_on(self) -> "Tables":
+        trained = self.names or (() if isinstance(self.tasks, str) else self.tasks)
+        if both := [name for name in self.unseen if name in trained]:
+            raise SpkitError(
+                "What is unseen must not be trained on.",
+                f"Found {quoted(both)} in `unseen` and in `{'names' if self.names else 'tasks'}`.",
+                "Take it out of one of the two.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_of_a_file(self) -> "Tables":

@@ -94,6 +94,7 @@ def check_places(tables: Tables) -> list[str]:
     for key, check in (
         ("base", lambda: check_model(tables.base)),
         ("tasks", lambda: check_source(tables.tasks, tables.names, tables.data)),
+        ("unseen", lambda: _check_unseen(tables)),
     ):
         try:
             check()
@@ -102,6 +103,14 @@ def check_places(tables: Tables) -> list[str]:
         except SpkitError as error:
             said.append(f"`{key}`: {error}")
     return said
+
+
+def _check_unseen(tables: Tables) -> None:
+    """Raise where an unseen task is not where the others are from, or a file of it is not there."""
+    if not isinstance(tables.tasks, str):
+        check_source(tables.unseen)
+    elif tables.unseen:
+        check_source(tables.tasks, tables.unseen, tables.data)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spkit.evaluation.means import UNSEEN_MEAN
+from spkit.evaluation.paired import Samples
 from spkit.results.schema import (
     COEFFICIENTS,
     COMPARISONS,
@@ -41,7 +43,7 @@ def report(
     Args:
         profile: of the study.
         records: of every stage of every seed.
-        tasks: names of the study's tasks.
+        tasks: names of what the study trains on.
         root: its folder.
         say: called with a line about the stage.
     """
@@ -50,7 +52,7 @@ def report(
         resamples = profile.evaluation.resamples
         samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
         static = merge_names(profile.static)
-        made = _headline(samples, records, static) | _analyses(profile, records, resamples)
+        made = _headline(samples, records, static, tasks) | _analyses(profile, records, resamples)
         held_back = {
             method: float(
                 np.mean([of_seed[stage].content["metrics"]["held_back_loss"] for of_seed in records.values()])
@@ -80,7 +82,7 @@ _SEARCH_STAGES = {method: f"search/{slug(method)}" for method in SEARCHES}
 
 
 def _headline(
-    samples: tables.Samples, records: Mapping[int, Mapping[str, Record]], static: list[str]
+    samples: Samples, records: Mapping[int, Mapping[str, Record]], static: list[str], tasks: list[str]
 ) -> dict[str, pd.DataFrame]:
     return {
         SCORES.file: tables.scores(samples),
@@ -91,7 +93,7 @@ def _headline(
         CONFLICT_BY_MODULE.file: tables.joined(records, "conflict", "by_module.csv"),
         "conflict_summary.csv": tables.joined(records, "conflict", "summary.csv"),
         GEOMETRY.file: tables.joined(records, "vectors", "geometry.csv"),
-        HISTORY.file: tables.history(records, _SEARCH_STAGES, samples.tasks),
+        HISTORY.file: tables.history(records, _SEARCH_STAGES, tasks),
         COSTS.file: tables.costs(records),
     }
 
@@ -115,16 +117,23 @@ def _ran_on(records: Mapping[int, Mapping[str, Record]]) -> str:
 def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list[str], ran_on: str) -> str:
     seeds = ", ".join(str(seed) for seed in profile.seeds)
     averaged = ", scores and their bounds averaged over the seeds" if len(profile.seeds) > 1 else ""
-    table = to_markdown(summary_table(made[SCORES.file]))
+    scores = summary_table(made[SCORES.file], made[COMPARISONS_MEAN.file])
+    unseen = _UNSEEN if UNSEEN_MEAN in scores else ""
     findings = "\n".join(f"- {sentence}" for sentence in sentences)
     claims = to_markdown(made["against_the_paper.csv"].set_index("claim"))
     return (
         f"# What the study `{profile.name}` found\n\n"
         f"Base `{profile.base}`, seeds {seeds}. Test scores in points (0 to 100) with 95 % bootstrap intervals over "
         f"the test examples{averaged}. Examples are resampled within each task, as if they were independent; where "
-        f"they share texts, as pairs of the same few documents do, intervals are too narrow.{ran_on}\n\n"
-        f"{table}\n\n{findings}\n\n"
+        f"they share texts, as pairs of the same few documents do, intervals are too narrow.{unseen}{ran_on}\n\n"
+        f"{to_markdown(scores)}\n\n{findings}\n\n"
         f"## Against the paper\n\n"
         f"What arXiv 2410.15035 says, and what this study measured. A difference decides where its 95 % interval "
-        f"leaves out zero.\n\n{claims}\n"
+        f"leaves out zero. {paper.SETTING}\n\n{claims}\n"
     )
+
+
+_UNSEEN = (
+    " The mean is over the tasks that were trained on, the unseen mean over those that nobody trained on; forgetting is "
+    "the unseen mean minus that of the base, below 0 where something was lost."
+)

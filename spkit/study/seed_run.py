@@ -11,12 +11,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
-from spkit.evaluation.paired import MEAN
+from spkit.evaluation.means import MEANS
 from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_base, load_model
 from spkit.models.embedding import settings_of
 from spkit.models.number_types import loading_of, number_type
 from spkit.searching.probe import Probe
+from spkit.study.chosen import groups
 from spkit.study.graph import BASE, TASK, Node, Passes, check_needs
 from spkit.study.profile import Profile
 from spkit.study.records import Record, Stage, finish, taken
@@ -30,8 +31,9 @@ class SeedRun:
 
     Attributes:
         profile: the study's settings.
-        tasks: what the study trains on.
-        scored: what it scores its models on: the same, and what nobody trains on.
+        tasks: what the study trains on, and all that training, probe, tuning, search and choices may read.
+        scored: what it scores its models on: trained tasks and members of pools, then what nobody trains on, which has
+            the role "unseen".
         base: its base.
         base_hash: the base's weights hash.
         fingerprints: the tasks' fingerprints.
@@ -152,6 +154,11 @@ class SeedRun:
         """As many examples that neither training nor search has seen, to choose between searches by."""
         return Probe.sample(self.tasks, size=len(self.probe), split="dev", seed=self.seed)
 
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """The trained task or pool that each scored name belongs to; unseen ones belong to none."""
+        return groups(self.tasks)
+
     @property
     def all_tasks(self) -> list[str]:
         """All tasks as needs of a stage."""
@@ -161,15 +168,15 @@ class SeedRun:
 def check_names(tasks: Iterable[str]) -> None:
     """Raise where a task's name cannot be part of a stage's name.
 
-    Names become folders, and "joint" and "mean" have a meaning of their own in the tables.
+    Names become folders, and "joint", "mean" and "unseen mean" have a meaning of their own in the tables.
 
     Raises:
         SpkitError: with the names.
     """
-    bad = [name for name in tasks if name in ("joint", MEAN) or not re.fullmatch(r"\w[\w .-]*", name)]
+    bad = [name for name in tasks if name in ("joint", *MEANS) or not re.fullmatch(r"\w[\w .-]*", name)]
     if bad:
         raise SpkitError(
-            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and mean.",
+            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and the means.",
             f"Found {quoted(bad)}.",
             "Rename the task.",
         )

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from spkit.evaluation import bootstrap, interval, load_measurements
+from spkit.evaluation import Measurement, load_measurements
 from spkit.evaluation.comparison import differences
-from spkit.evaluation.paired import MEAN, Samples
+from spkit.evaluation.means import UNSEEN
+from spkit.evaluation.paired import Samples
+from spkit.evaluation.score_rows import score_rows
 from spkit.results.schema import COSTS, SCORES
 from spkit.study.records import Record
 from spkit.study.seed_run import slug
@@ -14,40 +16,54 @@ from spkit.study.seed_run import slug
 #: Records of the stages of each seed, by the stage's name without it.
 SeedRecords = Mapping[int, Mapping[str, Record]]
 
+#: Stages whose names begin so hold a method's scores: on what is trained on, and on unseen sets.
+EVALUATED, SCORED_UNSEEN = "evaluate", "unseen"
+
+
+def evaluated(records: Mapping[str, Record]) -> list[str]:
+    """The methods whose models a seed's records have scores of, as they come."""
+    scored = [one for name, one in records.items() if name.partition("/")[0] in (EVALUATED, SCORED_UNSEEN)]
+    return list(dict.fromkeys(one.content["config"]["method"] for one in scored))
+
+
+def measurements_of(records: Mapping[str, Record], method: str) -> list[Measurement]:
+    """A method's measurements of one seed, those of unseen tasks last."""
+    stages = [f"{place}/{slug(method)}" for place in (EVALUATED, SCORED_UNSEEN)]
+    there = [records[stage].folder / "measurements.npz" for stage in stages if stage in records]
+    return [one for file in there for one in load_measurements(file)]
+
 
 def samples_of(records: SeedRecords, methods: Iterable[str], resamples: int) -> Samples:
     """Read the measurements of all methods and resample their examples."""
     wanted = list(methods)
     return Samples.draw(
-        {
-            seed: {
-                method: load_measurements(of_seed[f"evaluate/{slug(method)}"].folder / "measurements.npz")
-                for method in wanted
-            }
-            for seed, of_seed in records.items()
-        },
+        {seed: {method: measurements_of(of_seed, method) for method in wanted} for seed, of_seed in records.items()},
         resamples,
     )
 
 
 def scores(samples: Samples) -> pd.DataFrame:
-    """`scores.csv`: a row a method, task, metric and seed."""
-    rows = []
-    for seed in samples.seeds:
-        for method in samples.methods:
-            for one in samples.measurements[seed][method]:
-                drawn = samples.samples[seed, method, one.task]
-                rows.append((method, one.task, one.metric, one.score, *interval(drawn), seed))
-                for part in one.parts():
-                    part_drawn = bootstrap(part, len(drawn))
-                    rows.append((method, part.task, part.metric, part.score, *interval(part_drawn), seed))
-            low, high = interval(samples.samples[seed, method, MEAN])
-            rows.append((method, MEAN, MEAN, samples.score(method, MEAN, seed), low, high, seed))
-    return pd.DataFrame(rows, columns=list(SCORES.columns))
+    """`scores.csv`: a row a method, task, metric and seed, and the means over the tasks of each role."""
+    rows = [
+        {"method": method, **row, "seed": seed}
+        for seed in samples.seeds
+        for method in samples.methods
+        for row in score_rows(samples, method, seed)
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(forgetting=_forgetting(table))[list(SCORES.columns)]
+
+
+def _forgetting(table: pd.DataFrame) -> pd.Series:
+    """The score minus the base's, of unseen tasks and their mean; unknown where the base was not scored."""
+    key = ["task", "metric", "seed"]
+    of_base = table[table["method"] == "base"].set_index(key)["score"]
+    base = of_base.reindex(pd.MultiIndex.from_frame(table[key])).to_numpy()
+    return (table["score"] - base).where(table["role"] == UNSEEN)
 
 
 def comparisons(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> pd.DataFrame:
-    """`comparisons.csv`: every method against joint training, the searched ones against every static merge."""
+    """`comparisons.csv`: every method against joint training and base, the searched ones against every static merge."""
     pairs = _compared(samples, static, searched)
     by_seed = [_differences(samples, pairs, seed).assign(seed=seed) for seed in samples.seeds]
     return pd.concat(by_seed, ignore_index=True)
@@ -60,11 +76,12 @@ def mean_comparisons(samples: Samples, static: Iterable[str], searched: Iterable
 
 def _differences(samples: Samples, pairs: list[tuple[str, str]], seed: int | None = None) -> pd.DataFrame:
     table = differences(samples, pairs, seed).rename(columns={"a": "method", "b": "against"})
-    return table[["method", "against", "task", "difference", "low", "high", "ahead", "verdict"]]
+    table["group"] = [samples.groups.get(task, "") for task in table["task"]]
+    return table[["method", "against", "task", "role", "group", "difference", "low", "high", "ahead", "verdict"]]
 
 
 def _compared(samples: Samples, static: Iterable[str], searched: Iterable[str]) -> list[tuple[str, str]]:
-    pairs = [(method, "joint") for method in samples.methods if method != "joint"]
+    pairs = [(method, rival) for rival in ("joint", "base") for method in samples.methods if method != rival]
     return pairs + [(method, against) for method in searched for against in static]
 
 

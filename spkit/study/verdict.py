@@ -1,12 +1,13 @@
-"""The results of a study in words: conflict, merging, and whether to merge or to train jointly."""
+"""The results of a study in words: conflict, merging, and whether to merge or to train jointly, on either mean."""
 
 from collections.abc import Sequence
 from math import isnan
 
 import pandas as pd
 
-from spkit.diagnostics.conflict.estimates import AGREE, CONFLICT, OPEN
-from spkit.evaluation.paired import A_BETTER, B_BETTER, MEAN, Difference, Samples
+from spkit.diagnostics.conflict import estimates
+from spkit.evaluation.means import MEAN, UNSEEN_MEAN
+from spkit.evaluation.paired import A_BETTER, B_BETTER, OPEN, RUNS_DISAGREE, Difference, Samples
 from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
 
@@ -30,7 +31,7 @@ def words(
     chosen: str,
     more: Sequence[str] = (),
 ) -> list[str]:
-    """Findings as a list of sentences, the verdict last.
+    """Findings as a list of sentences, the verdicts last: one for each mean.
 
     Args:
         samples: scores and their bootstrap samples.
@@ -38,69 +39,101 @@ def words(
         costs: `costs.csv`.
         static: names of the static merges, tuned ones included.
         searched: names of the searched positions.
-        chosen: the searched position with the lower loss on held-back examples, of which the verdict speaks.
-        more: the sentences of the analyses, which stand before the verdict.
+        chosen: the searched position with the lower loss on held-back examples, of which the verdicts speak.
+        more: the sentences of the analyses, which stand before the verdicts.
 
     Returns:
         Sentences in Markdown, without bullets.
     """
     sentences = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
-    sentences += [_against_static(samples, static, method) for method in searched]
-    sentences += [_costs(samples, costs, chosen), *more]
-    answer = verdict(samples, searched, chosen)
-    change = _what_would_change(samples, costs, static, chosen)
-    return [*sentences, f"**Verdict.** {answer}", f"What would change it: {change}"]
+    sentences += [_against_static(samples, static, method, mean) for mean in samples.means for method in searched]
+    sentences += [*_forgetting(samples, static, chosen), _costs(samples, costs, chosen), *more]
+    sentences += [f"**Verdict.** {verdict(samples, static, chosen, mean)}" for mean in samples.means]
+    if UNSEEN_MEAN not in samples.means:
+        sentences.append(_HALF)
+    sentences.append(_INTERVALS if len(samples.seeds) > 1 else _ONE_SEED)
+    return [*sentences, f"What would change it: {_what_would_change(samples, costs, static, chosen)}"]
 
 
-def verdict(samples: Samples, searched: Sequence[str], chosen: str) -> str:
-    """Merge or train jointly, by how much, how sure."""
-    mean = samples.difference(chosen, "joint", MEAN)
-    ahead, behind, open_tasks = _by_task(samples, chosen)
-    reach = f"95 % interval of the difference {mean.low:+.1f} to {mean.high:+.1f}"
-    size = f"{abs(mean.value):.1f} points on the mean ({reach})"
-    if unscored := _unscored(samples, chosen):
-        return f"None: on {', '.join(unscored)} there is no score, so that no mean can be compared."
-    if not mean.runs_agree:
-        answer = (
-            f"Undecided: the seeds disagree; on average {label(chosen)} is {_signed(mean)} points from joint training."
-        )
-    elif mean.verdict == A_BETTER:
-        answer = f"Merge: {label(chosen)} is ahead of joint training by {size}."
-    elif mean.verdict == B_BETTER:
-        answer = f"Train jointly, if you can: joint training is ahead of {label(chosen)} by {size}."
-    else:
-        side = "ahead of" if mean.value >= 0 else "behind"
-        answer = f"Undecided: {label(chosen)} is {side} joint training by {size}, which does not exclude zero."
-    parts = [answer, f"In {100 * mean.ahead:.0f} % of the resamples the position is ahead."]
-    for names, phrase in ((ahead, "The position gains on"), (behind, "it loses on"), (open_tasks, "it is open on")):
-        if names:
-            parts.append(f"{phrase[0].upper()}{phrase[1:]} {', '.join(names)}.")
-    by_seed = ", ".join(f"{value:+.1f}" for value in mean.by_run)
-    runs = (
-        "This is one seed: the intervals say how sure the test examples make it, not what another training would give."
-        if len(samples.seeds) == 1
-        else f"The intervals are over test examples; by seed the difference is {by_seed}."
+#: Whom each mean speaks to.
+_FOR = {
+    MEAN: "If you serve these tasks (the mean of the trained tasks)",
+    UNSEEN_MEAN: "If you want a general model (the mean of tasks that nobody trained on)",
+}
+_HALF = (
+    "Only the tasks' own test splits were looked at. This is half of the answer: on data that nobody trained on the "
+    'order may be another. Name tasks that are only scored in the profile, as `unseen = ["..."]`.'
+)
+_INTERVALS = "The intervals are over test examples; how far trainings differ is what the seeds show."
+_ONE_SEED = (
+    "This is one seed: the intervals say how sure the test examples make it, not what another training would give."
+)
+
+
+def verdict(samples: Samples, static: Sequence[str], chosen: str, mean: str = MEAN) -> str:
+    """Merge or train jointly, by how much, how sure: the best static merge and the search against joint training.
+
+    Args:
+        samples: scores and their bootstrap samples.
+        static: names of the static merges.
+        chosen: the searched position.
+        mean: over which tasks: "mean" or "unseen mean".
+    """
+    best = samples.best(static, mean)
+    candidates = {chosen: samples.difference(chosen, "joint", mean), best: samples.difference(best, "joint", mean)}
+    if unscored := _unscored(samples, samples.means[mean], *candidates):
+        return f"{_FOR[mean]}: none; on {', '.join(unscored)} there is no score, so that no mean can be compared."
+    said = {one.verdict for one in candidates.values()}
+    answer = "merge" if A_BETTER in said else "train jointly, if you can" if said == {B_BETTER} else "undecided"
+    parts = [f"{_FOR[mean]}: {answer}."]
+    for method, difference in sorted(candidates.items(), key=lambda item: -item[1].value):
+        picked = " (picked on these test scores, in its favour)" if method == best else ""
+        parts.append(f"{_capital(label(method))}{picked} {_compared(difference)}.")
+    ahead, behind, open_tasks = _by_task(samples, chosen, mean)
+    by_task = [
+        f"{phrase} {', '.join(names)}"
+        for names, phrase in ((ahead, "gains on"), (behind, "loses on"), (open_tasks, "is open on"))
+        if names
+    ]
+    parts.append(f"By task, {label(chosen)} {'; '.join(by_task)}.")
+    if len(samples.seeds) > 1:
+        by_seed = ", ".join(f"{value:+.1f}" for value in candidates[chosen].by_run)
+        parts.append(f"By seed the difference of {label(chosen)} is {by_seed}.")
+    return " ".join(parts)
+
+
+def _compared(difference: Difference) -> str:
+    """A difference to joint training as the end of a sentence."""
+    side = "ahead of" if difference.value >= 0 else "behind"
+    unsure = {OPEN: ", which does not exclude zero", RUNS_DISAGREE: ", but the seeds disagree"}
+    return (
+        f"is {side} joint training by {abs(difference.value):.1f} points (95 % interval of the difference "
+        f"{difference.low:+.1f} to {difference.high:+.1f}){unsure.get(difference.verdict, '')}"
     )
-    return " ".join([*parts, runs])
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[str], chosen: str) -> str:
-    """Under which circumstances the other answer would be right, from what was measured."""
-    mean = samples.difference(chosen, "joint", MEAN)
+    """Under which circumstances the other answer would be right, from what was measured on the first mean."""
+    first = next(iter(samples.means))
+    mean = samples.difference(chosen, "joint", first)
     flops = costs.groupby("stage")["flops"].mean()
     search, joint = flops[f"search/{slug(chosen)}"], flops["train/joint"]
     share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
-    if unscored := _unscored(samples, chosen):
+    if unscored := _unscored(samples, samples.means[first], chosen):
         return f"a score on {', '.join(unscored)}: where all values are equal, nothing can be ranked."
     untuned = "joint training has the experts' settings here, and no tuning of its own"
     if mean.low > 0:
         return f"a joint training tuned for itself, if it gains {mean.value:.1f} points ({untuned})."
     if mean.high < 0:
-        ahead, _, open_tasks = _by_task(samples, chosen)
+        ahead, _, open_tasks = _by_task(samples, chosen, first)
         only = f" On {', '.join(ahead)} alone the position is ahead." if ahead else ""
         only += f" On {', '.join(open_tasks)} alone it is not shown to be behind." if open_tasks else ""
-        best = samples.best(static)
-        if (behind := samples.difference(chosen, best, MEAN)).high < 0:
+        best = samples.best(static, first)
+        if (behind := samples.difference(chosen, best, first)).high < 0:
             only += f" But there {label(best)}, which needs no search, is ahead of it by {-behind.value:.1f} points."
         return (
             f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
@@ -114,18 +147,18 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
     )
 
 
-def _unscored(samples: Samples, *methods: str) -> list[str]:
+def _unscored(samples: Samples, tasks: Sequence[str], *methods: str) -> list[str]:
     """Tasks on which joint training or one of the methods has no score: its metric is not defined there."""
     compared = ("joint", *methods)
-    return [task for task in samples.tasks if any(isnan(samples.score(method, task)) for method in compared)]
+    return [task for task in tasks if any(isnan(samples.score(method, task)) for method in compared)]
 
 
-def _by_task(samples: Samples, chosen: str) -> tuple[list[str], list[str], list[str]]:
-    """The tasks on which a method is ahead of joint training, behind it, and neither by its interval."""
-    by_task = {task: samples.difference(chosen, "joint", task) for task in samples.tasks}
+def _by_task(samples: Samples, chosen: str, mean: str) -> tuple[list[str], list[str], list[str]]:
+    """The tasks of a mean on which a method is ahead of joint training, behind it, and neither by its interval."""
+    by_task = {task: samples.difference(chosen, "joint", task) for task in samples.means[mean]}
     ahead = [task for task, difference in by_task.items() if difference.low > 0]
     behind = [task for task, difference in by_task.items() if difference.high < 0]
-    return ahead, behind, [task for task in samples.tasks if task not in {*ahead, *behind}]
+    return ahead, behind, [task for task in by_task if task not in {*ahead, *behind}]
 
 
 def _signed(difference: Difference) -> str:
@@ -135,20 +168,30 @@ def _signed(difference: Difference) -> str:
 
 
 def _own_tasks(samples: Samples) -> str:
-    experts = [method for method in samples.methods if method.startswith("expert:")]
+    experts, own = _experts(samples), _own_experts(samples)
     lost = []
-    unscored = _unscored(samples, *experts)
-    for task in samples.tasks:
+    unscored = _unscored(samples, list(own), *experts)
+    for task, expert in own.items():
         if task in unscored:
             continue
         best = max(experts, key=lambda method: samples.score(method, task))
-        if best != f"expert:{task}":
+        if best != expert:
             lost.append(f"{task} (best: {label(best)})")
-    if len(unscored) == len(samples.tasks):
+    if len(unscored) == len(own):
         return "No task has a score of every expert."
     if not lost:
         return f"Each expert is the best expert on its own task{_but(unscored)}."
     return f"Each expert should be the best expert on its own task; it is not on {', '.join(lost)}{_but(unscored)}."
+
+
+def _experts(samples: Samples) -> list[str]:
+    return [method for method in samples.methods if method.startswith("expert:")]
+
+
+def _own_experts(samples: Samples) -> dict[str, str]:
+    """The expert of each task that was trained on: of a pool's member that of the pool."""
+    experts = {task: f"expert:{group}" for task, group in samples.groups.items()}
+    return {task: expert for task, expert in experts.items() if expert in samples.methods}
 
 
 def _but(unscored: Sequence[str]) -> str:
@@ -156,10 +199,23 @@ def _but(unscored: Sequence[str]) -> str:
 
 
 def _joint_losses(samples: Samples) -> str:
-    parts = []
-    for task in samples.tasks:
-        parts.append(f"{task} {_signed(samples.difference('joint', f'expert:{task}', task))}")
+    own = _own_experts(samples)
+    parts = [f"{task} {_signed(samples.difference('joint', expert, task))}" for task, expert in own.items()]
+    if not parts:
+        return "Conflict in outcome: no expert has a test split of its own task."
     return f"Conflict in outcome: joint training minus the task's own expert is {'; '.join(parts)} points."
+
+
+def _forgetting(samples: Samples, static: Sequence[str], chosen: str) -> list[str]:
+    """What training and merging cost or gain on what nobody trained on; nothing where no such task was scored."""
+    if UNSEEN_MEAN not in samples.means:
+        return []
+    methods = [*_experts(samples), "joint", samples.best(static, UNSEEN_MEAN), chosen]
+    parts = [f"{label(method)} {_signed(samples.difference(method, 'base', UNSEEN_MEAN))}" for method in methods]
+    return [
+        f"Forgetting, the score minus the base's on the unseen mean (below 0 something was lost): {'; '.join(parts)} "
+        "points."
+    ]
 
 
 def _gradients(conflict: pd.DataFrame) -> str:
@@ -190,25 +246,25 @@ def counted(pairs: pd.DataFrame) -> str:
     Args:
         pairs: a row a pair, with the column `verdict` of a conflict report.
     """
-    names = {CONFLICT: "conflict", AGREE: "agreement", OPEN: "neither shown"}
+    names = {estimates.CONFLICT: "conflict", estimates.AGREE: "agreement", estimates.OPEN: "neither shown"}
     counts = pairs["verdict"].value_counts().sort_index()
     return ", ".join(f"{names.get(str(word), word)} in {count}" for word, count in counts.items())
 
 
-def _against_static(samples: Samples, static: Sequence[str], method: str) -> str:
-    best = samples.best(static)
-    difference = samples.difference(method, best, MEAN)
+def _against_static(samples: Samples, static: Sequence[str], method: str, mean: str) -> str:
+    best = samples.best(static, mean)
+    difference = samples.difference(method, best, mean)
     side = "above" if difference.low > 0 else "below" if difference.high < 0 else "not shown to differ from"
     return (
         f"{label(method)} is {side} the best static merge, tuned ones included ({label(best)}, picked on the test "
-        f"scores themselves, in its favour): {_signed(difference)} points on the mean."
+        f"scores themselves, in its favour): {_signed(difference)} points on the {mean}."
     )
 
 
 def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
     # The median over seeds: whatever else the machine had to do shows in the seconds of some.
     by_stage = costs.groupby("stage")[["examples", "seconds"]].median()
-    experts = by_stage.loc[[f"train/{task}" for task in samples.tasks]].sum()
+    experts = by_stage.loc[[f"train/{method.removeprefix('expert:')}" for method in _experts(samples)]].sum()
     joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{slug(chosen)}"]
     return (
         f"Cost: joint training {joint['examples']:,.0f} examples in {joint['seconds']:.0f} s; all experts "

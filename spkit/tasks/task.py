@@ -53,6 +53,7 @@ class Task:
             without `train` is unseen.
         corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
             has them; `id` may name each.
+        members: of a pool: the tasks whose examples it holds.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -87,6 +88,7 @@ class Task:
     loss: Callable[[SentenceTransformer], nn.Module] | None = None
     role: Role | None = None
     corpus: Dataset | None = None
+    members: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -194,6 +196,16 @@ class Task:
         part = copy(self)
         object.__setattr__(part, "train", train)
         return part
+
+    def as_unseen(self) -> "Task":
+        """The same task in the role "unseen": what only a training or a choice would read of it is left out."""
+        unseen = copy(self)
+        nothing = self.test.select([])
+        object.__setattr__(unseen, "role", "unseen")
+        object.__setattr__(unseen, "dev", nothing)
+        if not self.definition.needs_train:
+            object.__setattr__(unseen, "train", nothing)
+        return unseen
 
     def _keep_dev_apart(self) -> None:
         try:

@@ -134,7 +134,7 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     if turns:
         measured += f"; towards a task whose share grows it turns in {sum(turns)} of {len(turns)} cases"
     measured += "."
-    return [("A joint vector leans to the larger of two data sets.", measured, outcome)]
+    return [Claim("A joint vector leans to the larger of two data sets.", measured, outcome)]
 
 
 ANALYSIS = Analysis(AngleSettings, _stages, _table, _words, _claims, _check, figures=("angles",))

@@ -147,7 +147,7 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
             f"({better['slope'].min():.2f} to {better['slope'].max():.2f}; R² {better['r_squared'].min():.2f} to "
             f"{better['r_squared'].max():.2f})"
         )
-    return [("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
+    return [Claim("The norm of a task vector grows in a line with the number of examples.", f"{measured}.", outcome)]
 
 
 ANALYSIS = Analysis(NormSettings, _stages, _table, _words, _claims, _check, figures=("norms",))

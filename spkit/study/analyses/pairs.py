@@ -12,7 +12,7 @@ from pydantic import Field
 
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.diagnostics.conflict.measuring import check_sizes
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.results.schema import PAIRS, PAIRS_FIT
 from spkit.study.analysis import Analysis
@@ -193,6 +193,12 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _check(settings: PairSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    if unseen := [name for name in settings.tasks if name in profile.unseen]:
+        raise SpkitError(
+            "What is unseen must not be trained on.",
+            f"Found {quoted(unseen)} in `tasks` and in the study's `unseen`.",
+            "Take it out of one of the two.",
+        )
     try:
         paired = _tasks(settings, profile)
         check_names(list(paired))

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from spkit._extras import require
 from spkit.errors import SpkitError
+from spkit.evaluation.means import MEANS
 from spkit.results.labels import way_label
 from spkit.results.schema import RESAMPLING
 from spkit.saving.recipe import save_model
@@ -23,7 +24,7 @@ from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Truth, Whole
 from spkit.study.stages import evaluate_stage, save_search, train_stage
-from spkit.study.tables import MEAN, SeedRecords, paid, samples_of, scores
+from spkit.study.tables import SeedRecords, paid, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.checks import check_batch
 from spkit.training.resampling import resample
@@ -133,7 +134,7 @@ def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -
         of_seed = records[row["seed"]]
         own = row["method"].removeprefix(f"{_LABEL}:")
         paired = {}
-        if row["task"] in (MEAN, *samples.tasks):  # not of the parts of a task
+        if ":" not in row["metric"]:  # not of the parts of a task
             ahead = samples.difference(row["method"], f"{_LABEL}:self_position", row["task"], row["seed"])
             paired = {"ahead": ahead.value, "ahead_low": ahead.low, "ahead_high": ahead.high}
         stages = [f"{_LABEL}/{own}"]
@@ -145,7 +146,7 @@ def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -
             "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
         rows.append({**row, "method": own, "group": _group(own), **cost, **paired})
-    return {RESAMPLING.file: pd.DataFrame(rows)}
+    return {RESAMPLING.file: pd.DataFrame(rows).drop(columns="forgetting")}
 
 
 def _group(method: str) -> str:
@@ -158,7 +159,11 @@ _AHEAD = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]"
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables[RESAMPLING.file].query("task == 'mean'")
+    table = tables[RESAMPLING.file]
+    return [_of_mean(table[table["task"] == mean], mean) for mean in MEANS if mean in set(table["task"])]
+
+
+def _of_mean(table: pd.DataFrame, mean: str) -> str:
     means = table.groupby("method")[["score", "flops", "search_flops", "ahead", "ahead_low", "ahead_high"]].mean()
     numbers: dict[str, dict[str, float]] = means.to_dict("index")  # pyright: ignore[reportAssignmentType]
     searched = numbers.pop("self_position")
@@ -173,22 +178,25 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             f" One training with {plain} sampling costs {times:.1f} times as much; its score minus that of Self "
             f"Positioning is {points} points."
         )
-    return [
+    return (
         f"On one pair of tasks, the best of {len(numbers)} ways to mix them in a joint training "
-        f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points and Self "
-        f"Positioning {searched['score']:.1f}: a difference of {ahead}. Trying all {len(ratios)} ratios costs "
+        f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points on the {mean} "
+        f"and Self Positioning {searched['score']:.1f}: a difference of {ahead}. Trying all {len(ratios)} ratios costs "
         f"{sum(ratios) / searched['flops']:.1f} times the FLOPs of both experts and the search, of which the search "
         f"takes {100 * searched['search_flops'] / searched['flops']:.0f} %.{without}"
-    ]
+    )
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     table = tables[RESAMPLING.file]
-    mean = table[(table["task"] == MEAN) & table["group"].isin(["total", "max", "self_position"])]
+    ratios = table[table["group"].isin(["total", "max", "self_position"])]
+    means = [(ratios[ratios["task"] == mean], role) for mean, role in MEANS.items()]
+    return [_claim(of_mean, role) for of_mean, role in means if of_mean["method"].nunique() > 1]
+
+
+def _claim(mean: pd.DataFrame, role: str) -> Claim:
     by_method = mean.groupby("method")[["score", "flops", "ahead", "ahead_low", "ahead_high"]].mean()
     others = by_method.drop("self_position")
-    if others.empty:
-        return []
     best = str(others["score"].idxmax())
     ahead, ahead_low, ahead_high = (float(others[column][best]) for column in ("ahead", "ahead_low", "ahead_high"))
     share = float(by_method["flops"]["self_position"]) / float(others["flops"].sum())
@@ -200,7 +208,7 @@ def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     )
     outcome = outcome_of(-ahead_high, -ahead_low)
     outcome = outcome if share < 1 or outcome == AGAINST else OPEN
-    return [("Self Positioning is ahead of resampling, at a lower cost.", measured, outcome)]
+    return Claim("Self Positioning is ahead of resampling, at a lower cost.", measured, outcome, role)
 
 
 def _check(settings: ResamplingSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

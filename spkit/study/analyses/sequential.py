@@ -9,6 +9,7 @@ from pydantic import Field
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEANS
 from spkit.results.labels import method_label
 from spkit.results.schema import PIPELINES
 from spkit.saving.recipe import save_model
@@ -18,7 +19,7 @@ from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different
 from spkit.study.stages import evaluate_stage, merges_and_searches, vectors_stage
-from spkit.study.tables import SeedRecords, samples_of, scores
+from spkit.study.tables import SeedRecords, evaluated, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.trainer import train
 
@@ -56,10 +57,9 @@ def _stages(run: SeedRun, settings: SequentialSettings) -> None:
 
 def _table(records: SeedRecords, settings: SequentialSettings, resamples: int) -> dict[str, pd.DataFrame]:
     first = next(iter(records.values()))
-    evaluated = [record.content["config"]["method"] for name, record in first.items() if name.startswith("evaluate/")]
-    own = [method for method in evaluated if method.partition(":")[0] == _LABEL]
+    own = [method for method in evaluated(first) if method.partition(":")[0] == _LABEL]
     separate = [method.removeprefix(f"{_LABEL}:") for method in own if method != _LABEL]
-    table = scores(samples_of(records, [*separate, *own], resamples))
+    table = scores(samples_of(records, [*separate, *own], resamples)).drop(columns="forgetting")
     of_this = table["method"].str.startswith(_LABEL)
     table.insert(0, "pipeline", of_this.map({True: _LABEL, False: "separate"}))
     # The model after the last task is what sequential training gives without any merge.
@@ -68,18 +68,23 @@ def _table(records: SeedRecords, settings: SequentialSettings, resamples: int) -
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    means = tables[PIPELINES.file].query("task == 'mean'").groupby(["pipeline", "method"])["score"].mean()
+    table = tables[PIPELINES.file]
+    return [_of_mean(table, mean) for mean in MEANS if mean in set(table["task"])]
+
+
+def _of_mean(table: pd.DataFrame, mean: str) -> str:
+    means = table[table["task"] == mean].groupby(["pipeline", "method"])["score"].mean()
     best = {pipeline: means[pipeline].idxmax() for pipeline in ("separate", _LABEL)}
     parts = [f"{method_label(str(best[pipeline]))} {means[pipeline].max():.1f}" for pipeline in best]
     last = means[_LABEL, "last"]
     own = "; ".join(
         f"{method_label(method)} {means['separate', method]:.1f} and {means[_LABEL, method]:.1f}" for method in SEARCHES
     )
-    return [
-        f"Of the two pipelines, merging models trained apart reaches {parts[0]} points on the mean, merging those "
+    return (
+        f"Of the two pipelines, merging models trained apart reaches {parts[0]} points on the {mean}, merging those "
         f"saved after each task of a sequential training {parts[1]}, and the last of these without a merge {last:.1f} "
         f"(best methods picked on the test scores). In the two pipelines, {own}."
-    ]
+    )
 
 
 def _check(settings: SequentialSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEAN, MEANS
 from spkit.hashing import text_hash
 from spkit.results.frames import main_scores
 from spkit.results.schema import SWEEPS
@@ -22,6 +23,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Seed, Whole
+from spkit.study.stages import pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
@@ -60,23 +62,24 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
     searched = kind in ("mu", "probe_size")
     search = {key: value for key, value in run.profile.search.arguments().items() if key != "mu" or kind != "mu"}
     config = {"values": values, **given, **(search if searched else {}), "probe": run.profile.probe.arguments()}
-    needs = ["vectors", _SEARCH, *run.all_tasks]
+    searching = ["vectors", _SEARCH, *run.all_tasks]
 
     def work(folder: Path) -> Mapping[str, Any]:
         # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
-        inputs = text_hash(json.dumps([config, run.inputs(needs)]))
+        inputs = text_hash(json.dumps([config, run.inputs(searching)]))
         journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
         vectors = run.vectors()
         mark = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
-        table = sweep(
-            vectors, run.tasks, kind, values=values, mark=mark, split="test", journal=journal, seed=run.seed, **more
-        )
+        given_to = {"values": values, "mark": mark, "split": "test", "journal": journal, "seed": run.seed}
+        table = sweep(vectors, run.tasks, kind, scored=run.scored, **given_to, **more)
+        table["group"] = [run.groups.get(task, "") for task in table["task"]]
         table.to_csv(folder / "sweep.csv", index=False)
         positions = int(table.groupby([f"coefficient:{name}" for name in vectors.names]).ngroups)
         return {"positions": positions, "examples": table.attrs["examples"]}
 
-    run.add(f"sweeps/{kind}", config, needs, work)
+    needs = dict.fromkeys([*searching, *(f"task:{name}" for name in run.scored)])
+    run.add(f"sweeps/{kind}", config | pools_of(run, run.scored), needs, work)
 
 
 def _table(records: SeedRecords, settings: SweepSettings, resamples: int) -> dict[str, pd.DataFrame]:
@@ -110,8 +113,17 @@ def _check(settings: SweepSettings, profile: Profile, tasks: Mapping[str, Task])
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables[SWEEPS.file]
     said = [_between(str(pair), part) for pair, part in table[table["over"] == "direction"].groupby("pair", sort=False)]
-    means = _task_means(table)
-    for kind, name, ended in (
+    for mean in [one for one in MEANS if one in set(table["task"])]:
+        said += _along(
+            table[table["task"] == mean], "mean of the tasks" if mean == MEAN else "mean of the unseen tasks"
+        )
+    return said
+
+
+def _along(means: pd.DataFrame, name: str) -> list[str]:
+    """What the sweeps over length, μ and probe size say of one mean."""
+    said = []
+    for kind, what, ended in (
         ("length", "length λ", "the search ended at"),
         ("mu", "weight μ of the length", "the study's search has"),
     ):
@@ -121,12 +133,12 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             searched = part[part["marked"]][["value", "score"]].mean()
             if (moved := curve.max() - curve.min()) < _NOTHING:
                 said.append(
-                    f"From {curve.index.min():g} to {curve.index.max():g} the {name} moves the mean of the tasks by "
+                    f"From {curve.index.min():g} to {curve.index.max():g} the {what} moves the {name} by "
                     f"{moved:.1f} points; {ended} {searched['value']:.3g} ({searched['score']:.1f})."
                 )
                 continue
             said.append(
-                f"Along the {name}, the mean of the tasks is highest at {curve.idxmax():g} ({curve.max():.1f} points) "
+                f"Along the {what}, the {name} is highest at {curve.idxmax():g} ({curve.max():.1f} points) "
                 f"and lowest at {curve.idxmin():g} ({curve.min():.1f}); {ended} {searched['value']:.3g} "
                 f"({searched['score']:.1f})."
             )
@@ -140,8 +152,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         number = int(sizes["probe_seed"].nunique())
         whole = " Draws are parts of one probe: at its own size there is one." if number > 1 else ""
         said.append(
-            f"By the size of the probe, the mean of the tasks with {number} draw{'s' * (number > 1)} of each: {each}."
-            f"{whole}"
+            f"By the size of the probe, the {name} with {number} draw{'s' * (number > 1)} of each: {each}.{whole}"
         )
     return said
 
@@ -149,7 +160,9 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def _between(pair: str, table: pd.DataFrame) -> str:
     """What a sweep from one task vector to another says of these two tasks."""
     first, second = pair.split("+")
-    means = _task_means(table[table["task"].isin([first, second])])
+    point = ["over", "pair", "value", "marked", "seed"]
+    own = main_scores(table[table["group"].isin([first, second])])
+    means = own.groupby(point, dropna=False)["score"].mean().reset_index()
     curve = means[~means["marked"]].groupby("value")["score"].mean()
     searched = means[means["marked"]]
     ended = (
@@ -162,12 +175,6 @@ def _between(pair: str, table: pd.DataFrame) -> str:
         f"({curve.max():.1f} points; at the ends {curve.iloc[0]:.1f} and {curve.iloc[-1]:.1f}); the position of the "
         f"search, which holds all tasks, {ended}."
     )
-
-
-def _task_means(table: pd.DataFrame) -> pd.DataFrame:
-    """The mean of the tasks' main scores at each point."""
-    point = ["over", "pair", "value", "marked", "seed", *(["probe_seed"] if "probe_seed" in table else [])]
-    return main_scores(table).groupby(point, dropna=False)["score"].mean().reset_index()
 
 
 ANALYSIS = Analysis(

@@ -1,13 +1,17 @@
 """Between two tasks: the positions that a sweep over their weights in the objective finds, and what they score."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
+import torch
 from pydantic import Field
 
-from spkit.evaluation import bootstrap, interval, load_measurements, measure, save_measurements
+from spkit.evaluation import load_measurements, save_measurements
+from spkit.evaluation.paired import Samples
+from spkit.evaluation.score_rows import score_rows
 from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
 from spkit.study.analyses._pairs import check_pairs
@@ -15,10 +19,11 @@ from spkit.study.analysis import Analysis
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Whole
+from spkit.study.stages import measured_by, pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
-_STAGE = "trade_off"
+_SEARCH, _SCORES = "trade_off/search", "trade_off/scores"
 
 
 class TradeOffSettings(AnalysisSettings):
@@ -32,6 +37,7 @@ class TradeOffSettings(AnalysisSettings):
 
 
 def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
+    """The searches in one stage, the scores of their positions in another: what is scored decides no search."""
     first, second = settings.between
     ratios, steps = settings.ratios, settings.steps
     search = {**run.profile.search.arguments(), "steps": steps}
@@ -43,41 +49,50 @@ def _stages(run: SeedRun, settings: TradeOffSettings) -> None:
         if len(searches.results) < len(ratios) or searches.results[-1].settings["interrupted"]:
             raise KeyboardInterrupt
         searches.table.to_csv(folder / "trade_off.csv", index=False)
-        for ratio, result in zip(searches.table["ratio"], searches.results, strict=True):
-            measured = measure(result.model(), run.tasks, name=f"{_STAGE}/{ratio:g}")
-            save_measurements(measured, folder / _measurements(ratio))
+        positions = {
+            _named(ratio): result.rows.tolist() for ratio, result in zip(ratios, searches.results, strict=True)
+        }
+        (folder / "positions.json").write_text(json.dumps(positions), encoding="utf-8")
         return {"examples": searches.examples}
 
     config = {"between": [first, second], "ratios": list(ratios), "probe": run.profile.probe.arguments(), **search}
-    run.add(_STAGE, config, ["vectors", *run.all_tasks], work)
+    run.add(_SEARCH, config, ["vectors", *run.all_tasks], work)
+
+    def score(folder: Path) -> Mapping[str, Any]:
+        vectors = run.vectors()
+        positions = json.loads((run.folder(_SEARCH) / "positions.json").read_text(encoding="utf-8"))
+        for ratio, rows in positions.items():
+            model = vectors.at(torch.tensor(rows, dtype=torch.float64))
+            save_measurements(measured_by(run, model, run.scored, f"{_SCORES}/{ratio}"), folder / f"{ratio}.npz")
+        return {}
+
+    run.add(_SCORES, pools_of(run, run.scored), ["vectors", _SEARCH, *(f"task:{name}" for name in run.scored)], score)
 
 
 def _table(records: SeedRecords, settings: TradeOffSettings, resamples: int) -> dict[str, pd.DataFrame]:
     first, second = settings.between
+    searched = joined(records, _SEARCH, "trade_off.csv").to_dict("records")
+    measured = {
+        seed: {
+            _named(ratio): load_measurements(of_seed[_SCORES].folder / f"{_named(ratio)}.npz")
+            for ratio in settings.ratios
+        }
+        for seed, of_seed in records.items()
+    }
+    samples = Samples.draw(measured, resamples)
     rows = []
-    for row in joined(records, _STAGE, "trade_off.csv").to_dict("records"):
-        for one in load_measurements(records[row["seed"]][_STAGE].folder / _measurements(row["ratio"])):
-            low, high = interval(bootstrap(one, resamples))
-            rows.append(
-                {
-                    "first": first,
-                    "second": second,
-                    "ratio": row["ratio"],
-                    "on_front": row["on_front"],
-                    "task": one.task,
-                    "loss": row[f"loss:{one.task}"],
-                    "score": one.score,
-                    "low": low,
-                    "high": high,
-                    "coefficient": row[f"coefficient:{one.task}"],
-                    "seed": row["seed"],
-                }
-            )
-    return {TRADE_OFF.file: pd.DataFrame(rows)}
+    for row in searched:
+        about = {"first": first, "second": second, "ratio": row["ratio"], "on_front": row["on_front"]}
+        for scored in score_rows(samples, _named(row["ratio"]), row["seed"]):
+            group = scored["group"]
+            own = {"loss": row.get(f"loss:{group}"), "coefficient": row.get(f"coefficient:{group}")}
+            rows.append({**about, **scored, **own, "seed": row["seed"]})
+    return {TRADE_OFF.file: pd.DataFrame(rows).drop(columns=["n", "seconds"])}
 
 
-def _measurements(ratio: float) -> str:
-    return f"measurements-{float(ratio)!r}.npz"
+def _named(ratio: float) -> str:
+    """A ratio as the name of its position."""
+    return repr(float(ratio))
 
 
 def _check(settings: TradeOffSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
