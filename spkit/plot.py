@@ -31,6 +31,7 @@ _OWNERS = {
     "effective_weights": "figures.effective_weights",
     "geometry": "figures.geometry",
     "imbalance": "figures.imbalance",
+    "imbalance_map": "figures.imbalance_map",
     "landscape": "figures.landscape",
     "methods": "figures.methods",
     "norms": "figures.norms",
@@ -60,6 +61,7 @@ __all__ = [
     "effective_weights",
     "geometry",
     "imbalance",
+    "imbalance_map",
     "landscape",
     "methods",
     "norms",
@@ -89,6 +91,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.effective_weights import effective_weights
     from spkit.figures.geometry import geometry
     from spkit.figures.imbalance import imbalance
+    from spkit.figures.imbalance_map import imbalance_map
     from spkit.figures.landscape import landscape
     from spkit.figures.methods import methods
     from spkit.figures.norms import norms

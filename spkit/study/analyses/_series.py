@@ -80,6 +80,7 @@ def series_stage(
     scored: Scored,
     points: int,
     more: Passes | None = None,
+    afterwards: Callable[[], object] | None = None,
 ) -> None:
     """Declare a stage that makes models one after the other and scores each.
 
@@ -95,6 +96,7 @@ def series_stage(
         scored: what they are scored on.
         points: how many there are.
         more: what making them embeds.
+        afterwards: is called once the stage has its record.
     """
 
     def work(folder: Path) -> Mapping[str, Any]:
@@ -111,7 +113,8 @@ def series_stage(
     more = more or Passes()
     whole = {**config, "roles": scored.roles, "dev": list(scored.dev)}
     reads = [*dict.fromkeys([*needs, *task_needs([*scored.dev, *scored.test])])]
-    run.add(name, whole, reads, work, Passes(more.forward + points * scored.examples, more.backward))
+    passes = Passes(more.forward + points * scored.examples, more.backward)
+    run.add(name, whole, reads, work, passes, afterwards)
 
 
 def points_of(record: Record) -> Iterator[tuple[dict[str, Any], dict[str, list[Measurement]]]]:
