@@ -20,6 +20,12 @@
     test = {file = "medquad.jsonl.gz", where = {source = ["CDC", "NIH"]}}     # rows with one of these values
     unique = true              # each text in one example only: that of test, else dev, else the first of train
 
+    [tasks.inference]
+    kind = "sts"
+    train = {file = "pairs.jsonl", where = {label = ["entailment", "contradiction"]}}
+    columns = {premise = "sentence1", hypothesis = "sentence2", label = "score"}
+    values = {label = {entailment = 1, contradiction = 0}}   # their value = our value, by their column
+
     [tasks.cisi]
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
@@ -65,6 +71,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "dev": (str, list, dict),
     "test": (str, list, dict),
     "columns": (dict,),
+    "values": (dict,),
     "prompts": (dict,),
     "limit": (int,),
     "unique": (bool,),
@@ -200,10 +207,23 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
                 f"Found {shown(value)} in {where}.",
                 'Write ["a.csv", "b.csv"].',
             )
+        elif key == "values":
+            _check_values(value, where)
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
     check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
     _check_company(table, where)
+
+
+def _check_values(values: Mapping[str, Any], where: str) -> None:
+    for column, ours in values.items():
+        plain = isinstance(ours, dict) and all(isinstance(value, str | int | float) for value in ours.values())
+        if not plain:
+            raise SpkitError(
+                "`values` must hold a table of values for each column.",
+                f"Found {shown(ours)} for {column!r} in {where}.",
+                "Write values = {label = {entailment = 1, contradiction = 0}}, for example.",
+            )
 
 
 def _check_company(table: Mapping[str, Any], where: str) -> None:
@@ -218,6 +238,8 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             f"Found {quoted(table)} in {where}.",
             "Leave out `hub`, `columns`, `limit` and `unique`.",
         )
+    if elsewhere and "values" in table:
+        raise SpkitError("`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out.")
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
     from_train = kind.trained and "train" in table and table.get("role") != "unseen"
     made = [split for split in ("dev", "test") if split not in table] if from_train else []
@@ -239,7 +261,7 @@ def _file_reader(home: Path, where: str) -> Reader:
         if isinstance(given, dict):
             given, rows = given["file"], RowChoice.of_table(given)
         try:
-            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split)
+            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values"))
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 
