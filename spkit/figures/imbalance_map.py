@@ -82,7 +82,9 @@ def map_drawn(table: DataFrame, against: str | None = None) -> DataFrame:
         raise NothingToDrawError(f"imbalance_map.csv holds no difference from {chosen!r}.")
     keys = ["task", "method", "against", "ratio", "epochs"]
     numbers = here.groupby(keys, sort=False)[["difference", "low", "high", "flops"]].mean()
-    verdicts = here.groupby(keys, sort=False)["verdict"].agg(lambda said: said.iloc[0] if said.nunique() == 1 else _OPEN)
+    verdicts = here.groupby(keys, sort=False)["verdict"].agg(
+        lambda said: said.iloc[0] if said.nunique() == 1 else _OPEN
+    )
     drawn = numbers.assign(verdict=verdicts).reset_index()
     return drawn.assign(cell=[_cell(row["ratio"], row["epochs"]) for row in records(drawn)])
 

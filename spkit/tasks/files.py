@@ -239,7 +239,9 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             "Leave out `hub`, `columns`, `limit` and `unique`.",
         )
     if elsewhere and "values" in table:
-        raise SpkitError("`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out.")
+        raise SpkitError(
+            "`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out."
+        )
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
     from_train = kind.trained and "train" in table and table.get("role") != "unseen"
     made = [split for split in ("dev", "test") if split not in table] if from_train else []
@@ -261,7 +263,9 @@ def _file_reader(home: Path, where: str) -> Reader:
         if isinstance(given, dict):
             given, rows = given["file"], RowChoice.of_table(given)
         try:
-            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values"))
+            return read_split(
+                data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values")
+            )
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 

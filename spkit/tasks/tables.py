@@ -100,7 +100,9 @@ class Table:
                 )
             # Of a file of texts each cell is read as a text.
             given = {value: str(other) if self.is_text else other for value, other in ours.items()}
-            columns[column] = [given.get(cell, cell) if isinstance(cell, Hashable) else cell for cell in columns[column]]
+            columns[column] = [
+                given.get(cell, cell) if isinstance(cell, Hashable) else cell for cell in columns[column]
+            ]
         return Table(columns, self.sources, self.is_text)
 
     def select(self, rows: Sequence[int]) -> "Table":

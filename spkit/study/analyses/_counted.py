@@ -24,9 +24,7 @@ def trained(run: SeedRun, stage: str, tasks: Sequence[Task], **settings: Any) ->
     """
     usual = run.profile.training.without_length()
     with count_costs() as cost:
-        model = train(
-            run.base, list(tasks), seed=run.seed, checkpoints=_folder(run, stage), **{**usual, **settings}
-        )
+        model = train(run.base, list(tasks), seed=run.seed, checkpoints=_folder(run, stage), **{**usual, **settings})
     return model, cost.flops
 
 

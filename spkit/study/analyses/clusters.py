@@ -164,9 +164,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             own = [str(method) for method in scores.index if not str(method).startswith(("expert:", "base"))]
             listed = ", ".join(f"{method_label(method)} {scores[method]:.1f}" for method in own)
             numbers.append(f"{where} mean {listed}")
-        said.append(
-            f"With an expert a cluster in {count} clusters ({'; '.join(groups)}): {'; '.join(numbers)} points."
-        )
+        said.append(f"With an expert a cluster in {count} clusters ({'; '.join(groups)}): {'; '.join(numbers)} points.")
     return said
 
 
