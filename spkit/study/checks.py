@@ -94,7 +94,7 @@ def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> No
     settings = {parameter.name: parameter.default for parameter in known.settings} | dict(given)
     if "batch_size" in settings:
         check_batch_size(tasks.values(), settings["batch_size"])
-    smallest = max(task.definition.smallest_sample for task in tasks.values())
+    smallest = max(task.batching.smallest_sample for task in tasks.values())
     if settings.get("examples", smallest) < smallest:
         raise SpkitError(
             f"`examples` must be {smallest} or more: two of the smallest batches of each task.",
