@@ -75,10 +75,10 @@ methods = ["average", "ties"]
 characters = 24
 [imbalance_map]
 pair = ["faq", "likeness"]
-total = 40
+total = 64
 ratios = [1, 3]
-at_epochs = 1
-epochs = [1, 2]
+at_epochs = 2
+epochs = [2, 3]
 at_ratio = 3
 samplings = ["proportional", "uniform"]
 methods = ["average", "ties"]

@@ -13,6 +13,7 @@ from spkit.hashing import spread_seed
 from spkit.models.embedding import reading
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
+from spkit.tasks.loss_rows import loss_columns, loss_rows
 
 
 def cluster_tasks(
@@ -90,7 +91,7 @@ def check_clusters(clusters: int, names: Sequence[str]) -> None:
 
 def _drawn(task: Task, examples: int, seed: int) -> tuple[list[str], list[str]]:
     """Texts of some examples: the queries, and their positives."""
-    rows = task.test if task.role == "unseen" or not len(task.train) else task.train
+    rows = loss_rows(task, "train") if task.trained else task.test
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:examples]
     chosen = rows.with_format(None).select(sorted(order.tolist()))
     columns = _sides(task)
@@ -101,6 +102,9 @@ def _drawn(task: Task, examples: int, seed: int) -> tuple[list[str], list[str]]:
 def _sides(task: Task) -> tuple[str, str]:
     """The columns of queries and of positives; one column of texts stands for both."""
     texts = task.definition.texts
+    if task.trained:
+        columns = loss_columns(task, loss_rows(task, "train"))
+        texts = [column for column in columns if column != task.target_column]
     return texts[0], texts[1] if len(texts) > 1 else texts[0]
 
 

@@ -6,11 +6,9 @@ from copy import copy
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted
+from spkit.tasks.loss_rows import DATASET
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task
-
-#: The column of a pool that names the data set of each row.
-_DATASET = "dataset"
 
 
 def data_sets(tasks: Mapping[str, Task] | Sequence[Task]) -> dict[str, Task]:
@@ -55,7 +53,7 @@ def _member(pool: Task, name: str) -> Task:
 def _rows_of(rows: Dataset, name: str) -> Dataset:
     """The rows of a data set, without columns of negatives that it has none in."""
     plain = rows.with_format(None)
-    names = plain[_DATASET][:]
-    own = plain.select([number for number, one in enumerate(names) if one == name]).remove_columns(_DATASET)
+    names = plain[DATASET][:]
+    own = plain.select([number for number, one in enumerate(names) if one == name]).remove_columns(DATASET)
     empty = [column for column in own.column_names if all(cell is None for cell in own[column][:])]
     return own.remove_columns(empty) if len(own) else own

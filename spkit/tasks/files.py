@@ -30,6 +30,7 @@
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
     test = "test"              # names of judgements there; by default all whose names are those of splits
+    corpus_limit = 2000        # at most so many documents, drawn by hash, if no more than these answer a query
 
     [tasks.headline]
     bundled = true
@@ -52,7 +53,7 @@ from typing import Any
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.beir import beir_splits, read_beir
+from spkit.tasks.beir import beir_splits, read_beir, thin_corpus
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
 from spkit.tasks.kinds import kind_named, kinds
@@ -79,6 +80,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "test_share": (float,),
     "role": (str,),
     "beir": (str,),
+    "corpus_limit": (int,),
     "hub": (str,),
     "config": (str,),
     "revision": (str,),
@@ -170,7 +172,8 @@ def _read_collection(table: Mapping[str, Any], home: Path, where: str) -> tuple[
                 "`beir` must be a folder with corpus.jsonl, queries.jsonl and qrels/.", f"Found '{folder}'.", "Name it."
             )
         named = {split: table[split] for split in ("train", "dev", "test") if split in table}
-        return read_beir(folder, named or beir_splits(folder))
+        made, corpus = read_beir(folder, named or beir_splits(folder))
+        return made, corpus if "corpus_limit" not in table else thin_corpus(corpus, made, table["corpus_limit"])
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -238,6 +241,8 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             f"Found {quoted(table)} in {where}.",
             "Leave out `hub`, `columns`, `limit` and `unique`.",
         )
+    if "corpus_limit" in table and "beir" not in table:
+        raise SpkitError("`corpus_limit` belongs to `beir`.", f"Found it alone in {where}.", "Write `limit`.")
     if elsewhere and "values" in table:
         raise SpkitError(
             "`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out."

@@ -28,6 +28,7 @@ from spkit.study.stages import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
+from spkit.tasks.loss_rows import loss_rows
 from spkit.vectors.task_vectors import TaskVectors
 
 _LABEL, _SEARCH = "clusters", "self_position"
@@ -117,7 +118,7 @@ def _trained(run: SeedRun) -> int:
     settings, sets = run.profile.training, data_sets(run.tasks)
     if settings.steps is not None:
         return settings.steps * settings.batch_size * len(sets)
-    return round((settings.epochs or 0) * sum(len(task.train) for task in sets.values()))
+    return round((settings.epochs or 0) * sum(len(loss_rows(task, "train")) for task in sets.values()))
 
 
 def _check(settings: ClusterSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

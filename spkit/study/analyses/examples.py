@@ -1,11 +1,12 @@
 """The paper's Table 1: what the data looks like, an example of each data set."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from datasets import Dataset
 from pydantic import Field
 
 from spkit.results.schema import EXAMPLES
@@ -17,6 +18,7 @@ from spkit.study.settings import Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
+from spkit.tasks.loss_rows import loss_columns, loss_rows
 
 _STAGE, _ROWS = "examples", "rows.json"
 
@@ -48,38 +50,41 @@ def example_rows(tasks: Mapping[str, Task], scored: Mapping[str, Task], characte
     rows = []
     for group, task in tasks.items():
         for name, one in data_sets({group: task}).items():
-            role = "trained" if name in scored else "training"
-            rows.append(_row(name, one, one.train, role, group, characters))
+            role, pairs = "trained" if name in scored else "training", loss_rows(one, "train")
+            rows.append(_row(name, one, pairs, loss_columns(one, pairs), role, group, characters))
     shown = {row["dataset"] for row in rows}
     for name, task in scored.items():
         if name not in shown:
-            rows.append(_row(name, task, task.test, task.role, "", characters))
+            rows.append(_row(name, task, task.test, list(task.definition.columns), task.role, "", characters))
     return rows
 
 
-def _row(name: str, task: Task, rows: Any, role: str, group: str, characters: int) -> dict[str, Any]:
+def _row(
+    name: str, task: Task, rows: Dataset, columns: list[str], role: str, group: str, characters: int
+) -> dict[str, Any]:
+    texts = [column for column in columns if column != task.target_column]
+    example = _typical(task, rows, texts)
+    query, positive, negative = [*(_cut(example[column], characters) for column in texts[:3]), "", "", ""][:3]
+    if not positive and task.target_column is not None:  # a single text
+        positive = f"({task.target_column}: {example[task.target_column]})"
     about = {"dataset": name, "examples": len(rows), "role": role, "group": group, "kind": task.kind}
-    example = rows.with_format(None)[_typical(task, rows)]
-    # InfoNCE may read pairs that were made of labels or scores: those are what the texts are then.
-    columns = [column for column in task.definition.text_columns(rows.column_names) if example[column] is not None]
-    texts = [_cut(next(iter(task.definition.texts_in(example[column]))), characters) for column in columns[:3]]
-    query, positive, negative = [*texts, "", "", ""][:3]
-    if not positive and task.target_column in example:
-        positive = f"({task.target_column} {example[task.target_column]})"
     return about | {"query": query, "positive": positive, "negative": negative}
 
 
-def _typical(task: Task, rows: Any) -> int:
-    """The row of middle length: neither a stray word nor a whole page."""
-    columns = task.definition.text_columns(rows.column_names)
-    plain = rows.with_format(None)
-    cells = [plain[column][:] for column in columns]
-    lengths = [sum(len(str(column[number] or "")) for column in cells) for number in range(len(rows))]
-    return sorted(range(len(rows)), key=lambda number: (lengths[number], number))[len(rows) // 2]
+def _typical(task: Task, rows: Dataset, columns: Sequence[str]) -> dict[str, str]:
+    """The example of middle length, neither a stray word nor a whole page; with a negative, where some have one."""
+    known = []
+    for row in rows.with_format(None):
+        cells: dict[str, Any] = dict(row)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        cells |= {column: "".join(task.definition.texts_in(cells[column])[:1]) for column in columns if cells[column]}
+        known.append(cells)
+    most = max(sum(bool(cells[column]) for column in columns) for cells in known)
+    whole = [cells for cells in known if sum(bool(cells[column]) for column in columns) == most]
+    return sorted(whole, key=lambda cells: sum(len(cells[column] or "") for column in columns))[len(whole) // 2]
 
 
-def _cut(text: str, characters: int) -> str:
-    flat = " ".join(text.split())
+def _cut(text: str | None, characters: int) -> str:
+    flat = " ".join((text or "").split())
     return flat if len(flat) <= characters else f"{flat[: characters - 1].rstrip()}…"
 
 

@@ -23,6 +23,7 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Truth, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import loss_rows
 
 
 class NormSettings(LengthSettings):
@@ -59,7 +60,7 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
 def _possible(tasks: list[Task], profile: Profile) -> tuple[int, int]:
     """The fewest and the most examples that a group is trained on."""
     # One batch of a task is no data set, and of classes it may not even be filled.
-    return 2 * profile.training.batch_size * len(tasks), sum(len(task.train) for task in tasks)
+    return 2 * profile.training.batch_size * len(tasks), sum(len(loss_rows(task, "train")) for task in tasks)
 
 
 def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
