@@ -15,10 +15,11 @@ from transformers import PreTrainedTokenizerBase
 from spkit.errors import SpkitError
 from spkit.evaluation import encoder
 from spkit.searching.probe import Probe
-from spkit.study import load_profile, run_study, seed_run
+from spkit.study import chosen, load_profile, run_study, seed_run
 from spkit.study.declared import declare
 from spkit.study.records import Record
-from spkit.tasks import load_tasks
+from spkit.study.stages import evaluate_stage, measured_by
+from spkit.tasks import Task, load_tasks
 from spkit.training.trainer import train
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 from tests.tiny_study import MARK, UNSEEN, unseen_tables
@@ -254,6 +255,30 @@ def test_bad_input(home, change, said) -> None:
         declare(load_profile(home / "bad.toml"), home / "nowhere", lambda line: None)
 
 
+def test_members_of_a_pool_are_scored_in_its_group(home, monkeypatch) -> None:
+    tasks = load_tasks(str(home / "tasks.toml"))
+    parts = {split: tasks["faq"].splits[split] for split in ("train", "dev")}
+    tasks["pool"] = Task(name="pool", kind="retrieval", role="training", members=("faq", "topic"), **parts)
+    monkeypatch.setattr(chosen, "load_tasks", lambda source, names=None, folder=None: {n: tasks[n] for n in names})
+    text = WITH_UNSEEN.partition("[sequential]")[0].replace('names = ["faq", ', 'names = ["pool", ')
+    (home / "pooled.toml").write_text(text, encoding="utf-8")
+    study = declare(load_profile(home / "pooled.toml"), home / "nowhere", lambda line: None)
+    assert list(study.tasks) == ["pool", "likeness"]
+    assert list(study.scored) == ["likeness", "faq", "topic", *UNSEEN]
+    run = study.runs[3]
+    assert run.groups == {"faq": "pool", "topic": "pool", "pool": "pool", "likeness": "likeness"}
+    scoring, unseen = run.nodes["evaluate/joint"], run.nodes["unseen/joint"]
+    assert scoring.needs == ("train/joint", "task:likeness", "task:faq", "task:topic")
+    assert scoring.config == {"method": "joint", "pools": {"faq": "pool", "topic": "pool"}, "seed": 3}
+    assert unseen.needs == ("train/joint", "task:asking", "task:sorting")
+    measured = measured_by(run, tiny_encoder(0, WORDS), ["likeness", "faq", "asking"], "tiny")
+    assert [(one.task, one.role, one.group) for one in measured] == [
+        ("likeness", "trained", ""), ("faq", "trained", "pool"), ("asking", "unseen", "")
+    ]  # fmt: skip
+    evaluate_stage(run, "average", ["pool"])
+    assert run.nodes["evaluate/average"].needs[1:] == ("task:faq", "task:topic")
+
+
 def test_texts_that_are_trained_on_are_no_unseen_task(home) -> None:
     rows = tiny_tasks((48, 24, 24))["faq"].dev
     rows.select(range(3)).to_json(home / "leak-test.jsonl")
@@ -261,8 +286,8 @@ def test_texts_that_are_trained_on_are_no_unseen_task(home) -> None:
     (home / "leak.toml").write_text((home / "tasks.toml").read_text(encoding="utf-8") + table, encoding="utf-8")
     text = WITH_UNSEEN.replace('"sorting"]', '"leak"]').replace("tasks.toml", "leak.toml")
     (home / "leaking.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(SpkitError, match=r"Found 6 of faq in leak, e\.g\. .*allow_leak = true"):
+    with pytest.raises(SpkitError, match=r"`unseen`: .*Found 6 of 6 .* 'faq', e\.g\. .*allow_leak = true"):
         declare(load_profile(home / "leaking.toml"), home / "nowhere", lambda line: None)
     (home / "leaking.toml").write_text("allow_leak = true\n" + text, encoding="utf-8")
-    with pytest.warns(UserWarning, match="6 of faq in leak"):
+    with pytest.warns(UserWarning, match="6 of 6 texts of 'leak' in 'faq'"):
         declare(load_profile(home / "leaking.toml"), home / "nowhere", lambda line: None)

@@ -85,6 +85,32 @@ epochs = [2, 3]
 at_ratio = 3
 samplings = ["proportional", "uniform"]
 methods = ["average", "ties"]
+[grids]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+weights = []
+ties = [1.0]
+regmean = []
+mu = [0.0]
+[directions]
+pair = ["faq", "likeness"]
+shares = [0.5]
+methods = ["slerp"]
+[around]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+direction = [0.0]
+length = []
+mu = []
+[plane]
+pair = ["faq", "likeness"]
+points = 2
+batches = 1
+shares = [0.5]
+[probe_ratios]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+ratios = [[1, 1]]
 """
 
 

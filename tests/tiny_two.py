@@ -12,10 +12,8 @@ tasks = "tasks.toml"
 data = "data"
 seeds = [3]
 training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
-merges.methods = ["average", "slerp", "ties", "fisher"]
+merges.methods = ["average", "slerp"]
 merges.evaluations = 3
-merges.ties.density = 0.5
-merges.fisher.examples = 16
 probe = {size = 32}
 search = {path = "raw", start = "slerp", optimizer = "adam", steps = 3, batch_size = 8, learning_rate = 0.05, mu = 0.05}
 search_module = {path = "free", steps = 1, batch_size = 8, learning_rate = 0.1}
@@ -29,17 +27,17 @@ ties = [0.8, 1.0]
 regmean = [0.0, 0.4]
 mu = [0.0, 0.05]
 [directions]
-shares = [0.0, 0.25, 0.5, 1.0]
+shares = [0.0, 0.5, 1.0]
 [around]
-direction = [0.0, 0.5, 1.0]
-length = [0.7, 1.3]
+direction = [0.5]
+length = [0.7]
 mu = [0.0, 0.3]
 [plane]
 points = 3
 batches = 2
 shares = [0.5]
 [probe_ratios]
-ratios = [[3, 1], [1, 1]]
+ratios = [[3, 1], [3, 3]]
 """
 
 

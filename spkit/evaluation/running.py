@@ -63,6 +63,12 @@ def splits_of(task: Task | AbsTask, split: str | None) -> list[str]:
     )
     usual = ["test"] if isinstance(task, Task) or "test" in known else known
     chosen = usual if split is None else [split]
+    if isinstance(task, Task) and not task.scored and chosen == ["test"]:
+        raise SpkitError(
+            'A task of the role "training" is trained on and never scored.',
+            f"Found {name!r}.",
+            "Leave it out, or give it `test` and another role.",
+        )
     if not set(chosen) <= set(known):
         raise SpkitError(
             "`split` must be one that every task has.",

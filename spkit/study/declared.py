@@ -58,7 +58,8 @@ def declare(profile: Profile, output: str | Path, say: Callable[[str], None] = p
     Args:
         profile: what to do.
         output: the study's folder; nothing is written there.
-        say: called with a line where a stage that was asked for is left out; engines call it with one about each stage.
+        say: called with a line where a stage that was asked for, or a part of a task's data, is left out; engines call
+            it with one about each stage.
 
     Raises:
         SpkitError: a task, setting or model that is not usable.
@@ -78,6 +79,9 @@ def _declared(
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
     tasks, scored, base, base_hash, fingerprints = _opened(profile)
+    for name, task in tasks.items():
+        for note in task.notes:
+            say(f"{name}: {note}")
     runs = {}
     for seed in profile.seeds:
         runs[seed] = SeedRun(profile, tasks, scored, base, base_hash, dict(fingerprints), seed, root, say)

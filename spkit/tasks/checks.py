@@ -1,6 +1,6 @@
 """What is checked of a task's data before anything is trained: each finding names task, split, column and row."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from datasets import Dataset
@@ -162,6 +162,41 @@ def check_corpus(task: str, kind: Kind, corpus: Any, splits: Mapping[str, Datase
                 f"Found {quoted(missing[:3])} in split {split!r}, which {where} does not have.",
                 "Add them to the corpus, or leave the column out.",
             )
+
+
+def check_role(task: str, kind: Kind, role: str, given: Set[str]) -> None:
+    """Checks that what a task is for, its kind and its splits go together.
+
+    Args:
+        task: name of the task, for the error.
+        kind: its kind.
+        role: "trained", "training" or "unseen".
+        given: names of the splits that it was given.
+
+    Raises:
+        SpkitError: the kind cannot be trained on, a split is missing that the role needs, or `test` stands beside
+            "training".
+    """
+    if role != "unseen" and not kind.trained:
+        raise SpkitError(
+            f"A {kind.name} task is evaluated only.",
+            f"Found the role {role!r} for task {task!r}.",
+            'Leave the role out, or write "unseen".',
+        )
+    needs = {"trained": ("train", "test"), "training": ("train",), "unseen": ("test",)}[role]
+    needs = dict.fromkeys((*needs, *(["train"] if kind.needs_train else [])))
+    if lacking := [split for split in needs if split not in given]:
+        raise SpkitError(
+            f"A {kind.name} task of the role {role!r} needs {quoted(needs)}.",
+            f"Task {task!r} has no {quoted(lacking)}.",
+            'The role is "training" for what is only trained on, "unseen" for what is only scored.',
+        )
+    if role == "training" and "test" in given:
+        raise SpkitError(
+            'A task of the role "training" is never scored, and has no `test`.',
+            f"Found one for task {task!r}.",
+            'Leave it out, or give the role "trained".',
+        )
 
 
 def check_classes_meet(task: str, column: str, splits: Mapping[str, Dataset]) -> None:

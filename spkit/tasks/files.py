@@ -19,6 +19,7 @@
     train = {file = "medquad.jsonl.gz", except = {source = ["CDC", "NIH"]}}   # rows with other values in this column
     test = {file = "medquad.jsonl.gz", where = {source = ["CDC", "NIH"]}}     # rows with one of these values
     unique = true              # each text in one example only: that of test, else dev, else the first of train
+    apart_from = ["cisi"]      # rows of train and dev go whose texts these tasks of the file are scored by
 
     [tasks.inference]
     kind = "sts"
@@ -40,13 +41,15 @@
 
 Files are CSV, TSV, JSONL, JSON (each also with .gz), Parquet, and folders that `save_to_disk` wrote; `~` is your home.
 Without `test`, a quarter of the texts of train is kept apart by hash (`test_share = 0.25`), and without `dev`, 15 % of
-the rest (`dev_share = 0.15`). A task with `test` alone is only ever scored, as one with `role = "unseen"` is. In a CSV
-or TSV file a column of lists holds JSON, e.g. `["one text", "another"]`, or a single text. Of a file, only the columns
-that the kind knows are read. FlagEmbedding's names `query`, `pos`, `neg` are known, and its `prompt` where all rows
-have the same.
+the rest (`dev_share = 0.15`). A task with `test` alone is only ever scored, as one with `role = "unseen"` is; one with
+`role = "training"` is only ever trained on, and has no test. In a CSV or TSV file a column of lists holds JSON, e.g.
+`["one text", "another"]`, or a single text. Of a file, only the columns that the kind knows are read. FlagEmbedding's
+names `query`, `pos`, `neg` are known, and its `prompt` where all rows have the same.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +59,14 @@ from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.beir import beir_splits, read_beir, thin_corpus
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
-from spkit.tasks.kinds import kind_named, kinds
+from spkit.tasks.kinds import Kind, kind_named, kinds
+from spkit.tasks.leaks import apart, scored_texts
 from spkit.tasks.names import BUNDLED_NAMES, check_names
 from spkit.tasks.places import data_files, is_beir, is_file
 from spkit.tasks.reading import PROMPT, hub_split_of, read_split
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
-from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, keep_apart, thin
+from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, keep_apart, thin
 from spkit.tasks.task import Task
 
 #: Keys of a task table and the types they may have.
@@ -76,6 +80,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "prompts": (dict,),
     "limit": (int,),
     "unique": (bool,),
+    "apart_from": (list,),
     "dev_share": (float,),
     "test_share": (float,),
     "role": (str,),
@@ -105,12 +110,27 @@ def load_task_file(
             the data breaks a rule of `Task`.
     """
     path = Path(path)
-    tables = task_tables(path, names)
+    tables, every = task_tables(path, names), task_tables(path)
     home = path.parent if folder is None else Path(folder)
-    return {name: _build(name, table, path, home) for name, table in tables.items()}
+
+    @cache
+    def tested(name: str) -> set[str]:
+        check_names([name], list(every), f"tasks of '{path}'")
+        with warnings.catch_warnings():  # what it warns of is said where it is loaded for itself
+            warnings.simplefilter("ignore")
+            other = _build(name, every[name], path, home, lambda _: set())
+        if not other.scored:
+            raise SpkitError('A task of the role "training" is not scored.', f"Found {name!r}.", "Name another.")
+        return {bare(text) for text in scored_texts(other)}
+
+    return {name: _build(name, table, path, home, tested) for name, table in tables.items()}
 
 
-def _build(name: str, table: Any, path: Path, home: Path) -> Task:
+#: The texts that a task of the file is scored by, each as `bare` has it.
+Tested = Callable[[str], set[str]]
+
+
+def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Task:
     where = f"task {name!r} of '{path}'"
     if not isinstance(table, dict):
         raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
@@ -132,9 +152,10 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     given, prompts = _with_prompts(given, table, where)
     if table.get("unique", False):
         given = unique_texts(given, kind)
+    given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), tested, where)
     try:
-        for split, default in (("test", TEST_SHARE), ("dev", DEV_SHARE)):
-            if split not in given and kind_named(kind).trained and role != "unseen" and "train" in given:
+        for split, default in _made(table).items():
+            if split not in given and "train" in given:
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
         if "limit" in table:
@@ -142,7 +163,36 @@ def _build(name: str, table: Any, path: Path, home: Path) -> Task:
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
     splits: dict[str, Any] = given
-    return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, **splits)
+    return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
+
+
+def _made(table: Mapping[str, Any]) -> dict[str, float]:
+    """The splits that are taken from train where they are not given, test first, with their usual shares."""
+    shares = {"test": TEST_SHARE, "dev": DEV_SHARE}
+    none = {"training": {"test"}, "unseen": {*shares}}.get(table.get("role", ""), set())
+    return {split: share for split, share in shares.items() if split not in none and kind_named(table["kind"]).trained}
+
+
+def _apart(
+    given: Mapping[str, Dataset], kind: Kind, names: Sequence[str], tested: Tested, where: str
+) -> tuple[dict[str, Dataset], tuple[str, ...]]:
+    """The splits without the rows of train and dev that other tasks are scored by, and how many these were."""
+    if not names:
+        return dict(given), ()
+    try:
+        texts = set().union(*map(tested, names))
+    except SpkitError as error:
+        raise SpkitError(f"`apart_from` of {where}: {error}") from error
+    kept = {split: rows if split == "test" else apart(rows, kind, texts) for split, rows in given.items()}
+    if gone := [split for split, rows in kept.items() if not len(rows)]:
+        raise SpkitError(
+            "`apart_from` must leave examples.",
+            f"Found none left in {quoted(gone)} of {where}: each has a text of {quoted(names)}.",
+            "Take another split, or leave out one of the names.",
+        )
+    parts = [f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}" for split, rows in kept.items()
+             if split != "test"]  # fmt: skip
+    return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
 
 
 def _with_prompts(
@@ -204,6 +254,8 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
             raise SpkitError(f"`{key}` must be of type {types}.", f"Found {shown(value)} in {where}.")
         if isinstance(value, dict) and key in SPLITS:
             check_row_choice(value, where)
+        elif key == "apart_from" and not all(isinstance(one, str) for one in value):
+            raise SpkitError("`apart_from` must list names of tasks.", f"Found {shown(value)} in {where}.")
         elif key in SPLITS and not is_file(value):
             raise SpkitError(
                 "A split is a file or a list of files.",
@@ -248,9 +300,14 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             "`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out."
         )
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
-    from_train = kind.trained and "train" in table and table.get("role") != "unseen"
-    made = [split for split in ("dev", "test") if split not in table] if from_train else []
+    made = [split for split in _made(table) if "train" in table and split not in table]
     lone += [key for key in ("dev_share", "test_share") if key in table and key.removesuffix("_share") not in made]
+    if "apart_from" in table and ("train" not in table or table.get("role") == "unseen"):
+        raise SpkitError(
+            "Only what is trained on is kept apart from the tests of other tasks.",
+            f"Found `apart_from` in {where}.",
+            "Write it into the tables of the tasks that are trained on.",
+        )
     if lone:
         raise SpkitError(
             "`config` and `revision` belong to `hub`; a share belongs to a split that is taken from train.",

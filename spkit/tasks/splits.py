@@ -40,6 +40,10 @@ def fraction(text: str, salt: str) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
+#: All ASCII characters but letters and digits.
+_SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
+
+
 def bare(text: str) -> str:
     """The text's letters and digits in one case: what makes two texts equal to an uncased model, or nearly so.
 
@@ -47,7 +51,10 @@ def bare(text: str) -> str:
         >>> bare("How are you?") == bare("how are  you")
         True
     """
-    return "".join(character for character in text.casefold() if character.isalnum()) or text
+    folded = text.casefold()
+    if folded.isascii():  # the common case, at a hundred times the speed
+        return folded.encode().translate(None, _SIGNS).decode() or text
+    return "".join(character for character in folded if character.isalnum()) or text
 
 
 def keep_apart(dataset: Dataset, kind: str, share: float, salt: str) -> tuple[Dataset, Dataset]:

@@ -18,6 +18,7 @@ from spkit.tasks.checks import (
     check_corpus,
     check_different,
     check_prompts,
+    check_role,
     checked_split,
     rows_of,
 )
@@ -25,8 +26,8 @@ from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.losses import BATCHING, Batching, check_loss, check_thresholds
 from spkit.tasks.splits import DEV_SHARE, keep_apart
 
-#: What a task is for: trained on, or only ever scored.
-Role = Literal["trained", "unseen"]
+#: What a task is for: to be trained on and scored, only ever trained on, or only ever scored.
+Role = Literal["trained", "training", "unseen"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,11 +57,13 @@ class Task:
         temperature: the loss divides similarities by it; its own by default.
         positive_from: for InfoNCE on scored pairs: the score from which on a pair is a positive.
         negative_to: likewise: the score up to which a pair is a hard negative of a positive of the same text.
-        role: "trained", or "unseen" for a task that is only ever scored: never trained on, never probed. A task
-            without `train` is unseen.
+        role: "trained"; "unseen" for a task that is only ever scored: never trained on, never probed; or "training"
+            for one that is only ever trained on: never scored, without `test`. A task without `train` is unseen, and
+            so is one of a kind that cannot be trained on.
         corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
             has them; `id` may name each.
         members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
+        notes: what was done to its data on the way, in words, such as rows that were left out on purpose.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -90,7 +93,7 @@ class Task:
     kind: str
     train: Dataset = None  # pyright: ignore[reportAssignmentType]  # a Dataset once the task is made
     dev: Dataset | None = None
-    test: Dataset
+    test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
     loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
     temperature: float | None = None
@@ -99,34 +102,36 @@ class Task:
     role: Role | None = None
     corpus: Dataset | None = None
     members: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise SpkitError("A task must have a name.", f"Found {self.name!r}.", 'Pass e.g. `name="faq"`.')
         kind = kind_named(self.kind, f"in task {self.name!r}")
         lone = self.train is None and not kind.needs_train
-        role = self.role or ("unseen" if lone and kind.trained else "trained")
+        role = self.role or ("unseen" if lone or not kind.trained else "trained")
         if role not in get_args(Role):
             raise SpkitError(
                 f"`role` must be one of {quoted(get_args(Role))}.", f"Found {role!r} in task {self.name!r}."
             )
         object.__setattr__(self, "role", role)
-        for split in ("test", "train", "dev"):
-            given = getattr(self, split)
-            needed = split == "test" or (split == "train" and (self.trained or kind.needs_train))
-            # What is only scored may lack train and dev, which are empty then.
-            if needed or (given is not None if self.trained else given):
-                object.__setattr__(self, split, checked_split(self.name, kind, split, given))
-            elif not self.trained:
-                object.__setattr__(self, split, self.test.select([]))
+        splits = {"test": self.test, "train": self.train, "dev": self.dev}
+        check_role(self.name, kind, role, {name for name, rows in splits.items() if rows is not None})
+        # What is only scored may have an empty train and dev, what is only trained on has no test.
+        held = {name: rows for name, rows in splits.items() if rows is not None and (rows or self._needs(name))}
+        for split, rows in held.items():
+            object.__setattr__(self, split, checked_split(self.name, kind, split, rows))
+        nothing = (self.train if role == "training" else self.test).select([])
+        for split in splits.keys() - held.keys() - ({"dev"} if self.trained else set()):
+            object.__setattr__(self, split, nothing)
         check_corpus(self.name, kind, self.corpus, {"test": self.test, "dev": self.dev, "train": self.train})
-        if self.trained:
+        if self.trained and self.scored:
             self._warn_of_overlap()
         if self.dev is None:
             self._keep_dev_apart()
         if kind.target is not None and kind.target.shared:
             check_classes_meet(self.name, kind.target.column, self.splits)
-        if kind.target is not None and kind.target.ranks:
+        if kind.target is not None and kind.target.ranks and self.scored:
             check_different(self.name, kind.target.column, self.test)
         self._check_loss()
         if self.prompts is not None:
@@ -142,7 +147,16 @@ class Task:
     @property
     def trained(self) -> bool:
         """Whether it can be trained on: its kind has a loss, and its role is not "unseen"."""
-        return self.definition.trained and self.role == "trained"
+        return self.definition.trained and self.role != "unseen"
+
+    @property
+    def scored(self) -> bool:
+        """Whether models are scored on it: its role is not "training"."""
+        return self.role != "training"
+
+    def _needs(self, split: str) -> bool:
+        """Whether a split that is given may not be empty."""
+        return split == "test" or self.trained or (split == "train" and self.definition.needs_train)
 
     @property
     def batching(self) -> Batching:
@@ -151,7 +165,7 @@ class Task:
 
     @property
     def splits(self) -> dict[str, Dataset]:
-        """The three splits by name: "train", "dev", "test"; of a kind that is evaluated only, those that were given."""
+        """The splits by name: "train", "dev" and "test"; of what is only scored or only trained on, those it has."""
         if self.dev is None:
             raise SpkitError("A task is complete when it has a dev part.", f"Task {self.name!r} has none yet.")
         every = {"train": self.train, "dev": self.dev, "test": self.test}
