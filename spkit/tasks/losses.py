@@ -90,7 +90,7 @@ def check_loss(task: str, kind: Kind, loss: Any, temperature: Any) -> None:
         )
 
 
-def check_thresholds(task: str, kind: Kind, loss: Any, scores: Sequence[float], positive: Any, negative: Any) -> None:
+def check_thresholds(task: str, kind: Kind, loss: Any, scores: Sequence[int | float], positive: Any, negative: Any) -> None:
     """Check the scores from which pairs are positives, and up to which they are hard negatives.
 
     Args:
@@ -131,7 +131,7 @@ def check_thresholds(task: str, kind: Kind, loss: Any, scores: Sequence[float], 
         )
 
 
-def _upper(scores: Sequence[float]) -> float:
+def _upper(scores: Sequence[int | float]) -> float:
     """Four fifths up the range of the scores: 4 of 0 to 5."""
     low, high = (min(scores), max(scores)) if len(scores) else (0.0, 5.0)
     return low + 0.8 * (high - low)

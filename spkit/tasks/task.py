@@ -96,9 +96,9 @@ class Task:
     test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
     loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
-    temperature: float | None = None
-    positive_from: float | None = None
-    negative_to: float | None = None
+    temperature: int | float | None = None
+    positive_from: int | float | None = None
+    negative_to: int | float | None = None
     role: Role | None = None
     corpus: Dataset | None = None
     members: tuple[str, ...] = ()
@@ -235,7 +235,7 @@ class Task:
         object.__setattr__(part, "train", train)
         return part
 
-    def with_loss(self, loss: str | None, temperature: float | None = None) -> "Task":
+    def with_loss(self, loss: str | None, temperature: int | float | None = None) -> "Task":
         """The same task trained with another loss, at another temperature; its thresholds stay.
 
         Raises:
@@ -250,7 +250,7 @@ class Task:
     def _check_loss(self) -> None:
         kind, target = self.definition, self.definition.target
         check_loss(self.name, kind, self.loss, self.temperature)
-        scores: list[float] = []
+        scores: list[int | float] = []
         if self.trained and target is not None and target.ranks and target.column in self.train.column_names:
             scores = self.train.with_format(None)[target.column][:]
         loss = self.loss if self.trained else None

@@ -44,8 +44,8 @@ class TaskBatches:
         batch_size: examples in a batch; smaller sets give batches of their own size.
         seed: each pass over the rows is shuffled by `seed` plus its number.
 
-    Rows of different parts (`spkit.training.parts`: the data sets of a pool, rows with and without a given negative) share
-    no batch; each part comes up in proportion to its batches.
+    Rows of different parts (`spkit.training.parts`: the data sets of a pool, rows with and without a given negative)
+    share no batch; each part comes up in proportion to its batches.
 
     Raises:
         SpkitError: fewer rows than the loss needs in one batch, or a kind that is evaluated only.
@@ -152,7 +152,9 @@ class TaskBatches:
     def examples(self, rows: list[int]) -> list[dict[str, Any]]:
         """What the loss reads of these rows, as text."""
         places = [bisect_right(self._starts, row) - 1 for row in rows]
-        return [dict(self._views[place][int(row) - self._starts[place]]) for place, row in zip(places, rows, strict=True)]
+        return [
+            dict(self._views[place][int(row) - self._starts[place]]) for place, row in zip(places, rows, strict=True)
+        ]
 
     def loss_of(
         self, batch: Mapping[str, Any], embeddings: list[Float[Tensor, "B D"]] | None = None

@@ -1,8 +1,8 @@
 """What is checked of a training before it begins: tasks, length, batches, and how several tasks go together."""
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.task import Task, check_trained
 from spkit.tasks.loss_rows import loss_rows, reads_pairs
+from spkit.tasks.task import Task, check_trained
 from spkit.training.parts import check_fills
 from spkit.training.shares import Sampling, shares
 

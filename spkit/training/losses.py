@@ -68,8 +68,8 @@ def _contrastive(model: SentenceTransformer, _: float) -> nn.Module:
     return OnlineContrastiveLoss(model)
 
 
-#: By the names of `spkit.tasks.losses.BATCHING`. 0.05 is sentence-transformers' scale of 20; 0.1 is the value of the paper of the
-#: loss for classes.
+#: By the names of `spkit.tasks.losses.BATCHING`. 0.05 is sentence-transformers' scale of 20; 0.1 is the value of the
+#: paper of the loss for classes.
 LOSSES: dict[str, Loss] = {
     "infonce": Loss(_infonce, 0.05, own_similarity=True, make_cached=_cached_infonce),
     "cosent": Loss(_cosent, 0.05),
@@ -79,7 +79,7 @@ LOSSES: dict[str, Loss] = {
 
 
 def make_loss(
-    name: str, model: SentenceTransformer, temperature: float | None = None, mini_batch_size: int | None = None
+    name: str, model: SentenceTransformer, temperature: int | float | None = None, mini_batch_size: int | None = None
 ) -> nn.Module:
     """A loss by its name.
 
@@ -101,8 +101,8 @@ def make_loss(
             of a loss that has no form for them.
 
     References:
-        Gao et al., arXiv 2101.06983 (GradCache); van den Oord et al., arXiv 1807.03748, eq. 4 (in-batch softmax); Khosla et al., arXiv 2004.11362, eq. 2
-        (supervised contrastive).
+        Gao et al., arXiv 2101.06983 (GradCache); van den Oord et al., arXiv 1807.03748, eq. 4 (in-batch softmax);
+        Khosla et al., arXiv 2004.11362, eq. 2 (supervised contrastive).
     """
     loss = LOSSES.get(name)
     if loss is None:
@@ -162,7 +162,9 @@ def check_mini_batch(tasks: Iterable[Task], size: int | None) -> None:
     if size is None:
         return
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise SpkitError("`mini_batch_size` must be a whole number from 1.", f"Found {size!r}.", "Pass 32, for example.")
+        raise SpkitError(
+            "`mini_batch_size` must be a whole number from 1.", f"Found {size!r}.", "Pass 32, for example."
+        )
     for task in tasks:
         name = "" if callable(task.loss) else task.loss or task.definition.loss
         if not name or LOSSES[name].make_cached is None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.hashing import spread_seed
-from spkit.tasks.loss_rows import DATASET, dataset_numbers, loss_rows
+from spkit.tasks.loss_rows import DATASET, dataset_numbers
 from spkit.tasks.task import Task
 from spkit.training.relevance import relevance_of
 from spkit.training.samplers import BATCHES, batch_sampler, prepared
@@ -169,5 +169,3 @@ def drawn_order(task: Task, rows: Dataset, generator: torch.Generator) -> Int[Te
     queues = [iter(sorted(numbers, key=places.__getitem__)) for numbers in dataset_numbers(task, rows).values()]
     sizes = [len(numbers) for numbers in dataset_numbers(task, rows).values()]
     return torch.tensor([next(queues[turn]) for turn in turns([size / len(rows) for size in sizes], len(rows))])
-
-

@@ -80,7 +80,9 @@ class Relevance:
         pairs = [(query, answer) for answer in self.answers.get(query, ())]
         pairs += [(asker, document) for document in documents for asker in self.asked.get(document, ())]
         groups = {group for text in (query, *documents) for group in self.groups.get(text, ())}
-        return [f"{len(asker)} {asker} {answer}" for asker, answer in pairs] + [f"of {group}" for group in sorted(groups)]
+        return [f"{len(asker)} {asker} {answer}" for asker, answer in pairs] + [
+            f"of {group}" for group in sorted(groups)
+        ]
 
 
 def _united(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

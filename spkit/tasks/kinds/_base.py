@@ -19,7 +19,7 @@ Rows = Any
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 #: From which score on a pair is a positive, and up to which it is a hard negative; None where there is none.
-Thresholds = tuple[float | None, float | None]
+Thresholds = tuple[int | float | None, int | float | None]
 
 #: What a text is to a search: models may read the two in different ways.
 Route = Literal["query", "document"]

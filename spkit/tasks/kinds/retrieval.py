@@ -15,8 +15,9 @@ class Retrieval(Kind):
     """An anchor and the positive that belongs to it, with any number of negatives.
 
     The columns are those of sentence-transformers' dataset formats. A row without a negative has None there, and never
-    shares a batch with one that has it. An anchor with several positives stands in several rows; a list of positives or negatives is written out as such rows, each positive beside each negative in turn,
-    until every text of the row was there. `relevance` may say how much a positive belongs to its anchor (a whole
+    shares a batch with one that has it. An anchor with several positives stands in several rows; a list of positives or
+    negatives is written out as such rows, each positive beside each negative in turn, until every text of the row was
+    there. `relevance` may say how much a positive belongs to its anchor (a whole
     number, 1 where there is none). The split's distinct anchors search among its distinct positives, its negatives and
     the task's corpus; the score is the mean over anchors of nDCG@10. `document` may name a positive's row of the
     corpus, where texts stand in it twice.
