@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from spkit.study.analyses._sampled import UNSEEN_MEAN
-from spkit.study.tables import MEAN
+from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 
 #: How both means are called in a sentence.
 MEANS = {MEAN: "trained", UNSEEN_MEAN: "unseen"}

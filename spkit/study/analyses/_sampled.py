@@ -8,12 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.evaluation import Measurement, bootstrap, interval
-from spkit.evaluation.paired import MEAN
+from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.study.analyses._series import points_of, roles_in
 from spkit.study.records import Record
-
-#: The mean over the tasks that nobody trains on.
-UNSEEN_MEAN = "unseen mean"
 
 
 @dataclass(frozen=True)

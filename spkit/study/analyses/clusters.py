@@ -149,7 +149,8 @@ def _table(records: SeedRecords, settings: ClusterSettings, resamples: int) -> d
         for count in settings.clusters
         for row in sampled_rows(of_seed[f"{_LABEL}/{count}/scores"], resamples)
     ]
-    return {CLUSTERS.file: sets, CLUSTER_SCORES.file: pd.DataFrame(rows)}
+    scores = pd.DataFrame(rows)[list(CLUSTER_SCORES.columns)]
+    return {CLUSTERS.file: sets, CLUSTER_SCORES.file: scores}
 
 
 def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
