@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEAN
 from spkit.results.schema import PROBE_RATIOS, RESAMPLING
 from spkit.study.analyses._curves import curves_of
 from spkit.study.analyses._sampled import sampled_rows
@@ -25,7 +26,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Whole
-from spkit.study.tables import MEAN, SeedRecords
+from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 
 _Parts = Annotated[Whole, Field(ge=1)]
