@@ -216,7 +216,6 @@ def _apart(
     return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
 
 
-
 def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tested: Tested) -> Task:
     where = f"task {name!r} of '{path}'"
     check_names(list(table), ["pool", "temperature"], f"keys of a pool ({where})")
@@ -224,13 +223,16 @@ def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tes
     listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
     if not listed or not names or len(set(names)) < len(names):
         raise SpkitError("`pool` must list names of tasks of the file, each once.", f"Found {shown(names)} in {where}.")
+    temperature = table.get("temperature")
+    if temperature is not None and not isinstance(temperature, KEYS["temperature"]):
+        raise SpkitError("`temperature` must be a positive number.", f"Found {shown(temperature)} in {where}.")
     try:
         members = task_tables(path, names)
         for member, its in members.items():
             if isinstance(its, dict) and "pool" in its:
                 raise SpkitError("A pool holds tasks, and no other pool.", f"Found {member!r}.", "Name its members.")
         made = {member: _build(member, its, path, home, tested) for member, its in members.items()}
-        return pool_tasks(name, made, temperature=table.get("temperature"))
+        return pool_tasks(name, made, temperature=temperature)
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 

@@ -90,7 +90,9 @@ def check_loss(task: str, kind: Kind, loss: Any, temperature: Any) -> None:
         )
 
 
-def check_thresholds(task: str, kind: Kind, loss: Any, scores: Sequence[int | float], positive: Any, negative: Any) -> None:
+def check_thresholds(
+    task: str, kind: Kind, loss: Any, scores: Sequence[int | float], positive: Any, negative: Any
+) -> None:
     """Check the scores from which pairs are positives, and up to which they are hard negatives.
 
     Args:

@@ -18,7 +18,9 @@ _KIND = next(kind for kind in kinds().values() if kind.searches)
 _QUERY, _POSITIVE = _KIND.texts
 
 
-def pool_tasks(name: str, tasks: Mapping[str, Task] | Sequence[Task], *, temperature: int | float | None = None) -> Task:
+def pool_tasks(
+    name: str, tasks: Mapping[str, Task] | Sequence[Task], *, temperature: int | float | None = None
+) -> Task:
     """One task that is trained on out of several data sets, as the paper has its two tasks, each of several data sets.
 
     Its rows are the InfoNCE pairs of all members (`spkit.tasks.loss_rows` says what these are for each kind), with a
