@@ -187,7 +187,7 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
         "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
         "the weight μ of the length", "By the size of the probe", "**Verdict.**",
-        "What would change it:",
+        "What would change the first:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
