@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from datasets import Dataset
+
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 POOLS = {"answers": ("faq", "asked"), "meanings": ("likeness", "near")}
@@ -13,7 +15,7 @@ names = ["answers", "meanings"]
 unseen = ["topic"]
 seeds = [3]
 loss = {name = "infonce", temperature = 0.02}
-training = {epochs = 1, learning_rate = 3e-3, batch_size = 8}
+training = {epochs = 1, learning_rate = 3e-3, batch_size = 4}
 joint = {sampling = "proportional"}
 merges.methods = ["average", "slerp", "ties"]
 merges.evaluations = 3
@@ -34,6 +36,7 @@ steps = 2
 [clusters]
 clusters = [2, 3]
 examples = 8
+methods = ["average", "ties", "regmean"]
 [examples]
 [imbalance_map]
 pair = ["answers", "meanings"]
@@ -70,16 +73,18 @@ kind = "sts"
 train = "likeness-train.jsonl"
 dev = "likeness-dev.jsonl"
 test = "likeness-test.jsonl"
-positive_from = 3.0
-negative_to = 0.0
+positive_from = 2.0
 
 [tasks.near]
 kind = "sts"
 role = "training"
-train = "likeness-train.jsonl"
-dev = "likeness-dev.jsonl"
-columns = {sentence1 = "sentence2", sentence2 = "sentence1"}
-positive_from = 2.0
+train = "near-train.jsonl"
+dev = "near-dev.jsonl"
+columns = {said = "score"}
+values = {said = {yes = 1.0, no = 0.0}}
+positive_from = 1.0
+negative_to = 0.0
+limit = 72
 
 [tasks.topic]
 kind = "classification"
@@ -89,6 +94,19 @@ test = "topic-test.jsonl"
 """
 
 
+def _near(rows: Dataset) -> Dataset:
+    """Each question with its own answer, and half of them with that of another one, which is none."""
+    asked, answers = rows["anchor"][:], rows["positive"][:]
+    half = len(asked) // 2
+    return Dataset.from_dict(
+        {
+            "sentence1": [*asked, *asked[:half]],
+            "sentence2": [*answers, *answers[half : 2 * half]],
+            "said": ["yes"] * len(asked) + ["no"] * half,
+        }
+    )
+
+
 def write_home(folder: Path, profile: str = PROFILE) -> None:
     """A base, a task file with its data in a folder, and a profile, `pools.toml`."""
     (folder / "data").mkdir()
@@ -96,5 +114,7 @@ def write_home(folder: Path, profile: str = PROFILE) -> None:
     for name, task in tiny_tasks((96, 24, 24)).items():
         for split, rows in task.splits.items():
             rows.to_json(folder / "data" / f"{name}-{split}.jsonl")
+            if name == "faq" and split != "test":
+                _near(rows).to_json(folder / "data" / f"near-{split}.jsonl")
     (folder / "tasks.toml").write_text(TASKS, encoding="utf-8")
     (folder / "pools.toml").write_text(profile, encoding="utf-8")

@@ -86,7 +86,7 @@ def map_drawn(table: DataFrame, against: str | None = None) -> DataFrame:
         lambda said: said.iloc[0] if said.nunique() == 1 else _OPEN
     )
     drawn = numbers.assign(verdict=verdicts).reset_index()
-    return drawn.assign(cell=[_cell(row["ratio"], row["epochs"]) for row in records(drawn)])
+    return drawn.assign(cell=[_cell(float(row["ratio"]), float(row["epochs"])) for row in records(drawn)])
 
 
 def _cell(ratio: float, epochs: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.diagnostics.clusters import check_clusters, cluster_tasks
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.merging.methods import merge
 from spkit.merging.registry import find
@@ -29,6 +29,7 @@ from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
 from spkit.tasks.loss_rows import loss_rows
+from spkit.tasks.pools import pool_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
 _LABEL, _SEARCH = "clusters", "self_position"
@@ -76,7 +77,8 @@ def _scores_stage(run: SeedRun, count: int, rules: Sequence[str]) -> None:
             yield {"method": f"expert:cluster {cluster}"}, experts[f"cluster {cluster}"]
         vectors = TaskVectors.from_models(run.base, experts)
         for rule in rules:
-            yield {"method": rule}, merge(run.base, vectors, rule, **parameters[rule])
+            read = {"tasks": _pools(_clusters(run, count))} if find(rule).reads_data else {}
+            yield {"method": rule}, merge(run.base, vectors, rule, **parameters[rule], **read)
         found = self_position(vectors, run.probe, seed=run.seed, **search)
         if found.settings["interrupted"]:
             raise KeyboardInterrupt
@@ -113,6 +115,14 @@ def _clusters(run: SeedRun, count: int) -> dict[int, list[Task]]:
     }
 
 
+def _pools(clusters: Mapping[int, Sequence[Task]]) -> dict[str, Task]:
+    """Each cluster as one task, for the rules that read the data of a vector."""
+    return {
+        f"cluster {number}": pool_tasks(f"cluster {number}", tasks, temperature=tasks[0].temperature)
+        for number, tasks in clusters.items()
+    }
+
+
 def _trained(run: SeedRun) -> int:
     """Examples of the trainings of all clusters together."""
     settings, sets = run.profile.training, data_sets(run.tasks)
@@ -130,11 +140,13 @@ def _check(settings: ClusterSettings, profile: Profile, tasks: Mapping[str, Task
             f"Found {dict(profile.joint.sampling)} in [joint].",
             'Write sampling = "proportional" there, or leave [clusters] out.',
         )
-    for rule in settings.methods:
-        if find(rule).reads_data:
-            raise SpkitError(
-                "`methods` must be rules that read no data.", f"Found {rule!r}.", "Leave it out; the search reads data."
-            )
+    reading = [rule for rule in settings.methods if find(rule).reads_data]
+    if reading and any(task.loss != "infonce" for task in data_sets(tasks).values()):
+        raise SpkitError(
+            "Rules that read data need data sets that can be pooled, with InfoNCE as the loss of all.",
+            f"Found {quoted(reading)} in `methods`.",
+            'Leave them out, or write loss = {name = "infonce"} in the profile.',
+        )
 
 
 def _table(records: SeedRecords, settings: ClusterSettings, resamples: int) -> dict[str, pd.DataFrame]:

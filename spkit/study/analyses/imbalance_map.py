@@ -8,7 +8,7 @@ is the imbalance alone. The larger task gives up what the smaller one gains; sma
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
