@@ -102,7 +102,7 @@ def _cells(drawn: DataFrame) -> list[str]:
     return [*over_ratios["cell"], *over_epochs["cell"]]
 
 
-@figure("imbalance_map", inputs=[IMBALANCE_MAP], order=165)
+@figure("imbalance_map", inputs=[IMBALANCE_MAP], order=250)
 def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     """The map of a study's ratios and training lengths."""
     table = tables[IMBALANCE_MAP.file]
