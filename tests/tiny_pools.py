@@ -95,16 +95,10 @@ test = "topic-test.jsonl"
 
 
 def _near(rows: Dataset) -> Dataset:
-    """Each question with its own answer, and half of them with that of another one, which is none."""
+    """Each question with its own answer, and with that of another one, which is none."""
     asked, answers = rows["anchor"][:], rows["positive"][:]
-    half = len(asked) // 2
-    return Dataset.from_dict(
-        {
-            "sentence1": [*asked, *asked[:half]],
-            "sentence2": [*answers, *answers[half : 2 * half]],
-            "said": ["yes"] * len(asked) + ["no"] * half,
-        }
-    )
+    said = ["yes"] * len(asked) + ["no"] * len(asked)
+    return Dataset.from_dict({"sentence1": asked * 2, "sentence2": [*answers, *answers[1:], answers[0]], "said": said})
 
 
 def write_home(folder: Path, profile: str = PROFILE) -> None:
