@@ -11,20 +11,22 @@ import pytest
 import torch
 
 from spkit.errors import SpkitError
-from spkit.evaluation import Measurement, evaluate, load_measurements, running
+from spkit.evaluation import evaluate, load_measurements, running
 from spkit.models.bases import load_model
+from spkit.results.schema import table_of
 from spkit.searching.objective import Objective
 from spkit.study import load_profile, run_study
-from spkit.study.analyses import _series, analysis, grids
-from spkit.study.analyses._sampled import UNSEEN_MEAN, Sampled
+from spkit.study.analyses import _grid_tables, _series, analysis, grids
 from spkit.study.analyses._series import scored_on
 from spkit.study.analyses.directions import coefficients_at
-from spkit.study.declared import _load, declare
+from spkit.study.chosen import chosen_tasks
+from spkit.study.declared import declare
 from spkit.study.plan import plan
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
+from tests.test_unseen import recorded
 from tests.tiny import tiny_tasks
-from tests.tiny_two import PAIR, PIPELINES, PROFILE, write_home
+from tests.tiny_two import PAIR, PIPELINES, ROWS, write_home
 
 NEW = ("grids", "directions", "around", "plane", "probe_ratios")
 
@@ -37,15 +39,20 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def root(home):
-    run_study(load_profile(home / "two.toml"), home / "run", lambda line: None)
-    return home / "run"
+def study(home):
+    """The finished study, and what was tokenised in it."""
+    with pytest.MonkeyPatch.context() as patch, recorded(patch) as recorder:
+        run_study(load_profile(home / "two.toml"), home / "run", lambda line: None)
+    return home / "run", recorder
+
+
+@pytest.fixture(scope="module")
+def root(study):
+    return study[0]
 
 
 def read(root, name):
-    return pd.read_csv(root / name, keep_default_na=False, na_values=[""]).assign(
-        **({"pick": lambda table: table["pick"].fillna("")} if name == "grids.csv" else {})
-    )
+    return table_of(name).read(root)
 
 
 def of_method(root, pipeline, method):
@@ -58,7 +65,7 @@ def of_method(root, pipeline, method):
 
 
 def same(rows, expected):
-    for task in (*PAIR, "mean"):
+    for task in ROWS:
         assert rows[task] == pytest.approx(expected[task], abs=1e-6)
 
 
@@ -71,6 +78,11 @@ def finished(home, root):
     return run
 
 
+@pytest.fixture(scope="module")
+def declared(home, root):
+    return finished(home, root)
+
+
 # Settings and picks
 
 
@@ -81,13 +93,13 @@ def finished(home, root):
         ("average", "weights 3:3", "average"),
         ("slerp", "weights 3:3", "slerp"),
         ("self_position", "μ 0.05", "self_position"),
-        ("joint", None, "joint"),
-        ("base", None, "base"),
+        ("joint", "", "joint"),
+        ("base", "", "base"),
     ],
 )
 def test_the_usual_setting_scores_as_in_the_studys_comparison(root, pipeline, method, setting, usual):
     table = read(root, "grids.csv").query("split == 'test' and pipeline == @pipeline and method == @method")
-    rows = table[table["setting"].isna() if setting is None else table["setting"] == setting]
+    rows = table[table["setting"] == setting]
     same(rows.set_index("task")["score"], of_method(root, pipeline, usual))
 
 
@@ -103,17 +115,17 @@ def test_every_setting_is_scored_on_dev_and_on_test(root):
             *load_profile(root.parent / "two.toml").analyses["grids"].grids,
         }
         assert set(part["method"]) == methods | ({"last"} if pipeline == "sequential" else set())
-        counts = part.groupby(["method", "setting", "split"], dropna=False)["task"].apply(list)
-        assert all(tasks == [*PAIR, "mean"] for tasks in counts)
+        for (_, _, split), rows in part.groupby(["method", "setting", "split"]):
+            assert rows["task"].tolist() == (ROWS if split == "test" else ROWS[:3])
+            assert rows["role"].tolist() == ["trained"] * 3 + ["unseen"] * (2 if split == "test" else 0)
     last = table.query("method == 'last' and split == 'test'").set_index("task")["score"]
     same(last, of_method(root, "sequential", "last"))
-    assert (table["role"] == "trained").all()
     ahead = table.query("method == 'joint'")[["ahead", "ahead_low", "ahead_high"]]
     assert (ahead == 0).all(axis=None)
 
 
 def test_dev_scores_are_those_of_the_dev_split(home, root):
-    tasks = _load(load_profile(home / "two.toml"))
+    tasks, _ = chosen_tasks(load_profile(home / "two.toml"))
     model = load_model(root / "seed3" / "train" / "joint" / "model")
     measured = evaluate(model, tasks, split="dev").set_index("task")["score"]
     table = read(root, "grids.csv").query("split == 'dev' and method == 'joint' and pipeline == 'separate'")
@@ -121,27 +133,26 @@ def test_dev_scores_are_those_of_the_dev_split(home, root):
         assert table.set_index("task")["score"][task] == pytest.approx(measured[task], abs=1e-5)
 
 
-def test_each_method_is_picked_once_a_split_where_its_mean_is_highest(root):
+def test_each_method_is_picked_once_a_split_where_its_mean_over_all_tasks_is_highest(root):
     table = read(root, "grids.csv")
-    for (_, _, split), part in table[table["task"] == "mean"].groupby(["pipeline", "method", "split"]):
-        picked = part[[split in pick.split() for pick in part["pick"]]]
+    tasks = table[~table["task"].isin(["mean", "unseen mean"])]
+    for (_, _, split), part in tasks.groupby(["pipeline", "method", "split"]):
+        means = part.groupby(["setting", "pick"])["score"].mean().reset_index()
+        picked = means[[split in pick.split() for pick in means["pick"]]]
         assert len(picked) == 1
-        assert picked["score"].iloc[0] == part["score"].max()
+        assert picked["score"].iloc[0] == pytest.approx(means["score"].max(), abs=1e-6)
 
 
-def test_what_is_picked_on_dev_does_not_know_the_test_scores(home, root, monkeypatch):
+def test_what_is_picked_on_dev_does_not_know_the_test_scores(home, declared, monkeypatch):
     """Whatever the test scores are, the settings picked on dev are the same; those picked on test follow them."""
     settings = load_profile(home / "two.toml").analyses["grids"]
-    records = {3: finished(home, root).records}
+    records = {3: declared.records}
     original = _series.points_of
 
     def worst_first(record):
         points = list(original(record))
         for number, (about, by_split) in enumerate(points):
-            test = [
-                Measurement(one.task, one.metric, -float(number), np.full(one.examples, -number / 100))
-                for one in by_split["test"]
-            ]
+            test = [replace(one, score=-float(number)) for one in by_split["test"]]
             yield about, by_split | {"test": test}
 
     def picks(split):
@@ -151,11 +162,11 @@ def test_what_is_picked_on_dev_does_not_know_the_test_scores(home, root, monkeyp
         }
 
     on_dev, on_test = picks("dev"), picks("test")
-    monkeypatch.setattr(grids, "points_of", worst_first)
+    monkeypatch.setattr(_grid_tables, "points_of", worst_first)
     assert picks("dev") == on_dev
     first = {(pipeline, "ties", "λ 0.8") for pipeline in PIPELINES}
     assert first <= picks("test")
-    assert picks("test") != on_test or first <= on_test
+    assert on_test != picks("test")
 
 
 def test_compared_are_the_picked_settings_on_test(root):
@@ -242,25 +253,22 @@ def test_mu_makes_the_position_shorter(root):
 def test_the_plane_keeps_the_distances_between_models(root, pipeline):
     table = read(root, "plane_points.csv").query("pipeline == @pipeline").set_index("point")
     span = vectors(root, pipeline)
-    flat = {name: span.flat([row["a"], row["b"]]).double() for name, row in table.iterrows()}
-    for one, other in (
-        ("base", "expert:faq"),
-        ("expert:faq", "expert:likeness"),
-        ("base", "slerp 0.5"),
-        ("average 0.5", "lowest"),
-    ):
-        apart = np.hypot(*(table.loc[one, ["x", "y"]] - table.loc[other, ["x", "y"]]).astype(float))
-        assert apart == pytest.approx(float((flat[one] - flat[other]).norm()), rel=1e-3)
+    places = {str(name): np.array([row["x"], row["y"]]) for name, row in table.iterrows()}
+    flat = {str(name): span.flat([row["a"], row["b"]]).double() for name, row in table.iterrows()}
+    for one, other in itertools.combinations(flat, 2):
+        apart = np.linalg.norm(places[one] - places[other])
+        assert apart == pytest.approx(float((flat[one] - flat[other]).norm()), rel=1e-3, abs=1e-6)
     assert table.loc["base", ["x", "y", "a", "b"]].tolist() == [0, 0, 0, 0]
-    first, second = (np.arctan2(*table.loc[f"expert:{name}", ["y", "x"]].astype(float)) for name in PAIR)
+    first, second = (np.arctan2(*places[f"expert:{name}"][::-1]) for name in PAIR)
     assert first + second == pytest.approx(np.pi / 2)  # symmetric about the diagonal
-    cosine = span.cosines().iloc[0, 1]
+    cosine = span.cosines().to_numpy()[0, 1]
     assert np.cos(second - first) == pytest.approx(cosine, abs=1e-6)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_lowest_point_is_that_of_the_grid_and_the_square_holds_every_point(root, pipeline):
-    grid, points = (read(root, name).query("pipeline == @pipeline") for name in ("plane.csv", "plane_points.csv"))
+    grid = read(root, "plane.csv").query("pipeline == @pipeline")
+    points = read(root, "plane_points.csv").query("pipeline == @pipeline")
     assert len(grid) == 9
     lowest = points.set_index("point").loc["lowest"]
     assert lowest["loss"] == grid["loss"].min()
@@ -342,7 +350,7 @@ def test_a_series_that_was_stopped_scores_each_model_once(home, root, tmp_path, 
     monkeypatch.setattr(running, "run", lambda encoder, *given: again.append(encoder) or original(encoder, *given))
     for stage in stages:
         run.finish(stage)
-    assert len(done) + len(again) == 2 * 4  # two tasks; both rules have the same ends
+    assert len(done) + len(again) == 3 * 4  # three tasks, four models: both rules have the same ends
     for stage in stages:
         files = sorted((tmp_path / "seed3" / stage).glob("*-test.npz"))
         assert len(files) == 3
@@ -354,12 +362,13 @@ def test_a_series_that_was_stopped_scores_each_model_once(home, root, tmp_path, 
 def test_the_summary_and_the_claims_speak_of_them(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     for part in (
-        "Over the grids of the separate pipeline", "From one vector to the other (sequential pipeline",
+        "Of all methods over their grids (separate pipeline)",
+        "From one vector to the other (sequential pipeline, unseen mean)",
         "Around the searched position", "On the plane of the two vectors", "By the ratio of the two tasks in the probe",
     ):  # fmt: skip
         assert part in text
     claims = read(root, "against_the_paper.csv")["claim"].tolist()
-    assert sum("tuned rule" in claim or "upper limit" in claim for claim in claims) == 2
+    assert sum("tuned" in claim for claim in claims) == 4 * 2
 
 
 def test_both_means_are_told_where_there_are_unseen_tasks():
@@ -384,7 +393,7 @@ def test_both_means_are_told_where_there_are_unseen_tasks():
                 for task, metric in (("a", "x"), ("mean", "mean"))
             ]
     for split, value in (("dev", 0.5), ("test", 1.0)):
-        for task, sign in (("mean", 1), (UNSEEN_MEAN, -1)):
+        for task, sign in (("mean", 1), ("unseen mean", -1)):
             row = {"pipeline": "separate", "picked_on": split, "method": "slerp", "against": "joint", "task": task}
             compared.append(row | {"difference": sign * value, "low": sign * value - 0.1, "high": sign * value + 0.1})
     tables = {"grids.csv": pd.DataFrame(rows), "grid_comparisons.csv": pd.DataFrame(compared)}
@@ -401,23 +410,7 @@ def test_both_means_are_told_where_there_are_unseen_tasks():
 # Unseen tasks
 
 
-def measured(task, score):
-    return Measurement(task, "accuracy", score, np.tile([0.0, 1.0], 10))
-
-
-def test_the_means_over_trained_and_unseen_tasks_are_apart():
-    given = [measured("a", 40.0), measured("b", 60.0), measured("c", 90.0)]
-    sampled = Sampled.of(given, {"a": "trained", "b": "trained", "c": "unseen"}, 50)
-    rows = {row["task"]: row for row in sampled.rows()}
-    assert rows["mean"]["score"] == 50.0
-    assert rows[UNSEEN_MEAN]["score"] == 90.0
-    assert (rows["mean"]["role"], rows[UNSEEN_MEAN]["role"], rows["c"]["role"]) == ("trained", "unseen", "unseen")
-    assert sampled.overall == pytest.approx(190 / 3)
-    assert UNSEEN_MEAN not in Sampled.of(given[:2], {}, 50).scores
-    assert sampled.ahead_of(sampled)["mean"] == (0.0, 0.0, 0.0)
-
-
-def test_what_is_scored_on_dev_are_trained_tasks_and_members_of_pools(home, root):
+def test_what_is_scored_on_dev_are_trained_tasks_and_members_of_pools(declared):
     tiny = tiny_tasks((24, 12, 12))
 
     def pool(task, *members):
@@ -428,13 +421,19 @@ def test_what_is_scored_on_dev_are_trained_tasks_and_members_of_pools(home, root
     unseen = Task(name="new", kind="retrieval", test=tiny["faq"].test, dev=tiny["faq"].dev)
     tasks = {"sts": pool(tiny["likeness"], "stsb", "pairs"), "qa": pool(tiny["faq"], "docs"), "other": tiny["topic"]}
     scored = {"stsb": tiny["likeness"], "other": tiny["topic"], "new": unseen}
-    run = replace(finished(home, root), tasks=tasks, scored=scored)
+    run = replace(declared, tasks=tasks, scored=scored)
     found = scored_on(run, ("sts", "qa"), dev=True)
     assert found.dev == {"stsb": tiny["likeness"], "qa": tasks["qa"]}  # a member that is scored; else the pool itself
     assert list(found.test) == ["stsb", "new"]  # without the task that neither of the two vectors is of
-    assert found.roles == {"stsb": "trained", "new": "unseen"}
     assert found.examples == 12 + 12 + 2 * 12
     assert not scored_on(run, ("sts", "qa")).dev
+
+
+def test_no_text_of_an_unseen_task_reaches_anything_but_scoring(study):
+    recorder = study[1]
+    assert recorder.marked(scoring=False) == set()
+    assert {stage.partition("/")[0] for stage in recorder.marked(scoring=True)} >= {"grids", "directions", "around"}
+    assert not any(stage.startswith("plane/") for stage in recorder.marked(scoring=True))
 
 
 # What is refused before any training
@@ -448,7 +447,7 @@ def changed(home, name, text):
 @pytest.mark.parametrize("name", NEW)
 def test_a_study_of_more_tasks_must_name_a_pair(tiny_home, name):
     profile = load_profile(tiny_home / "all.toml")
-    tasks = _load(profile)
+    tasks = chosen_tasks(profile)[0]
     with pytest.raises(SpkitError, match=r"`pair` must name the two tasks.*pair = \['faq', 'topic'\]"):
         analysis(name).check(analysis(name).settings(), profile, tasks)
     with pytest.raises(SpkitError, match="`pair` must name two different tasks of the study"):
@@ -458,7 +457,7 @@ def test_a_study_of_more_tasks_must_name_a_pair(tiny_home, name):
 @pytest.mark.parametrize("name", NEW)
 def test_the_second_pipeline_needs_its_vectors(home, name):
     whole = load_profile(home / "two.toml")
-    tasks = _load(whole)
+    tasks = chosen_tasks(whole)[0]
     alone = whole.with_analyses((name,))
     with pytest.raises(
         SpkitError, match=r"needs the vectors that the analysis `sequential` makes.*\[sequential\] before"
@@ -485,11 +484,9 @@ def test_the_second_pipeline_needs_its_vectors(home, name):
 def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):
     profile = load_profile(home / "two.toml")
     with pytest.raises(SpkitError, match=f"(?s){message}"):
-        analysis(name).check(analysis(name).settings(**settings), profile, _load(profile))
+        analysis(name).check(analysis(name).settings(**settings), profile, chosen_tasks(profile)[0])
 
 
 def test_records_name_what_was_scored(root):
     record = json.loads((root / "seed3" / "grids" / "separate" / "ties" / "record.json").read_text())
-    assert record["config"]["roles"] == dict.fromkeys(PAIR, "trained")
     assert record["config"]["dev"] == list(PAIR)
-    assert PROFILE.count("[grids]") == 1

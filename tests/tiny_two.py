@@ -3,13 +3,18 @@
 from pathlib import Path
 
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
+from tests.tiny_study import MARK, unseen_tables
 
 PAIR = ("faq", "likeness")
 PIPELINES = ("separate", "sequential")
+#: The rows of a table of scores, in order.
+ROWS = ["faq", "likeness", "mean", "asking", "unseen mean"]
 PROFILE = """
 base = "base"
 tasks = "tasks.toml"
+names = ["faq", "likeness"]
 data = "data"
+unseen = ["asking"]
 seeds = [3]
 training = {steps = 6, learning_rate = 3e-3, batch_size = 8}
 merges.methods = ["average", "slerp"]
@@ -42,10 +47,10 @@ ratios = [[3, 1], [3, 3]]
 
 
 def write_home(folder: Path) -> None:
-    """A base, two tasks as files, and a profile."""
+    """A base, two tasks as files and one that is only scored, and a profile."""
     (folder / "data").mkdir()
-    tiny_encoder(0, WORDS, layers=1).save(str(folder / "base"))
-    lines = []
+    tiny_encoder(0, (*WORDS, MARK), layers=1).save(str(folder / "base"))
+    lines = unseen_tables(folder / "data")
     for name, task in tiny_tasks((48, 24, 24)).items():
         if name not in PAIR:
             continue

@@ -4,20 +4,17 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from spkit.evaluation.means import MEAN, UNSEEN_MEAN
-
-#: How both means are called in a sentence.
-MEANS = {MEAN: "trained", UNSEEN_MEAN: "unseen"}
+from spkit.evaluation.means import MEANS
 
 
 def curves_of(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
-    """The rows of each pipeline and mean, with the two as they stand in a sentence.
+    """The rows of each pipeline and mean, with the pipeline and the mean as they stand in a sentence.
 
     Args:
         table: with the columns `pipeline` and `task`.
     """
     for pipeline in dict.fromkeys(table["pipeline"]):
-        for task, name in MEANS.items():
-            rows = table[(table["pipeline"] == pipeline) & (table["task"] == task)]
+        for mean in MEANS:
+            rows = table[(table["pipeline"] == pipeline) & (table["task"] == mean)]
             if len(rows):
-                yield (str(pipeline), name), rows
+                yield (str(pipeline), mean), rows

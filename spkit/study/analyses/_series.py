@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,15 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.code_hash import code_hash
 from spkit.evaluation import Measurement, load_measurements, measure, save_measurements
+from spkit.evaluation.means import UNSEEN
+from spkit.evaluation.paired import Samples
+from spkit.evaluation.score_rows import score_rows
 from spkit.study.analyses._two import journals, task_needs
 from spkit.study.graph import Passes
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
+from spkit.study.stages import pools_of
+from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 
 _POINTS = "points.json"
@@ -35,11 +40,6 @@ class Scored:
     dev: Mapping[str, Task]
 
     @property
-    def roles(self) -> dict[str, str]:
-        """ "trained" or "unseen" for each task whose test split is scored."""
-        return {name: "unseen" if task.role == "unseen" else "trained" for name, task in self.test.items()}
-
-    @property
     def splits(self) -> dict[str, Mapping[str, Task]]:
         """The tasks by split, without splits that have none."""
         return {split: tasks for split, tasks in (("dev", self.dev), ("test", self.test)) if tasks}
@@ -54,19 +54,18 @@ def scored_on(run: SeedRun, pair: Sequence[str], dev: bool = False) -> Scored:
     """What merges of two vectors are scored on: their tasks (of a pool its members), and all that nobody trains on.
 
     The dev splits are those of the trained tasks alone. A pool is represented there by its members that are scored, on
-    their own metrics; where none of them has a dev split, by its own dev pairs, as retrieval.
+    their own metrics; where none of them is, by its own dev pairs, as retrieval.
 
     Args:
         run: the seed.
         pair: names of the two.
         dev: whether dev splits are scored, too.
     """
-    members = {name: tuple(getattr(run.tasks[name], "members", ())) for name in pair}
-    own = {*pair, *(member for of_pool in members.values() for member in of_pool)}
-    test = {name: task for name, task in run.scored.items() if task.role == "unseen" or name in own}
+    own = [name for name, task in run.scored.items() if task.role != UNSEEN and run.groups.get(name) in pair]
+    test = {name: task for name, task in run.scored.items() if task.role == UNSEEN or name in own}
     chosen: dict[str, Task] = {}
     for name in pair if dev else ():
-        parts = {one: test[one] for one in members[name] if one in test and "dev" in test[one].splits}
+        parts = {one: test[one] for one in own if run.groups[one] == name and "dev" in test[one].splits}
         chosen |= parts or {name: run.tasks[name]}
     return Scored(test, chosen)
 
@@ -98,23 +97,26 @@ def series_stage(
         more: what making them embeds.
         afterwards: is called once the stage has its record.
     """
+    names = list(dict.fromkeys([*scored.dev, *scored.test]))
+    about = pools_of(run, names)
+    pools = about.get("pools", {})
 
     def work(folder: Path) -> Mapping[str, Any]:
         cache = journals(run) / f"measured-{code_hash(measure)[:16]}"
         known = []
-        for number, (about, model) in enumerate(series()):
+        for number, (point, model) in enumerate(series()):
             for split, tasks in scored.splits.items():
                 measured = measure(model, tasks, split=split, name=f"{name}/{number}", cache=cache)
-                save_measurements(measured, folder / _file(number, split))
-            known.append(about)
+                grouped = [replace(one, group=pools.get(one.task, "")) for one in measured]
+                save_measurements(grouped, folder / _file(number, split))
+            known.append(point)
         (folder / _POINTS).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        return {"examples": sum(about.get("examples", 0) for about in known)}
+        return {"examples": sum(point.get("examples", 0) for point in known)}
 
     more = more or Passes()
-    whole = {**config, "roles": scored.roles, "dev": list(scored.dev)}
-    reads = [*dict.fromkeys([*needs, *task_needs([*scored.dev, *scored.test])])]
+    reads = list(dict.fromkeys([*needs, *task_needs(names)]))
     passes = Passes(more.forward + points * scored.examples, more.backward)
-    run.add(name, whole, reads, work, passes, afterwards)
+    run.add(name, {**config, "dev": list(scored.dev), **about}, reads, work, passes, afterwards)
 
 
 def points_of(record: Record) -> Iterator[tuple[dict[str, Any], dict[str, list[Measurement]]]]:
@@ -124,9 +126,34 @@ def points_of(record: Record) -> Iterator[tuple[dict[str, Any], dict[str, list[M
         yield about, {split: load_measurements(record.folder / _file(number, split)) for split in splits}
 
 
-def roles_in(record: Record) -> dict[str, str]:
-    """The roles of what a finished series was scored on."""
-    return record.content["config"]["roles"]
+def of_stage(records: SeedRecords, stage: str) -> dict[int, Record]:
+    """A stage's record of each seed."""
+    return {seed: of_seed[stage] for seed, of_seed in records.items()}
+
+
+def series_rows(records: Mapping[int, Record], resamples: int) -> Iterator[dict[str, Any]]:
+    """A row of test scores for each seed, point, task and mean of a finished series, with what is known of the point.
+
+    Args:
+        records: of the series, by seed.
+        resamples: samples of the examples behind an interval.
+    """
+    points = {seed: list(points_of(record)) for seed, record in records.items()}
+    samples = Samples.draw(
+        {seed: {str(n): by_split["test"] for n, (_, by_split) in enumerate(each)} for seed, each in points.items()},
+        resamples,
+    )
+    for seed, each in points.items():
+        for number, (about, _) in enumerate(each):
+            for row in task_rows(samples, str(number), seed):
+                yield {**about, **row, "seed": seed}
+
+
+def task_rows(samples: Samples, method: str, seed: int) -> Iterator[dict[str, Any]]:
+    """A row for each task and mean: `task`, `role`, `group`, `metric`, `score`, `low`, `high`; none for parts."""
+    for row in score_rows(samples, method, seed):
+        if ":" not in row["metric"]:
+            yield {key: value for key, value in row.items() if key not in ("n", "seconds")}
 
 
 def _file(number: int, split: str) -> str:

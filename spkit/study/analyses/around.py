@@ -11,8 +11,7 @@ from spkit.results.schema import AROUND
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep_points import slerp_parameters
 from spkit.study.analyses._curves import curves_of
-from spkit.study.analyses._sampled import sampled_rows
-from spkit.study.analyses._series import Point, scored_on, series_stage
+from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
 from spkit.study.analyses._two import (
     Pipeline,
     TwoSettings,
@@ -98,11 +97,10 @@ def _known(span: TaskVectors, position: PositionResult) -> dict[str, float]:
 def _table(records: SeedRecords, settings: AroundSettings, resamples: int) -> dict[str, pd.DataFrame]:
     """All lines; `direction` and `length` say of every row where it is."""
     rows = [
-        {"pipeline": pipeline, **row, "seed": seed}
+        {"pipeline": pipeline, **row}
         for pipeline in settings.pipelines
         for over in settings.lines
-        for seed, of_seed in records.items()
-        for row in sampled_rows(of_seed[f"around/{pipeline}/{over}"], resamples)
+        for row in series_rows(of_stage(records, f"around/{pipeline}/{over}"), resamples)
     ]
     return {AROUND.file: pd.DataFrame(rows).drop(columns="examples", errors="ignore")}
 
@@ -122,7 +120,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
                 f"{'the study has' if over == 'mu' else 'the search ended at'} {own['value']:.3g} "
                 f"({own['score']:.1f} [{own['low']:.1f}, {own['high']:.1f}])"
             )
-        said.append(f"Around the searched position ({pipeline} pipeline, {mean} mean), {'; '.join(parts)}.")
+        said.append(f"Around the searched position ({pipeline} pipeline, {mean}), {'; '.join(parts)}.")
     return said
 
 

@@ -16,8 +16,7 @@ from spkit.results.labels import method_label
 from spkit.results.schema import CLUSTER_SCORES, CLUSTERS
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._counted import forget_trainings, trained
-from spkit.study.analyses._sampled import sampled_rows
-from spkit.study.analyses._series import Point, Scored, series_stage
+from spkit.study.analyses._series import Point, Scored, of_stage, series_rows, series_stage
 from spkit.study.analysis import Analysis
 from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
@@ -156,10 +155,9 @@ def _table(records: SeedRecords, settings: ClusterSettings, resamples: int) -> d
         [joined({first: records[first]}, _sets(count), CLUSTERS.file) for count in settings.clusters], ignore_index=True
     ).drop(columns="seed")
     rows = [
-        {"clusters": count, **row, "seed": seed}
-        for seed, of_seed in records.items()
+        {"clusters": count, **row}
         for count in settings.clusters
-        for row in sampled_rows(of_seed[f"{_LABEL}/{count}/scores"], resamples)
+        for row in series_rows(of_stage(records, f"{_LABEL}/{count}/scores"), resamples)
     ]
     scores = pd.DataFrame(rows)[list(CLUSTER_SCORES.columns)]
     return {CLUSTERS.file: sets, CLUSTER_SCORES.file: scores}

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from spkit.results import frames
 from spkit.results.labels import method_label
 from spkit.results.schema import DIRECTIONS
 from spkit.searching.paths import SlerpPath
 from spkit.study.analyses._curves import curves_of
-from spkit.study.analyses._sampled import sampled_rows
-from spkit.study.analyses._series import Point, scored_on, series_stage
+from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
 from spkit.study.analyses._two import Pipeline, TwoSettings, check_two, pair_of, span_of, vectors_of
 from spkit.study.analysis import Analysis
 from spkit.study.profile import Profile
@@ -74,11 +74,10 @@ def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], method: _Metho
 
 def _table(records: SeedRecords, settings: DirectionSettings, resamples: int) -> dict[str, pd.DataFrame]:
     rows = [
-        {"pipeline": pipeline, "method": method, **row, "seed": seed}
+        {"pipeline": pipeline, "method": method, **row}
         for pipeline in settings.pipelines
         for method in settings.methods
-        for seed, of_seed in records.items()
-        for row in sampled_rows(of_seed[f"directions/{pipeline}/{method}"], resamples)
+        for row in series_rows(of_stage(records, f"directions/{pipeline}/{method}"), resamples)
     ]
     return {DIRECTIONS.file: pd.DataFrame(rows)}
 
@@ -88,13 +87,14 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     for (pipeline, mean), table in curves_of(tables[DIRECTIONS.file]):
         parts = []
         for method, part in table.groupby("method", sort=False):
-            curve = part.groupby("share")[["score", "direction"]].mean()
-            best, ends = curve["score"].idxmax(), curve["score"].iloc[[0, -1]]
+            curve = frames.records(part.groupby("share")[["score", "low", "high", "direction"]].mean())
+            best = max(curve, key=lambda point: point["score"])
             parts.append(
-                f"{method_label(str(method))} is highest at the direction {curve['direction'][best]:.2f} "
-                f"({curve['score'][best]:.1f} points; {ends.iloc[0]:.1f} and {ends.iloc[1]:.1f} at the ends)"
+                f"{method_label(str(method))} is highest at the direction {best['direction']:.2f} ({best['score']:.1f} "
+                f"points [{best['low']:.1f}, {best['high']:.1f}]; {curve[0]['score']:.1f} and "
+                f"{curve[-1]['score']:.1f} at the ends)"
             )
-        said.append(f"From one vector to the other ({pipeline} pipeline, {mean} mean), {' and '.join(parts)}.")
+        said.append(f"From one vector to the other ({pipeline} pipeline, {mean}), {' and '.join(parts)}.")
     return said
 
 

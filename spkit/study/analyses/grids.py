@@ -1,6 +1,6 @@
 """The paper's Table 2 and Figure 3: every rule at each value of its own setting, in both pipelines, picked twice."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from spkit.merging.methods import merge
 from spkit.merging.registry import find
 from spkit.results.schema import GRID_COMPARISONS, GRIDS
 from spkit.study.analyses import _grid_words
-from spkit.study.analyses._sampled import Sampled
-from spkit.study.analyses._series import Point, Scored, points_of, roles_in, scored_on, series_stage
+from spkit.study.analyses._grid_tables import Grid, Setting
+from spkit.study.analyses._series import Point, Scored, scored_on, series_stage
 from spkit.study.analyses._two import (
     Pipeline,
     TwoSettings,
@@ -148,77 +148,34 @@ def _number(value: Any) -> float:
     return float(value[1] / (value[0] + value[1])) if isinstance(value, list) else float(value)
 
 
-class _Candidates:
-    """The settings of each method of one seed and pipeline, with their scores by split."""
-
-    def __init__(self, of_seed: Mapping[str, Any], settings: GridSettings, pipeline: Pipeline, resamples: int) -> None:
-        #: Method to its settings: label, value, and scores by split.
-        self.methods: dict[str, list[tuple[str, float, dict[str, Sampled]]]] = {}
-        experts = [name.removeprefix("grids/") for name in of_seed if name.startswith("grids/expert-")]
-        last = ["last"] if pipeline == "sequential" else []
-        for name in (*_REFERENCES, *experts, *last):
-            self._add(of_seed[f"grids/{name}"], name.replace("expert-", "expert:", 1), [("", np.nan)], resamples)
-        for method, values in settings.grids.items():
-            named = [(_label(method, value), _number(value)) for value in values]
-            self._add(of_seed[f"grids/{pipeline}/{method}"], method, named, resamples)
-
-    def _add(self, record: Any, method: str, named: Sequence[tuple[str, float]], resamples: int) -> None:
-        roles = roles_in(record)
-        self.methods[method] = [
-            (label, value, {split: Sampled.of(measured, roles, resamples) for split, measured in by_split.items()})
-            for (label, value), (_, by_split) in zip(named, points_of(record), strict=True)
-        ]
-
-    def picked(self, method: str, split: str) -> int:
-        """The number of the setting with the highest mean: on dev over the trained tasks, on test over all tasks."""
-        means = [by_split[split].overall for _, _, by_split in self.methods[method]]
-        return int(np.argmax(np.nan_to_num(means, nan=-np.inf)))
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        joint = self.methods["joint"][0][2]
-        for method, each in self.methods.items():
-            picks = {split: self.picked(method, split) for split in ("dev", "test")}
-            for number, (label, value, by_split) in enumerate(each):
-                pick = " ".join(split for split, best in picks.items() if best == number)
-                for split, sampled in by_split.items():
-                    ahead = sampled.ahead_of(joint[split])
-                    for row in sampled.rows():
-                        paired = dict(zip(("ahead", "ahead_low", "ahead_high"), ahead[row["task"]], strict=True))
-                        about = {"method": method, "setting": label, "split": split, "value": value, "pick": pick}
-                        yield about | row | paired
-
-    def best_on(self, split: str) -> dict[str, Sampled]:
-        """The test scores of each method at the setting that is picked on a split."""
-        return {method: each[self.picked(method, split)][2]["test"] for method, each in self.methods.items()}
-
-
 def _table(records: SeedRecords, settings: GridSettings, resamples: int) -> dict[str, pd.DataFrame]:
-    """All settings, and the differences between methods at the settings that each seed picks.
-
-    `ahead` of a row is its score minus that of joint training on the same split, with its paired interval.
-    """
+    """All settings, and the differences between methods at the settings that each seed picks."""
     rows, compared = [], []
     for pipeline in settings.pipelines:
-        candidates = {seed: _Candidates(of_seed, settings, pipeline, resamples) for seed, of_seed in records.items()}
-        for seed, of_seed in candidates.items():
-            rows += [{"pipeline": pipeline, **row, "seed": seed} for row in of_seed.rows()]
-        for split in ("dev", "test"):
-            by_seed = [of_seed.best_on(split) for of_seed in candidates.values()]
-            best = {method: Sampled.mean([of_seed[method] for of_seed in by_seed]) for method in by_seed[0]}
-            for row in _compared(best, list(settings.grids)):
-                compared.append({"pipeline": pipeline, "picked_on": split, **row})
+        grid = Grid(records, _settings_of(next(iter(records.values())), settings, pipeline), resamples)
+        rows += [{"pipeline": pipeline, **row} for row in grid.rows()]
+        compared += [{"pipeline": pipeline, **row} for row in grid.compared(_pairs(grid.settings))]
     return {GRIDS.file: pd.DataFrame(rows), GRID_COMPARISONS.file: pd.DataFrame(compared)}
 
 
-def _compared(best: Mapping[str, Sampled], merged: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _settings_of(stages: Iterable[str], settings: GridSettings, pipeline: Pipeline) -> list[Setting]:
+    """What a pipeline's panel holds: the references, then each method at each of its values."""
+    experts = [stage for stage in stages if stage.startswith("grids/expert-")]
+    made = [Setting(method, "", np.nan, f"grids/{method}") for method in _REFERENCES]
+    made += [Setting(stage.removeprefix("grids/").replace("-", ":", 1), "", np.nan, stage) for stage in experts]
+    made += [Setting("last", "", np.nan, "grids/last")] if pipeline == "sequential" else []
+    for method, values in settings.grids.items():
+        stage = f"grids/{pipeline}/{method}"
+        made += [Setting(method, _label(method, v), _number(v), stage, n) for n, v in enumerate(values)]
+    return made
+
+
+def _pairs(settings: Iterable[Setting]) -> list[tuple[str, str]]:
     """Every method against joint training, SLERP and the search against every rule."""
-    rules = [method for method in merged if method != _SEARCH]
-    pairs = [(method, "joint") for method in best if method != "joint"]
-    pairs += [(method, rule) for method in ("slerp", _SEARCH) for rule in rules if method in best and method != rule]
-    for method, against in pairs:
-        for task, (difference, low, high) in best[method].ahead_of(best[against]).items():
-            numbers = {"difference": difference, "low": low, "high": high}
-            yield {"method": method, "against": against, "task": task, "role": best[method].roles[task], **numbers}
+    methods = list(dict.fromkeys(one.method for one in settings))
+    rules = [method for method in methods if method in _PARAMETERS]
+    pairs = [(method, "joint") for method in methods if method != "joint"]
+    return pairs + [(one, rule) for one in ("slerp", _SEARCH) for rule in rules if one in methods and one != rule]
 
 
 def _check(settings: GridSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

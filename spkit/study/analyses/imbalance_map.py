@@ -18,6 +18,7 @@ from spkit.costs import count_costs
 from spkit.diagnostics.nested_subsets import subsets
 from spkit.errors import SpkitError
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
+from spkit.evaluation.paired import Samples
 from spkit.merging.methods import merge
 from spkit.merging.registry import find
 from spkit.results.schema import IMBALANCE_MAP
@@ -25,8 +26,7 @@ from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._counted import forget_trainings, trained
 from spkit.study.analyses._pairs import check_pairs
-from spkit.study.analyses._sampled import Sampled
-from spkit.study.analyses._series import Point, points_of, roles_in, scored_on, series_stage
+from spkit.study.analyses._series import Point, points_of, scored_on, series_stage
 from spkit.study.analyses._two import task_needs
 from spkit.study.analysis import Analysis
 from spkit.study.graph import Passes
@@ -162,21 +162,19 @@ def _check(settings: MapSettings, profile: Profile, tasks: Mapping[str, Task]) -
 
 
 def _table(records: SeedRecords, settings: MapSettings, resamples: int) -> dict[str, pd.DataFrame]:
+    joint = [joint_name(sampling) for sampling in settings.samplings]
     rows = []
     for (seed, of_seed), (ratio, epochs) in product(records.items(), settings.cells()):
-        record = of_seed[f"{_LABEL}/{ratio:g}-{epochs:g}"]
-        models, flops = {}, {}
-        for about, measured in points_of(record):
-            models[about["method"]] = Sampled.of(measured["test"], roles_in(record), resamples)
-            flops[about["method"]] = about["flops"]
-        joint = [joint_name(sampling) for sampling in settings.samplings]
-        pairs = [(method, against) for against in joint for method in models if method not in joint]
+        points = list(points_of(of_seed[f"{_LABEL}/{ratio:g}-{epochs:g}"]))
+        flops = {about["method"]: about["flops"] for about, _ in points}
+        samples = Samples.draw({seed: {about["method"]: measured["test"] for about, measured in points}}, resamples)
+        pairs = [(method, against) for against in joint for method in flops if method not in joint]
         pairs += [(method, joint[0]) for method in joint[1:]]
-        for method, against in pairs:
-            for task, (value, low, high) in models[method].ahead_of(models[against]).items():
-                row = {"ratio": ratio, "epochs": epochs, "method": method, "against": against, "task": task}
-                row |= {"difference": value, "low": low, "high": high, "flops": flops[method]}
-                rows.append(row | {"verdict": _verdict(low, high), "seed": seed})
+        for (method, against), task in product(pairs, [*samples.tasks, *samples.means]):
+            one = samples.difference(method, against, task, seed)
+            row = {"ratio": ratio, "epochs": epochs, "method": method, "against": against, "task": task}
+            row |= {"difference": one.value, "low": one.low, "high": one.high, "flops": flops[method]}
+            rows.append(row | {"verdict": _verdict(one.low, one.high), "seed": seed})
     return {IMBALANCE_MAP.file: pd.DataFrame(rows)}
 
 

@@ -100,7 +100,7 @@ def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], settings: Plan
         marked = pd.DataFrame(places[: len(named)], columns=list(columns))
         marked.insert(0, "point", [point for point, _ in named])
         marked["group"] = [group for _, group in named]
-        lowest = surface.loc[surface["loss"].idxmin()].to_dict()
+        lowest = surface.iloc[int(np.argmin(surface["loss"]))].to_dict()
         marked.loc[len(marked)] = {"point": "lowest", "group": "lowest", **lowest}
         marked.to_csv(folder / _POINTS, index=False)
         return {

@@ -7,11 +7,10 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
-from spkit.evaluation.means import MEAN
+from spkit.evaluation.means import MEANS
 from spkit.results.schema import PROBE_RATIOS, RESAMPLING
 from spkit.study.analyses._curves import curves_of
-from spkit.study.analyses._sampled import sampled_rows
-from spkit.study.analyses._series import Point, scored_on, series_stage
+from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
 from spkit.study.analyses._two import (
     Pipeline,
     TwoSettings,
@@ -60,8 +59,13 @@ def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], ratio: Sequenc
 
     config: dict[str, Any] = {"pair": list(pair), "ratio": list(ratio), "probe": run.profile.probe.arguments()}
     config |= run.profile.search.arguments()
-    needs, name = search_needs(run, pipeline, pair), f"probe_ratios/{pipeline}/{'-'.join(map(str, ratio))}"
+    needs, name = search_needs(run, pipeline, pair), _place(pipeline, ratio)
     series_stage(run, name, config, needs, series, scored_on(run, pair), 1, search_passes(run, 1))
+
+
+def _place(pipeline: Pipeline, ratio: Sequence[int]) -> str:
+    """The stage of a ratio."""
+    return f"probe_ratios/{pipeline}/{'-'.join(map(str, ratio))}"
 
 
 def _label(ratio: Sequence[int]) -> str:
@@ -76,11 +80,10 @@ def _label(ratio: Sequence[int]) -> str:
 
 def _table(records: SeedRecords, settings: ProbeRatioSettings, resamples: int) -> dict[str, pd.DataFrame]:
     rows = [
-        {"pipeline": pipeline, **row, "seed": seed}
+        {"pipeline": pipeline, **row}
         for pipeline in settings.pipelines
         for ratio in settings.ratios
-        for seed, of_seed in records.items()
-        for row in sampled_rows(of_seed[f"probe_ratios/{pipeline}/{'-'.join(map(str, ratio))}"], resamples)
+        for row in series_rows(of_stage(records, _place(pipeline, ratio)), resamples)
     ]
     return {PROBE_RATIOS.file: pd.DataFrame(rows).drop(columns="examples")}
 
@@ -93,9 +96,11 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             f"{row['score']:.1f} [{row['low']:.1f}, {row['high']:.1f}] at {ratio}" for ratio, row in by_ratio.iterrows()
         ]
         best, worst = by_ratio["score"].argmax(), by_ratio["score"].argmin()
-        parts.append(f"{pipeline} pipeline, {mean} mean: from {ends[worst]} to {ends[best]}")
-    said = [f"By the ratio of the two tasks in the probe, Self Positioning scores ({'; '.join(parts)})."]
-    return [said[0] + _beside_joint(tables)]
+        parts.append(f"from {ends[worst]} to {ends[best]} ({pipeline} pipeline, {mean})")
+    return [
+        f"By the ratio of the two tasks in the probe, Self Positioning scores {'; '.join(parts)}."
+        f"{_beside_joint(tables)}"
+    ]
 
 
 def _beside_joint(tables: Mapping[str, pd.DataFrame]) -> str:
@@ -103,10 +108,13 @@ def _beside_joint(tables: Mapping[str, pd.DataFrame]) -> str:
     if RESAMPLING.file not in tables:
         return ""
     table = tables[RESAMPLING.file]
-    joint = table[(table["task"] == MEAN) & table["group"].isin(["total", "max"])].groupby("method")["score"].mean()
-    if joint.empty:
-        return ""
-    return f" Joint training resampled to such ratios scores from {joint.min():.1f} to {joint.max():.1f}."
+    joint = table[table["group"].isin(["total", "max"])].groupby(["task", "method"])["score"].mean()
+    ranges = [
+        f"from {joint[mean].min():.1f} to {joint[mean].max():.1f} on the {mean}"
+        for mean in MEANS
+        if mean in joint.index.get_level_values("task")
+    ]
+    return f" Joint training resampled to such ratios scores {' and '.join(ranges)}." if ranges else ""
 
 
 def _check(settings: ProbeRatioSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
