@@ -51,9 +51,9 @@ class Task:
         test: examples that are only scored.
         prompts: text put in front of a column's texts, by column; columns without an entry get none.
         loss: in place of the kind's own: a name ("infonce", "cosent", "supcon", "contrastive"), or a function that
-            makes the loss from a model. Training, probe, search and conflict all use it. InfoNCE takes pairs: of sts data
-            those of `positive_from` on, of pairs the matches, of a classification each text with another of its label
-            (texts of one label never share a batch); see `spkit.tasks.loss_rows`.
+            makes the loss from a model. Training, probe, search and conflict all use it. InfoNCE takes pairs: of sts
+            data those of `positive_from` on, of pairs the matches, of a classification each text with another of its
+            label (texts of one label never share a batch); see `spkit.tasks.loss_rows`.
         temperature: the loss divides similarities by it; its own by default.
         positive_from: for InfoNCE on scored pairs: the score from which on a pair is a positive.
         negative_to: likewise: the score up to which a pair is a hard negative of a positive of the same text.
