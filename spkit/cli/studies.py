@@ -136,8 +136,8 @@ def figures(
         typer.Option(
             "--study",
             metavar="STUDY",
-            help="Draw the figures that a study has of its own: paper, all figures and tables of arXiv 2410.15035, one to "
-            "one, with their page. RESULTS then has a folder of tables for each base.",
+            help="Draw the figures that a study has of its own: paper, all figures and tables of arXiv 2410.15035, "
+            "one to one, with their page. RESULTS then has a folder of tables for each base.",
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Name of one figure; repeat for several.")] = None,

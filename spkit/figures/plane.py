@@ -1,4 +1,4 @@
-"""The loss on the plane of two task vectors, with base, experts, the points of rules, the lowest point and a search's."""
+"""The loss on the plane of two task vectors, with base, experts, rules, a search, and the lowest point."""
 
 from collections.abc import Mapping
 
@@ -44,7 +44,8 @@ def plane(
             0 and both vectors stand symmetrically about the diagonal, angles and lengths are true.
         ax: where to draw; see `spkit.drawing.Place`.
         points: places to mark: the columns x, y, group ("base", "expert", "average", "slerp", "self_position", or one
-            of your own), point (a name; that of an expert is written beside it). Points of a rule are joined as they come.
+            of your own), point (a name; that of an expert is written beside it). Points of a rule are joined as they
+            come.
         value: the column of the loss.
         label: what it is, beside the colour bar.
 

@@ -63,11 +63,11 @@ def draw_clusters(bases: Sequence[Base], count: int) -> Drawing:
     headline(sheet, f"{count} clusters: {lead}")
     published = ", ".join(f"{name} {value:g}" for name, value in PUBLISHED.items())
     caption = (
-        f"Scores in points of the merges of experts of {count} clusters of data sets, a column a type of task (named by "
-        "its metric), and the mean of all tasks; bold, the best of a base's column. Grey, the paper's, are means over MTEB's 56 "
-        f"tasks, with a probe of training data and one of other data; its published models have {published}. "
-        f"{_members(bases, count)} {seeds_text(pd.concat([base[CLUSTER_SCORES] for base in bases])).capitalize()}, n = "
-        f"{len(data)} means."
+        f"Scores in points of the merges of experts of {count} clusters of data sets, a column a type of task (named "
+        "by its metric), and the mean of all tasks; bold, the best of a base's column. Grey, the paper's, are means "
+        "over MTEB's 56 tasks, with a probe of training data and one of other data; its published models have "
+        f"{published}. {_members(bases, count)} "
+        f"{seeds_text(pd.concat([base[CLUSTER_SCORES] for base in bases])).capitalize()}, n = {len(data)} means."
     )
     return Drawing(sheet, data, caption, {**finding.told(), **table.told()})
 

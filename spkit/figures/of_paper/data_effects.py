@@ -72,7 +72,7 @@ def draw_norms(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
 
 def norm_finding(bases: Sequence[Base]) -> Finding:
     """Whether one line describes the norms."""
-    sides, parts = [], []
+    sides, parts, shares, none = [], [], [], []
     for base in bases:
         line = norm_line(base)
         if line is None:
@@ -80,6 +80,8 @@ def norm_finding(bases: Sequence[Base]) -> Finding:
         rising, falling = line["low"] > 0, line["high"] < 0
         sides.append(1 if rising and line["r_squared"] >= _GOOD else -1 if falling or line["r_squared"] < 0.5 else 0)
         share = line["intercept"] / (line["intercept"] + line["slope"] * extent(base[NORMS], "examples")[1])
+        shares.append(f"{base.name}: {line['r_squared']:.3f}")
+        none.append(f"{base.name}: {share:.2f}")
         parts.append(
             f"{base.name}: ‖V‖ = {line['slope']:.3g}·n + {line['intercept']:.3g}, R² {line['r_squared']:.2f}, "
             f"{100 * share:.0f} % of the norm of the largest set at none"
@@ -90,6 +92,14 @@ def norm_finding(bases: Sequence[Base]) -> Finding:
         measured,
         f"Same where the slope's 95 % interval is above zero and R² is {_GOOD:g} or more in each base, other where the "
         "slope is below zero or R² below 0.5.",
+        beside=(
+            ("b: R² of the line", ", ".join(shares), f"{NORM_LINE.r_squared:g}"),
+            (
+                "b: norm without data, as a part of that at the largest set",
+                ", ".join(none),
+                f"{NORM_LINE.share(0):.2f}",
+            ),
+        ),
     )
 
 
@@ -148,20 +158,27 @@ def draw_angles(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
 
 def angle_finding(bases: Sequence[Base]) -> Finding:
     """Whether a joint vector leans to the larger set as a hyperbola says."""
-    sides, parts = [], []
+    sides, parts, curves, shares = [], [], [], []
     for base in bases:
         curve = angle_curve(base)
         if curve is None:
             continue
+        curves.append(f"{base.name}: {curve.a:.3f}, {curve.b:.3f}, {curve.c:.3f}")
+        shares.append(f"{base.name}: {curve.r_squared:.3f}")
         falls = curve.a > 0
         sides.append(1 if falls and curve.r_squared >= _GOOD else -1 if not falls else 0)
         parts.append(
-            f"{base.name}: {curve.a:.3g}/(x {'−' if curve.b < 0 else '+'} {abs(curve.b):.3g}) {'−' if curve.c < 0 else '+'} {abs(curve.c):.3g}, "
-            f"R² {curve.r_squared:.2f}, {curve.at(1):.2f} at equal sizes"
+            f"{base.name}: {curve.a:.3g}/(x {'−' if curve.b < 0 else '+'} {abs(curve.b):.3g}) "
+            f"{'−' if curve.c < 0 else '+'} {abs(curve.c):.3g}, R² {curve.r_squared:.2f}, {curve.at(1):.2f} at equal "
+            "sizes"
         )
     measured = f"{'; '.join(parts)} (the paper: {ANGLE_CURVE.at(1):.2f})." if parts else "No curve was fitted."
     return Finding(
         together(sides),
         measured,
         f"Same where the curve falls and R² is {_GOOD:g} or more in each base, other where it rises.",
+        beside=(
+            ("d: a, b, c of the curve", ", ".join(curves), f"{ANGLE_CURVE.a:g}, {ANGLE_CURVE.b:g}, {ANGLE_CURVE.c:g}"),
+            ("d: R² of the curve", ", ".join(shares), f"{ANGLE_CURVE.r_squared:g}"),
+        ),
     )

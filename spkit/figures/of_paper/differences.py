@@ -87,9 +87,10 @@ def counts(table: DataFrame) -> tuple[int, int, int]:
 def finding(bases: Sequence[Base]) -> Finding:
     """What the bars of all bases come to."""
     tables = {base.name: joint_differences(base) for base in bases}
-    sides, parts = [], []
+    sides, parts, ratios = [], [], []
     for name, table in tables.items():
         below, count, certain = counts(table)
+        ratios.append(f"{name}: {below} of {count}")
         own = rows(table, table["called"].isin(list(BOTH)))
         ahead = sum(Measured(row["difference"], row["low"], row["high"]).side > 0 for row in records(own))
         sides.append(1 if 2 * certain >= count > 0 else -1 if 2 * ahead >= count > 0 else 0)
@@ -103,9 +104,10 @@ def finding(bases: Sequence[Base]) -> Finding:
     return Finding(
         together(sides),
         f"Joint training against the better expert, {'. '.join(parts)}.",
-        "Same where in each base joint training is behind in half of the STS and retrieval tasks or more, the paired 95 % "
-        "interval leaving out zero; other where it is ahead so in half or more. The better expert is picked on the same "
-        "scores, as in the paper, which favours it.",
+        "Same where in each base joint training is behind in half of the STS and retrieval tasks or more, the paired "
+        "95 % interval leaving out zero; other where it is ahead so in half or more. The better expert is picked on "
+        "the same scores, as in the paper, which favours it.",
+        beside=(("tasks in which joint is below", ", ".join(ratios), paper_counts()),),
     )
 
 

@@ -37,7 +37,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     values = {(row["what"], row["a"]): row for row in records(own)}
     names = _names(base)
     sheet = Sheet()
-    gradients, data, merging = panels_on(sheet, ["conflict", "imbalance", "merging"], (WIDE, 2.7), across=3)
+    gradients, data, merging = panels_on(sheet, ["conflict", "imbalance", "merging"], (WIDE, 2.4), across=3)
     conflict = next((row for row in values.values() if row["what"] == "cosine of gradients"), None)
     vectors = next((row for row in values.values() if row["what"] == "cosine of task vectors"), None)
     _gradients(gradients, conflict, names)
@@ -49,13 +49,14 @@ def draw(bases: Sequence[Base]) -> Drawing:
         word,
         measured,
         "Same where in each base the 95 % interval of the cosine of gradients is below zero and one task has at least "
-        "twice the examples of the other; other where an interval is above zero; else open. The paper draws a diagram, without "
-        "numbers.",
+        "twice the examples of the other; other where an interval is above zero; else open. The paper draws a diagram, "
+        "without numbers.",
     )
     caption = (
         f"What joint training does with two tasks, and merging beside it, at the values measured from {base.name}: the "
-        "angle of the two tasks' gradients (noise corrected), the shares of the training examples, the angle of the two "
-        f"task vectors. n = {len(drawn)} values of {len(bases)} {'bases' if len(bases) > 1 else 'base'}, means over seeds."
+        "angle of the two tasks' gradients (noise corrected), the shares of the training examples, the angle of the "
+        f"two task vectors. n = {len(drawn)} values of {len(bases)} {'bases' if len(bases) > 1 else 'base'}, means "
+        "over seeds."
     )
     return Drawing(sheet, drawn, caption, finding.told())
 

@@ -1,4 +1,4 @@
-"""Figure 2: conflict in scores (a), norms over data (b), the sketch of angles (c), angles over the ratio of data (d)."""
+"""Figure 2: conflict in scores (a), norms over data (b), the sketch of angles (c), angles over ratios of data (d)."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -70,14 +70,15 @@ def draw(bases: Sequence[Base]) -> Drawing:
         "Same where all panels are, other where one is and none the same, else open. "
         + " ".join(f"({letter}) {one.rule}" for letter, one in found.items()),
         " ".join(f"Panel {letter} lacks {tables[letter].file}." for letter in lacking),
+        tuple(row for one in found.values() for row in one.beside),
     )
     data = pd.concat([panel.data.assign(panel=panel.letter) for panel in panels], ignore_index=True)
     caption = (
         "a: joint training minus the better expert on each evaluation task of the first base, with paired 95 % "
         "intervals (figure 9 has all bases). b: norm of the task vector against training examples, a point a training "
         f"at fixed epochs, with one line over all; grey: the paper's line (‖V‖ = 6.245e-6·n + {NORM_LINE.intercept:g}, "
-        "n to 1.2 million), scaled so that its largest set is ours. c: sketch of base, both vectors and a joint one, at "
-        "the angles that were measured. d: ratio of the joint vector's angles to its two parts against the ratio of "
+        "n to 1.2 million), scaled so that its largest set is ours. c: sketch of base, both vectors and a joint one, "
+        "at the angles that were measured. d: ratio of the joint vector's angles to its two parts against the ratio of "
         f"their sizes; grey: the paper's curve, as it is. n = {len(data)} marks in all panels."
     )
     return Drawing(sheet, data, caption, finding.told())
@@ -122,9 +123,9 @@ FIGURE = PaperFigure(
     order=20,
     title="Conflict and imbalance in joint training",
     says="(a) Joint training is below the better single-task model in "
-    f"{JOINT_BELOW['zh'][0]} of {JOINT_BELOW['zh'][1]} Chinese tasks, down to −5 points. (b) ‖V‖ grows in a line with the "
-    f"number of examples, R² {NORM_LINE.r_squared:g}. (d) The joint vector leans to the larger set: the ratio of its "
-    f"angles is {ANGLE_CURVE.a:g}/(x + {ANGLE_CURVE.b:g}) + {ANGLE_CURVE.c:g} of the ratio x of sizes, R² "
+    f"{JOINT_BELOW['zh'][0]} of {JOINT_BELOW['zh'][1]} Chinese tasks, down to −5 points. (b) ‖V‖ grows in a line with "
+    f"the number of examples, R² {NORM_LINE.r_squared:g}. (d) The joint vector leans to the larger set: the ratio of "
+    f"its angles is {ANGLE_CURVE.a:g}/(x + {ANGLE_CURVE.b:g}) + {ANGLE_CURVE.c:g} of the ratio x of sizes, R² "
     f"{ANGLE_CURVE.r_squared:g}.",
     draw=draw,
     uses=(SCORES, COMPARISONS, COMPARISONS_MEAN, NORMS, NORMS_FIT, GEOMETRY, ANGLES, ANGLES_FIT),

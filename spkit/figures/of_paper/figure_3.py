@@ -51,9 +51,9 @@ def draw(bases: Sequence[Base]) -> Drawing:
     finding = Finding(
         together(sides),
         f"Settings of a rule with both means above the joint model's: {'; '.join(words)}.",
-        "Same where in every panel a setting is ahead of joint training on both means, the 95 % intervals (paired, where "
-        "the study has them) leaving out zero; other where in a panel every setting is behind on one of them and in none "
-        "one is ahead on both.",
+        "Same where in every panel a setting is ahead of joint training on both means, the 95 % intervals (paired, "
+        "where the study has them) leaving out zero; other where in a panel every setting is behind on one of them and "
+        "in none one is ahead on both.",
         "" if len(shown) == 4 else f"Panels: {len(shown)} of the paper's four.",
     )
     caption = (

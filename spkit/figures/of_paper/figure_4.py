@@ -12,7 +12,7 @@ from spkit.drawing.style import WIDE
 from spkit.figures.directions import directions
 from spkit.figures.of_paper.base import Base, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
-from spkit.figures.of_paper.finding import Finding, listed, together
+from spkit.figures.of_paper.finding import Finding, listed, span, together
 from spkit.figures.of_paper.look import headline, look_of, setting
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import ENDS_LOWER
@@ -58,6 +58,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         "Same where in every curve an inner point is ahead of both ends by more than the 95 % intervals (the two "
         "models taken as independent), other where an end is ahead of every inner point in some curve and in none the "
         "contrary.",
+        beside=(("points that the ends are below the maximum", span(losses), span(ENDS_LOWER)),),
     )
     caption = (
         f"Mean of the STS and retrieval tasks against the direction of the merged vector, for "

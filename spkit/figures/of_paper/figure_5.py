@@ -50,17 +50,18 @@ def draw(bases: Sequence[Base]) -> Drawing:
     headline(sheet, f"SLERP's points are nearer to the lowest loss than Average's in {nearer} of {len(sides)} planes")
     finding = Finding(
         together(sides),
-        f"SLERP's points are longer than Average's in {longer} of {len(sides)} planes, and nearer to the lowest place in "
-        f"{nearer}; the lowest losses are {', '.join(stars)} (the paper's is {LOWEST_LOSS:g}, of another loss).",
+        f"SLERP's points are longer than Average's in {longer} of {len(sides)} planes, and nearer to the lowest place "
+        f"in {nearer}; the lowest losses are {', '.join(stars)} (the paper's is {LOWEST_LOSS:g}, of another loss).",
         "Same where in every plane SLERP's points are on average both longer and nearer to the lowest place of the "
         "grid, other where in none. There is one seed, and no interval.",
+        beside=(("lowest loss", ", ".join(stars), f"{LOWEST_LOSS:g}"),),
     )
     places = sum(len(table) for table in drawn if (table["kind"] == "grid").any())
     seeds = seeds_text(pd.concat([base[PLANE] for base in bases]))
     caption = (
-        "Loss of the probe on the plane of the two task vectors: the base is at 0, both vectors stand symmetrically about "
-        "the diagonal (dotted) at their true angle and length. Star and number: the lowest place of the grid; joined: "
-        f"each rule over its weights. {seeds.capitalize()}, the first is drawn, n = {places} places in "
+        "Loss of the probe on the plane of the two task vectors: the base is at 0, both vectors stand symmetrically "
+        "about the diagonal (dotted) at their true angle and length. Star and number: the lowest place of the grid; "
+        f"joined: each rule over its weights. {seeds.capitalize()}, the first is drawn, n = {places} places in "
         f"{len(shown)} {'planes' if len(shown) > 1 else 'plane'}."
     )
     return Drawing(sheet, pd.concat(drawn, ignore_index=True), caption, finding.told())

@@ -87,6 +87,10 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"{above} of {len(found.get('length', []))}.",
         f"Same where every star is at most {_NEAR:g} points below its curve's highest point and every λ above 1; other "
         "where every star is behind by more than the 95 % intervals (taken as independent), or no λ is above 1.",
+        beside=tuple(
+            (f"{'direction' if over == 'direction' else 'λ'} of the positions", _numbers(found[over]), _numbers(theirs))
+            for over, theirs in ((over, _PANELS[over][2]) for over in overs)
+        ),
     )
     caption = (
         "Mean of the STS and retrieval tasks around the position that Self Positioning gave (star): over the direction "

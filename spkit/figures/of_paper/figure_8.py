@@ -15,7 +15,7 @@ from spkit.figures.directions import directions
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.costs import hours
 from spkit.figures.of_paper.figure import PaperFigure
-from spkit.figures.of_paper.finding import Finding, Word
+from spkit.figures.of_paper.finding import Finding, Word, span
 from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import HOURS_MERGING, HOURS_RESAMPLING, RATIO_RANGES
@@ -50,17 +50,18 @@ def draw(bases: Sequence[Base]) -> Drawing:
     times = {name: _times(costs[name]) for name in shown if len(costs[name])}
     dearer = [f"{low:.1f} to {high:.1f}" for low, high in times.values() if low == low]
     ahead = [name for name, side in sides.items() if side > 0]
-    headline(sheet, f"Self Positioning is ahead at every ratio in {len(ahead)} of {len(sides)} bases; resampling takes "
+    headline(sheet, f"Ahead at every ratio in {len(ahead)} of {len(sides)} bases; resampling takes "
              f"{dearer[0] if dearer else 'unknown'} times the hours")  # fmt: skip
-    data = pd.concat([*(table.assign(base=name, panel="a") for name, table in scores.items()),
-                      *(table.assign(base=name, panel="b") for name, table in costs.items())], ignore_index=True)  # fmt: skip
+    parts = [(panel, name, table) for panel, of in (("a", scores), ("b", costs)) for name, table in of.items()]
+    data = pd.concat([table.assign(base=name, panel=panel) for panel, name, table in parts], ignore_index=True)
     source = pd.concat([base[table] for base in bases for table in (PROBE_RATIOS, RESAMPLING, COSTS)])
     caption = (
         "a: mean of the STS and retrieval tasks against the ratio of STS to retrieval examples: in the probe of Self "
         "Positioning, whose size is fixed, and in joint training on resampled data (Total Length: both sets together "
-        "stay as large as they were; Max Length: the larger set stays whole). b: hours for all the ratios: one training "
-        "of each expert and a search a ratio, or a training a ratio. "
-        f"{seeds_text(source).capitalize()}, means over seeds, n = {len(data)} marks. {_theirs()} Bands: 95 % intervals."
+        "stay as large as they were; Max Length: the larger set stays whole). b: hours for all the ratios: one "
+        "training of each expert and a search a ratio, or a training a ratio. "
+        f"{seeds_text(source).capitalize()}, means over seeds, n = {len(data)} marks. {_theirs()} Bands: 95 % "
+        "intervals."
     )
     return Drawing(sheet, data, caption, _finding(scores, sides, times).told())
 
@@ -164,11 +165,28 @@ def _finding(
         f"Ranges over the ratios: {'; '.join(parts) or 'none'}. Hours of resampling against merging: "
         f"{hours_text or 'unknown'} (the paper: {HOURS_RESAMPLING[0] / HOURS_MERGING:.1f} to "
         f"{HOURS_RESAMPLING[1] / HOURS_MERGING:.1f}).",
-        "Same where in each base Self Positioning is ahead of both schemes at every ratio by more than the 95 % intervals "
-        f"(taken as independent) and resampling takes {_DEARER:g} times the hours or more; other where it is behind so at "
-        "every ratio.",
+        "Same where in each base Self Positioning is ahead of both schemes at every ratio by more than the 95 % "
+        f"intervals (taken as independent) and resampling takes {_DEARER:g} times the hours or more; other where it is "
+        "behind so at every ratio.",
         f"Lacks {' and '.join(lacking)}." if lacking else "",
+        _beside(scores, times),
     )
+
+
+def _beside(
+    scores: Mapping[str, DataFrame], times: Mapping[str, tuple[float, float]]
+) -> tuple[tuple[str, str, str], ...]:
+    found = []
+    for key, text in (("self_position", "Self Positioning"), ("joint", "joint, resampled")):
+        ours = []
+        for name, table in scores.items():
+            own = table["curve"].str.startswith("Self") == (key == "self_position") if len(table) else []
+            ours += [f"{name}: {span(rows(table, own)['score'])}"] if len(table) and own.any() else []
+        theirs = ", ".join(f"{language}: {span(given[key])}" for language, given in RATIO_RANGES.items())
+        found.append((f"range over the ratios, {text}", ", ".join(ours) or "not measured", theirs))
+    ours = ", ".join(f"{name}: {span(both)}" for name, both in times.items() if both[0] == both[0])
+    paper = span(taken / HOURS_MERGING for taken in HOURS_RESAMPLING)
+    return (*found, ("hours of resampling over those of merging", ours or "not measured", paper))
 
 
 def _theirs() -> str:

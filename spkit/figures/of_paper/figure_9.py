@@ -36,8 +36,8 @@ def draw(bases: Sequence[Base]) -> Drawing:
     caption = (
         "Score of joint training minus that of the better of the two experts (picked on the same scores), on every "
         f"evaluation task; {seeds_text(pd.concat([base[SCORES] for base in shown]))}, means over seeds, n = "
-        f"{len(drawn)} bars. Vertical lines: paired 95 % intervals over test examples. The paper's means are over STS and "
-        "retrieval tasks only."
+        f"{len(drawn)} bars. Vertical lines: paired 95 % intervals over test examples. The paper's means are over STS "
+        "and retrieval tasks only."
     )
     return Drawing(sheet, drawn, caption, finding(shown).told())
 

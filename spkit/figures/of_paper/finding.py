@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from spkit.drawing.text import signed
 
 Word = Literal["same", "other", "open"]
 
@@ -16,16 +18,19 @@ class Finding:
         measured: what was measured, a sentence or two.
         rule: when it would be the same and when another, one sentence.
         short: where our figure falls short of the paper's; empty where it does not.
+        beside: numbers of ours beside the paper's: what it is, ours, the paper's.
     """
 
     word: Word
     measured: str
     rule: str
     short: str = ""
+    beside: tuple[tuple[str, str, str], ...] = ()
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, Any]:
         """As it stands beside a figure."""
-        return {"outcome": self.word, "measured": self.measured, "rule": self.rule, "falls_short": self.short}
+        words = {"outcome": self.word, "measured": self.measured, "rule": self.rule, "falls_short": self.short}
+        return words | {"beside": [list(row) for row in self.beside]}
 
 
 def together(sides: Iterable[int]) -> Word:
@@ -41,6 +46,17 @@ def together(sides: Iterable[int]) -> Word:
     if given and all(side > 0 for side in given):
         return "same"
     return "other" if any(side < 0 for side in given) and not any(side > 0 for side in given) else "open"
+
+
+def span(values: Iterable[float], digits: int = 1) -> str:
+    """The smallest and the largest of some numbers.
+
+    Example:
+        >>> span([0.52, 7.9]), span([-0.0]), span([])
+        ('0.5 to 7.9', '0.0', 'unknown')
+    """
+    texts = [signed(value, digits) for value in sorted(value for value in values if value == value)]
+    return " to ".join(dict.fromkeys([texts[0], texts[-1]])) if texts else "unknown"
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -60,17 +60,18 @@ def draw_table(sheet: Sheet, table: TextTable) -> Axes:
         for column, cell in enumerate(row):
             left = column < table.left
             heavy = number == 0 or (number - 1, column) in table.bold
-            panel.text(
-                ([0.0, *ends][column] if left else ends[column] - 0.006),
-                top + _PAD / 2,
-                cell,
-                ha="left" if left else "right",
-                va="top",
-                fontsize=7,
-                fontweight="bold" if heavy else "normal",
-                color=THEIRS if number - 1 in table.theirs or column in table.their_columns else "#222222",
-                linespacing=1.15,
-            )
+            grey = number - 1 in table.theirs or column in table.their_columns
+            for place, line in enumerate(cell.split("\n")):
+                panel.text(
+                    ([0.0, *ends][column] if left else ends[column] - 0.006),
+                    top + _PAD / 2 + (place + 0.72) * _LINE,
+                    line,
+                    ha="left" if left else "right",
+                    va="baseline",
+                    fontsize=7,
+                    fontweight="bold" if heavy else "normal",
+                    color=THEIRS if grey else "#222222",
+                )
         if number == 0 or number - 1 in table.ruled:
             at = top if number else top + height
             panel.plot([0, 1], [at, at], color="#888888", linewidth=0.8 if number == 0 else 0.5, clip_on=False)

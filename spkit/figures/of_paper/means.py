@@ -32,7 +32,7 @@ class Measured:
     high: float = nan
 
     def __sub__(self, other: "Measured") -> "Measured":
-        """The difference of two numbers whose errors are taken as independent, which makes it wider than a paired one."""
+        """The difference, the errors taken as independent, which makes its interval wider than a paired one."""
         value = self.value - other.value
         down = hypot(self.value - self.low, other.high - other.value)
         up = hypot(self.high - self.value, other.value - other.low)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,9 @@ def _introduction(results: Path) -> str:
     return (
         "Each figure and table of arXiv 2410.15035v1, in the paper's order and form, drawn from what was measured here "
         f"with the {'bases' if len(names) > 1 else 'base'} {' and '.join(names)}, which stand where the paper has "
-        "languages. The outcome is *same*, *other* or *open* by the rule that stands beside it, computed from the tables. "
-        "The pipeline that the paper calls iterative is called sequential. Numbers of the paper that it does not print "
-        "were read off its figures by eye."
+        "languages. The outcome is *same*, *other* or *open* by the rule that stands beside it, computed from the "
+        "tables. The pipeline that the paper calls iterative is called sequential. Numbers of the paper that it does "
+        "not print were read off its figures by eye."
     )
 
 
@@ -74,19 +74,21 @@ def _section(name: str, figure: PaperFigure, about: Mapping[str, Any] | None, re
         lines += [f"**Not drawn.** {figure.lacking(results)}".rstrip(), f"*The paper:* {figure.says}"]
         return "\n\n".join(lines)
     table = about.get("table")
-    lines.append(f"![{in_markdown(about['caption'])}]({name}.png)" if table is None else _table(table))
+    shown = f"![{_label(name)}: {figure.title}]({name}.png)"
+    lines.append(shown if table is None else _table(table["columns"], table["rows"]))
+    files = ", ".join(f"[{kind}]({name}.{kind})" for kind in ("png", "pdf", "csv", "json"))
+    lines.append(f"<sub>{in_markdown(about['caption'])} Files: {files}.</sub>")
     lines.append(f"*The paper:* {figure.says}")
-    lines.append(f"*Measured:* {in_markdown(about['measured'])}")
-    lines.append(f"**{str(about['outcome']).capitalize()}.** {in_markdown(about['rule'])}")
+    lines.append(f"*Measured here:* {in_markdown(about['measured'])}")
+    if about["beside"]:
+        lines.append(_table(["", "measured here", "the paper"], about["beside"]))
+    lines.append(f"**Outcome: {about['outcome']}.** {in_markdown(about['rule'])}")
     if about["falls_short"]:
         lines.append(f"*Where it falls short:* {in_markdown(about['falls_short'])}")
-    files = ", ".join(f"[{kind}]({name}.{kind})" for kind in ("png", "pdf", "csv", "json"))
-    lines.append(f"{in_markdown(about['caption'])} Files: {files}.")
     return "\n\n".join(lines)
 
 
-def _table(table: Mapping[str, Any]) -> str:
-    head, rows = table["columns"], table["rows"]
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, [":---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(in_markdown(cell) for cell in line)} |" for line in lines)
 

@@ -29,7 +29,7 @@ def mean_of(table: DataFrame, method: str, which: str) -> Measured | None:
 
 
 def ahead(base: Base, pipeline: str, on: str, method: str, against: str) -> Measured | None:
-    """How far a method is ahead of another on the paper's mean, both at their picked settings; paired where it can be."""
+    """How far a method is ahead of another on the paper's mean, at their picked settings; paired where it can be."""
     table = picked(base, pipeline, on)
     if against == "joint":
         found = one(paired(rows(table, table["method"] == method), _KEYS))

@@ -55,11 +55,11 @@ def draw(bases: Sequence[Base]) -> Drawing:
     above = sum(value.value > 0 for value in known.values())
     headline(sheet, f"Self Positioning is above joint training in {above} of {len(known)} settings, picked on test")
     caption = (
-        "Means over test scores, in points: of the STS and retrieval tasks (the paper's mean), of all trained and of all "
-        "unseen tasks; every rule and Self Positioning at the setting picked on test (over all tasks, as the paper does) "
-        f"or on dev (over the trained tasks); JT, joint training; SP, Self Positioning; bold, the best of a row; grey, the "
-        f"paper's; {seeds_text(pd.concat([base[GRIDS] for base in bases]))}, means over seeds, n = {len(data)} means. The "
-        "data hold the 95 % intervals over test examples."
+        "Means over test scores, in points: of the STS and retrieval tasks (the paper's mean), of all trained and of "
+        "all unseen tasks; every rule and Self Positioning at the setting picked on test (over all tasks, as the paper "
+        "does) or on dev (over the trained tasks); JT, joint training; SP, Self Positioning; bold, the best of a row; "
+        f"grey, the paper's; {seeds_text(pd.concat([base[GRIDS] for base in bases]))}, means over seeds, n = "
+        f"{len(data)} means. The data hold the 95 % intervals over test examples."
     )
     return Drawing(sheet, data, caption, {**_finding(shown, known).told(), **table.told()})
 
@@ -105,11 +105,12 @@ def _finding(shown: Sequence[tuple[Base, str]], lead: dict[str, Measured]) -> Fi
     best = [all(row["self_position"] >= row[rule] for rule in RULES) for row in TABLE_2.values()]
     return Finding(
         together(value.side for value in lead.values()),
-        f"Picked on test, on the mean of STS and retrieval: {'; '.join(parts) or 'no setting has both'} (the paper: SP − "
-        f"JT {_theirs()}; SP best, ties "
+        f"Picked on test, on the mean of STS and retrieval: {'; '.join(parts) or 'no setting has both'} (the paper: SP "
+        f"− JT {_theirs()}; SP best, ties "
         f"counted, in {sum(best)} of {len(best)}).",
         "Same where Self Positioning is ahead of joint training in every setting, the 95 % interval (paired, where the "
-        "study has it; tasks taken as independent) leaving out zero; other where it is behind so in one and ahead in none.",
+        "study has it; tasks taken as independent) leaving out zero; other where it is behind so in one and ahead in "
+        "none.",
         "" if len(shown) == 4 else f"Settings: {len(shown)} of the paper's four.",
     )
 
@@ -122,9 +123,9 @@ def _theirs() -> str:
 FIGURE = PaperFigure(
     order=50,
     title="Joint training, rules and Self Positioning",
-    says="Merging is ahead of joint training on the average of STS and retrieval; SLERP has the highest mean of the rules "
-    "in three of four settings, ties counted; Self Positioning is best in three of four and in the fourth comparable to "
-    "joint training.",
+    says="Merging is ahead of joint training on the average of STS and retrieval; SLERP has the highest mean of the "
+    "rules in three of four settings, ties counted; Self Positioning is best in three of four, and in the fourth it is "
+    "comparable to joint training.",
     draw=draw,
     needs=(GRIDS,),
     uses=(GRID_COMPARISONS,),

@@ -59,8 +59,8 @@ def draw(bases: Sequence[Base]) -> Drawing:
     finding = Finding(
         word,
         f"{data['examples'][:ours].sum():,} training examples (the paper: "
-        f"{' and '.join(f'{sum(size for *_, size in sets):,}' for sets in TRAINING_SETS.values())}); the larger task over "
-        f"the smaller: {texts}.",
+        f"{' and '.join(f'{sum(size for *_, size in sets):,}' for sets in TRAINING_SETS.values())}); the larger task "
+        f"over the smaller: {texts}.",
         f"Same where the ratio of the two tasks' sizes is within a factor of {_ALIKE:g} of the paper's, else other.",
         "That table 4 is this one is our reading: the sizes stand in the paper's appendix A.",
     )
