@@ -24,13 +24,15 @@ TASKS: dict[str, tuple[str, str, str, tuple[float, float, float, float]]] = {
     "banking77": ("accuracy", "unseen", "", (70, 76, 73, 75)),
 }
 PIPELINES = ("separate", "sequential")
+#: Two weights, as "first:second" and the share of the second.
+WEIGHTS = [(f"weights {6 - second}:{second}", second / 6) for second in range(1, 6)]
 RULES = {
-    "average": [("weights 1:5", 1 / 6), ("weights 2:4", 1 / 3), ("weights 3:3", 0.5), ("weights 4:2", 2 / 3), ("weights 5:1", 5 / 6)],
-    "slerp": [("weights 1:5", 1 / 6), ("weights 2:4", 1 / 3), ("weights 3:3", 0.5), ("weights 4:2", 2 / 3), ("weights 5:1", 5 / 6)],
-    "fisher": [("weights 1:5", 1 / 6), ("weights 2:4", 1 / 3), ("weights 3:3", 0.5), ("weights 4:2", 2 / 3), ("weights 5:1", 5 / 6)],
+    "average": WEIGHTS,
+    "slerp": WEIGHTS,
+    "fisher": WEIGHTS,
     "ties": [(f"λ {value}", value) for value in (0.8, 1.0, 1.2, 1.4, 1.6)],
     "regmean": [(f"off-diagonal {value}", value) for value in (0.0, 0.1, 0.2, 0.3, 0.4)],
-}  # fmt: skip
+}
 RATIOS = ("3:1", "3:2", "3:3", "2:3", "1:3")
 MUS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30)
 
@@ -94,11 +96,10 @@ def tables(place: int) -> dict[str, pd.DataFrame]:
     made["grids.csv"] = with_ahead(made["grids.csv"])
     comparisons(made, random)
     for seed in range(3):
-        made["geometry.csv"] += [
-            {"a": a, "b": b, "cosine": 1.0 if a == b else 0.18 + 0.01 * seed, "norm_a": norm[a], "norm_b": norm[b], "seed": seed}
-            for norm in [{"sts": 1.9, "retrieval": 2.6}]
-            for a, b in (("sts", "sts"), ("sts", "retrieval"), ("retrieval", "retrieval"))
-        ]  # fmt: skip
+        norm = {"sts": 1.9, "retrieval": 2.6}
+        for a, b in (("sts", "sts"), ("sts", "retrieval"), ("retrieval", "retrieval")):
+            row = {"a": a, "b": b, "cosine": 1.0 if a == b else 0.18 + 0.01 * seed, "seed": seed}
+            made["geometry.csv"].append({**row, "norm_a": norm[a], "norm_b": norm[b]})
         measured = {"corrected": -0.21, "low": -0.27, "high": -0.15, "batches": 16, "batch_size": 32, "seed": seed}
         made["conflict.csv"].append({"a": "sts", "b": "retrieval", "cosine": -0.17, **measured})
         for task, count in (("sts", 23500), ("retrieval", 10000)):
@@ -151,6 +152,7 @@ def grid(made: Any, scored: Any, level: Any, pipeline: str, shift: float, seed: 
 
     settings = [(method, name, value) for method, given in RULES.items() for name, value in given]
     settings += [("self_position", f"μ {value:g}", value) for value in (0.0, 0.05, 0.1)]
+    lift = level("stsb", 0) - TASKS["stsb"][3][1] + 14 * 0.1**2  # of this base
     for split in ("dev", "test"):
         for method, name, value in settings:
             best = {"ties": ("λ 1.2", "λ 1.0"), "regmean": ("off-diagonal 0.2", "off-diagonal 0.2"),
@@ -168,15 +170,9 @@ def grid(made: Any, scored: Any, level: Any, pipeline: str, shift: float, seed: 
             }
             scored("grids.csv", keys, at(method, value), seed=seed)
         for place, method in enumerate(("base", "expert:sts", "expert:retrieval", "joint")):
-            keys = {
-                "pipeline": pipeline,
-                "method": method,
-                "setting": "",
-                "split": split,
-                "value": np.nan,
-                "pick": "dev test",
-            }
-            scored("grids.csv", keys, lambda task, place=place: TASKS[task][3][place] + level(task, 0) - TASKS[task][3][1], seed=seed)  # fmt: skip
+            keys = {"pipeline": pipeline, "method": method, "setting": "", "split": split}
+            keys |= {"value": np.nan, "pick": "dev test"}
+            scored("grids.csv", keys, lambda task, place=place: TASKS[task][3][place] + lift, seed=seed)
 
 
 def with_ahead(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -299,13 +295,14 @@ def clusters(made: Any, scored: Any, level: Any) -> None:
 
 def examples(made: Any) -> None:
     """An example of each data set."""
+    long = "When one blocks a duct, a sudden and rapidly rising pain is felt in the upper right part of the abdomen. "
     rows = [
         ("stsb", 5749, "training", "sts", "sts", "A man is playing a large flute.", "A man is playing a flute.", ""),
-        ("conjnli", 15000, "training", "sts", "pair", "He was born in Rome and died there in 1901.", "He died in Rome.", "He never left Milan."),
-        ("clinc150", 15000, "training", "sts", "sts", "what is my bank balance", "how much money do i have in the bank", ""),
-        ("medquad", 12500, "trained", "retrieval", "retrieval", "What are the symptoms of gallstones?", "Gallstones may cause no symptoms for years. When one blocks a duct, a sudden and rapidly rising pain is felt in the upper right part of the abdomen, often after a heavy meal, " * 2, ""),
-        ("sts12", 2358, "unseen", "", "sts", "The problem likely will mean corrective changes before the shuttle flies again.", "He said the problem needs to be corrected before the shuttle is cleared to fly.", ""),
-        ("cosqa", 500, "unseen", "", "retrieval", "python check if file is writable", "def is_writable(path):\n    return os.access(path, os.W_OK)", ""),
-    ]  # fmt: skip
+        ("conjnli", 15000, "training", "sts", "pair", "He died in Rome in 1901.", "He died.", "He never left Milan."),
+        ("clinc150", 15000, "training", "sts", "sts", "what is my balance", "how much do i have in the bank", ""),
+        ("medquad", 12500, "trained", "retrieval", "retrieval", "What are symptoms of gallstones?", 2 * long, ""),
+        ("sts12", 2358, "unseen", "", "sts", "The problem will mean changes.", "He said it needs to be changed.", ""),
+        ("cosqa", 500, "unseen", "", "retrieval", "is a file writable", "def is_writable(path):\n    return True", ""),
+    ]
     columns = ("dataset", "examples", "role", "group", "kind", "query", "positive", "negative")
     made["examples.csv"] += [dict(zip(columns, row, strict=True)) for row in rows]

@@ -12,6 +12,7 @@ from spkit.drawing.curve import Look
 from spkit.drawing.method_look import method_look
 from spkit.drawing.place import Place, panel_on
 from spkit.drawing.style import FAMILY_COLOURS, NARROW
+from spkit.drawing.text import plain
 from spkit.errors import SpkitError
 from spkit.results.frames import distinct, records, rows
 from spkit.results.labels import method_label
@@ -120,7 +121,7 @@ def _points(panel: Axes, points: DataFrame) -> None:
             zorder=4,
         )
         for row in records(here) if group == "expert" else []:
-            text = str(row["point"]).removeprefix("expert:")
+            text = plain(str(row["point"]).removeprefix("expert:"))
             above = row["y"] > row["x"]
             panel.annotate(
                 text,

@@ -1,6 +1,7 @@
 """What the number of examples does to task vectors: their norm (figure 2b) and where joint ones point (figure 2d)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,15 +33,15 @@ def norm_points(bases: Sequence[Base]) -> DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else DataFrame()
 
 
-def norm_line(base: Base) -> dict[str, float] | None:
+def norm_line(base: Base) -> dict[str, Any] | None:
     """The line over all groups, as the study fitted it: slope, low, high, intercept, r_squared."""
     fit = base[NORMS_FIT]
     here = (fit["group"] == _TOGETHER) & (fit["schedule"] == _SCHEDULE) & (fit["scale"] == "linear")
     return next((row for row in records(rows(fit, here)) if np.isfinite(row["slope"])), None)
 
 
-def draw_norms(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
-    """Points, our lines, and the paper's line scaled to our largest set."""
+def draw_norms(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> str:
+    """Points, our lines, and the paper's line scaled to our largest set; returns the title."""
     groups = distinct(points, "group")
     markers = dict(zip(groups, "os^DvPX<>phd" * (1 + len(groups) // 12), strict=False))
     largest = extent(points, "examples")[1]
@@ -63,11 +64,11 @@ def draw_norms(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
         share = np.array([NORM_LINE.share(one) for one in x / largest])
         label = f"the paper's, scaled: R² {NORM_LINE.r_squared:.2f}"
         panel.plot(x, share * np.mean(ends), color=THEIRS, linestyle="--", linewidth=1.1, label=label, zorder=1)
-    panel.set_title(f"one line has R² {', '.join(titles)}" if titles else "norms over examples")
     panel.set(xlabel="training examples", ylabel="norm of task vector", ylim=(0, None), xlim=(0, None))
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     panel.xaxis.set_major_locator(MaxNLocator(nbins=5))
     panel.legend(loc="lower right", fontsize=6.5)
+    return f"one line has R² {', '.join(titles)}" if titles else "norms over examples"
 
 
 def norm_finding(bases: Sequence[Base]) -> Finding:
@@ -133,8 +134,8 @@ def angle_curve(base: Base) -> Hyperbola | None:
          if np.isfinite(row["a"])), None)  # fmt: skip
 
 
-def draw_angles(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
-    """Points, our curves, and the paper's."""
+def draw_angles(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> str:
+    """Points, our curves, and the paper's; returns the title."""
     low, high = extent(points, "ratio")
     x = np.geomspace(low, high, 120)
     titles = []
@@ -151,9 +152,9 @@ def draw_angles(panel: Axes, points: DataFrame, bases: Sequence[Base]) -> None:
     panel.plot(
         x, [ANGLE_CURVE.at(one) for one in x], color=THEIRS, linestyle="--", linewidth=1.1, label=label, zorder=1
     )
-    panel.set_title(f"a hyperbola has R² {', '.join(titles)}" if titles else "angles over sizes")
     panel.set(xlabel="$N_i / N_j$", ylabel="angle to $V_i$ / angle to $V_j$", xlim=(0, None), ylim=(0, None))
     panel.legend(loc="upper right", fontsize=6.5)
+    return f"a hyperbola has R² {', '.join(titles)}" if titles else "angles over sizes"
 
 
 def angle_finding(bases: Sequence[Base]) -> Finding:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS
-from spkit.drawing.text import signed
+from spkit.drawing.text import plain, signed
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.finding import Finding, listed, together
 from spkit.figures.of_paper.means import BOTH, OTHER, RETRIEVAL, STS, Measured, tasks_of
@@ -63,7 +63,7 @@ def bars(panel: Axes, table: DataFrame, size: float = 7.0) -> None:
         if row["low"] == row["low"]:
             panel.vlines(place, row["low"], row["high"], color="#222222", linewidth=0.9, zorder=3)
     panel.axhline(0, color=FAMILY_COLOURS["joint"], linewidth=0.9, zorder=4)
-    names = [f"{row['task']}{'' if row['role'] == 'trained' else ' *'}" for row in records(table)]
+    names = [f"{plain(row['task'])}{'' if row['role'] == 'trained' else ' *'}" for row in records(table)]
     panel.set_xticks(range(len(table)), names, rotation=90 if len(names) > 12 else 35, fontsize=size)
     for label in panel.get_xticklabels():
         label.set_horizontalalignment("center" if len(names) > 12 else "right")

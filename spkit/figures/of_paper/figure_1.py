@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import acos, cos, degrees, radians, sin
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from pandas import DataFrame
 from spkit.drawing.place import Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color
-from spkit.drawing.text import signed
+from spkit.drawing.text import plain, signed
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word
@@ -106,41 +107,41 @@ def _found(drawn: DataFrame) -> tuple[Word, str]:
     return word, f"{'; '.join(texts)}."
 
 
-def _angle(row: Mapping[str, float] | None) -> float:
+def _angle(row: Mapping[str, Any] | None) -> float:
     return _UNKNOWN if row is None else degrees(acos(min(1.0, max(-1.0, float(row["value"])))))
 
 
-def _gradients(panel: Axes, row: Mapping[str, float] | None, names: Sequence[str]) -> None:
+def _gradients(panel: Axes, row: Mapping[str, Any] | None, names: Sequence[str]) -> None:
     """Both gradients from one point, and their sum."""
     half = _angle(row) / 2
     for angle, name, colour in ((90 + half, names[0], TASK_COLOURS[0]), (90 - half, names[1], TASK_COLOURS[2])):
-        _arrow(panel, (0, 0), angle, 1.0, colour, name)
-    _arrow(panel, (0, 0), 90, max(2 * cos(radians(half)), 0.05), FAMILY_COLOURS["joint"], "joint step")
+        _arrow(panel, angle, 1.0, colour, name)
+    _arrow(panel, 90, max(2 * cos(radians(half)), 0.05), FAMILY_COLOURS["joint"], "joint step")
     panel.plot(0, 0, "o", color=_GREY, markersize=5)
     panel.set_title("conflict")
     text = "not measured" if row is None else f"cosine of gradients {signed(float(row['value']))}"
     _frame(panel, text, (-1.5, 1.5), (-0.45, 1.8))
 
 
-def _data(panel: Axes, given: Sequence[Mapping[str, float]], names: Sequence[str]) -> None:
+def _data(panel: Axes, given: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     """The shares of the examples as bars, one upon the other."""
     bottom = 0.0
     for place, row in enumerate(given):
         colour = TASK_COLOURS[0 if row["a"] == names[0] else 2 if row["a"] == names[1] else 3 + place % 4]
         panel.bar(0, row["value"], bottom=bottom, width=0.8, color=colour, alpha=0.85, edgecolor="white")
-        text = f"{row['a']}\n{100 * row['value']:.0f} %"
+        text = f"{plain(row['a'])}\n{100 * row['value']:.0f} %"
         panel.text(0, bottom + row["value"] / 2, text, ha="center", va="center", color="white", fontsize=7.5)
         bottom += row["value"]
     panel.set_title("imbalance")
     _frame(panel, "share of training examples" if given else "not measured", (-1.2, 1.2), (-0.02, 1.06))
 
 
-def _merging(panel: Axes, row: Mapping[str, float] | None, names: Sequence[str]) -> None:
+def _merging(panel: Axes, row: Mapping[str, Any] | None, names: Sequence[str]) -> None:
     """Both task vectors, and a merge between them."""
     half = _angle(row) / 2
     for angle, name, colour in ((90 + half, names[0], TASK_COLOURS[0]), (90 - half, names[1], TASK_COLOURS[2])):
-        _arrow(panel, (0, 0), angle, 1.3, colour, name)
-        _arrow(panel, (0, 0), 90, 1.3, _MERGED, "merged" if name == names[1] else "")
+        _arrow(panel, angle, 1.3, colour, name)
+    _arrow(panel, 90, 1.3, _MERGED, "merged")
     panel.plot(0, 0, "X", color=_GREY, markersize=7)
     panel.annotate("$θ_0$", (0, 0), (0, -6), textcoords="offset points", ha="center", va="top", fontsize=8)
     panel.set_title("merging")
@@ -148,15 +149,13 @@ def _merging(panel: Axes, row: Mapping[str, float] | None, names: Sequence[str])
     _frame(panel, text, (-1.5, 1.5), (-0.45, 1.8))
 
 
-def _arrow(panel: Axes, start: tuple[float, float], angle: float, length: float, colour: Color, name: str) -> None:
-    x, y = start[0] + length * cos(radians(angle)), start[1] + length * sin(radians(angle))
+def _arrow(panel: Axes, angle: int | float, length: int | float, colour: Color, name: str) -> None:
+    """From the origin, with its name beyond the tip."""
+    x, y = length * cos(radians(angle)), length * sin(radians(angle))
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.0, "shrinkA": 0, "shrinkB": 0}
-    panel.annotate("", (x, y), start, arrowprops=arrow)
-    side = "center" if abs(cos(radians(angle))) < 0.2 else "right" if x < 0 else "left"
-    place = (0, 5) if side == "center" else (-2 if side == "right" else 2, 5)
-    panel.annotate(
-        name, (x, y), place, textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=colour
-    )
+    panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
+    beside = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7.5}
+    panel.annotate(plain(name), (x, y), color=colour, **beside)
 
 
 def _frame(panel: Axes, text: str, x: tuple[float, float], y: tuple[float, float]) -> None:

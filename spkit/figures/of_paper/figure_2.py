@@ -41,10 +41,10 @@ _SIDES = {"same": 1, "open": 0, "other": -1}
 
 
 class Panel(NamedTuple):
-    """One of the four: its letter, how it is drawn, what is drawn, and what it comes to."""
+    """One of the four: its letter, how it is drawn (which gives its title), what is drawn, and what it comes to."""
 
     letter: str
-    draw: Callable[[Axes], None]
+    draw: Callable[[Axes], str]
     data: DataFrame
     finding: Finding | None
 
@@ -58,8 +58,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     size = (WIDE, 0.35 + 2.55 * -(-len(panels) // 2))
     axes = panels_on(sheet, [panel.letter for panel in panels], size, across=2)
     for one, panel in zip(axes, panels, strict=True):
-        panel.draw(one)
-        one.set_title(f"{panel.letter}  {one.get_title(loc='left')}")
+        one.set_title(f"{panel.letter}  {panel.draw(one)}")
     found = {panel.letter: panel.finding for panel in panels if panel.finding is not None}
     headline(sheet, f"Conflict and imbalance: {', '.join(f'{letter} {one.word}' for letter, one in found.items())}")
     lacking = [letter for letter in "abcd" if letter not in {panel.letter for panel in panels}]
@@ -88,11 +87,11 @@ def _differences(bases: Sequence[Base]) -> Panel | None:
     for base in bases:
         if base.has(SCORES) and len(table := joint_differences(base)):
 
-            def on(axes: Axes, table: DataFrame = table, base: Base = base) -> None:
+            def on(axes: Axes, table: DataFrame = table, base: Base = base) -> str:
                 bars(axes, table, size=6.0)
                 below, count, _ = counts(table)
-                axes.set_title(f"joint behind in {below} of {count} tasks ({base.name})")
                 axes.legend(fontsize=6.5, loc="best", handlelength=1.0)
+                return f"joint behind in {below} of {count} tasks ({base.name})"
 
             return Panel("a", on, table, differences_finding([base]))
     return None

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from spkit.drawing.place import Sheet, panel_on
 from spkit.drawing.style import WIDE
+from spkit.drawing.text import plain
 from spkit.figures.of_paper.look import THEIRS
 
 _LINE, _PAD = 0.145, 0.07
@@ -65,7 +66,7 @@ def draw_table(sheet: Sheet, table: TextTable) -> Axes:
                 panel.text(
                     ([0.0, *ends][column] if left else ends[column] - 0.006),
                     top + _PAD / 2 + (place + 0.72) * _LINE,
-                    line,
+                    plain(line),
                     ha="left" if left else "right",
                     va="baseline",
                     fontsize=7,

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from spkit.drawing.curve import Look
 from spkit.drawing.style import TASK_COLOURS
+from spkit.drawing.text import plain
 from spkit.figures.of_paper.base import Base
 
 _MARKERS = ("o", "D", "v", "P")
@@ -20,7 +21,11 @@ THEIRS = "#888888"
 def headline(sheet: Figure, text: str) -> None:
     """What a figure comes to, above it."""
     sheet.suptitle(
-        textwrap.fill(text, int(_LETTERS * sheet.get_figwidth())), x=0.008, ha="left", fontsize=9, fontweight="bold"
+        textwrap.fill(plain(text), int(_LETTERS * sheet.get_figwidth())),
+        x=0.008,
+        ha="left",
+        fontsize=9,
+        fontweight="bold",
     )
 
 

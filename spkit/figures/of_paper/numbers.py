@@ -12,7 +12,7 @@ class Line(NamedTuple):
     r_squared: float
     largest: float
 
-    def share(self, x: float) -> float:
+    def share(self, x: int | float) -> float:
         """The norm at a share x of the largest set, as a part of the norm there."""
         return (self.slope * self.largest * x + self.intercept) / (self.slope * self.largest + self.intercept)
 
@@ -25,7 +25,7 @@ class Hyperbola(NamedTuple):
     c: float
     r_squared: float
 
-    def at(self, x: float) -> float:
+    def at(self, x: int | float) -> float:
         """The curve's height."""
         return self.a / (x + self.b) + self.c
 

@@ -3,8 +3,8 @@
 from pandas import DataFrame
 
 from spkit.figures.of_paper.base import Base
-from spkit.figures.of_paper.means import BOTH, OTHER, Measured, means, one, paired
-from spkit.results.frames import rows
+from spkit.figures.of_paper.means import BOTH, OTHER, Measured, means, measured, one, paired
+from spkit.results.frames import of_mean, records, rows
 from spkit.results.schema import GRID_COMPARISONS, GRIDS
 
 #: The columns of the paper's Table 2, in its order.
@@ -21,11 +21,10 @@ def picked(base: Base, pipeline: str, on: str) -> DataFrame:
     return rows(here, chosen)
 
 
-def mean_of(table: DataFrame, method: str, which: str) -> Measured | None:
-    """A mean of a method: "paper" (STS and retrieval), "trained" or "unseen" (all tasks)."""
-    if which == "paper":
-        return one(means(table, _KEYS), method=method)
-    return one(means(table, _KEYS, (*BOTH, OTHER), which), method=method)
+def means_of(table: DataFrame, which: str = "paper") -> dict[str, Measured]:
+    """A mean of each method: "paper" (STS and retrieval), "trained" or "unseen" (all tasks)."""
+    found = means(table, _KEYS) if which == "paper" else means(table, _KEYS, (*BOTH, OTHER), which)
+    return {row["method"]: measured(row) for row in records(of_mean(found))}
 
 
 def ahead(base: Base, pipeline: str, on: str, method: str, against: str) -> Measured | None:
@@ -44,12 +43,11 @@ def ahead(base: Base, pipeline: str, on: str, method: str, against: str) -> Meas
         if len(part):
             scored = part.assign(metric=part["task"].map(metrics), score=part["difference"], seed=0)
             return one(means(scored, _KEYS))
-    left, right = (mean_of(table, name, "paper") for name in (method, against))
-    return None if left is None or right is None else left - right
+    scores = means_of(rows(table, table["method"].isin([method, against])))
+    return scores[method] - scores[against] if {method, against} <= set(scores) else None
 
 
 def best_rule(base: Base, pipeline: str, on: str) -> str | None:
     """The rule with the highest mean of the paper."""
-    table = picked(base, pipeline, on)
-    found = {rule: mean.value for rule in RULES if (mean := mean_of(table, rule, "paper")) is not None}
+    found = {rule: mean.value for rule, mean in means_of(picked(base, pipeline, on)).items() if rule in RULES}
     return max(found, key=lambda rule: found[rule]) if found else None

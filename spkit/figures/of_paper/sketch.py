@@ -9,6 +9,7 @@ from matplotlib.patches import Arc
 from pandas import DataFrame
 
 from spkit.drawing.style import FAMILY_COLOURS
+from spkit.drawing.text import plain
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.data_effects import angle_points
 from spkit.results.frames import records, rows
@@ -65,13 +66,13 @@ def sketched(bases: Sequence[Base]) -> Sketched | None:
     return None
 
 
-def draw_sketch(panel: Axes, given: Sketched) -> None:
-    """V_i and V_j symmetric about the diagonal; V_i+j where its two angles divide theirs."""
+def draw_sketch(panel: Axes, given: Sketched) -> str:
+    """V_i and V_j symmetric about the diagonal; V_i+j where its two angles divide theirs; returns the title."""
     middle, half = 45.0, min(given.between, 170.0) / 2
     ends = {given.first: (middle + half, given.lengths[0]), given.second: (middle - half, given.lengths[1])}
     names = {given.first: "i", given.second: "j"}
     for name, (angle, length) in ends.items():
-        _arrow(panel, angle, length, FAMILY_COLOURS["expert"], f"$V_{{{names[name]}}}$: {name}", 1)
+        _arrow(panel, angle, length, FAMILY_COLOURS["expert"], f"$V_{{{names[name]}}}$: {plain(name)}", 1)
     text = f"{given.between:.0f}° between $V_i$ and $V_j$"
     if given.to_first is not None and given.to_second is not None:
         share = given.to_first / (given.to_first + given.to_second)
@@ -91,12 +92,12 @@ def draw_sketch(panel: Axes, given: Sketched) -> None:
         text = f"{angles} at $N_i/N_j$ = {given.ratio:.2g}\n{text}"
     panel.plot(0, 0, "X", color="#222222", markersize=6, zorder=4)
     panel.annotate("$θ_0$", (0, 0), (-5, -4), textcoords="offset points", ha="right", va="top", fontsize=8)
-    panel.set_title(f"a joint vector leans ({given.base})")
     reach = [(length * cos(radians(angle)), length * sin(radians(angle))) for angle, length in ends.values()]
     left, bottom = min(0.0, *(x for x, _ in reach)), min(0.0, *(y for _, y in reach))
     panel.set(xlim=(left - 0.25, 1.45), ylim=(bottom - 0.22, 1.3), xticks=[], yticks=[], xlabel=text)
     panel.set_aspect("equal", adjustable="box", anchor="W")
     panel.spines[:].set_visible(False)
+    return f"{'two vectors' if given.to_first is None else 'a joint vector between two'} ({given.base})"
 
 
 def _arrow(panel: Axes, angle: float, length: float, colour: object, name: str, zorder: int) -> None:

@@ -65,8 +65,7 @@ def _cells(row: dict[str, object]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    # A dollar sign would begin a formula.
-    return textwrap.shorten(text, _SHOWN, placeholder=" …").replace("$", r"\$")
+    return textwrap.shorten(text, _SHOWN, placeholder=" …")
 
 
 def _counted(table: DataFrame) -> str:

@@ -17,7 +17,7 @@ from spkit.figures.of_paper.grid import TextTable, best_of, draw_table, number
 from spkit.figures.of_paper.look import headline, setting
 from spkit.figures.of_paper.means import Measured
 from spkit.figures.of_paper.numbers import TABLE_2
-from spkit.figures.of_paper.picks import METHODS, RULES, ahead, best_rule, mean_of, picked
+from spkit.figures.of_paper.picks import METHODS, RULES, ahead, best_rule, means_of, picked
 from spkit.results.labels import method_label
 from spkit.results.schema import GRID_COMPARISONS, GRIDS
 
@@ -69,10 +69,9 @@ def _scores(base: Base, pipeline: str) -> DataFrame:
     found = []
     for which, on in _LINES:
         table = picked(base, pipeline, on)
-        for method in METHODS:
-            if len(table) and (mean := mean_of(table, method, which)) is not None:
-                row: dict[str, Any] = {"setting": setting(base, pipeline), "mean": which, "picked_on": on}
-                found.append({**row, "method": method, "score": mean.value, "low": mean.low, "high": mean.high})
+        row: dict[str, Any] = {"setting": setting(base, pipeline), "mean": which, "picked_on": on}
+        for method, mean in (means_of(table, which) if len(table) else {}).items():
+            found.append({**row, "method": method, "score": mean.value, "low": mean.low, "high": mean.high})
     return DataFrame(found, columns=["setting", "mean", "picked_on", "method", "score", "low", "high"])
 
 
