@@ -16,12 +16,13 @@ from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import style
 from spkit.errors import SpkitError
 from spkit.figures import check_figures, draw_figures, figure_names
-from spkit.figures.listing import check_study, collection_of
+from spkit.figures.listing import collection_of
 from spkit.figures.of_paper import numbers
 from spkit.figures.of_paper.base import base_folders
 from spkit.figures.of_paper.collection import paper_rules
 from spkit.figures.of_paper.listing import paper_figures
 from spkit.figures.of_paper.means import Measured, means, paired
+from spkit.figures.studies_with_own import check_study, study_names
 from spkit.results.schema import TABLES
 from spkit.study.analyses import analyses_of_tables, analysis_names
 from tests.paper_tables import BASES, MUS, RATIOS, RULES, TASKS, write_paper
@@ -77,6 +78,7 @@ def test_all_figures_and_tables_of_the_paper_are_there_in_its_order():
 
 def test_other_studies_have_no_figures_of_their_own():
     check_study(None)
+    assert study_names() == ["paper"]
     with pytest.raises(SpkitError, match=r"'paer'\. There is 'paper'"):
         collection_of("paer")
 

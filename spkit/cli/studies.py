@@ -12,6 +12,7 @@ from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
+from spkit.figures.studies_with_own import check_study
 from spkit.study.analyses import analysis_names, check_names
 from spkit.study.workers import check_engine
 
@@ -148,8 +149,6 @@ def figures(
 
     Or check that they are up to date.
     """
-    from spkit.figures.listing import check_study
-
     results = results or Path("data/results") / (of_study or "demo")
     output = output or Path("figures") / (of_study or "")
     with usage():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from spkit.drawing.provenance import provenance
-from spkit.drawing.rule import Drawing, NothingToDrawError, Rule
+from spkit.drawing.rule import NothingToDrawError, Rule
 from spkit.drawing.style import style
 from spkit.errors import quoted
 from spkit.folders import changed_files, check_own_file, own_file
@@ -44,7 +44,7 @@ def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
     ours = _is_drawn(rule.name, output)
     check_drawable(rule.name, output)
     with style():
-        drawing, drawn, caption, more = Drawing(*rule.draw(tables))
+        drawing, drawn, caption, more = rule.drawing(tables)
         for suffix, metadata in _UNDATED.items():
             with own_file(files[suffix], _BY, recognised=ours) as unfinished:
                 drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)

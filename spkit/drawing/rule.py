@@ -50,7 +50,12 @@ class Rule:
         Raises:
             NothingToDrawError: the tables lack the rows that the figure is made of.
         """
-        return Drawing(*self.draw(read_results(str(folder), self.inputs)))
+        return self.drawing(read_results(str(folder), self.inputs))
+
+    def drawing(self, tables: Mapping[str, DataFrame]) -> Drawing:
+        """The figure from its tables, as `__call__`."""
+        given = self.draw(tables)
+        return given if isinstance(given, Drawing) else Drawing(*given)
 
 
 _RULES: dict[str, Rule] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spkit.drawing.rule import Rule, rules
-from spkit.errors import SpkitError, quoted
+from spkit.figures.studies_with_own import check_study
 
 #: Folders of the package whose modules may make figures: a new figure is a `@figure(...)` in one of their files, an
 #: analysis' own in the file of the analysis, and stands nowhere else.
@@ -43,30 +43,6 @@ class Collection:
     has_tables: Callable[[Path], bool]
     write_page: Callable[[Path, Path], Path]
     page_fits: Callable[[Path, Path], bool]
-
-
-def study_names() -> list[str]:
-    """Studies that have figures of their own: a folder `of_NAME` beside this file each.
-
-    Example:
-        >>> study_names()
-        ['paper']
-    """
-    return sorted(path.parent.name.removeprefix("of_") for path in Path(__file__).parent.glob("of_*/__init__.py"))
-
-
-def check_study(study: str | None) -> None:
-    """Raise where a study has no figures of its own.
-
-    Raises:
-        SpkitError: with those that have.
-    """
-    if study is not None and study not in study_names():
-        raise SpkitError(
-            "`study` must be one that has figures of its own.",
-            f"Found {study!r}.",
-            f"There is {quoted(study_names())}; leave it out for the figures of any study.",
-        )
 
 
 def collection_of(study: str | None) -> Collection:

@@ -88,7 +88,8 @@ def plane(
     panel.plot(reach, reach, color="white", linestyle=":", linewidth=0.9, zorder=2)
     if points is not None:
         _points(panel, with_columns(points, ["x", "y", "group", "point"], "`points`"))
-    _star(panel, *places[losses.argmin()], float(losses.min()))
+    x, y = places[losses.argmin()]
+    _star(panel, float(x), float(y), float(losses.min()))
     panel.set(xlim=(left, right), ylim=(bottom, top), xlabel="x", ylabel="y")
     panel.set_aspect("equal")
     return panel

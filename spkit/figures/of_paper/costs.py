@@ -12,8 +12,8 @@ _HOUR = 3600.0
 
 def hours(base: Base) -> DataFrame:
     """A row a way whose stages were all run: way, kind (merging or resampling), training, merging; in hours."""
-    table = base[COSTS]
-    seconds = table.groupby("stage", sort=False)["seconds"].mean().to_dict() if len(table) else {}
+    means = base[COSTS].groupby("stage", sort=False)["seconds"].mean()
+    seconds = {str(stage): float(taken) for stage, taken in means.items()}
     experts = [
         f"train/{name}" for name in dict.fromkeys([*distinct(base[GEOMETRY], "a"), *distinct(base[GEOMETRY], "b")])
     ]

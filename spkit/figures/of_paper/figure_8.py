@@ -19,7 +19,7 @@ from spkit.figures.of_paper.finding import Finding, Word, span
 from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import HOURS_MERGING, HOURS_RESAMPLING, RATIO_RANGES
-from spkit.results.frames import distinct, extent, of_mean, records, rows
+from spkit.results.frames import extent, of_mean, records, rows
 from spkit.results.schema import COSTS, GEOMETRY, PROBE_RATIOS, RESAMPLING
 
 _LOOKS = {
@@ -67,24 +67,31 @@ def draw(bases: Sequence[Base]) -> Drawing:
 
 
 def ratio_means(base: Base) -> DataFrame:
-    """The paper's mean at each ratio: curve, ratio, place (of the ratio on the axis), score, low, high."""
+    """The paper's mean at each ratio.
+
+    Returns:
+        curve, kind ("self_position" or "joint"), ratio, place (of the ratio on the axis), score, low, high.
+    """
     found = []
     if base.has(PROBE_RATIOS):
         own = of_mean(means(base[PROBE_RATIOS], ["pipeline", "ratio"]))
-        found.append(own.assign(curve=[f"Self Positioning, {pipeline}" for pipeline in own["pipeline"]]))
+        curves = [f"Self Positioning, {pipeline}" for pipeline in own["pipeline"]]
+        found.append(own.assign(curve=curves, kind="self_position"))
     resampled = rows(base[RESAMPLING], base[RESAMPLING]["group"].isin(list(_SCHEMES)))
     if len(resampled):
         own = of_mean(means(resampled, ["group", "method"]))
         ratios = [method.partition(" ")[2].replace("-", ":") for method in own["method"]]
-        found.append(own.assign(ratio=ratios, curve=[_SCHEMES[group] for group in own["group"]]))
+        found.append(own.assign(ratio=ratios, curve=[_SCHEMES[group] for group in own["group"]], kind="joint"))
     if not found:
-        return DataFrame()
+        return DataFrame(columns=["curve", "kind", "ratio", "place", "score", "low", "high"])
     table = pd.concat(found, ignore_index=True)
-    order = sorted(distinct(table, "ratio"), key=_share, reverse=True)
-    return table.assign(place=[order.index(ratio) for ratio in table["ratio"]])
+    shares = [_share(ratio) for ratio in table["ratio"]]
+    order = sorted(set(shares), reverse=True)
+    return table.assign(place=[order.index(share) for share in shares])
 
 
 def _share(ratio: str) -> float:
+    """The share of the first, by which 3:3 and 1:1 are one ratio."""
     first, _, second = ratio.partition(":")
     return float(first) / (float(first) + float(second))
 
@@ -118,10 +125,8 @@ def _hours(panel: Axes, table: DataFrame, name: str) -> None:
 
 def _side(table: DataFrame) -> int:
     """1 where Self Positioning is ahead of both schemes at every ratio, −1 where it is behind one at every ratio."""
-    own = rows(table, table["curve"].str.startswith("Self"))
-    joint = rows(table, table["curve"].isin(list(_SCHEMES.values())))
-    pairs = [(measured(one) - measured(other)).side for one in records(own) for other in records(joint)
-             if one["ratio"] == other["ratio"]]  # fmt: skip
+    own, joint = (records(rows(table, table["kind"] == kind)) for kind in ("self_position", "joint"))
+    pairs = [(measured(a) - measured(b)).side for a in own for b in joint if a["place"] == b["place"]]
     if not pairs:
         return 0
     return 1 if min(pairs) > 0 else -1 if max(pairs) < 0 else 0
@@ -140,14 +145,6 @@ def _times(table: DataFrame) -> tuple[float, float]:
 def _finding(
     scores: Mapping[str, DataFrame], sides: Mapping[str, int], times: Mapping[str, tuple[float, float]]
 ) -> Finding:
-    parts = []
-    for name, table in scores.items():
-        for text, part in (("Self Positioning", table["curve"].str.startswith("Self") if len(table) else []),
-                           ("joint", ~table["curve"].str.startswith("Self") if len(table) else [])):  # fmt: skip
-            here = rows(table, part) if len(table) else table
-            if len(here):
-                low, high = extent(here, "score")
-                parts.append(f"{name}, {text}: {low:.1f} to {high:.1f}")
     costly = [low for low, _ in times.values() if low == low]
     words: set[int] = set(sides.values())
     word: Word = "open"
@@ -155,21 +152,18 @@ def _finding(
         word = "same"
     elif words and max(words) < 0:
         word = "other"
-    hours_text = "; ".join(
-        f"{name}: {low:.1f} to {high:.1f} times" for name, (low, high) in times.items() if low == low
-    )
-    lacking = [text for text, there in (("scores over ratios of both ways (8a)", parts), ("costs (8b)", costly))
-               if not there]  # fmt: skip
+    kinds = {kind for table in scores.values() for kind in table["kind"]}
+    lacking = [] if kinds == {"self_position", "joint"} else ["scores over ratios of both ways (8a)"]
+    lacking += [] if costly else ["costs of both ways (8b)"]
+    beside = _beside(scores, times)
     return Finding(
         word,
-        f"Ranges over the ratios: {'; '.join(parts) or 'none'}. Hours of resampling against merging: "
-        f"{hours_text or 'unknown'} (the paper: {HOURS_RESAMPLING[0] / HOURS_MERGING:.1f} to "
-        f"{HOURS_RESAMPLING[1] / HOURS_MERGING:.1f}).",
+        f"{'; '.join(f'{what}: {ours}' for what, ours, _ in beside)}.",
         "Same where in each base Self Positioning is ahead of both schemes at every ratio by more than the 95 % "
         f"intervals (taken as independent) and resampling takes {_DEARER:g} times the hours or more; other where it is "
         "behind so at every ratio.",
         f"Lacks {' and '.join(lacking)}." if lacking else "",
-        _beside(scores, times),
+        beside,
     )
 
 
@@ -177,16 +171,16 @@ def _beside(
     scores: Mapping[str, DataFrame], times: Mapping[str, tuple[float, float]]
 ) -> tuple[tuple[str, str, str], ...]:
     found = []
-    for key, text in (("self_position", "Self Positioning"), ("joint", "joint, resampled")):
+    for key, text in (("self_position", "Self Positioning"), ("joint", "resampled joint training")):
         ours = []
         for name, table in scores.items():
-            own = table["curve"].str.startswith("Self") == (key == "self_position") if len(table) else []
-            ours += [f"{name}: {span(rows(table, own)['score'])}"] if len(table) and own.any() else []
+            own = rows(table, table["kind"] == key)
+            ours += [f"{name}: {span(own['score'])}"] if len(own) else []
         theirs = ", ".join(f"{language}: {span(given[key])}" for language, given in RATIO_RANGES.items())
-        found.append((f"range over the ratios, {text}", ", ".join(ours) or "not measured", theirs))
+        found.append((f"Range of {text} over the ratios", ", ".join(ours) or "not measured", theirs))
     ours = ", ".join(f"{name}: {span(both)}" for name, both in times.items() if both[0] == both[0])
     paper = span(taken / HOURS_MERGING for taken in HOURS_RESAMPLING)
-    return (*found, ("hours of resampling over those of merging", ours or "not measured", paper))
+    return (*found, ("Hours of resampling over those of merging", ours or "not measured", paper))
 
 
 def _theirs() -> str:

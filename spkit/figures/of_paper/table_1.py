@@ -26,11 +26,9 @@ def draw(bases: Sequence[Base]) -> Drawing:
     data = bases[0][EXAMPLES][_COLUMNS].fillna("")
     if data.empty:
         raise NothingToDrawError("examples.csv holds no data set.")
-    order = {"training": 0, "trained": 0, "unseen": 1}
-    data = data.assign(
-        place=[(order.get(role, 2), group) for role, group in zip(data["role"], data["group"], strict=True)]
-    )
-    data = data.sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
+    places = {"training": 0, "trained": 0, "unseen": 1}
+    lines = sorted(records(data), key=lambda row: (places.get(row["role"], 2), row["group"]))
+    data = DataFrame(lines, columns=_COLUMNS)
     cells = [_cells(row) for row in records(data)]
     table = TextTable(
         header=("data set", "task", "query", "positive", "negative"),
