@@ -31,7 +31,7 @@ epochs = 1
 [angles]
 pairs = [["answers", "meanings"], ["faq", "near"]]
 ratios = [[1, 2], [1, 1], [3, 2], [2, 1]]
-total = 32
+total = 60
 steps = 2
 [clusters]
 clusters = [2, 3]

@@ -24,6 +24,7 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
+from spkit.training.checks import check_batch
 
 _Parts = Annotated[Whole, Field(ge=1)]
 
@@ -59,10 +60,11 @@ def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dic
 def _check(settings: AngleSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     known = with_data_sets(tasks)
     check_pairs(settings.pairs, known)
+    batch_size = profile.training.batch_size
     for (a, b), ratio in product(settings.pairs, settings.ratios):
         try:
-            for task, size in zip((known[a], known[b]), _sizes(settings.total, ratio), strict=True):
-                subsets([task], [size], profile.training.batch_size, profile.seeds[0])
+            for part in subsets([known[a], known[b]], _sizes(settings.total, ratio), batch_size, profile.seeds[0]):
+                check_batch(part, batch_size)
         except SpkitError as error:
             raise SpkitError(f"`total` and `ratios` must fit the tasks: {error}") from error
 
