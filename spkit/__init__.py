@@ -17,6 +17,7 @@ _OWNERS = {
     "UndefinedPathError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
+    "pool_tasks": "tasks.pools",
     "load_mteb": "tasks.official",
     "load_base": "models.bases",
     "train": "training.trainer",
@@ -54,6 +55,7 @@ _OWNERS = {
     "train_with_surgery": "training.surgery",
     "ConflictCallback": "diagnostics.conflict",
     "task_affinity": "diagnostics.affinity",
+    "cluster_tasks": "diagnostics.clusters",
     "run_study": "figures.studies",
     "load_profile": "study",
     "open_results": "figures.opened",
@@ -84,6 +86,7 @@ __all__ = [
     "UndefinedPathError",
     "angles_by_ratio",
     "choose_mu",
+    "cluster_tasks",
     "compare",
     "count_costs",
     "effective_weights",
@@ -103,6 +106,7 @@ __all__ = [
     "norms_by_examples",
     "open_results",
     "plot",
+    "pool_tasks",
     "recipe_of",
     "resample",
     "run_study",
@@ -121,6 +125,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit import plot
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
+    from spkit.diagnostics.clusters import cluster_tasks
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
     from spkit.diagnostics.data_scaling import angles_by_ratio, norms_by_examples
     from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights
@@ -147,6 +152,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks
     from spkit.tasks.official import load_mteb
+    from spkit.tasks.pools import pool_tasks
     from spkit.training.resampling import resample
     from spkit.training.surgery import train_with_surgery
     from spkit.training.trainer import train

@@ -70,6 +70,21 @@ probe_seeds = [0, 1]
 between = ["faq", "topic"]
 ratios = [0.5, 2.0]
 steps = 1
+[clusters]
+clusters = [2, 3]
+examples = 8
+methods = ["average", "ties"]
+[examples]
+characters = 24
+[imbalance_map]
+pair = ["faq", "likeness"]
+total = 64
+ratios = [1, 3]
+at_epochs = 2
+epochs = [2, 3]
+at_ratio = 3
+samplings = ["proportional", "uniform"]
+methods = ["average", "ties"]
 [grids]
 pair = ["faq", "likeness"]
 pipelines = ["separate"]

@@ -227,8 +227,8 @@ def read_results(folder: str | Path, names: Iterable[str]) -> dict[str, DataFram
     """Read result files, and check that each has its columns and that its keys identify each row.
 
     Args:
-        folder: a finished study's folder.
-        names: file names, e.g. ("scores.csv",).
+        folder: a finished study's folder, or one with a folder for each base.
+        names: file names, e.g. ("scores.csv",), or ("minilm-l3/scores.csv",).
 
     Returns:
         The tables by file name.
@@ -236,4 +236,5 @@ def read_results(folder: str | Path, names: Iterable[str]) -> dict[str, DataFram
     Raises:
         SpkitError: as `Table.checked`.
     """
-    return {name: table_of(name).read(folder) for name in names}
+    files = {name: Path(folder, name) for name in names}
+    return {name: table_of(file.name).read(file.parent) for name, file in files.items()}

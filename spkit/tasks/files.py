@@ -21,10 +21,28 @@
     unique = true              # each text in one example only: that of test, else dev, else the first of train
     apart_from = ["cisi"]      # rows of train and dev go whose texts these tasks of the file are scored by
 
+    [tasks.inference]
+    kind = "sts"
+    train = {file = "pairs.jsonl", where = {label = ["entailment", "contradiction"]}}
+    columns = {premise = "sentence1", hypothesis = "sentence2", label = "score"}
+    values = {label = {entailment = 1, contradiction = 0}}   # their value = our value, by their column
+
+    [tasks.near]
+    kind = "sts"
+    train = "near.csv"
+    loss = "infonce"           # in place of the kind's own: "infonce", "cosent", "supcon" or "contrastive"
+    temperature = 0.02         # of the loss; its own by default
+    positive_from = 4.0        # for InfoNCE on scores: pairs from here on are positives,
+    negative_to = 1.0          # those up to here hard negatives of a positive of the same text
+
+    [tasks.both]
+    pool = ["faq", "near"]     # tasks of this file, trained on as one, each batch from one; then `temperature` at most
+
     [tasks.cisi]
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
     test = "test"              # names of judgements there; by default all whose names are those of splits
+    corpus_limit = 2000        # at most so many documents, drawn by hash, if no more than these answer a query
 
     [tasks.headline]
     bundled = true
@@ -49,18 +67,22 @@ from typing import Any
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.beir import beir_splits, read_beir
+from spkit.tasks.beir import beir_splits, read_beir, thin_corpus
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
 from spkit.tasks.kinds import Kind, kind_named, kinds
 from spkit.tasks.leaks import apart, scored_texts
 from spkit.tasks.names import BUNDLED_NAMES, check_names
 from spkit.tasks.places import data_files, is_beir, is_file
+from spkit.tasks.pools import pool_tasks
 from spkit.tasks.reading import PROMPT, hub_split_of, read_split
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, keep_apart, thin
 from spkit.tasks.task import Task
+
+#: Keys of what a task table says of the loss, as `Task` has them.
+LOSS_KEYS = ("loss", "temperature", "positive_from", "negative_to")
 
 #: Keys of a task table and the types they may have.
 KEYS: dict[str, tuple[type, ...]] = {
@@ -69,6 +91,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "dev": (str, list, dict),
     "test": (str, list, dict),
     "columns": (dict,),
+    "values": (dict,),
     "prompts": (dict,),
     "limit": (int,),
     "unique": (bool,),
@@ -76,7 +99,12 @@ KEYS: dict[str, tuple[type, ...]] = {
     "dev_share": (float,),
     "test_share": (float,),
     "role": (str,),
+    "loss": (str,),
+    "temperature": (int, float),
+    "positive_from": (int, float),
+    "negative_to": (int, float),
     "beir": (str,),
+    "corpus_limit": (int,),
     "hub": (str,),
     "config": (str,),
     "revision": (str,),
@@ -132,6 +160,8 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
                 f"Found {table!r} for {where}; bundled are {quoted(BUNDLED_NAMES)}.",
             )
         return load_bundled([name])[name]
+    if "pool" in table:
+        return _build_pool(name, table, path, home, tested)
     _check_table(table, where)
     kind, role = table["kind"], table.get("role")
     corpus: Dataset | None = None
@@ -153,7 +183,7 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
             given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
-    splits: dict[str, Any] = given
+    splits: dict[str, Any] = given | {key: table[key] for key in LOSS_KEYS if key in table}
     return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
 
 
@@ -186,6 +216,27 @@ def _apart(
     return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
 
 
+def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tested: Tested) -> Task:
+    where = f"task {name!r} of '{path}'"
+    check_names(list(table), ["pool", "temperature"], f"keys of a pool ({where})")
+    names = table["pool"]
+    listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
+    if not listed or not names or len(set(names)) < len(names):
+        raise SpkitError("`pool` must list names of tasks of the file, each once.", f"Found {shown(names)} in {where}.")
+    temperature = table.get("temperature")
+    if temperature is not None and not isinstance(temperature, KEYS["temperature"]):
+        raise SpkitError("`temperature` must be a positive number.", f"Found {shown(temperature)} in {where}.")
+    try:
+        members = task_tables(path, names)
+        for member, its in members.items():
+            if isinstance(its, dict) and "pool" in its:
+                raise SpkitError("A pool holds tasks, and no other pool.", f"Found {member!r}.", "Name its members.")
+        made = {member: _build(member, its, path, home, tested) for member, its in members.items()}
+        return pool_tasks(name, made, temperature=temperature)
+    except SpkitError as error:
+        raise SpkitError(str(error), f"(In {where}.)") from error
+
+
 def _with_prompts(
     given: dict[str, Dataset], table: Mapping[str, Any], where: str
 ) -> tuple[dict[str, Dataset], Mapping[str, str] | None]:
@@ -213,7 +264,8 @@ def _read_collection(table: Mapping[str, Any], home: Path, where: str) -> tuple[
                 "`beir` must be a folder with corpus.jsonl, queries.jsonl and qrels/.", f"Found '{folder}'.", "Name it."
             )
         named = {split: table[split] for split in ("train", "dev", "test") if split in table}
-        return read_beir(folder, named or beir_splits(folder))
+        made, corpus = read_beir(folder, named or beir_splits(folder))
+        return made, corpus if "corpus_limit" not in table else thin_corpus(corpus, made, table["corpus_limit"])
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -252,10 +304,23 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
                 f"Found {shown(value)} in {where}.",
                 'Write ["a.csv", "b.csv"].',
             )
+        elif key == "values":
+            _check_values(value, where)
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
     check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
     _check_company(table, where)
+
+
+def _check_values(values: Mapping[str, Any], where: str) -> None:
+    for column, ours in values.items():
+        plain = isinstance(ours, dict) and all(isinstance(value, str | int | float) for value in ours.values())
+        if not plain:
+            raise SpkitError(
+                "`values` must hold a table of values for each column.",
+                f"Found {shown(ours)} for {column!r} in {where}.",
+                "Write values = {label = {entailment = 1, contradiction = 0}}, for example.",
+            )
 
 
 def _check_company(table: Mapping[str, Any], where: str) -> None:
@@ -269,6 +334,12 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             "A collection in BEIR's layout is a retrieval task, and is read as a whole.",
             f"Found {quoted(table)} in {where}.",
             "Leave out `hub`, `columns`, `limit` and `unique`.",
+        )
+    if "corpus_limit" in table and "beir" not in table:
+        raise SpkitError("`corpus_limit` belongs to `beir`.", f"Found it alone in {where}.", "Write `limit`.")
+    if elsewhere and "values" in table:
+        raise SpkitError(
+            "`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out."
         )
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
     made = [split for split in _made(table) if "train" in table and split not in table]
@@ -296,7 +367,9 @@ def _file_reader(home: Path, where: str) -> Reader:
         if isinstance(given, dict):
             given, rows = given["file"], RowChoice.of_table(given)
         try:
-            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split)
+            return read_split(
+                data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values")
+            )
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 

@@ -79,6 +79,7 @@ def series_stage(
     scored: Scored,
     points: int,
     more: Passes | None = None,
+    afterwards: Callable[[], object] | None = None,
 ) -> None:
     """Declare a stage that makes models one after the other and scores each.
 
@@ -94,6 +95,7 @@ def series_stage(
         scored: what they are scored on.
         points: how many there are.
         more: what making them embeds.
+        afterwards: is called once the stage has its record.
     """
     names = list(dict.fromkeys([*scored.dev, *scored.test]))
     about = pools_of(run, names)
@@ -114,7 +116,7 @@ def series_stage(
     more = more or Passes()
     reads = list(dict.fromkeys([*needs, *task_needs(names)]))
     passes = Passes(more.forward + points * scored.examples, more.backward)
-    run.add(name, {**config, "dev": list(scored.dev), **about}, reads, work, passes)
+    run.add(name, {**config, "dev": list(scored.dev), **about}, reads, work, passes, afterwards)
 
 
 def points_of(record: Record) -> Iterator[tuple[dict[str, Any], dict[str, list[Measurement]]]]:

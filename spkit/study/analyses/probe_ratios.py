@@ -124,7 +124,7 @@ def _check(settings: ProbeRatioSettings, profile: Profile, tasks: Mapping[str, T
     for ratio in settings.ratios:
         wanted = {name: round(size * part / sum(ratio)) for name, part in zip(pair, ratio, strict=True)}
         small = [name for name, count in wanted.items() if count > len(getattr(tasks[name], profile.probe.split))]
-        few = [name for name, count in wanted.items() if count < tasks[name].definition.smallest_sample]
+        few = [name for name, count in wanted.items() if count < tasks[name].batching.smallest_sample]
         if small or few:
             raise SpkitError(
                 "`ratios` must be such as the probe can have at its size.",
