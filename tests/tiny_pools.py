@@ -84,7 +84,7 @@ columns = {said = "score"}
 values = {said = {yes = 1.0, no = 0.0}}
 positive_from = 1.0
 negative_to = 0.0
-limit = 72
+limit = 100
 
 [tasks.topic]
 kind = "classification"
