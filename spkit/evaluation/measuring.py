@@ -13,8 +13,8 @@ from spkit.errors import SpkitError, quoted, shown
 from spkit.evaluation.means import TRAINED, UNSEEN, ScoredRole
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
 from spkit.evaluation.paired import Samples
-from spkit.evaluation.score_rows import score_rows
 from spkit.evaluation.quiet import quietly
+from spkit.evaluation.score_rows import score_rows
 from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_model
 from spkit.models.embedding import settings_of

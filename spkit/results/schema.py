@@ -130,7 +130,7 @@ _BATCHES = ("batches", "batch_size")
 _DIFFERENCE = ("difference", *_BOUNDS)
 _SCORE = ("score", *_BOUNDS)
 
-#: Whether a task was trained on ("trained" or "unseen"), and the task or pool whose expert is its own ("" of unseen ones).
+#: Whether a task was trained on ("trained" or "unseen"), and the task or pool whose expert is its own ("" if unseen).
 _PLACE = ("role", "group")
 
 #: `forgetting` is the score minus the base's, on what nobody trained on.
