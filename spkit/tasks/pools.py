@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal
 
 from datasets import Dataset
@@ -182,11 +183,11 @@ def _texts(rows: Mapping[str, list[Any]]) -> Iterator[str]:
 
 def _warn_of_tests(name: str, members: Sequence[Task]) -> None:
     said = []
-    for trained in members:
-        read = trained.texts("train")
-        for tested in members:
-            if tested is not trained and "test" in tested.splits and (both := sorted(read & tested.texts("test"))):
-                said.append(f"{len(both)} of {trained.name!r} in {tested.name!r}, e.g. {shown(both[0])}")
+    read = {task.name: task.texts("train") for task in members}
+    tested = {task.name: task.texts("test") for task in members if "test" in task.splits}
+    for (one, texts), (other, scored) in product(read.items(), tested.items()):
+        if one != other and (both := sorted(texts & scored)):
+            said.append(f"{len(both)} of {one!r} in {other!r}, e.g. {shown(both[0])}")
     if said:
         warnings.warn(
             f"Pool {name!r}: texts that one member trains on stand in the test of another: {'; '.join(said)}. Scores "
