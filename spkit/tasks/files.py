@@ -53,7 +53,6 @@ names `query`, `pos`, `neg` are known, and its `prompt` where all rows have the 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +71,7 @@ from spkit.tasks.reading import PROMPT, hub_split_of, read_split
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, keep_apart, thin
+from spkit.tasks.tables import files_read_once
 from spkit.tasks.task import Task
 
 #: Keys of what a task table says of the loss, as `Task` has them.
@@ -119,29 +119,46 @@ def load_task_file(
         SpkitError: the file is missing or no TOML, a key or kind is unknown, a data file is missing or unreadable, or
             the data breaks a rule of `Task`.
     """
-    path = Path(path)
-    tables, every = task_tables(path, names), task_tables(path)
-    home = path.parent if folder is None else Path(folder)
+    file = _TaskFile(Path(path), folder)
+    with files_read_once():
+        return {name: file.task(name) for name in task_tables(file.path, names)}
 
-    @cache
-    def tested(name: str) -> set[str]:
-        check_names([name], list(every), f"tasks of '{path}'")
+
+class _TaskFile:
+    """A task file while it is read: each of its tasks is made once, whoever asks for it."""
+
+    def __init__(self, path: Path, folder: str | Path | None) -> None:
+        self.path, self.home = path, path.parent if folder is None else Path(folder)
+        self.tables = task_tables(path)
+        self._made: dict[str, Task] = {}
+        self._tested: dict[str, set[str]] = {}
+
+    def task(self, name: str) -> Task:
+        """One of its tasks."""
+        if name not in self._made:
+            self._made[name] = _build(name, self.tables[name], self)
+        return self._made[name]
+
+    def tested(self, name: str) -> set[str]:
+        """The texts that a task is scored by, each as `bare` has it; its own `apart_from` does not touch them."""
+        if name not in self._tested:
+            self._tested[name] = {bare(text) for text in scored_texts(self._scored(name))}
+        return self._tested[name]
+
+    def _scored(self, name: str) -> Task:
+        check_names([name], list(self.tables), f"tasks of '{self.path}'")
+        table = self.tables[name]
+        if isinstance(table, dict) and ("pool" in table or table.get("role") == "training"):
+            raise SpkitError("What is only trained on is not scored.", f"Found {name!r}.", "Name another task.")
+        if not isinstance(table, dict) or "apart_from" not in table:
+            return self.task(name)
         with warnings.catch_warnings():  # what it warns of is said where it is loaded for itself
             warnings.simplefilter("ignore")
-            other = _build(name, every[name], path, home, lambda _: set())
-        if not other.scored:
-            raise SpkitError('A task of the role "training" is not scored.', f"Found {name!r}.", "Name another.")
-        return {bare(text) for text in scored_texts(other)}
-
-    return {name: _build(name, table, path, home, tested) for name, table in tables.items()}
+            return _build(name, {key: value for key, value in table.items() if key != "apart_from"}, self)
 
 
-#: The texts that a task of the file is scored by, each as `bare` has it.
-Tested = Callable[[str], set[str]]
-
-
-def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Task:
-    where = f"task {name!r} of '{path}'"
+def _build(name: str, table: Any, file: _TaskFile) -> Task:
+    where, home = f"task {name!r} of '{file.path}'", file.home
     if not isinstance(table, dict):
         raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
     if "bundled" in table:
@@ -152,7 +169,7 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
             )
         return load_bundled([name])[name]
     if "pool" in table:
-        return _build_pool(name, table, path, home, tested)
+        return _build_pool(name, table, file)
     _check_table(table, where)
     kind, role = table["kind"], table.get("role")
     corpus: Dataset | None = None
@@ -164,7 +181,7 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
     given, prompts = _with_prompts(given, table, where)
     if table.get("unique", False):
         given = unique_texts(given, kind)
-    given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), tested, where)
+    given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), file, where)
     try:
         for split, default in _made(table).items():
             if split not in given and "train" in given:
@@ -186,13 +203,13 @@ def _made(table: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _apart(
-    given: Mapping[str, Dataset], kind: Kind, names: Sequence[str], tested: Tested, where: str
+    given: Mapping[str, Dataset], kind: Kind, names: Sequence[str], file: _TaskFile, where: str
 ) -> tuple[dict[str, Dataset], tuple[str, ...]]:
     """The splits without the rows of train and dev that other tasks are scored by, and how many these were."""
     if not names:
         return dict(given), ()
     try:
-        texts = set().union(*map(tested, names))
+        texts = set().union(*map(file.tested, names))
     except SpkitError as error:
         raise SpkitError(f"`apart_from` of {where}: {error}") from error
     kept = {split: rows if split == "test" else apart(rows, kind, texts) for split, rows in given.items()}
@@ -202,13 +219,17 @@ def _apart(
             f"Found none left in {quoted(gone)} of {where}: each has a text of {quoted(names)}.",
             "Take another split, or leave out one of the names.",
         )
-    parts = [f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}" for split, rows in kept.items()
-             if split != "test"]  # fmt: skip
-    return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
+    parts = [
+        f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}"
+        for split, rows in kept.items()
+        if len(rows) < len(given[split])
+    ]
+    said = f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}"
+    return kept, (said,) if parts else ()
 
 
-def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tested: Tested) -> Task:
-    where = f"task {name!r} of '{path}'"
+def _build_pool(name: str, table: Mapping[str, Any], file: _TaskFile) -> Task:
+    where = f"task {name!r} of '{file.path}'"
     check_names(list(table), ["pool", "temperature"], f"keys of a pool ({where})")
     names = table["pool"]
     listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
@@ -218,12 +239,10 @@ def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tes
     if temperature is not None and not isinstance(temperature, KEYS["temperature"]):
         raise SpkitError("`temperature` must be a positive number.", f"Found {shown(temperature)} in {where}.")
     try:
-        members = task_tables(path, names)
-        for member, its in members.items():
+        for member, its in task_tables(file.path, names).items():
             if isinstance(its, dict) and "pool" in its:
                 raise SpkitError("A pool holds tasks, and no other pool.", f"Found {member!r}.", "Name its members.")
-        made = {member: _build(member, its, path, home, tested) for member, its in members.items()}
-        return pool_tasks(name, made, temperature=temperature)
+        return pool_tasks(name, {member: file.task(member) for member in names}, temperature=temperature)
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
