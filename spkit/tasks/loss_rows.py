@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds import GROUP
 from spkit.tasks.task import Task
 
 #: The column of a pool that names the data set of each row.

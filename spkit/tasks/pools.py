@@ -8,8 +8,7 @@ from typing import Any, Literal
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.kinds import kinds
-from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds import GROUP, kinds
 from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task
