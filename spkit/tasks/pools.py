@@ -7,8 +7,7 @@ from typing import Any, Literal
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.kinds import kinds
-from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds import GROUP, kinds
 from spkit.tasks.leaks import leaks
 from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of
 from spkit.tasks.named import named_tasks
