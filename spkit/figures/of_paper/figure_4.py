@@ -54,7 +54,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     finding = Finding(
         together(sides),
         f"The highest point lies between the ends in {inside} of {len(sides)} curves; the ends are "
-        f"{min(losses):.1f} to {max(losses):.1f} points below it.",
+        f"{span(losses)} points below it.",
         "Same where in every curve an inner point is ahead of both ends by more than the 95 % intervals (the two "
         "models taken as independent), other where an end is ahead of every inner point in some curve and in none the "
         "contrary.",
