@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spkit.drawing.files import is_fresh
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import style
 from spkit.errors import SpkitError
@@ -209,6 +210,14 @@ def test_figure_2c_is_at_the_measured_angle(drawing, results):
     geometry = table(results, "geometry.csv").query("a != b")
     assert np.cos(np.radians(row["angle"])) == pytest.approx(geometry["cosine"].mean())
     assert row["ratio"] == pytest.approx(9.0)  # the most uneven joint training
+
+
+def test_figure_2c_has_the_joint_vector_of_another_pair_where_its_own_was_not_trained(results, tmp_path):
+    other = {"sts": "clinc150", "retrieval": "medquad"}
+    copy = changed(results, tmp_path / "r", "angles.csv", lambda angles: angles.replace(other))
+    panel = drawn(copy, "figure_2").figure.axes[2]
+    assert "(clinc150, medquad)" in panel.get_xlabel()
+    assert "$V_{i}$: sts" in [text.get_text() for text in panel.texts]
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -518,3 +527,14 @@ def test_our_own_figures_are_linked_from_the_page(results, tmp_path):
     page = collection_of("paper").write_page(results, tmp_path / "paper").read_text(encoding="utf-8")
     assert f"[{BASES[0]}]({BASES[0]}/figures.md)" in page
     assert "(../figures.md)" in page
+
+
+def test_the_published_figures_are_of_the_published_tables_and_code():
+    root = Path(__file__).parent.parent
+    published, output = root / "data" / "results" / "paper", root / "figures" / "paper"
+    if not (output / "paper.md").is_file():
+        pytest.skip("no run of the paper's setting is published")
+    rules = paper_rules(published)
+    stale = [path.stem for path in sorted(output.glob("*_*.json")) if not is_fresh(rules[path.stem], published, output)]
+    assert stale == []
+    assert collection_of("paper").page_fits(published, output)
