@@ -241,6 +241,7 @@ def test_figure_4_has_a_panel_a_rule_and_a_curve_a_setting_from_end_to_end(drawi
     figure, data, _, _ = drawing("figure_4")
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["average", "SLERP"]
     assert [len(panel.lines) for panel in figure.axes] == [4, 4]
+    assert {panel.get_xlabel() for panel in figure.axes} == {"direction (0: sts, 1: retrieval)"}
     assert data.groupby("curve")["direction"].agg(["min", "max"]).to_numpy().tolist() == [[0.0, 1.0]] * 4
 
 
