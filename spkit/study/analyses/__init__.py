@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spkit.errors import SpkitError, quoted
-from spkit.results import schema
 from spkit.signatures import nearest
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ def analyses_of_tables() -> dict[str, str]:
 
 
 def _tables_of(file: Path) -> set[str]:
+    from spkit.results import schema  # pandas takes its time
+
     made: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         keys = node.keys if isinstance(node, ast.Dict) else []
