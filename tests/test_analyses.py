@@ -293,15 +293,16 @@ def test_the_profiles_that_come_with_spkit_can_be_read(name):
         check_study(profile, *chosen_tasks(profile))
 
 
-def test_demo_tour_and_paper_are_there():
-    assert {"demo", "tour", "paper"} <= set(profile_names())
-    for name in ("tour", "paper"):
-        assert set(load_profile(name).analyses) == set(analysis_names()), name
+def test_every_analysis_is_in_a_profile():
+    assert {"demo", "tour", "kinds", "paper", "imbalance"} == set(profile_names())
+    assert {name for profile in profile_names() for name in load_profile(profile).analyses} == set(analysis_names())
+    assert load_profile("tour").analyses.keys() == load_profile("kinds").analyses.keys()
 
 
-def test_the_papers_tasks_need_their_folder(tmp_path):
+@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance"])
+def test_tasks_of_real_data_need_their_folder(name, tmp_path):
     with pytest.raises(SpkitError, match=r"stsb-train\.jsonl\.gz"):
-        chosen_tasks(load_profile("paper").with_data(str(tmp_path)))
+        chosen_tasks(load_profile(name).with_data(str(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -401,6 +401,16 @@ RANGES = [
     ("sweeps.probe_seeds", [0], [], "a list of 1 or more"),
     ("trade_off.ratios", [0.1], [], "a list of 1 or more"),
     ("trade_off.steps", 1, 0, "1 or more"),
+    ("grids.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("directions.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("directions.shares", [0.5], [], "a list of 1 or more"),
+    ("directions.methods", ["slerp"], [], "a list of 1 or more"),
+    ("around.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("plane.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("plane.points", 2, 1, "2 or more"),
+    ("plane.batches", 1, 0, "1 or more"),
+    ("probe_ratios.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("probe_ratios.ratios", [[1, 1]], [], "a list of 1 or more"),
 ]
 #: What a table needs beside the key that is looked at.
 NEEDED = {

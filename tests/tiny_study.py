@@ -70,6 +70,47 @@ probe_seeds = [0, 1]
 between = ["faq", "topic"]
 ratios = [0.5, 2.0]
 steps = 1
+[clusters]
+clusters = [2, 3]
+examples = 8
+methods = ["average", "ties"]
+[examples]
+characters = 24
+[imbalance_map]
+pair = ["faq", "likeness"]
+total = 64
+ratios = [1, 3]
+at_epochs = 2
+epochs = [2, 3]
+at_ratio = 3
+samplings = ["proportional", "uniform"]
+methods = ["average", "ties"]
+[grids]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+weights = []
+ties = [1.0]
+regmean = []
+mu = [0.0]
+[directions]
+pair = ["faq", "likeness"]
+shares = [0.5]
+methods = ["slerp"]
+[around]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+direction = [0.0]
+length = []
+mu = []
+[plane]
+pair = ["faq", "likeness"]
+points = 2
+batches = 1
+shares = [0.5]
+[probe_ratios]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+ratios = [[1, 1]]
 """
 
 

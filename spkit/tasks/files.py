@@ -21,6 +21,12 @@
     unique = true              # each text in one example only: that of test, else dev, else the first of train
     apart_from = ["cisi"]      # rows of train and dev go whose texts these tasks of the file are scored by
 
+    [tasks.inference]
+    kind = "sts"
+    train = {file = "pairs.jsonl", where = {label = ["entailment", "contradiction"]}}
+    columns = {premise = "sentence1", hypothesis = "sentence2", label = "score"}
+    values = {label = {entailment = 1, contradiction = 0}}   # their value = our value, by their column
+
     [tasks.near]
     kind = "sts"
     train = "near.csv"
@@ -36,6 +42,7 @@
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
     test = "test"              # names of judgements there; by default all whose names are those of splits
+    corpus_limit = 2000        # at most so many documents, drawn by hash, if no more than these answer a query
 
     [tasks.headline]
     bundled = true
@@ -59,7 +66,7 @@ from typing import Any
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.beir import beir_splits, read_beir
+from spkit.tasks.beir import beir_splits, read_beir, thin_corpus
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
 from spkit.tasks.kinds import Kind, kind_named, kinds
@@ -84,6 +91,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "dev": (str, list, dict),
     "test": (str, list, dict),
     "columns": (dict,),
+    "values": (dict,),
     "prompts": (dict,),
     "limit": (int,),
     "unique": (bool,),
@@ -96,6 +104,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "positive_from": (int, float),
     "negative_to": (int, float),
     "beir": (str,),
+    "corpus_limit": (int,),
     "hub": (str,),
     "config": (str,),
     "revision": (str,),
@@ -274,7 +283,8 @@ def _read_collection(table: Mapping[str, Any], home: Path, where: str) -> tuple[
                 "`beir` must be a folder with corpus.jsonl, queries.jsonl and qrels/.", f"Found '{folder}'.", "Name it."
             )
         named = {split: table[split] for split in ("train", "dev", "test") if split in table}
-        return read_beir(folder, named or beir_splits(folder))
+        made, corpus = read_beir(folder, named or beir_splits(folder))
+        return made, corpus if "corpus_limit" not in table else thin_corpus(corpus, made, table["corpus_limit"])
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -313,10 +323,23 @@ def _check_table(table: Mapping[str, Any], where: str) -> None:
                 f"Found {shown(value)} in {where}.",
                 'Write ["a.csv", "b.csv"].',
             )
+        elif key == "values":
+            _check_values(value, where)
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
     check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
     _check_company(table, where)
+
+
+def _check_values(values: Mapping[str, Any], where: str) -> None:
+    for column, ours in values.items():
+        plain = isinstance(ours, dict) and all(isinstance(value, str | int | float) for value in ours.values())
+        if not plain:
+            raise SpkitError(
+                "`values` must hold a table of values for each column.",
+                f"Found {shown(ours)} for {column!r} in {where}.",
+                "Write values = {label = {entailment = 1, contradiction = 0}}, for example.",
+            )
 
 
 def _check_company(table: Mapping[str, Any], where: str) -> None:
@@ -330,6 +353,12 @@ def _check_company(table: Mapping[str, Any], where: str) -> None:
             "A collection in BEIR's layout is a retrieval task, and is read as a whole.",
             f"Found {quoted(table)} in {where}.",
             "Leave out `hub`, `columns`, `limit` and `unique`.",
+        )
+    if "corpus_limit" in table and "beir" not in table:
+        raise SpkitError("`corpus_limit` belongs to `beir`.", f"Found it alone in {where}.", "Write `limit`.")
+    if elsewhere and "values" in table:
+        raise SpkitError(
+            "`values` are of data files.", f"Found them beside `beir` or `hub` in {where}.", "Leave it out."
         )
     lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
     made = [split for split in _made(table) if "train" in table and split not in table]
@@ -357,7 +386,9 @@ def _file_reader(home: Path, where: str) -> Reader:
         if isinstance(given, dict):
             given, rows = given["file"], RowChoice.of_table(given)
         try:
-            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split)
+            return read_split(
+                data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values")
+            )
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 

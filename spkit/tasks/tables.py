@@ -2,7 +2,7 @@
 
 import gzip
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset, load_from_disk
 
-from spkit.errors import SpkitError, reported
+from spkit.errors import SpkitError, quoted, reported
 from spkit.tasks.delimited import read_delimited
 from spkit.tasks.json_rows import read_json
 from spkit.tasks.places import ending
@@ -70,6 +70,42 @@ class Table:
         source = self.sources[file]
         first = ends[file] - len(source.numbers)
         return f"{source.unit} {source.numbers[row - first]}, column {column!r} of '{source.path}'"
+
+    def with_values(self, values: Mapping[str, Mapping[str, Any]]) -> "Table":
+        """The table with other values in place of some; those that are not named stay.
+
+        Args:
+            values: their value to ours, by column.
+
+        Raises:
+            SpkitError: a column that is not there, or a value that no cell has.
+
+        Example:
+            >>> table = Table({"label": ["entailment", "none"]}, (Source("pairs.jsonl", "line", [1, 2]),), False)
+            >>> table.with_values({"label": {"entailment": 1.0}}).columns["label"]
+            [1.0, 'none']
+        """
+        columns = dict(self.columns)
+        for column, ours in values.items():
+            if column not in columns:
+                raise SpkitError(
+                    "Values are given for columns that a file has.",
+                    f"Found {column!r}, where {self.name} has {quoted(columns)}.",
+                    "Name one of these, as it is called in the file.",
+                )
+            cells = [cell if isinstance(cell, Hashable) else None for cell in columns[column]]
+            if unknown := [value for value in ours if value not in cells]:
+                raise SpkitError(
+                    "Values are given for values that their column has.",
+                    f"Found {quoted(unknown)}, which no row of column {column!r} of {self.name} has.",
+                    "Correct them.",
+                )
+            # Of a file of texts each cell is read as a text.
+            given = {value: str(other) if self.is_text else other for value, other in ours.items()}
+            columns[column] = [
+                given.get(cell, cell) if isinstance(cell, Hashable) else cell for cell in columns[column]
+            ]
+        return Table(columns, self.sources, self.is_text)
 
     def select(self, rows: Sequence[int]) -> "Table":
         """The table of some rows, in rising order."""
