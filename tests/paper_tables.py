@@ -127,8 +127,9 @@ def tables(place: int) -> dict[str, pd.DataFrame]:
             )
     for value, task in product(MUS, TASKS):
         row = {"over": "mu", "value": value, "length": 1.1 - value, "pair": "", "marked": value == 0.05, "seed": 0}
-        score = around(level(task, 0.55, length=1.1 - value))
-        made["sweeps.csv"].append({**row, "task": task, "metric": TASKS[task][0], "role": TASKS[task][1], **score})
+        metric, role, group, _ = TASKS[task]
+        row |= {"task": task, "metric": metric, "role": role, "group": group}
+        made["sweeps.csv"].append({**row, **around(level(task, 0.55, length=1.1 - value))})
     for scheme, (at, ratio) in product(("total", "max"), enumerate(RATIOS)):
         cost = {"examples": 9600, "flops": 2e13, "seconds": 900.0 if scheme == "total" else 1300.0, "search_flops": 0}
         keys = {"method": f"{scheme} {ratio.replace(':', '-')}", "group": scheme, **cost}
@@ -192,11 +193,15 @@ def comparisons(made: Any, random: np.random.Generator) -> None:
     for row in scores[scores["method"] != "joint"].to_dict("records"):
         difference = row["score"] - joint[row["task"], row["seed"]]
         bounds = {"low": difference - 0.8, "high": difference + 0.8 + random.uniform(0, 0.1)}
-        keys = {"method": row["method"], "against": "joint", "task": row["task"], "seed": row["seed"]}
+        keys = {"method": row["method"], "against": "joint"} | {
+            key: row[key] for key in ("task", "role", "group", "seed")
+        }
         made["comparisons.csv"].append({**keys, "difference": difference, **bounds})
     table = pd.DataFrame(made["comparisons.csv"])
-    over = table.groupby(["method", "against", "task"], sort=False)[["difference", "low", "high"]].mean().reset_index()
-    made["comparisons_mean.csv"] += over.to_dict("records")
+    over = table.groupby(["method", "against", "task", "role", "group"], sort=False)[
+        ["difference", "low", "high"]
+    ].mean()
+    made["comparisons_mean.csv"] += over.reset_index().to_dict("records")
 
 
 def norms(made: Any, random: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spkit.drawing.files import is_fresh
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import style
 from spkit.errors import SpkitError
@@ -211,6 +212,14 @@ def test_figure_2c_is_at_the_measured_angle(drawing, results):
     assert row["ratio"] == pytest.approx(9.0)  # the most uneven joint training
 
 
+def test_figure_2c_has_the_joint_vector_of_another_pair_where_its_own_was_not_trained(results, tmp_path):
+    other = {"sts": "clinc150", "retrieval": "medquad"}
+    copy = changed(results, tmp_path / "r", "angles.csv", lambda angles: angles.replace(other))
+    panel = drawn(copy, "figure_2").figure.axes[2]
+    assert "(clinc150, medquad)" in panel.get_xlabel()
+    assert "$V_{i}$: sts" in [text.get_text() for text in panel.texts]
+
+
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_chains_of_figure_3_are_in_the_order_of_the_grid(results, tmp_path, shuffled):
     if shuffled:
@@ -232,6 +241,7 @@ def test_figure_4_has_a_panel_a_rule_and_a_curve_a_setting_from_end_to_end(drawi
     figure, data, _, _ = drawing("figure_4")
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["average", "SLERP"]
     assert [len(panel.lines) for panel in figure.axes] == [4, 4]
+    assert {panel.get_xlabel() for panel in figure.axes} == {"direction (0: sts, 1: retrieval)"}
     assert data.groupby("curve")["direction"].agg(["min", "max"]).to_numpy().tolist() == [[0.0, 1.0]] * 4
 
 
@@ -518,3 +528,14 @@ def test_our_own_figures_are_linked_from_the_page(results, tmp_path):
     page = collection_of("paper").write_page(results, tmp_path / "paper").read_text(encoding="utf-8")
     assert f"[{BASES[0]}]({BASES[0]}/figures.md)" in page
     assert "(../figures.md)" in page
+
+
+def test_the_published_figures_are_of_the_published_tables_and_code():
+    root = Path(__file__).parent.parent
+    published, output = root / "data" / "results" / "paper", root / "figures" / "paper"
+    if not (output / "paper.md").is_file():
+        pytest.skip("no run of the paper's setting is published")
+    rules = paper_rules(published)
+    stale = [path.stem for path in sorted(output.glob("*_*.json")) if not is_fresh(rules[path.stem], published, output)]
+    assert stale == []
+    assert collection_of("paper").page_fits(published, output)

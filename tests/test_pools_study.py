@@ -10,9 +10,11 @@ from spkit.errors import SpkitError
 from spkit.figures.imbalance_map import imbalance_map
 from spkit.study import load_profile, run_study
 from spkit.study.analyses import analysis
+from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
 from spkit.tasks.data_sets import data_sets
 from tests import tiny_pools
+from tests.real_data import real
 from tests.tiny_pools import POOLS, PROFILE
 
 MEMBERS = [name for members in POOLS.values() for name in members]
@@ -133,6 +135,21 @@ def test_the_summary_speaks_of_them(root):
     text = (root / "summary.md").read_text(encoding="utf-8")
     for part in ("Trained on are 4 data sets", "With an expert a cluster in 2", "Where one task is 1, 2 times"):
         assert part in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["paper", "imbalance"])
+@pytest.mark.filterwarnings("ignore:Task 'stsb'.*stand in train and in test:UserWarning")  # its official splits
+@pytest.mark.filterwarnings("ignore:.*share a batch:UserWarning")
+def test_the_profiles_of_the_paper_fit_their_data(name):
+    profile = load_profile(name).with_data(str(real(".")))
+    tasks, scored = chosen_tasks(profile)
+    check_study(profile, tasks, scored)  # also: no text of an unseen set is trained on
+    assert list(tasks) == ["sts", "retrieval"]
+    assert 2 < len(tasks["retrieval"].train) / len(tasks["sts"].train) < 3
+    assert [one for one, task in scored.items() if task.role != "unseen"] == ["stsb", "medquad"]
+    assert [one for one, task in scored.items() if task.role == "unseen"] == list(profile.unseen)
+    assert {(task.loss, task.temperature) for task in tasks.values()} == {("infonce", 0.02)}
 
 
 # The figure of the map

@@ -1,5 +1,7 @@
 """The loss of a task: which a kind can take, what InfoNCE reads of each kind, and that all that measures it agrees."""
 
+import gzip
+import json
 import math
 from itertools import pairwise
 from typing import Any
@@ -17,6 +19,7 @@ from spkit.tasks.loss_rows import loss_rows
 from spkit.training.batches import TaskBatches
 from spkit.training.losses import make_loss, task_loss
 from spkit.training.parts import parts_of
+from tests.real_data import real
 from tests.tiny import COLOURS, PLACES, THINGS, TOPICS, WORDS, tiny_encoder, tiny_tasks
 
 #: Test splits are train splits here, where nothing is scored.
@@ -313,3 +316,28 @@ def test_a_loss_of_ones_own_is_left_alone(encoder) -> None:
     task = sts(["a", "b"], ["c", "d"], [1.0, 5.0], loss=lambda model: nn.Identity())
     assert isinstance(task_loss(task, encoder), nn.Identity)
     assert task.fingerprint() == sts(["a", "b"], ["c", "d"], [1.0, 5.0]).fingerprint()
+
+
+@pytest.mark.slow
+def test_contradictions_of_real_inference_data_are_hard_negatives() -> None:
+    with gzip.open(real("conjnli-train.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        rows = [row for row in map(json.loads, lines) if row["label"] != "neutral"]
+    given = dataset(
+        sentence1=[row["premise"] for row in rows],
+        sentence2=[row["hypothesis"] for row in rows],
+        label=[int(row["label"] == "entailment") for row in rows],
+    )
+    task = Task(
+        name="inference", kind="pair", role="training", train=given, dev=given.select(range(99)), loss="infonce"
+    )
+    pairs = loss_rows(task, "train").to_list()
+    wrong = {(row["premise"], row["hypothesis"]) for row in rows if row["label"] == "contradiction"}
+    right = {(row["premise"], row["hypothesis"]) for row in rows if row["label"] == "entailment"}
+    negatives = [row for row in pairs if row["negative"] is not None]
+    assert len({(row["sentence1"], row["sentence2"]) for row in pairs}) == len(right)
+    assert len(negatives) >= 2189  # so many of the 5,820 entailments have a contradiction of their premise
+    assert all((row["sentence1"], row["negative"]) in wrong for row in negatives)
+    assert [(len(part.rows.column_names), len(part.rows) > 2000) for part in parts_of(task, given, 32)] == [
+        (2, True),
+        (3, True),
+    ]

@@ -58,6 +58,12 @@ def train(
         Literal["float32", "bfloat16"],
         typer.Option(help="Numbers of the forward and backward passes; weights are trained in float32 in any case."),
     ] = "float32",
+    mini_batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST, help="Examples that pass through the model together: large batches in little memory."
+        ),
+    ] = None,
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
         Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
@@ -133,6 +139,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         batch_size=batch_size,
+        mini_batch_size=mini_batch_size,
         precision=precision,
         sampling=shares,
         mixing=mixing,

@@ -181,7 +181,8 @@ TRADE_OFF = Table(
 
 _SCORED = ("task", "metric", "seed")
 #: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which
-#: split a row is the best of its method ("dev", "test", "dev test" or "").
+#: split a row is the best of its method ("dev", "test", "dev test" or ""): by the mean over the dev sets of the trained
+#: tasks, and as in the paper by the mean over all test sets, unseen ones among them.
 GRIDS = Table("grids.csv", ("pipeline", "method", "setting", "split", *_SCORED), ("value", *_SCORE), ("pick", "role"))
 #: The methods at the settings that are picked on a split, scored on test: each against joint training, SLERP and the
 #: search against each rule; the mean over seeds.

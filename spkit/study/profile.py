@@ -55,7 +55,7 @@ class Loss(Settings):
     """One loss, at one temperature, for all that is trained on, in place of the tasks' own; their thresholds stay."""
 
     name: str | None = None
-    temperature: Number | None = Field(None, gt=0)
+    temperature: Number | None = Field(default=None, gt=0)
 
     @field_validator("name")
     @classmethod

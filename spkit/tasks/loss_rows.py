@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds import GROUP
 from spkit.tasks.task import Task
 
 #: The column of a pool that names the data set of each row.
@@ -40,16 +40,8 @@ def loss_rows(task: Task, split: Literal["train", "dev"]) -> Dataset:
     Example:
         >>> rows = {"sentence1": ["a", "a", "b"], "sentence2": ["A", "z", "B"], "score": [5.0, 0.0, 4.0]}
         >>> given = Dataset.from_dict(rows)
-        >>> task = Task(
-        ...     name="near",
-        ...     kind="sts",
-        ...     train=given,
-        ...     dev=given,
-        ...     test=given.select([1, 2]),
-        ...     loss="infonce",
-        ...     positive_from=4,
-        ...     negative_to=1,
-        ... )
+        >>> wanted = {"loss": "infonce", "positive_from": 4, "negative_to": 1}
+        >>> task = Task(name="near", kind="sts", role="training", train=given, dev=given, **wanted)
         >>> loss_rows(task, "train").to_list()[0]
         {'sentence1': 'a', 'sentence2': 'A', 'negative': 'z'}
     """

@@ -7,8 +7,7 @@ from typing import Any, Literal
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.kinds import kinds
-from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds import GROUP, kinds
 from spkit.tasks.leaks import leaks
 from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of
 from spkit.tasks.named import named_tasks
@@ -183,7 +182,7 @@ def _texts(rows: Mapping[str, list[Any]]) -> Iterator[str]:
 
 
 def _warn_of_tests(name: str, members: Mapping[str, Task]) -> None:
-    if found := leaks(members, members, same=str):
+    if found := leaks(members, members, same=str, read=lambda task: task.texts("train")):
         warnings.warn(
             f"Pool {name!r}: texts that one member trains on are tested in another: {'; '.join(map(str, found))}. "
             "Scores on test will look better than they are; drop these from one of the two.",

@@ -2,7 +2,9 @@
 
 import gzip
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -142,6 +144,20 @@ def read_tables(paths: Sequence[Path], split: str = "train") -> Table:
     return Table(columns, tuple(source for table in tables for source in table.sources), tables[0].is_text)
 
 
+#: What was read while `files_read_once` holds, by path and split.
+_READ: ContextVar[dict[tuple[Path, str], Table] | None] = ContextVar("_READ", default=None)
+
+
+@contextmanager
+def files_read_once() -> Iterator[None]:
+    """Keeps what is read inside, for the time: tasks of one file often are rows of the same data file."""
+    token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
 def read_table(path: Path, split: str = "train") -> Table:
     """Reads one file, or a folder that `save_to_disk` wrote.
 
@@ -152,6 +168,15 @@ def read_table(path: Path, split: str = "train") -> Table:
     Raises:
         SpkitError: the file is broken; with the line.
     """
+    kept = _READ.get()
+    if kept is None:
+        return _read(path, split)
+    if (path, split) not in kept:
+        kept[path, split] = _read(path, split)
+    return kept[path, split]
+
+
+def _read(path: Path, split: str) -> Table:
     format, zipped = ending(path)
     try:
         if path.is_dir():

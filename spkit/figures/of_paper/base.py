@@ -1,13 +1,13 @@
 """The bases of a study: a folder of tables each, which stand where the paper has languages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pandas import DataFrame
 
 from spkit.results.frames import distinct
-from spkit.results.schema import TABLES, Table
+from spkit.results.schema import GEOMETRY, TABLES, Table
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,20 @@ def bases_of(tables: Mapping[str, DataFrame]) -> list[Base]:
 def pipelines_of(table: DataFrame) -> list[str]:
     """The pipelines in a table, the separate one first."""
     return sorted(distinct(table, "pipeline"), key=lambda name: (name != "separate", name))
+
+
+def ends_of(bases: Sequence[Base]) -> tuple[str, str]:
+    """Names of the two vectors, in their order: a direction is 0 at the first and 1 at the second.
+
+    Example:
+        >>> ends_of([Base("minilm-l3", {"geometry.csv": DataFrame({"a": ["sts", "sts"], "b": ["sts", "faq"]})})])
+        ('sts', 'faq')
+    """
+    for base in bases:
+        names = list(dict.fromkeys([*base[GEOMETRY]["a"], *base[GEOMETRY]["b"]]))
+        if len(names) > 1:
+            return str(names[0]), str(names[1])
+    return "first vector", "second vector"
 
 
 def _tables_in(folder: Path) -> list[str]:

@@ -21,6 +21,8 @@ _SCHEDULE = "epochs"
 _TOGETHER = "all groups"
 #: R² of a curve that describes its points.
 _GOOD = 0.8
+#: Of shares that are the same; tables have eight.
+_DIGITS = 6
 
 
 def norm_points(bases: Sequence[Base]) -> DataFrame:
@@ -112,8 +114,8 @@ def angle_points(bases: Sequence[Base]) -> DataFrame:
         table = rows(base[ANGLES], base[ANGLES]["angle"].notna() & (base[ANGLES]["schedule"] == _SCHEDULE))
         first, second = (rows(table, table["task"] == table[end]) for end in ("a", "b"))
         # The two rows of a mixture have shares that add up to one.
-        second = second.assign(share=(1 - second["share"]).round(9))
-        both = first.assign(share=first["share"].round(9)).merge(
+        second = second.assign(share=(1 - second["share"]).round(_DIGITS))
+        both = first.assign(share=first["share"].round(_DIGITS)).merge(
             second[["a", "b", "share", "schedule", "seed", "angle"]],
             on=["a", "b", "share", "schedule", "seed"],
             suffixes=("_a", "_b"),

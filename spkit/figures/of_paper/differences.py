@@ -71,7 +71,7 @@ def bars(panel: Axes, table: DataFrame, size: float = 7.0) -> None:
     panel.tick_params(axis="x", length=0)
     for called in distinct(table, "called"):
         panel.bar([0], [0], color=_COLOURS[called], alpha=0.85, label=called)
-    panel.set_ylabel("joint minus better expert, points")
+    panel.set_ylabel("joint − better expert, points")
     panel.margins(x=0.02)
     if (table["role"] == "unseen").any():
         panel.bar([0], [0], alpha=0, label="* unseen in training")

@@ -9,8 +9,9 @@ from spkit.drawing.caption import seeds_text
 from spkit.drawing.place import Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import WIDE
+from spkit.drawing.text import plain
 from spkit.figures.directions import directions
-from spkit.figures.of_paper.base import Base, pipelines_of
+from spkit.figures.of_paper.base import Base, ends_of, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, listed, span, together
 from spkit.figures.of_paper.look import headline, look_of, setting
@@ -18,9 +19,9 @@ from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import ENDS_LOWER
 from spkit.results.frames import distinct, of_mean, records, rows
 from spkit.results.labels import method_label, ordered_methods
-from spkit.results.schema import DIRECTIONS
+from spkit.results.schema import DIRECTIONS, GEOMETRY
 
-_LABELS = ("direction (0: STS expert, 1: retrieval expert)", "STS-and-retrieval mean, points")
+_MEAN = "STS-and-retrieval mean, points"
 
 
 def draw(bases: Sequence[Base]) -> Drawing:
@@ -33,13 +34,14 @@ def draw(bases: Sequence[Base]) -> Drawing:
         for base in bases
         for pipeline in pipelines_of(base[DIRECTIONS])
     }
+    axis = "direction (0: {}, 1: {})".format(*map(plain, ends_of(bases)))
     methods = ordered_methods(distinct(drawn, "method"))
     sheet = Sheet()
     panels = panels_on(sheet, methods, (WIDE, 3.0), sharey=True)
     sides, losses, inside = [], [], 0
     for panel, method in zip(panels, methods, strict=True):
         here = rows(drawn, drawn["method"] == method)
-        directions(here, panel, looks=looks, axes_labels=_LABELS)
+        directions(here, panel, looks=looks, axes_labels=(axis, _MEAN))
         panel.set_title(method_label(method))
         for curve in distinct(here, "curve"):
             line = records(rows(here, here["curve"] == curve).sort_values("direction"))
@@ -54,7 +56,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     finding = Finding(
         together(sides),
         f"The highest point lies between the ends in {inside} of {len(sides)} curves; the ends are "
-        f"{min(losses):.1f} to {max(losses):.1f} points below it.",
+        f"{span(losses)} points below it.",
         "Same where in every curve an inner point is ahead of both ends by more than the 95 % intervals (the two "
         "models taken as independent), other where an end is ahead of every inner point in some curve and in none the "
         "contrary.",
@@ -92,4 +94,5 @@ FIGURE = PaperFigure(
     f"{ENDS_LOWER[0]:g} to {ENDS_LOWER[1]:g} points lower (read off).",
     draw=draw,
     needs=(DIRECTIONS,),
+    uses=(GEOMETRY,),
 )

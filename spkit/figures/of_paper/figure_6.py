@@ -11,19 +11,20 @@ from spkit.drawing.caption import seeds_text
 from spkit.drawing.place import Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import WIDE
+from spkit.drawing.text import plain
 from spkit.figures.directions import directions
-from spkit.figures.of_paper.base import Base, pipelines_of
+from spkit.figures.of_paper.base import Base, ends_of, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word, listed
 from spkit.figures.of_paper.look import THEIRS, headline, look_of, setting
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import FOUND_DIRECTIONS, FOUND_LENGTHS
 from spkit.results.frames import distinct, of_mean, records, rows
-from spkit.results.schema import AROUND
+from spkit.results.schema import AROUND, GEOMETRY
 
 #: What is changed -> title, axis, and the paper's stars.
 _PANELS = {
-    "direction": ("a  at the length that was found", "direction (0: STS, 1: retrieval)", FOUND_DIRECTIONS),
+    "direction": ("a  at the length that was found", "direction (0: {}, 1: {})", FOUND_DIRECTIONS),
     "length": ("b  at the direction that was found", "length λ", FOUND_LENGTHS),
 }
 #: Points that a star may be below its curve's highest point: the paper's largest gain over the best rule.
@@ -55,6 +56,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     decided: list[bool] = []
     for panel, over in zip(panels, overs, strict=True):
         title, axis, theirs = _PANELS[over]
+        axis = axis.format(*map(plain, ends_of(bases)))
         here = rows(drawn, drawn["over"] == over)
         directions(here, panel, x="value", looks=looks, axes_labels=(axis, "STS-and-retrieval mean, points"))
         panel.set_title(title)
@@ -118,4 +120,5 @@ FIGURE = PaperFigure(
     f"{_numbers(FOUND_LENGTHS)}, always above 1 (read off).",
     draw=draw,
     needs=(AROUND,),
+    uses=(GEOMETRY,),
 )

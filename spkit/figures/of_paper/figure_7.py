@@ -46,12 +46,11 @@ def draw(bases: Sequence[Base]) -> Drawing:
             falls = (measured(top) - measured(last)).side
             sides.append(-1 if top is last else 1 if falls > 0 and top["value"] <= _LARGEST_BEST else 0)
     figure_legend(panels, columns=2)
-    headline(sheet, f"A large μ costs {min(lost):.1f} to {max(lost):.1f} points")
+    headline(sheet, f"A large μ costs {span(lost)} points")
     drawn = pd.concat([table.assign(base=name) for name, table in found.items()], ignore_index=True)
     finding = Finding(
         together(sides),
-        f"Best μ: {', '.join(best)}; at the largest μ the mean is {min(lost):.1f} to {max(lost):.1f} points below the "
-        "best.",
+        f"Best μ: {', '.join(best)}; at the largest μ the mean is {span(lost)} points below the best.",
         f"Same where in every curve the best μ is at most {_LARGEST_BEST:g} and ahead of the largest by more than the "
         "95 % intervals (taken as independent), other where the largest is best in some curve and in none the "
         "contrary.",

@@ -11,8 +11,9 @@ from spkit.drawing.curve import Look, ticks_at
 from spkit.drawing.place import Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError
 from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS, WIDE
+from spkit.drawing.text import plain
 from spkit.figures.directions import directions
-from spkit.figures.of_paper.base import Base
+from spkit.figures.of_paper.base import Base, ends_of
 from spkit.figures.of_paper.costs import hours
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word, span
@@ -43,7 +44,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     names = [f"{name}, {part}" for name in shown for part in ("scores", "hours")]
     panels = panels_on(sheet, names, (WIDE, 0.75 + 2.35 * len(shown)), across=2, width_ratios=[1.55, 1.0])
     for name, left, right in zip(shown, panels[::2], panels[1::2], strict=True):
-        _scores(left, scores[name], name)
+        _scores(left, scores[name], name, ends_of(bases))
         _hours(right, costs[name], name)
     figure_legend(panels, columns=4)
     sides = {name: _side(scores[name]) for name in shown if len(scores[name])}
@@ -96,11 +97,11 @@ def _share(ratio: str) -> float:
     return float(first) / (float(first) + float(second))
 
 
-def _scores(panel: Axes, table: DataFrame, name: str) -> None:
+def _scores(panel: Axes, table: DataFrame, name: str, ends: tuple[str, str]) -> None:
     if table.empty:
         panel.set_visible(False)
         return
-    axes = ("STS : retrieval examples", "STS-and-retrieval mean, points")
+    axes = (f"{plain(ends[0])} : {plain(ends[1])} examples", "STS-and-retrieval mean, points")
     directions(table, panel, x="place", looks=_LOOKS, axes_labels=axes)
     ratios = table.drop_duplicates("place").sort_values("place")
     ticks_at(panel, list(ratios["place"]), [str(ratio) for ratio in ratios["ratio"]])

@@ -31,7 +31,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         behind, count, _ = counts(here)
         below, total = below + behind, total + count
         panel.set_title(f"{base.name}: below in {behind} of {count} STS and retrieval tasks")
-    figure_legend(panels, columns=3)
+    figure_legend(panels, columns=4)
     headline(sheet, f"Joint training is behind the better expert in {below} of {total} STS and retrieval tasks")
     caption = (
         "Score of joint training minus that of the better of the two experts (picked on the same scores), on every "

@@ -29,6 +29,7 @@ class Sketched:
         to_first: the joint vector's angle to V_i; None where no joint training was measured.
         to_second: and to V_j.
         ratio: N_i / N_j of that training.
+        trained_on: its two data sets, where they are not the two of the vectors.
     """
 
     base: str
@@ -39,6 +40,7 @@ class Sketched:
     to_first: float | None = None
     to_second: float | None = None
     ratio: float | None = None
+    trained_on: str | None = None
 
     def table(self) -> DataFrame:
         """As a row."""
@@ -47,7 +49,10 @@ class Sketched:
 
 
 def sketched(bases: Sequence[Base]) -> Sketched | None:
-    """The angles of the first base that has any: of the first pair, and of its most uneven joint training."""
+    """The angles of the first base that has any: of the first pair, and of its most uneven joint training.
+
+    Where the pair itself was not trained on in several proportions, it is that of another pair.
+    """
     for base in bases:
         pairs = rows(base[GEOMETRY], base[GEOMETRY]["a"] != base[GEOMETRY]["b"])
         for pair in records(pairs)[:1]:
@@ -57,12 +62,12 @@ def sketched(bases: Sequence[Base]) -> Sketched | None:
             lengths = (norms[0] / max(norms), norms[1] / max(norms))
             given = (base.name, str(pair["a"]), str(pair["b"]), degrees(acos(cosine)), lengths)
             joint = angle_points([base])
-            if len(joint):
-                joint = rows(joint, (joint["a"] == pair["a"]) & (joint["b"] == pair["b"]))
-            if len(joint):
-                row = max(records(joint), key=lambda one: (one["ratio"], -one["seed"]))
-                return Sketched(*given, row["angle_a"], row["angle_b"], row["ratio"])
-            return Sketched(*given)
+            if joint.empty:
+                return Sketched(*given)
+            own = rows(joint, (joint["a"] == pair["a"]) & (joint["b"] == pair["b"]))
+            row = max(records(own if len(own) else joint), key=lambda one: (one["ratio"], -one["seed"]))
+            trained_on = None if len(own) else f"{row['a']}, {row['b']}"
+            return Sketched(*given, row["angle_a"], row["angle_b"], row["ratio"], trained_on)
     return None
 
 
@@ -89,7 +94,8 @@ def draw_sketch(panel: Axes, given: Sketched) -> str:
             place = ((radius + 0.09) * cos(between), (radius + 0.09) * sin(between))
             panel.text(*place, f"{degrees_:.0f}°", fontsize=7, ha="center", va="center", zorder=5)
         angles = f"$α_{{i+j,i}}$ = {given.to_first:.0f}°, $α_{{i+j,j}}$ = {given.to_second:.0f}°"
-        text = f"{angles} at $N_i/N_j$ = {given.ratio:.2g}\n{text}"
+        whose = f" ({plain(given.trained_on)})" if given.trained_on else ""
+        text = f"{angles} at $N_i/N_j$ = {given.ratio:.2g}{whose}\n{text}"
     panel.plot(0, 0, "X", color="#222222", markersize=6, zorder=4)
     panel.annotate("$θ_0$", (0, 0), (-5, -4), textcoords="offset points", ha="right", va="top", fontsize=8)
     reach = [(length * cos(radians(angle)), length * sin(radians(angle))) for angle, length in ends.values()]

@@ -99,7 +99,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables[EXAMPLES.file]
     trained, unseen = table[table["role"] != "unseen"], table[table["role"] == "unseen"]
     sizes = trained["examples"]
-    alone = f"; {len(unseen)} more are only scored" if len(unseen) else ""
+    alone = f"; only scored are {len(unseen)} more" if len(unseen) else ""
     return [
         f"Trained on are {len(trained)} data sets of {sizes.min():,} to {sizes.max():,} examples, "
         f"{sizes.sum():,} in all{alone} (examples.csv shows one of each)."

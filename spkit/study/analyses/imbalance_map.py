@@ -21,6 +21,7 @@ from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.evaluation.paired import Samples
 from spkit.merging.methods import merge
 from spkit.merging.registry import find
+from spkit.results.labels import method_label
 from spkit.results.schema import IMBALANCE_MAP
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
@@ -194,7 +195,10 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         ahead = cells.apply(lambda verdicts: bool((verdicts == AHEAD).all())).groupby("method", sort=False).sum()
         behind = cells.apply(lambda verdicts: bool((verdicts == BEHIND).any())).groupby("method", sort=False).sum()
         count = len(part.drop_duplicates(["ratio", "epochs", "seed"]))
-        parts = [f"{method} in {ahead[method]} (behind one of them in {behind[method]})" for method in ahead.index]
+        parts = [
+            f"{method_label(str(method))} in {ahead[method]} (behind one of them in {behind[method]})"
+            for method in ahead.index
+        ]
         said.append(f"on {where} ahead of every joint training is {', '.join(parts)} of {count} cells")
     if not said:
         return []

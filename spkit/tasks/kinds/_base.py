@@ -192,7 +192,7 @@ class Kind:
         if value is None and self._is_further(column):  # not every row has a negative
             return
         in_lists = self.may_hold_lists(column)
-        texts = value if in_lists and isinstance(value, list | tuple) else [value]
+        texts: Sequence[Any] = value if in_lists and isinstance(value, list | tuple) else [value]
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             rule = "Texts must be non-empty strings"
             raise SpkitError(
