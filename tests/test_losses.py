@@ -242,6 +242,18 @@ def test_share_sampler_counts_offsets_and_starts_again() -> None:
     assert list(sampler) == batches
 
 
+def test_share_sampler_gives_a_tasks_batches_to_its_parts() -> None:
+    """Every other batch is one of the pool's, of which three in four are of its larger data set."""
+    sets = [Dataset.from_dict({"sentence1": ["a"] * n, "sentence2": ["b"] * n, "score": [0.0] * n}) for n in (12, 4, 8)]
+    samplers = [batch_sampler(part, 4, drop_last=True, seed=1) for part in sets]
+    parts = [[0.75, 0.25], [1.0]]
+    sampler = ShareBatchSampler(ConcatDataset(sets), samplers, weights=[0.5, 0.5], steps=16, parts=parts)
+    order = ["large" if max(batch) < 12 else "small" if max(batch) < 16 else "other" for batch in sampler]
+    assert order[1::2] == ["other"] * 8
+    assert order[::2].count("large") == 6
+    assert {"small"} <= set(order[:8]) & set(order[8:])
+
+
 def test_share_sampler_refuses_a_set_without_a_batch() -> None:
     sets = [Dataset.from_dict({"sentence1": ["a"] * n, "sentence2": ["b"] * n, "score": [0.0] * n}) for n in (12, 3)]
     samplers = [batch_sampler(part, 4, drop_last=True, seed=1) for part in sets]
