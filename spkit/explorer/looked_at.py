@@ -32,6 +32,7 @@ def looked_at(tasks: Mapping[str, Task]) -> LookedAt:
     Raises:
         SpkitError: no task that is trained on.
     """
+    pooled = {one for task in tasks.values() for one in task.members}
     trained = {
         name: task for name, task in tasks.items() if task.trained and not any(one in tasks for one in task.members)
     }
@@ -42,4 +43,5 @@ def looked_at(tasks: Mapping[str, Task]) -> LookedAt:
             f"Found {'only ' + quoted(unseen) if unseen else 'none'}.",
             "Pass the tasks of your experts.",
         )
-    return LookedAt(trained, unseen, groups(tasks))
+    of_vectors = {name: task for name, task in tasks.items() if task.trained and name not in pooled}
+    return LookedAt(trained, unseen, groups(of_vectors))
