@@ -123,10 +123,9 @@ def _sample(model: SentenceTransformer, name: str, task: Task, examples: int, se
             "Leave it out, or raise `examples`." if examples < smallest else "Leave it out.",
         )
     chosen = [dict(rows[int(number)]) for number in drawn]
-    collate = collator(model, task)
+    given = collator(model, task)([{column: row[column] for column in kind.texts} for row in chosen])
     features = []
     for column in kind.texts:
-        given = collate([{column: row[column]} for row in chosen])
         prefix = f"{column}_"
         tokens = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
         features.append({key: _on(model, value) for key, value in tokens.items()})
