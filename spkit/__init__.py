@@ -17,6 +17,7 @@ _OWNERS = {
     "UndefinedPathError": "errors",
     "Task": "tasks",
     "load_tasks": "tasks",
+    "pool_tasks": "tasks.pools",
     "load_mteb": "tasks.official",
     "load_base": "models.bases",
     "train": "training.trainer",
@@ -103,6 +104,7 @@ __all__ = [
     "norms_by_examples",
     "open_results",
     "plot",
+    "pool_tasks",
     "recipe_of",
     "resample",
     "run_study",
@@ -147,6 +149,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.study import load_profile
     from spkit.tasks import Task, load_tasks
     from spkit.tasks.official import load_mteb
+    from spkit.tasks.pools import pool_tasks
     from spkit.training.resampling import resample
     from spkit.training.surgery import train_with_surgery
     from spkit.training.trainer import train

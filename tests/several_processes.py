@@ -7,13 +7,14 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch.nn.utils import parameters_to_vector
 from transformers import TrainerCallback
 
-from spkit import evaluate, gradient_conflict, train
+from spkit import evaluate, gradient_conflict, pool_tasks, train
 from spkit.training.surgery import train_with_surgery
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
@@ -38,6 +39,8 @@ def main(folder: Path) -> None:
             module.p = 0.0
     tasks = tiny_tasks((64, 24, 25))
     rank = os.environ.get("RANK", "alone")
+    close = replace(tasks["likeness"], positive_from=3)
+    pool = pool_tasks("pool", [tasks["faq"], close], temperature=0.05)
     answer: dict[str, Any] = {}
     trainings: dict[str, Any] = {
         "expert": (tasks["faq"], {"steps": 5}),
@@ -45,6 +48,8 @@ def main(folder: Path) -> None:
         "classes": (tasks["topic"], {"steps": 3, "batch_size": 8}),
         "joint": (tasks, {"epochs": 1.0, "batch_size": 8}),
         "mixed": (tasks, {"steps": 3, "batch_size": 8, "mixing": "step", "sampling": "uniform"}),
+        "pool": (pool, {"epochs": 1.0, "batch_size": 8}),
+        "cached": (pool, {"steps": 5, "batch_size": 8, "mini_batch_size": 3}),
         "resumed": (tasks, {"steps": 4, "batch_size": 8, "checkpoints": folder / f"{os.environ.get('WORLD_SIZE')}"}),
     }
     for name, (what, settings) in trainings.items():

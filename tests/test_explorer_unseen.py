@@ -22,6 +22,7 @@ from spkit.explorer.unseen_scores import UnseenScores
 from spkit.study.places import vectors_folder
 from spkit.tasks import Task
 from spkit.tasks.kinds import kinds
+from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import noisy
 from tests.tiny import tiny_tasks
 
@@ -265,15 +266,28 @@ def test_an_unseen_task_that_cannot_be_compared_is_refused(vectors) -> None:
         spkit.explore(vectors, one, **SMALL)
 
 
-def test_a_pool_is_seen_by_its_members_where_these_are_there() -> None:
-    tasks = tiny_tasks()
-    parts = {split: tasks["faq"].splits[split] for split in ("train", "dev")}
-    pool = Task(name="pool", kind="retrieval", role="training", members=("faq", "likeness"), **parts)
-    seen = looked_at({"pool": pool, **tasks, **unseen_tasks()})
-    assert list(seen.trained) == list(tasks)
+def test_a_pool_is_seen_by_its_members_where_these_are_there(vectors) -> None:
+    tasks = {name: task for name, task in tiny_tasks().items() if name != "likeness"}
+    pool = spkit.pool_tasks("pool", tasks, temperature=0.02)
+    likeness = tiny_tasks()["likeness"]
+    seen = looked_at({"pool": pool, **tasks, "likeness": likeness, **unseen_tasks()})
+    assert list(seen.trained) == [*tasks, "likeness"]
     assert list(seen.unseen) == list(unseen_tasks())
-    assert {name: seen.groups[name] for name in tasks} == {"faq": "pool", "topic": "topic", "likeness": "pool"}
+    assert {name: seen.groups[name] for name in seen.trained} == {
+        "faq": "pool",
+        "topic": "pool",
+        "likeness": "likeness",
+    }
+    losses = {name: (task.loss, task.temperature) for name, task in seen.trained.items()}
+    assert losses == {"faq": ("infonce", 0.02), "topic": ("infonce", 0.02), "likeness": (None, None)}
     assert list(looked_at({"pool": pool}).trained) == ["pool"]
+    # The expert of a member is that of its pool, and the loss that of its pairs.
+    pooled = vectors.select(["faq"])
+    pooled = TaskVectors(pooled.base, ["pool"], pooled.matrix)
+    made = Exploration(pooled, {"pool": pool, **tasks}, points=8, examples=8, progress=False)
+    made.close()
+    assert made.references["expert"][:2] == made.reference("expert: pool")["score"][list(tasks)].tolist()
+    assert made.scores([0.5])["group"].tolist() == ["pool", "pool", ""]
 
 
 def test_a_study_is_opened_with_what_it_scored_as_unseen_and_its_best_merges(vectors, tmp_path, monkeypatch) -> None:

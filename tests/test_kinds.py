@@ -13,8 +13,9 @@ from spkit.errors import SpkitError
 from spkit.evaluation.watching import watched
 from spkit.results.frames import METRIC_LABELS
 from spkit.tasks.kinds import Kind, kind_named, kinds
+from spkit.tasks.losses import BATCHING
 from spkit.training.losses import LOSSES, make_loss
-from spkit.training.samplers import _BATCHES
+from spkit.training.samplers import BATCHES
 from tests.tiny import tiny_encoder
 
 PACKAGE = Path(spkit.__file__).parent
@@ -40,21 +41,29 @@ def test_a_kind_is_a_file() -> None:
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=str)
 def test_what_a_kind_says_is_complete(kind: Kind) -> None:
-    assert kind.batches in _BATCHES
     assert set(kind.lists) <= set(kind.texts)
     assert kind.columns[: len(kind.texts)] == kind.texts
     assert all(kind.knows(column) for column in kind.columns)
-    assert kind.takes_batch(kind.smallest_batch)
-    assert kind.takes_batch(kind.smallest_batch - 1) is False
     assert METRIC_LABELS[kind.metric.name] == kind.metric.label
     if kind.trained:
-        assert kind.loss in LOSSES
+        assert kind.losses[0] == kind.loss
+        assert set(kind.losses) <= set(LOSSES)
         assert kind.quick_score_name
     if kind.metric.pooled is not None:
         assert kind.metric.name.endswith(kind.metric.ending)
     from mteb.abstasks import AbsTask
 
     assert issubclass(kind.mteb_class(), AbsTask)
+
+
+def test_every_loss_says_what_batches_it_needs() -> None:
+    assert BATCHING.keys() == LOSSES.keys()
+    for name, form in BATCHING.items():
+        assert form.batches in BATCHES
+        assert form.takes_batch(form.smallest_batch)
+        assert form.takes_batch(form.smallest_batch - 1) is False
+        assert form.has_temperature is (LOSSES[name].temperature is not None)
+        assert any(name in kind.losses for kind in kinds().values())
 
 
 def test_places_and_metrics_are_each_ones_own() -> None:

@@ -77,7 +77,7 @@ def test_examples_that_contradict_themselves_are_left_out_and_counted(model) -> 
     rows += [{"anchor": "q 0", "positive": "d 1", "negative": "d 3"}]  # so that the first row's negative answers q 0
     with pytest.warns(UserWarning, match="1 of 9 examples give as a negative what answers their query"):
         stream = TaskBatches(retrieval(rows), Dataset.from_list(rows), model, 2, 0)
-    assert all(row["anchor"] != "q 0" or row["positive"] == "d 1" for row in stream._view)
+    assert all(row["anchor"] != "q 0" or row["positive"] == "d 1" for row in stream._views[0])
 
 
 def test_batches_of_ordinary_tasks_are_the_librarys() -> None:

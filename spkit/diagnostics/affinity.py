@@ -17,7 +17,7 @@ from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
 from spkit.training.checks import check_batch
-from spkit.training.samplers import full_batches
+from spkit.training.parts import full_batches
 
 
 def task_affinity(

@@ -18,7 +18,8 @@ from spkit.hashing import weights_hash
 from spkit.models.completeness import in_layout_of
 from spkit.models.fits import check_fits
 from spkit.tasks import Task
-from spkit.training.samplers import batch_sampler, training_view
+from spkit.training.parts import parts_of
+from spkit.training.samplers import batch_sampler
 from spkit.training.trainer import train
 from spkit.vectors.matrix import gram_of
 
@@ -235,7 +236,8 @@ def _length(parts: list[Task], epochs: float | None, steps: int | None, batch_si
         raise SpkitError("One training must be given either `epochs` or `steps`.", received, "Pass one of the two.")
     if steps is not None:
         return "steps", steps
-    batches = [len(batch_sampler(training_view(part, part.train), batch_size, drop_last=True)) for part in parts]
+    pieces = [piece.rows for part in parts for piece in parts_of(part, part.train, batch_size)]
+    batches = [len(batch_sampler(rows, batch_size, drop_last=True)) for rows in pieces]
     return "epochs", max(1, round((epochs or 0) * sum(batches)))
 
 

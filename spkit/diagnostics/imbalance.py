@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -13,9 +14,11 @@ from tqdm.auto import tqdm
 from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.models.embedding import collator
+from spkit.tasks.loss_rows import loss_rows, text_columns
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
+from spkit.training.parts import parts_of
 from spkit.training.samplers import training_view
 from spkit.training.shares import Sampling, shares
 from spkit.vectors.task_vectors import TaskVectors
@@ -80,7 +83,7 @@ def imbalance(
     if model is None and vectors is not None:
         model = vectors.base
     _check(named, vectors, model, batches, batch_size)
-    sizes = {name: len(task.train) for name, task in named.items()}
+    sizes = {name: len(loss_rows(task, "train")) for name, task in named.items()}
     unit = "word" if model is None else "token"
     lengths = {name: _words(task) if model is None else _tokens(task, model) for name, task in named.items()}
     steps = shares(sizes, sampling)
@@ -127,8 +130,8 @@ def _check(
         raise SpkitError(
             "Gradients must be taken at a model.", "Found `batches` without `model` or `vectors`.", "Pass `model=base`."
         )
-    smallest = max(task.definition.smallest_batch for task in tasks.values())
-    even = any(task.definition.batch_step == 2 for task in tasks.values())
+    smallest = max(task.batching.smallest_batch for task in tasks.values())
+    even = any(task.batching.batch_step == 2 for task in tasks.values())
     if batches < 2 or batch_size < smallest or (even and batch_size % 2):
         raise SpkitError(
             f"Gradients need 2 `batches` or more, and for these tasks a `batch_size` of at least {smallest}"
@@ -140,16 +143,23 @@ def _check(
 
 def _words(task: Task) -> int:
     view = training_view(task, task.train)
-    return sum(len(text.split()) for column in task.text_columns for text in view[column])
+    return sum(len(text.split()) for column in text_columns(task, view) for text in view[column] if text is not None)
 
 
 def _tokens(task: Task, model: SentenceTransformer) -> int:
     """Tokens of one pass over the training examples, without padding, as a training would read them."""
-    collate = collator(model, task)
-    view, total = training_view(task, task.train).select_columns(task.text_columns), 0
+    total = 0
+    for part in parts_of(task, task.train, size=1):  # of any size: each example is counted
+        columns = text_columns(task, part.rows)
+        total += _tokens_of(task, part.rows.select_columns(columns), columns, model)
+    return total
+
+
+def _tokens_of(task: Task, view: Dataset, columns: list[str], model: SentenceTransformer) -> int:
+    collate, total = collator(model, task, columns), 0
     for start in range(0, len(view), 256):
         batch = collate([dict(row) for row in view.select(range(start, min(start + 256, len(view))))])
-        for column in task.text_columns:
+        for column in columns:
             # Static embeddings write texts one behind the other and need no mask.
             mask, ids = (batch.get(f"{column}_{key}") for key in ("attention_mask", "input_ids"))
             if ids is None:
@@ -166,7 +176,8 @@ def _gradient_norm(
     task: Task, model: SentenceTransformer, batches: int, batch_size: int, seed: int, bar: tqdm
 ) -> tuple[float, str]:
     """√s of a task at the model's weights, NaN where it is not known, and the verdict."""
-    stream = TaskBatches(task, task.train, model, batch_size, seed) if len(task.train) >= batch_size else None
+    row_count = len(loss_rows(task, "train"))
+    stream = TaskBatches(task, task.train, model, batch_size, seed) if row_count >= batch_size else None
     if stream is None or stream.batch_size < batch_size:
         bar.update(batches)
         return nan, TOO_FEW

@@ -8,6 +8,8 @@ import torch
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import loss_rows
+from spkit.training.parts import drawn_order
 from spkit.training.shares import turns
 
 
@@ -32,12 +34,13 @@ def subset(task: Task, size: int, seed: int = 0) -> Task:
         >>> len(few.train), set(few.train["anchor"]) <= set(more.train["anchor"])
         (20, True)
     """
-    if not 1 <= size <= len(task.train):
-        received = f"Found a size of {size} for task {task.name!r}, which has {len(task.train)}."
+    examples = loss_rows(task, "train")
+    if not 1 <= size <= len(examples):
+        received = f"Found a size of {size} for task {task.name!r}, which has {len(examples)}."
         rule = "A subset must hold from one to all training examples of its task."
-        raise SpkitError(rule, received, f"Choose sizes that take at most {len(task.train)} from it.")
-    order = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(spread_seed(seed, task.name)))
-    return task.with_train(task.train.select(sorted(order[:size].tolist())))
+        raise SpkitError(rule, received, f"Choose sizes that take at most {len(examples)} from it.")
+    order = drawn_order(task, examples, torch.Generator().manual_seed(spread_seed(seed, task.name)))
+    return task.with_train(examples.select(sorted(order[:size].tolist())))
 
 
 def subsets(tasks: Sequence[Task], sizes: Sequence[int], batch_size: int, seed: int) -> list[Task]:
@@ -58,10 +61,11 @@ def subsets_by_share(tasks: Sequence[Task], examples: int, batch_size: int, seed
 
     They are counted in turns, so that a larger number takes no example back from any task.
     """
-    whole = sum(len(task.train) for task in tasks)
+    sizes = [len(loss_rows(task, "train")) for task in tasks]
+    whole = sum(sizes)
     if not 1 <= examples <= whole:
         received = f"Found {examples}, where {quoted(task.name for task in tasks) or 'no task'} hold {whole}."
         rule = "A training must take from one to all training examples of its tasks."
         raise SpkitError(rule, received, f"Choose sizes up to {whole}.")
-    counts = Counter(turns([len(task.train) / whole for task in tasks], examples))
+    counts = Counter(turns([size / whole for size in sizes], examples))
     return subsets(tasks, [counts[number] for number in range(len(tasks))], batch_size, seed)

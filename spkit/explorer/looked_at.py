@@ -32,9 +32,12 @@ def looked_at(tasks: Mapping[str, Task]) -> LookedAt:
     Raises:
         SpkitError: no task that is trained on.
     """
-    pooled = {one for task in tasks.values() for one in task.members}
+    pools = {one: task for task in tasks.values() for one in task.members}
     trained = {
-        name: task for name, task in tasks.items() if task.trained and not any(one in tasks for one in task.members)
+        # A member is trained on with the loss of its pool.
+        name: task.with_loss("infonce", pools[name].temperature) if name in pools else task
+        for name, task in tasks.items()
+        if task.trained and not any(one in tasks for one in task.members)
     }
     unseen = {name: task for name, task in tasks.items() if not task.trained}
     if not trained:
@@ -43,5 +46,5 @@ def looked_at(tasks: Mapping[str, Task]) -> LookedAt:
             f"Found {'only ' + quoted(unseen) if unseen else 'none'}.",
             "Pass the tasks of your experts.",
         )
-    of_vectors = {name: task for name, task in tasks.items() if task.trained and name not in pooled}
+    of_vectors = {name: task for name, task in tasks.items() if task.trained and name not in pools}
     return LookedAt(trained, unseen, groups(of_vectors))

@@ -18,6 +18,7 @@ from spkit.models.embedding import readings, settings_of, shorten_texts, similar
 from spkit.models.loading import Precision
 from spkit.searching.precision import compute_in
 from spkit.searching.reader import EMBEDDED, Reader
+from spkit.tasks.loss_rows import reads_pairs
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
@@ -66,9 +67,16 @@ class QuickScores:
         compute_in(precision, self._model)
         self._reader = Reader(self._model)
         self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
+        #: Where the loss reads pairs, which no score of the kind can be read off.
+        self._pairs: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
         texts = [settings_of(self._model)]
         for name, task in tasks.items():
-            stream = self._stream(name, task, examples, seed)
+            if reads_pairs(task):
+                pairs = self._stream(name, task, examples, seed)
+                chosen = next(pairs.rows())
+                self._pairs[name] = pairs, pairs.collate(chosen)
+                texts += [name, json.dumps(pairs.examples(chosen), sort_keys=True)]
+            stream = self._stream(name, task.with_loss(None) if reads_pairs(task) else task, examples, seed)
             rows = next(stream.rows())
             self._batches[name] = stream, stream.collate(rows)
             texts += [name, json.dumps(stream.examples(rows), sort_keys=True), repr(readings(self._model, task))]
@@ -78,10 +86,10 @@ class QuickScores:
     def _stream(self, name: str, task: Task, examples: int, seed: int) -> TaskBatches:
         """Batches of a task's dev split; one holds as many examples as are wanted, or as can share one."""
         assert task.dev is not None  # kept apart from train where it was not given
-        kind = task.definition
-        if examples < kind.smallest_batch:
+        smallest = task.batching.smallest_batch
+        if examples < smallest:
             raise SpkitError(
-                f"`examples` must be at least {kind.smallest_batch} for a {kind.name} task.",
+                f"`examples` must be at least {smallest} for a {task.kind} task.",
                 f"Found {examples} for {name!r}.",
                 "Pass 24, for example.",
             )
@@ -148,6 +156,9 @@ class QuickScores:
                 columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
                 score = quick_score(self._model, stream.task, columns, labels)
+                if name in self._pairs:
+                    stream, batch = self._pairs[name]
+                    embeddings = stream.embeddings(batch, self.embed)
                 rows[name] = {"score": 100 * score, "loss": float(stream.loss_of(batch, embeddings))}
         return pd.DataFrame.from_dict(rows, orient="index")
 

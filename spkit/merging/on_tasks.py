@@ -11,6 +11,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.models.bases import copy_model
 from spkit.searching.reader import read_plainly
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import loss_rows
 from spkit.tasks.named import named_tasks
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
@@ -47,6 +48,6 @@ def experts_on_tasks(
     for number, stream in enumerate(streams.values()):
         read_plainly(stream)
         # A small task gives all the examples it has.
-        usable = min(examples, len(named[vectors.names[number]].train))
+        usable = min(examples, len(loss_rows(named[vectors.names[number]], "train")))
         vectors.write(torch.eye(len(vectors), dtype=torch.float64)[number], model)
         yield model, stream, list(islice(stream, max(1, usable // stream.batch_size)))

@@ -5,7 +5,7 @@ text as the others do, and as `encode`, `encode_query` and `encode_document` of 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +55,7 @@ def reading(model: SentenceTransformer, task: Task, column: str) -> Reading:
     Args:
         model: its prompts and routes.
         task: its prompts, and what its kind says of the column.
-        column: one of `task.text_columns`.
+        column: one of `task.text_columns`, or of the pairs that its loss reads.
 
     Returns:
         Prompt and route.
@@ -83,25 +83,28 @@ def reading(model: SentenceTransformer, task: Task, column: str) -> Reading:
     return Reading(prompt or "", route)
 
 
-def readings(model: SentenceTransformer, task: Task) -> dict[str, Reading]:
-    """How a model reads each column of texts of a task."""
-    return {column: reading(model, task, column) for column in task.text_columns}
+def readings(model: SentenceTransformer, task: Task, columns: Sequence[str] | None = None) -> dict[str, Reading]:
+    """How a model reads columns of texts of a task: its own, or those of the pairs that its loss reads."""
+    return {column: reading(model, task, column) for column in columns or task.text_columns}
 
 
-def prompts(model: SentenceTransformer, task: Task) -> dict[str, str]:
+def prompts(model: SentenceTransformer, task: Task, columns: Sequence[str] | None = None) -> dict[str, str]:
     """The prompt of each column that has one, as sentence-transformers' trainer takes them."""
-    return {column: one.prompt for column, one in readings(model, task).items() if one.prompt}
+    return {column: one.prompt for column, one in readings(model, task, columns).items() if one.prompt}
 
 
-def routes(model: SentenceTransformer, task: Task) -> dict[str, Route | None]:
+def routes(model: SentenceTransformer, task: Task, columns: Sequence[str] | None = None) -> dict[str, Route | None]:
     """The route of each column, as sentence-transformers' trainer takes them (`router_mapping`)."""
-    return {column: one.route for column, one in readings(model, task).items()}
+    return {column: one.route for column, one in readings(model, task, columns).items()}
 
 
-def collator(model: SentenceTransformer, task: Task) -> SentenceTransformerDataCollator:
+def collator(
+    model: SentenceTransformer, task: Task, columns: Sequence[str] | None = None
+) -> SentenceTransformerDataCollator:
     """What makes a tokenised batch of examples of a task, each column as the model reads it."""
-    mapping: dict[str, Any] = routes(model, task)
-    return SentenceTransformerDataCollator(model.preprocess, prompts=prompts(model, task), router_mapping=mapping)
+    mapping: dict[str, Any] = routes(model, task, columns)
+    own = prompts(model, task, columns)
+    return SentenceTransformerDataCollator(model.preprocess, prompts=own, router_mapping=mapping)
 
 
 def similarity_name(model: SentenceTransformer, task: Task) -> str:

@@ -322,7 +322,7 @@ class Objective:
     def _columns(self, name: str, batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """The features of a batch's columns of texts, where these can be embedded before the loss asks for it."""
         part = self.batches[name]
-        columns = dict(zip(part.task.text_columns, part.features_of(batch), strict=True))
+        columns = part.features_by_column(batch)
         return columns if name in self._plain and all(map(can_be_cut, columns.values())) else {}
 
 

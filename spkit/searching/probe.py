@@ -10,8 +10,10 @@ from datasets import Dataset
 
 from spkit.errors import SpkitError
 from spkit.hashing import spread_seed, text_hash
+from spkit.tasks.loss_rows import loss_rows
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
+from spkit.training.parts import drawn_order
 from spkit.training.shares import shares
 
 
@@ -21,7 +23,7 @@ class Probe:
 
     Attributes:
         tasks: the tasks, by name.
-        examples: the sampled rows of each.
+        examples: the sampled rows of each: examples, or the pairs that its loss makes of them.
         split: which part of the tasks they were drawn from.
         seed: of the draw.
     """
@@ -44,7 +46,8 @@ class Probe:
 
         Args:
             tasks: the tasks to draw from, as `load_tasks` gives them or as a list.
-            size: examples in all (the paper: 32,000); a task with fewer than its share gives all it has.
+            size: examples in all (the paper: 32,000); a task with fewer than its share gives all it has, and the data
+                sets of a pool give in proportion to their sizes.
             balance: `"uniform"`, `"proportional"` to the tasks' sizes, or a share for each task.
             split: `"train"` as in the paper, or `"dev"`, which no expert has seen.
             seed: of the draw; what is drawn for a task depends on it and on the task's name.
@@ -75,13 +78,13 @@ class Probe:
         if not named:
             raise SpkitError("A probe must have at least one task.", "Found none.", "Pass the tasks of your experts.")
         check_trained(named.values())
-        parts = {name: getattr(task, split) for name, task in named.items()}
+        parts = {name: loss_rows(task, split) for name, task in named.items()}
         portion = shares({name: len(part) for name, part in parts.items()}, balance, "balance")
         examples = {}
         for name, task in named.items():
             part = parts[name]
             count = min(len(part), round(size * portion[name]))
-            if count < task.definition.smallest_sample:
+            if count < task.batching.smallest_sample:
                 raise SpkitError(
                     "Each task must have enough probe examples for a batch.",
                     f"Found {count} for task {name!r} ({len(part)} in its {split} split, `size` {size}).",
@@ -89,7 +92,7 @@ class Probe:
                 )
             # By name: a task's examples are the same whatever other tasks there are, and in whatever order.
             generator = torch.Generator().manual_seed(spread_seed(seed, name, "probe"))
-            rows = torch.randperm(len(part), generator=generator)[:count]
+            rows = drawn_order(task, part, generator)[:count]
             examples[name] = part.select(sorted(rows.tolist()))
         return cls(named, examples, split, seed)
 
@@ -116,14 +119,14 @@ class Probe:
         sides: tuple[dict[str, Dataset], dict[str, Dataset]] = ({}, {})
         for name, rows in self.examples.items():
             kept = round(share * len(rows))
-            if min(kept, len(rows) - kept) < self.tasks[name].definition.smallest_sample:
+            if min(kept, len(rows) - kept) < self.tasks[name].batching.smallest_sample:
                 raise SpkitError(
                     "Each task must have enough examples for a batch on both sides.",
                     f"Found {len(rows) - kept} and {kept} for task {name!r} (`share` {share}).",
                     "Sample a larger probe, or change `share`.",
                 )
             generator = torch.Generator().manual_seed(spread_seed(self.seed, name, "held back"))
-            order = torch.randperm(len(rows), generator=generator)
+            order = drawn_order(self.tasks[name], rows, generator)
             for side, chosen in zip(sides, (order[kept:], order[:kept]), strict=True):
                 side[name] = rows.select(sorted(chosen.tolist()))
         return Probe(self.tasks, sides[0], self.split, self.seed), Probe(self.tasks, sides[1], self.split, self.seed)

@@ -8,6 +8,7 @@ import torch
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
 from spkit.searching.probe import Probe
+from spkit.training.parts import drawn_order
 from spkit.training.shares import turns
 
 #: Sizes where none are given.
@@ -49,7 +50,7 @@ def part_of(probe: Probe, size: int, seed: int) -> Probe:
     examples = {}
     for name, count in _counts(probe, size).items():
         generator = torch.Generator().manual_seed(spread_seed(seed, name))
-        order = torch.randperm(len(probe.examples[name]), generator=generator)
+        order = drawn_order(probe.tasks[name], probe.examples[name], generator)
         examples[name] = probe.examples[name].select(sorted(order[:count].tolist()))
     return Probe(probe.tasks, examples, probe.split, seed)
 
@@ -63,4 +64,4 @@ def _counts(probe: Probe, size: int) -> dict[str, int]:
 def _lacking(probe: Probe, size: int) -> list[str]:
     """Tasks that have too few examples for a batch in a part of this size."""
     counts = _counts(probe, size)
-    return [name for name, count in counts.items() if count < probe.tasks[name].definition.smallest_sample]
+    return [name for name, count in counts.items() if count < probe.tasks[name].batching.smallest_sample]

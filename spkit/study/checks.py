@@ -19,6 +19,7 @@ from spkit.study.settings import refuse
 from spkit.tasks.leaks import check_leaks, leaks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.checks import check_order, check_training
+from spkit.training.losses import check_mini_batch
 from spkit.training.samplers import check_batch_size
 from spkit.training.shares import shares
 
@@ -58,6 +59,7 @@ def check_study(profile: Profile, tasks: Mapping[str, Task], scored: Mapping[str
     training, joint = profile.training, profile.joint
     with findings.of("[training]"):
         check_training(chosen, training.steps, training.epochs, training.batch_size, False)
+        check_mini_batch(chosen, training.mini_batch_size)
     with findings.of("[joint]"):
         shares({name: len(task.train) for name, task in tasks.items()}, joint.sampling)
         check_order(chosen, joint.sampling, joint.mixing, "joint", False)
@@ -97,7 +99,7 @@ def _check_merge(method: str, profile: Profile, tasks: Mapping[str, Task]) -> No
     settings = {parameter.name: parameter.default for parameter in known.settings} | dict(given)
     if "batch_size" in settings:
         check_batch_size(tasks.values(), settings["batch_size"])
-    smallest = max(task.definition.smallest_sample for task in tasks.values())
+    smallest = max(task.batching.smallest_sample for task in tasks.values())
     if settings.get("examples", smallest) < smallest:
         raise SpkitError(
             f"`examples` must be {smallest} or more: two of the smallest batches of each task.",

@@ -18,8 +18,8 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         the members of pools that have one, then the unseen ones, of which nothing is left that a training would read.
 
     Raises:
-        SpkitError: fewer than two tasks to train on, an unseen task without a test split, nothing to score, or what
-            `load_tasks` raises.
+        SpkitError: fewer than two tasks to train on, an unseen task without a test split, nothing to score, a task that
+            the profile's loss does not fit, or what `load_tasks` raises.
     """
     named = _named(profile)
     unseen = _loaded(profile, profile.unseen)
@@ -29,6 +29,9 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         raise SpkitError(
             "A study needs at least two tasks to train on.", f"Found {quoted(trained) or 'none'}.", "Name two or more."
         )
+    if profile.loss is not None:
+        one = profile.loss
+        trained = {name: task.with_loss(one.name, one.temperature) for name, task in trained.items()}
     pooled = dict.fromkeys(member for task in trained.values() for member in task.members)
     members = _loaded(profile, [name for name in pooled if name not in named and name not in unseen])
     _check_unseen(unseen)

@@ -14,6 +14,7 @@ from spkit.searching.path_names import check_path_name
 from spkit.signatures import LARGEST_SEED
 from spkit.study.methods import TUNED, check_merge_table, static_merges
 from spkit.study.settings import Different, Number, Settings, Truth, Whole, as_in
+from spkit.tasks.losses import BATCHING
 from spkit.training.shares import check_sampling
 
 #: The rule by which the tasks of a joint training take turns.
@@ -33,6 +34,7 @@ class Training(Settings):
     learning_rate: Number = as_in(_TRAIN, "learning_rate", gt=0)
     batch_size: Whole = as_in(_TRAIN, "batch_size", ge=1)
     precision: Literal["float32", "bfloat16"] = as_in(_TRAIN, "precision")
+    mini_batch_size: Whole | None = as_in(_TRAIN, "mini_batch_size", ge=1)
 
     @model_validator(mode="after")
     def _one_length(self) -> "Training":
@@ -47,6 +49,20 @@ class Training(Settings):
     def without_length(self) -> dict[str, Any]:
         """The settings of a training whose steps or epochs are decided elsewhere."""
         return {name: value for name, value in self.arguments().items() if name not in ("steps", "epochs")}
+
+
+class Loss(Settings):
+    """One loss, at one temperature, for all that is trained on, in place of the tasks' own; their thresholds stay."""
+
+    name: str = Field(examples=['name = "infonce"'])
+    temperature: Number | None = Field(None, gt=0)
+
+    @field_validator("name")
+    @classmethod
+    def _known_loss(cls, name: str) -> str:
+        if name not in BATCHING:
+            raise SpkitError(f"A loss must be one of {quoted(BATCHING)}.", f"Found {name!r}.", "Write one of them.")
+        return name
 
 
 class Joint(Settings):
@@ -196,6 +212,7 @@ class Tables(Settings):
         allow_leak: go on where what is trained on shares texts with an unseen task.
         data: folder of the task file's data files, where these do not lie beside it.
         seeds: each seed is one whole run.
+        loss: the `name` and `temperature` of one loss for all that is trained on; by default each task has its own.
         training: settings of every training; jointly, `steps` holds for each task.
         joint: `sampling` and `mixing` of joint training.
         merges: `methods`, the static merges (names that `spkit.merge` takes; by default all of spkit's own), their
@@ -220,6 +237,7 @@ class Tables(Settings):
     allow_leak: Truth = False
     data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
+    loss: Loss | None = None
     training: Training = Field(examples=["[training] with `steps` or `epochs`"])
     joint: Joint = Field(default_factory=Joint)
     merges: Merges = Field(default_factory=Merges)

@@ -21,6 +21,17 @@
     unique = true              # each text in one example only: that of test, else dev, else the first of train
     apart_from = ["cisi"]      # rows of train and dev go whose texts these tasks of the file are scored by
 
+    [tasks.near]
+    kind = "sts"
+    train = "near.csv"
+    loss = "infonce"           # in place of the kind's own: "infonce", "cosent", "supcon" or "contrastive"
+    temperature = 0.02         # of the loss; its own by default
+    positive_from = 4.0        # for InfoNCE on scores: pairs from here on are positives,
+    negative_to = 1.0          # those up to here hard negatives of a positive of the same text
+
+    [tasks.both]
+    pool = ["faq", "near"]     # tasks of this file, trained on as one, each batch from one; then `temperature` at most
+
     [tasks.cisi]
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
@@ -56,11 +67,15 @@ from spkit.tasks.kinds import Kind, kind_named, kinds
 from spkit.tasks.leaks import apart, scored_texts
 from spkit.tasks.names import BUNDLED_NAMES, check_names
 from spkit.tasks.places import data_files, is_beir, is_file
+from spkit.tasks.pools import pool_tasks
 from spkit.tasks.reading import PROMPT, hub_split_of, read_split
 from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
 from spkit.tasks.sources import task_tables
 from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, keep_apart, thin
 from spkit.tasks.task import Task
+
+#: Keys of what a task table says of the loss, as `Task` has them.
+LOSS_KEYS = ("loss", "temperature", "positive_from", "negative_to")
 
 #: Keys of a task table and the types they may have.
 KEYS: dict[str, tuple[type, ...]] = {
@@ -76,6 +91,10 @@ KEYS: dict[str, tuple[type, ...]] = {
     "dev_share": (float,),
     "test_share": (float,),
     "role": (str,),
+    "loss": (str,),
+    "temperature": (int, float),
+    "positive_from": (int, float),
+    "negative_to": (int, float),
     "beir": (str,),
     "hub": (str,),
     "config": (str,),
@@ -132,6 +151,8 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
                 f"Found {table!r} for {where}; bundled are {quoted(BUNDLED_NAMES)}.",
             )
         return load_bundled([name])[name]
+    if "pool" in table:
+        return _build_pool(name, table, path, home, tested)
     _check_table(table, where)
     kind, role = table["kind"], table.get("role")
     corpus: Dataset | None = None
@@ -153,7 +174,7 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
             given = {split: thin(dataset, kind, table["limit"]) for split, dataset in given.items()}
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
-    splits: dict[str, Any] = given
+    splits: dict[str, Any] = given | {key: table[key] for key in LOSS_KEYS if key in table}
     return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
 
 
@@ -184,6 +205,27 @@ def _apart(
     parts = [f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}" for split, rows in kept.items()
              if split != "test"]  # fmt: skip
     return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
+
+
+def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tested: Tested) -> Task:
+    where = f"task {name!r} of '{path}'"
+    check_names(list(table), ["pool", "temperature"], f"keys of a pool ({where})")
+    names = table["pool"]
+    listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
+    if not listed or not names or len(set(names)) < len(names):
+        raise SpkitError("`pool` must list names of tasks of the file, each once.", f"Found {shown(names)} in {where}.")
+    temperature = table.get("temperature")
+    if temperature is not None and not isinstance(temperature, KEYS["temperature"]):
+        raise SpkitError("`temperature` must be a positive number.", f"Found {shown(temperature)} in {where}.")
+    try:
+        members = task_tables(path, names)
+        for member, its in members.items():
+            if isinstance(its, dict) and "pool" in its:
+                raise SpkitError("A pool holds tasks, and no other pool.", f"Found {member!r}.", "Name its members.")
+        made = {member: _build(member, its, path, home, tested) for member, its in members.items()}
+        return pool_tasks(name, made, temperature=temperature)
+    except SpkitError as error:
+        raise SpkitError(str(error), f"(In {where}.)") from error
 
 
 def _with_prompts(

@@ -53,7 +53,10 @@ def check_source(
         )
     else:
         home = Path(source).parent if folder is None else Path(folder)
-        for name, table in task_tables(Path(source), names).items():
+        tables = task_tables(Path(source), names)
+        pools = [table["pool"] for table in tables.values() if isinstance(table, dict) and "pool" in table]
+        members = [one for pool in pools if isinstance(pool, list) for one in pool if isinstance(one, str)]
+        for name, table in (tables | task_tables(Path(source), members)).items():
             if isinstance(table, dict) and "hub" not in table:
                 _check_files(table, home, f"task {name!r} of '{source}'")
 

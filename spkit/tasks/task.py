@@ -23,6 +23,7 @@ from spkit.tasks.checks import (
     rows_of,
 )
 from spkit.tasks.kinds import Kind, kind_named
+from spkit.tasks.losses import BATCHING, Batching, check_loss, check_thresholds
 from spkit.tasks.splits import DEV_SHARE, keep_apart
 
 #: What a task is for: to be trained on and scored, only ever trained on, or only ever scored.
@@ -49,13 +50,19 @@ class Task:
             kept apart by a hash of the text, and `train` holds the rest.
         test: examples that are only scored.
         prompts: text put in front of a column's texts, by column; columns without an entry get none.
-        loss: makes the loss from a model, in place of the kind's default.
+        loss: in place of the kind's own: a name ("infonce", "cosent", "supcon", "contrastive"), or a function that
+            makes the loss from a model. Training, probe, search and conflict all use it. InfoNCE takes pairs: of sts
+            data those of `positive_from` on, of pairs the matches, of a classification each text with another of its
+            label (texts of one label never share a batch); see `spkit.tasks.loss_rows`.
+        temperature: the loss divides similarities by it; its own by default.
+        positive_from: for InfoNCE on scored pairs: the score from which on a pair is a positive.
+        negative_to: likewise: the score up to which a pair is a hard negative of a positive of the same text.
         role: "trained"; "unseen" for a task that is only ever scored: never trained on, never probed; or "training"
             for one that is only ever trained on: never scored, without `test`. A task without `train` is unseen, and
             so is one of a kind that cannot be trained on.
         corpus: of a retrieval task: further texts (column `text`) among which its anchors search, as a test collection
             has them; `id` may name each.
-        members: of a pool: the tasks whose examples it holds.
+        members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
         notes: what was done to its data on the way, in words, such as rows that were left out on purpose.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
@@ -88,7 +95,10 @@ class Task:
     dev: Dataset | None = None
     test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
-    loss: Callable[[SentenceTransformer], nn.Module] | None = None
+    loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
+    temperature: int | float | None = None
+    positive_from: int | float | None = None
+    negative_to: int | float | None = None
     role: Role | None = None
     corpus: Dataset | None = None
     members: tuple[str, ...] = ()
@@ -123,6 +133,7 @@ class Task:
             check_classes_meet(self.name, kind.target.column, self.splits)
         if kind.target is not None and kind.target.ranks and self.scored:
             check_different(self.name, kind.target.column, self.test)
+        self._check_loss()
         if self.prompts is not None:
             check_prompts(self.name, self.prompts, self.text_columns)
             kind.check_prompts(self.prompts, f"task {self.name!r}")
@@ -146,6 +157,11 @@ class Task:
     def _needs(self, split: str) -> bool:
         """Whether a split that is given may not be empty."""
         return split == "test" or self.trained or (split == "train" and self.definition.needs_train)
+
+    @property
+    def batching(self) -> Batching:
+        """How its loss takes its examples; a loss of one's own takes them as that of the kind does."""
+        return BATCHING[self.loss if isinstance(self.loss, str) else self.definition.loss]
 
     @property
     def splits(self) -> dict[str, Dataset]:
@@ -181,10 +197,10 @@ class Task:
         return {text for row in rows_of(rows, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
 
     def fingerprint(self) -> str:
-        """Hash of name, kind, prompts and the contents of the splits.
+        """Hash of name, kind, prompts, the contents of the splits, and what is set of the loss.
 
         It is the same in every process and on every machine, so a study's stage can see by it whether its input
-        changed. The loss is code, and is not in it.
+        changed. A loss that is a function is code, and is not in it.
 
         Returns:
             sha256 in hexadecimal, 64 characters.
@@ -196,7 +212,15 @@ class Task:
             # keep apart what UTF-8 cannot encode; repr for what JSON does not know (dates in an unused column).
             digest.update(json.dumps(value, ensure_ascii=True, sort_keys=True, default=repr).encode() + b"\n")
 
-        add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {})})
+        settings = {
+            "loss": None if callable(self.loss) else self.loss,
+            "temperature": self.temperature,
+            "positive_from": self.positive_from,
+            "negative_to": self.negative_to,
+            "members": list(self.members) or None,
+        }
+        given = {key: value for key, value in settings.items() if value is not None}
+        add({"name": self.name, "kind": self.kind, "prompts": dict(self.prompts or {}), **given})
         parts = self.splits | ({} if self.corpus is None else {"corpus": self.corpus})
         for split, dataset in parts.items():
             columns = sorted(dataset.column_names)
@@ -210,6 +234,27 @@ class Task:
         part = copy(self)
         object.__setattr__(part, "train", train)
         return part
+
+    def with_loss(self, loss: str | None, temperature: int | float | None = None) -> "Task":
+        """The same task trained with another loss, at another temperature; its thresholds stay.
+
+        Raises:
+            SpkitError: a loss that its kind cannot take, or InfoNCE without the threshold it needs.
+        """
+        other = copy(self)
+        object.__setattr__(other, "loss", loss)
+        object.__setattr__(other, "temperature", temperature)
+        other._check_loss()
+        return other
+
+    def _check_loss(self) -> None:
+        kind, target = self.definition, self.definition.target
+        check_loss(self.name, kind, self.loss, self.temperature)
+        scores: list[int | float] = []
+        if self.trained and target is not None and target.ranks and target.column in self.train.column_names:
+            scores = self.train.with_format(None)[target.column][:]
+        loss = self.loss if self.trained else None
+        check_thresholds(self.name, kind, loss, scores, self.positive_from, self.negative_to)
 
     def as_unseen(self) -> "Task":
         """The same task in the role "unseen": what only a training or a choice would read of it is left out."""

@@ -5,9 +5,10 @@ they measure one and the same quantity.
 """
 
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import accumulate, count, islice
 from typing import Any
 
 import torch
@@ -20,11 +21,14 @@ from torch import Tensor
 from spkit.errors import SpkitError
 from spkit.hashing import spread_seed
 from spkit.models.embedding import collator, truncated
+from spkit.tasks.loss_rows import text_columns
 from spkit.tasks.task import Task, check_trained
 from spkit.training.columnwise import columnwise
 from spkit.training.losses import task_loss
+from spkit.training.parts import part_seeds, parts_of
 from spkit.training.relevance import relevance_of
-from spkit.training.samplers import batch_sampler, training_view
+from spkit.training.samplers import batch_sampler
+from spkit.training.shares import turns
 
 #: Passes in a row without a full batch until a stream gives up; the order of each is another.
 _PASSES = 100
@@ -40,68 +44,89 @@ class TaskBatches:
         batch_size: examples in a batch; smaller sets give batches of their own size.
         seed: each pass over the rows is shuffled by `seed` plus its number.
 
+    Rows of different parts (`spkit.training.parts`: the data sets of a pool, rows with and without a given negative)
+    share no batch; each part comes up in proportion to its batches.
+
     Raises:
-        SpkitError: fewer rows than the kind's loss needs in one batch, or a kind that is evaluated only.
+        SpkitError: fewer rows than the loss needs in one batch, or a kind that is evaluated only.
     """
 
     def __init__(self, task: Task, dataset: Dataset, model: SentenceTransformer, batch_size: int, seed: int) -> None:
         check_trained([task])
-        kind = task.definition
-        smallest, step = kind.smallest_batch, kind.batch_step
-        size = min(batch_size, len(dataset))
-        size -= size % step
-        if size < smallest:
-            raise SpkitError(
-                f"A batch of a {task.kind} task must hold at least {smallest} examples.",
-                f"Found {len(dataset)} examples at batch size {batch_size} for task {task.name!r}.",
-                "Raise `batch_size`." if batch_size < smallest else "Give the task more examples.",
-            )
+        parts = parts_of(task, dataset, batch_size)
         self.task, self.model, self.seed = task, model, spread_seed(seed, task.name)
+        sizes = [self._size_of(len(part.rows), batch_size) for part in parts]
         with torch.random.fork_rng(devices=[]), _drawn_with(spread_seed(seed, task.name, "loss")) as drawn:
             torch.manual_seed(drawn)  # a loss may have parameters of its own
             self.loss = task_loss(task, model).to(model.device)
-        self._view = training_view(task, dataset)
-        self._collate = collator(model, task)
-        self._sampler = self._filled(size)
+        self._views = [part.rows for part in parts]
+        self._starts = [0, *accumulate(len(view) for view in self._views)]
+        self._samplers = [
+            self._filled(view, size, own)
+            for view, size, own in zip(self._views, sizes, part_seeds(task, parts, seed), strict=True)
+        ]
+        self.columns = text_columns(task, *self._views)
+        self._collate = collator(model, task, self.columns)
 
-    def _filled(self, size: int) -> DefaultBatchSampler:
+    def _size_of(self, count: int, batch_size: int) -> int:
+        """The batch of a part: what is asked for, or all of a smaller part."""
+        form, size = self.task.batching, min(batch_size, count)
+        size -= size % form.batch_step
+        if size < form.smallest_batch:
+            raise SpkitError(
+                f"A batch of a {self.task.kind} task must hold at least {form.smallest_batch} examples.",
+                f"Found {count} examples at batch size {batch_size} for task {self.task.name!r}.",
+                "Raise `batch_size`." if batch_size < form.smallest_batch else "Give the task more examples.",
+            )
+        return size
+
+    def _filled(self, view: Dataset, size: int, seed: int) -> DefaultBatchSampler:
         """A sampler of batches as large as asked for, or as the rows can fill.
 
         Examples without a partner in the batch, or whose texts it holds already, cannot be used: few rows, or few
         different queries among many, may not fill the batch they seem to.
         """
-        kind, step = self.task.definition, self.task.definition.batch_step
-        settings = {"seed": self.seed, "relevance": relevance_of(self.task)}
+        form, kind = self.task.batching, self.task.kind
+        relevance = relevance_of(self.task)
         try:
-            most = next(iter(batch_sampler(self._view, size, drop_last=False, **settings)), [])
+            most = next(iter(batch_sampler(view, size, drop_last=False, seed=seed, relevance=relevance)), [])
         except ValueError as error:
             raise SpkitError(
-                f"A {kind.name} task must have at least two labels with two examples each to be compared in a batch.",
-                f"Found a part of task {self.task.name!r} of {len(self._view)} examples without them.",
+                f"A {kind} task must have at least two labels with two examples each to be compared in a batch.",
+                f"Found a part of task {self.task.name!r} of {len(view)} examples without them.",
                 "Give the task more examples of each label.",
             ) from error
-        size = min(size, len(most) - len(most) % step)
-        if size < kind.smallest_batch:
+        size = min(size, len(most) - len(most) % form.batch_step)
+        if size < form.smallest_batch:
             raise SpkitError(
-                f"At least {kind.smallest_batch} examples of a {kind.name} task must be able to share a batch.",
-                f"Found {len(most)} of {len(self._view)} of task {self.task.name!r}: no text may stand in two of "
+                f"At least {form.smallest_batch} examples of a {kind} task must be able to share a batch.",
+                f"Found {len(most)} of {len(view)} of task {self.task.name!r}: no text may stand in two of "
                 "them, and none may answer the query of another.",
                 "Give the task more different examples.",
             )
-        return batch_sampler(self._view, size, drop_last=True, **settings)
+        return batch_sampler(view, size, drop_last=True, seed=seed, relevance=relevance)
 
     @property
     def batch_size(self) -> int:
-        """Examples in a batch: what was asked for, or what the rows can fill."""
-        return self._sampler.batch_size
+        """Examples in a batch: what was asked for, or what the rows can fill; of several parts the most."""
+        return max(sampler.batch_size for sampler in self._samplers)
 
     def epoch(self, number: int) -> Iterator[dict[str, Any]]:
         """The batches of one pass over the rows."""
         yield from map(self.collate, self._rows_of(number))
 
     def _rows_of(self, number: int) -> Iterator[list[int]]:
-        self._sampler.set_epoch(number)
-        yield from map(list, self._sampler)
+        for sampler in self._samplers:
+            sampler.set_epoch(number)
+        if len(self._samplers) == 1:
+            yield from map(list, self._samplers[0])
+            return
+        passes = [list(sampler) for sampler in self._samplers]
+        count = sum(map(len, passes))
+        filled = [place for place, batches in enumerate(passes) if batches]
+        streams = [iter(passes[place]) for place in filled]
+        for turn in turns([len(passes[place]) / count for place in filled], count):
+            yield [self._starts[filled[turn]] + row for row in next(streams[turn])]
 
     def rows(self) -> Iterator[list[int]]:
         """Endless row numbers of batches, pass after pass: what `collate` makes batches of."""
@@ -126,7 +151,10 @@ class TaskBatches:
 
     def examples(self, rows: list[int]) -> list[dict[str, Any]]:
         """What the loss reads of these rows, as text."""
-        return [dict(self._view[int(row)]) for row in rows]
+        places = [bisect_right(self._starts, row) - 1 for row in rows]
+        return [
+            dict(self._views[place][int(row) - self._starts[place]]) for place, row in zip(places, rows, strict=True)
+        ]
 
     def loss_of(
         self, batch: Mapping[str, Any], embeddings: list[Float[Tensor, "B D"]] | None = None
@@ -139,7 +167,7 @@ class TaskBatches:
         """
         labels = batch.get("label")
         labels = labels.to(self.model.device) if labels is not None else None
-        if embeddings is not None and self.task.loss is None:  # a loss of one's own may read more than embeddings
+        if embeddings is not None and not callable(self.task.loss):  # a loss of one's own may read more than embeddings
             own: Any = self.loss
             loss = own.compute_loss_from_embeddings(embeddings, labels)
         else:
@@ -168,16 +196,20 @@ class TaskBatches:
             ]
 
     def features_of(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What the loss reads of a batch, for each text column, on the model's device."""
+        """What the loss reads of a batch, for each text column that it has, on the model's device."""
+        return list(self.features_by_column(batch).values())
+
+    def features_by_column(self, batch: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """The same by the names of the columns."""
         device = self.model.device
-        features: dict[str, dict[str, Any]] = {column: {} for column in self.task.text_columns}
+        features: dict[str, dict[str, Any]] = {column: {} for column in self.columns}
         longest_first = sorted(features, key=len, reverse=True)  # "negative_1_input_ids" is not of "negative"
         for key, value in batch.items():
             column = next((column for column in longest_first if key.startswith(f"{column}_")), None)
             if column is not None:
                 name = key.removeprefix(f"{column}_")
                 features[column][name] = value.to(device) if isinstance(value, Tensor) else value
-        return list(features.values())
+        return {column: given for column, given in features.items() if given}
 
 
 @contextmanager

@@ -114,6 +114,7 @@ def checkpoint_folder(
     tasks: list[Task],
     arguments: SentenceTransformerTrainingArguments,
     sampling: Sampling,
+    mini_batch_size: int | None = None,
 ) -> Path:
     """A folder named by all that decides the result, so that no training goes on from another one's checkpoint."""
     keys = (
@@ -138,9 +139,11 @@ def checkpoint_folder(
         "embedding": text_hash(settings_of(model)),
         "tasks": [task.fingerprint() for task in tasks],
         "losses": [
-            None if task.loss is None else getattr(task.loss, "__qualname__", repr(task.loss)) for task in tasks
+            None if not callable(task.loss) else getattr(task.loss, "__qualname__", repr(task.loss)) for task in tasks
         ],
         "sampling": dict(sampling) if isinstance(sampling, Mapping) else sampling,
         "arguments": {key: getattr(arguments, key) for key in keys},
     }
+    if mini_batch_size is not None:
+        identity["mini_batch_size"] = mini_batch_size
     return root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

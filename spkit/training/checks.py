@@ -1,8 +1,9 @@
 """What is checked of a training before it begins: tasks, length, batches, and how several tasks go together."""
 
 from spkit.errors import SpkitError, quoted
+from spkit.tasks.loss_rows import loss_rows, reads_pairs
 from spkit.tasks.task import Task, check_trained
-from spkit.training.samplers import check_fills
+from spkit.training.parts import check_fills
 from spkit.training.shares import Sampling, shares
 
 
@@ -48,16 +49,20 @@ def check_batch(task: Task, size: int) -> None:
     Raises:
         SpkitError: a size that the kind does not take, too few examples, or too many alike.
     """
-    if not task.definition.takes_batch(size):
+    if not task.batching.takes_batch(size):
         raise SpkitError(
-            f"`batch_size` must be {task.definition.batch_sizes} for a {task.kind} task.",
+            f"`batch_size` must be {task.batching.batch_sizes} for a {task.kind} task.",
             f"Found {size} for task {task.name!r}.",
             "Pass 32, for example.",
         )
-    if len(task.train) < size:
+    count = len(loss_rows(task, "train"))
+    if count < size:
+        examples = f"example{'s' * (count != 1)}"
+        if reads_pairs(task):
+            examples = f"pairs of {len(task.train)} examples"
         raise SpkitError(
             "Each task must have at least one full batch of training examples.",
-            f"Found {len(task.train)} example{'s' * (len(task.train) != 1)} in {task.name!r} at batch size {size}.",
+            f"Found {count} {examples} in {task.name!r} at batch size {size}.",
             "Lower `batch_size` or give the task more examples.",
         )
     check_fills(task, size)
@@ -93,7 +98,7 @@ def check_order(tasks: list[Task], sampling: Sampling, mixing: str, order: str, 
         raise SpkitError(
             "`mixing='step'` belongs to joint training.", f"Found it with order={order!r}.", 'Pass `order="joint"`.'
         )
-    given = shares({task.name: len(task.train) for task in tasks}, sampling)
+    given = shares({task.name: len(loss_rows(task, "train")) for task in tasks}, sampling)
     if max(given.values()) - min(given.values()) > 1e-9:
         raise SpkitError(
             "`mixing='step'` takes a batch of every task at each step, so their shares must be equal.",

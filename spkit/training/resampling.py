@@ -1,13 +1,13 @@
 """Resampling: the data sets of a joint training brought to a ratio of sizes, which is what merging competes with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
+from spkit.tasks.loss_rows import loss_rows
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 
@@ -77,7 +77,7 @@ def resample(
     if scheme not in ("total", "max"):
         raise SpkitError("`scheme` must be 'total' or 'max'.", f"Found {scheme!r}.", "Pass one of the two.")
     parts = _parts(list(named), ratio)
-    sizes = {name: len(task.train) for name, task in named.items()}
+    sizes = {name: len(loss_rows(task, "train")) for name, task in named.items()}
     wanted = _divided(sum(sizes.values()), parts) if scheme == "total" else _beside_the_largest(sizes, parts)
     empty = [name for name, size in wanted.items() if size < 1]
     if empty:
@@ -117,10 +117,11 @@ def _beside_the_largest(sizes: Mapping[str, int], parts: Mapping[str, int | floa
 
 
 def _resized(task: Task, size: int, seed: int) -> Task:
-    count = len(task.train)
+    examples = loss_rows(task, "train")
+    count = len(examples)
     if size == count:
         return task
     copies, rest = divmod(size, count)
     order = np.random.default_rng(spread_seed(seed, task.name)).permutation(count)
     rows = [*range(count)] * copies + sorted(order[:rest].tolist())
-    return replace(task, train=task.train.select(rows))
+    return task.with_train(examples.select(rows))

@@ -1,9 +1,8 @@
 """What a loss reads of a task's examples, and how they come into batches."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
@@ -18,7 +17,9 @@ from torch.utils.data import RandomSampler
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import spread_seed
 from spkit.models.bases import quiet_libraries
-from spkit.tasks.kinds import Kind, kinds
+from spkit.tasks.kinds import kinds
+from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of, reads_pairs
+from spkit.tasks.losses import BATCHING
 from spkit.tasks.task import Task
 from spkit.training.relevance import Relevance, SharingRows, relevance_of
 
@@ -26,12 +27,26 @@ from spkit.training.relevance import Relevance, SharingRows, relevance_of
 def training_view(task: Task, dataset: Dataset) -> Dataset:
     """The columns a loss reads, in its order, with classes as integers that agree between a task's splits.
 
+    Args:
+        task: says what its loss reads.
+        dataset: examples of it, or of its `loss_rows`.
+
     Warns:
         UserWarning: examples whose own given negative answers their query are left out; with their number.
     """
-    view = task.definition.training_rows(dataset.select_columns(task.columns))
-    if task.definition.batches == "distinct":
-        return _without_contradictions(task, view)
+    view = prepared(task, dataset)
+    return view.remove_columns(DATASET) if task.members else view
+
+
+def prepared(task: Task, dataset: Dataset) -> Dataset:
+    """A training view; that of a pool still has the column that names the data set of each row."""
+    rows = pairs_of(task, dataset) if reads_pairs(task) else dataset
+    chosen = loss_columns(task, rows)
+    view = rows.select_columns([*chosen, DATASET] if task.members else chosen)
+    if not reads_pairs(task):
+        view = task.definition.training_rows(view)
+    if task.batching.batches == "distinct":
+        return _without_contradictions(task, view, chosen)
     target = task.definition.target
     if target is not None and target.classes:
         classes = sorted({label for split in task.splits.values() for label in split[target.column]}, key=str)
@@ -42,8 +57,7 @@ def training_view(task: Task, dataset: Dataset) -> Dataset:
     return view
 
 
-def _without_contradictions(task: Task, view: Dataset) -> Dataset:
-    columns = task.definition.text_columns(view.column_names)
+def _without_contradictions(task: Task, view: Dataset, columns: Sequence[str]) -> Dataset:
     if len(columns) < 3:
         return view
     relevance, kept = relevance_of(task), []
@@ -57,7 +71,7 @@ def _without_contradictions(task: Task, view: Dataset) -> Dataset:
         f"Task {task.name!r}: {len(view) - len(kept)} of {len(view)} examples give as a negative what answers their "
         "query, and are left out of training.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return view.select(kept)
 
@@ -99,22 +113,24 @@ def batch_sampler(
         "generator": own,
         "seed": seed,
     }
-    kind = _kind_of(dataset)
+    batches = _batches_of(dataset)
     rows: Any = dataset
-    if kind.batches == "distinct":
-        rows = SharingRows(dataset, kind, Relevance.of(dataset, kind) if relevance is None else relevance)
-    return _BATCHES[kind.batches].sampler(rows, **settings)
+    if batches == "distinct":
+        rows = SharingRows(dataset, Relevance.of(dataset) if relevance is None else relevance)
+    return BATCHES[batches].sampler(rows, **settings)
 
 
-def _kind_of(view: Dataset) -> Kind:
-    """A kind whose columns these are; kinds of the same columns of texts (sts, pair) come in the same batches."""
+def _batches_of(view: Dataset) -> str:
+    """How the rows of a training view come into batches: examples without a score or label are pairs and triplets."""
     columns = set(view.column_names)
-    kind = next((kind for kind in kinds().values() if kind.trained and set(kind.texts) <= columns), None)
-    if kind is None:
+    like = [kind for kind in kinds().values() if kind.trained and set(kind.texts) <= columns]
+    if not like:
         raise SpkitError(
             "Batches are made of the columns of a kind of task.", f"Found {quoted(view.column_names)}.", "Rename them."
         )
-    return kind
+    # Kinds of the same columns of texts (sts, pair) come in the same batches.
+    whole = next((kind for kind in like if set(kind.columns) <= columns), None)
+    return BATCHING["infonce" if whole is None else whole.loss].batches
 
 
 @dataclass(frozen=True)
@@ -132,53 +148,8 @@ class _Batches:
     more: str = ""
 
 
-def check_fills(task: Task, size: int) -> None:
-    """Raises where no batch can be filled: by copies of a text, or by the surplus of a dominant label.
-
-    Args:
-        task: whose training examples are looked at.
-        size: examples in a batch.
-
-    Raises:
-        SpkitError: with the rule, the task and its size.
-    """
-    batches = _BATCHES[task.definition.batches]
-    if not batches.rule:
-        return
-    try:
-        view = training_view(task, task.train)
-        first = next(iter(batch_sampler(view, size, drop_last=True, relevance=relevance_of(task))), None)
-    except ValueError:  # fewer than two labels with two examples
-        first = None
-    if first is None:
-        raise SpkitError(
-            batches.rule.format(kind=task.kind),
-            f"Found no full batch of {size} in the {len(task.train)} training examples of task {task.name!r}.",
-            f"Lower `batch_size` or give the task more different examples{batches.more}.",
-        )
-
-
-def full_batches(task: Task, size: int, seed: int, most: int) -> int:
-    """How many full batches of different examples a first pass over a task's training examples gives, up to `most`.
-
-    Args:
-        task: whose examples.
-        size: examples in a batch.
-        seed: as of `TaskBatches`.
-        most: where counting stops.
-    """
-    sampler = batch_sampler(
-        training_view(task, task.train),
-        size,
-        drop_last=True,
-        seed=spread_seed(seed, task.name),
-        relevance=relevance_of(task),
-    )
-    return sum(1 for _ in islice(sampler, most))
-
-
 def check_batch_size(tasks: Iterable[Task], size: int) -> None:
-    """Raises where `TaskBatches` would: a batch too small for the loss of a task's kind.
+    """Raises where `TaskBatches` would: a batch too small for the loss of a task.
 
     Args:
         tasks: what a loss is computed on.
@@ -188,10 +159,10 @@ def check_batch_size(tasks: Iterable[Task], size: int) -> None:
         SpkitError: with the task.
     """
     for task in tasks:
-        kind = task.definition
-        if size - size % kind.batch_step < kind.smallest_batch:
+        form = task.batching
+        if size - size % form.batch_step < form.smallest_batch:
             raise SpkitError(
-                f"`batch_size` must be at least {kind.smallest_batch} for a {task.kind} task.",
+                f"`batch_size` must be at least {form.smallest_batch} for a {task.kind} task.",
                 f"Found {size} for task {task.name!r}.",
                 "Pass 32, for example.",
             )
@@ -211,7 +182,7 @@ class _ShuffledBatchSampler(DefaultBatchSampler):
 
 
 #: In-batch negatives must not be copies of the positive; the loss for classes needs two texts of a label in the batch.
-_BATCHES = {
+BATCHES = {
     "distinct": _Batches(NoDuplicatesBatchSampler, "Each text may stand only once in a batch of a {kind} task."),
     "labels": _Batches(
         GroupByLabelBatchSampler,

@@ -18,8 +18,9 @@ class ShareBatchSampler(MultiDatasetDefaultBatchSampler):
     Each batch holds examples of one data set only, as in-batch negatives of another task would be trivial.
 
     Args:
-        weights: share of each data set, in order, summing to 1.
+        weights: share of each task, in order, summing to 1.
         steps: batches in all.
+        parts: of each task, the shares of its data sets in its batches; by default each task is one data set.
     """
 
     def __init__(
@@ -31,14 +32,19 @@ class ShareBatchSampler(MultiDatasetDefaultBatchSampler):
         *,
         weights: Sequence[float],
         steps: int,
+        parts: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__(dataset, batch_samplers, generator, seed)
         self.weights, self.steps = list(weights), steps
+        self.parts = [list(shares) for shares in parts or [[1.0]] * len(self.weights)]
 
     def __iter__(self) -> Iterator[list[int]]:
         offsets = [0, *accumulate(len(part) for part in self.dataset.datasets)]  # pyright: ignore[reportArgumentType]
         streams = [self._endless(sampler) for sampler in self.batch_samplers]
-        for index in turns(self.weights, self.steps):
+        firsts = [0, *accumulate(map(len, self.parts))]
+        within = [turns(shares, self.steps) for shares in self.parts]
+        for task in turns(self.weights, self.steps):
+            index = firsts[task] + next(within[task])
             yield [row + offsets[index] for row in next(streams[index])]
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ from spkit.models.loading import Loading, Precision
 from spkit.models.number_types import loading_of
 from spkit.processes import on_cpus
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import text_columns
 from spkit.training.checkpoints import (
     CheckpointedTrainer,
     KeptCost,
@@ -39,10 +40,11 @@ from spkit.training.checkpoints import (
     restored_adapted,
 )
 from spkit.training.checks import check_order, check_training
-from spkit.training.losses import task_loss
+from spkit.training.losses import check_mini_batch, task_loss
+from spkit.training.parts import parts_of
 from spkit.training.precision import check_precision, check_trained, in_type_of, master_weights
 from spkit.training.relevance import relevance_of
-from spkit.training.samplers import batch_sampler, training_view
+from spkit.training.samplers import batch_sampler
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.shares import Sampling, shares
 from spkit.training.sharing import quiet_launch
@@ -63,6 +65,7 @@ def train(
     mixing: Literal["task", "step"] = "task",
     order: Literal["joint", "sequential"] = "joint",
     precision: Precision = "float32",
+    mini_batch_size: int | None = None,
     seed: int = 0,
     args: SentenceTransformerTrainingArguments | None = None,
     checkpoints: str | Path | None = None,
@@ -99,8 +102,12 @@ def train(
         order: `"joint"` mixes the tasks; `"sequential"` trains on the first, then goes on with the second, and so on.
         precision: `"bfloat16"` computes the forward and backward passes in bfloat16 where that is exact enough
             (autocast), which is faster where the processor or GPU has it; weights and optimiser stay float32.
+        mini_batch_size: examples that pass through the model together, for batches of 256 and more that memory would
+            not hold (GradCache): the gradient is that of the whole batch, at the cost of a second forward pass. Losses
+            that have no such form are refused.
         seed: of the order of examples and of dropout.
-        args: replaces all settings above except `tasks`, `sampling`, `mixing` and `order`, for full control.
+        args: replaces all settings above except `tasks`, `sampling`, `mixing`, `order` and `mini_batch_size`, for full
+            control.
         checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
             decides the result is unchanged. What `callbacks` do is not looked at.
         callbacks: transformers' trainer callbacks, for example to measure along the way; with `order="sequential"` the
@@ -115,8 +122,11 @@ def train(
 
     Raises:
         SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, shares that
-            do not fit `mixing`, `after_each` without an order, a precision that the machine has not, a loss or weights
-            that are not finite, weights that grew without bound.
+            do not fit `mixing`, `after_each` without an order, a precision that the machine has not, mini-batches of a
+            loss that takes none, a loss or weights that are not finite, weights that grew without bound.
+
+    References:
+        Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", arXiv 2101.06983.
 
     Example:
         >>> from spkit import load_base, load_tasks
@@ -127,6 +137,7 @@ def train(
     check_training(chosen, steps, epochs, args.train_batch_size if args is not None else batch_size, args is not None)
     check_order(chosen, sampling, mixing, order, after_each is not None)
     check_precision(precision)
+    check_mini_batch(chosen, mini_batch_size)
     plan = [[task] for task in chosen] if order == "sequential" else [chosen]
     base = without_unheld(base)
     mark = base_mark(base) or _hash_below_adapters(base)
@@ -146,13 +157,15 @@ def train(
             if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
                 given.gradient_accumulation_steps *= len(part)
             if checkpoints is not None:
-                given.output_dir = str(checkpoint_folder(Path(checkpoints), model, part, given, sampling))
+                folder = checkpoint_folder(Path(checkpoints), model, part, given, sampling, mini_batch_size)
+                given.output_dir = str(folder)
             with (
                 nullcontext()
                 if checkpoints is None or not is_main()
                 else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
             ):
-                _fit(model, part, given, sampling, checkpoints is not None, progress, callbacks, loading_of(base))
+                fit = partial(_fit, model, part, given, sampling, checkpoints is not None, progress, callbacks)
+                fit(loading_of(base), mini_batch_size)
         check_trained(base, model, _label(part))
         if after_each is not None:
             after_each(part[0].name, in_type_of(base, copy_model(model)))
@@ -180,6 +193,7 @@ def _fit(
     progress: bool,
     callbacks: Sequence[TrainerCallback],
     how: Loading,
+    mini_batch_size: int | None,
 ) -> None:
     label = _label(tasks)
     last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
@@ -188,35 +202,43 @@ def _fit(
             model.load_state_dict(load_model(last.folder, how).state_dict())
         add_earlier(last.cost)
         return
-    # torch keeps the losses as modules, whose names may hold no dot: another sign stands for it inside of the trainer.
-    keys = {task.name: task.name.replace(".", "\N{ONE DOT LEADER}") for task in tasks}
-    views = {task.name: training_view(task, task.train) for task in tasks}
-    weights = shares({name: len(view) for name, view in views.items()}, sampling)
+    size = arguments.train_batch_size
+    parts = {task.name: parts_of(task, task.train, size) for task in tasks}
+    sizes = {name: [len(part.rows) for part in own] for name, own in parts.items()}
+    weights = shares({name: sum(own) for name, own in sizes.items()}, sampling)
+    datasets = {_key(part.name): part.rows for own in parts.values() for part in own}
+    several = len(datasets) > 1
     arguments.batch_sampler = partial(batch_sampler, relevance=relevance_of(*tasks))
     steps = arguments.max_steps
-    if len(tasks) > 1:
+    if several:
         each = arguments.gradient_accumulation_steps
         if steps <= 0:
-            size = arguments.train_batch_size
-            batches = arguments.num_train_epochs * sum(len(view) // size for view in views.values())
+            batches = arguments.num_train_epochs * sum(len(view) // size for view in datasets.values())
             steps = max(1, round(batches / each))
             arguments.max_steps = steps
         arguments.multi_dataset_batch_sampler = partial(
-            ShareBatchSampler, weights=[weights[name] for name in views], steps=steps * each
+            ShareBatchSampler,
+            weights=[weights[name] for name in parts],
+            steps=steps * each,
+            parts=[[count / sum(own) for count in own] for own in sizes.values()],
         )
     # Each column is read as evaluation reads it, unless the arguments say otherwise.
-    prompts = {keys[task.name]: embedding.prompts(model, task) for task in tasks}
-    routes: dict[str, Any] = {keys[task.name]: embedding.routes(model, task) for task in tasks}
-    arguments.prompts = arguments.prompts or (prompts if len(tasks) > 1 else next(iter(prompts.values())))
-    arguments.router_mapping = arguments.router_mapping or (routes if len(tasks) > 1 else next(iter(routes.values())))
-    losses = {keys[task.name]: task_loss(task, model) for task in tasks}
-    datasets = {keys[name]: view for name, view in views.items()}
+    prompts, losses = {}, {}
+    routes: dict[str, Any] = {}
+    for task in tasks:
+        loss = task_loss(task, model, mini_batch_size)
+        for part in parts[task.name]:
+            key, columns = _key(part.name), text_columns(task, part.rows)
+            losses[key] = loss
+            prompts[key], routes[key] = embedding.prompts(model, task, columns), embedding.routes(model, task, columns)
+    arguments.prompts = arguments.prompts or (prompts if several else next(iter(prompts.values())))
+    arguments.router_mapping = arguments.router_mapping or (routes if several else next(iter(routes.values())))
     with count_costs() as cost, embedding.truncated(model), quiet_launch():
         trainer = CheckpointedTrainer(
             model=model,
             args=arguments,
-            train_dataset=DatasetDict(list(datasets.items())) if len(tasks) > 1 else views[label],
-            loss=losses if len(tasks) > 1 else next(iter(losses.values())),
+            train_dataset=DatasetDict(list(datasets.items())) if several else next(iter(datasets.values())),
+            loss=losses if several else next(iter(losses.values())),
             callbacks=[
                 KeptCost(cost),
                 _FiniteLoss(label),
@@ -265,6 +287,11 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _key(name: str) -> str:
+    """torch keeps the losses as modules, whose names may hold no dot: another sign stands for it in the trainer."""
+    return name.replace(".", "\N{ONE DOT LEADER}")
 
 
 def _label(tasks: list[Task]) -> str:

@@ -17,6 +17,7 @@ from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
 from spkit.processes import is_own
 from spkit.searching.reader import read_plainly
+from spkit.tasks.loss_rows import loss_rows
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -130,7 +131,7 @@ def check_sizes(tasks: Mapping[str, Task], batches: int, batch_size: int) -> Non
     check_batches(batches)
     for name, task in tasks.items():
         check_batch(task, batch_size)
-        count = len(task.train)
+        count = len(loss_rows(task, "train"))
         if count < 2 * batch_size:
             raise SpkitError(
                 "Each task must have two full batches of training examples: noise is measured between different "

@@ -45,8 +45,8 @@ def kind_named(name: str, where: str = "") -> Kind:
         SpkitError: there is no such kind.
 
     Example:
-        >>> kind_named("pair").smallest_batch
-        1
+        >>> kind_named("pair").losses
+        ('contrastive', 'cosent', 'infonce')
     """
     kind = kinds().get(name) if isinstance(name, str) else None
     if kind is None:

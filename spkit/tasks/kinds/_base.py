@@ -18,6 +18,9 @@ Rows = Any
 #: The score of each row of indices: from predicted values and gold, both one row a resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 
+#: From which score on a pair is a positive, and up to which it is a hard negative; None where there is none.
+Thresholds = tuple[int | float | None, int | float | None]
+
 #: What a text is to a search: models may read the two in different ways.
 Route = Literal["query", "document"]
 
@@ -66,11 +69,9 @@ class Kind:
         searches: whether a task may have a corpus, whose texts are searched beside its own.
         parts: an optional column that names the part each example belongs to; the parts are scored apart as well as
             together. "" for none.
-        loss: name of the loss (`spkit.training.losses`); "" for a kind that is evaluated only.
-        batches: how examples come into a batch (`spkit.training.batches`): "distinct" (no text twice, as the examples
-            are each other's negatives), "labels" (two examples of a label beside each other) or "any".
-        smallest_batch: the fewest examples a batch can hold for its loss to mean something.
-        batch_step: 2 where examples come into a batch in twos, so that its size is even; else 1.
+        losses: names of the losses it can take (`spkit.tasks.losses`), its own first; none for a kind that is evaluated
+            only.
+        scored_pairs: whether its pairs have scores, which thresholds divide into positives and negatives.
         metric: the score.
         quick_score_name: what `quick_score` is, in words.
         mteb_type: mteb's name of the type of task.
@@ -90,10 +91,8 @@ class Kind:
     needs_train: bool = False
     searches: bool = False
     parts: str = ""
-    loss: str = ""
-    batches: Literal["distinct", "labels", "any"] = "any"
-    smallest_batch: int = 2
-    batch_step: Literal[1, 2] = 1
+    losses: tuple[str, ...] = ()
+    scored_pairs: bool = False
     metric: Metric
     quick_score_name: str = ""
     mteb_type: str
@@ -112,23 +111,14 @@ class Kind:
         return quoted(self.columns) + "".join(f" and {column}" for column in more)
 
     @property
+    def loss(self) -> str:
+        """The name of its own loss; "" for a kind that is evaluated only."""
+        return self.losses[0] if self.losses else ""
+
+    @property
     def trained(self) -> bool:
         """Whether it can be trained on."""
-        return bool(self.loss)
-
-    def takes_batch(self, size: int) -> bool:
-        """Whether a batch may hold so many examples."""
-        return size >= self.smallest_batch and size % self.batch_step == 0
-
-    @property
-    def smallest_sample(self) -> int:
-        """The fewest examples that can stand for a task where its loss is computed: two of the smallest batches."""
-        return 2 * self.smallest_batch
-
-    @property
-    def batch_sizes(self) -> str:
-        """The sizes that `takes_batch`, in words."""
-        return f"at least {self.smallest_batch}" + (", and even," if self.batch_step == 2 else "")
+        return bool(self.losses)
 
     def knows(self, column: str) -> bool:
         """Whether a column of this name is read."""
@@ -170,8 +160,8 @@ class Kind:
         return column if column in self.texts else self.texts[-1]
 
     def texts_in(self, value: Any) -> list[str]:
-        """The texts of one cell: one, or those of a list."""
-        return list(value) if isinstance(value, list | tuple) else [value]
+        """The texts of one cell: one, those of a list, or none where a further column has none for a row."""
+        return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
     def read_list(self, cell: str, where: str) -> list[str]:
         """The texts of a cell of a file that holds only text: a JSON list of strings, or one text.
@@ -199,6 +189,8 @@ class Kind:
         Raises:
             SpkitError: with `where`: row, column, split and task.
         """
+        if value is None and self._is_further(column):  # not every row has a negative
+            return
         in_lists = self.may_hold_lists(column)
         texts = value if in_lists and isinstance(value, list | tuple) else [value]
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
@@ -240,6 +232,20 @@ class Kind:
     def training_rows(self, rows: Rows) -> Rows:
         """The rows a loss reads, one text a cell; those of the task unless the kind makes others of them."""
         return rows
+
+    def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
+        """What InfoNCE reads of examples that are no pairs of a query and a positive.
+
+        Args:
+            rows: examples with the kind's target.
+            thresholds: of a task with scores: from which a pair is a positive, up to which it is a hard negative.
+            swaps: whether the second text of a pair may be the query.
+
+        Returns:
+            Columns by name: the query, the positive, `negative` where some row has one (None in the others), and
+            `group` where examples must not share a batch by it.
+        """
+        raise NotImplementedError
 
     def quick_score(
         self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
 from spkit.tasks.kinds._nearest import nearest_means
+from spkit.tasks.kinds._pairs import GROUP
 from spkit.tasks.kinds._targets import Label
 
 
@@ -23,14 +24,34 @@ class Classification(Kind):
     texts = ("text",)
     target = Label("label", classes=True, shared=True)
     needs_train = True
-    loss = "supcon"
-    batches = "labels"
-    smallest_batch = 4
-    batch_step = 2
+    losses = ("supcon", "infonce")
     metric = Metric(name="accuracy", label="accuracy")
     quick_score_name = "share of texts whose label has the nearest mean of the other texts"
     mteb_type = "Classification"
     mteb_category = "t2c"
+
+    def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
+        """Each text beside another of its label: the next in the order of a hash, which no row's place changes.
+
+        A text without another of its label makes no pair. The label is the group: no batch holds two of one label.
+        """
+        from spkit.hashing import text_hash
+
+        plain = rows.with_format(None)
+        texts, labels = (plain[column][:] for column in self.columns)
+        of_label: dict[Any, list[str]] = {}
+        for text, label in dict.fromkeys(zip(texts, labels, strict=True)):
+            of_label.setdefault(label, []).append(text)
+        following: dict[tuple[str, Any], str] = {}
+        for label, alike in of_label.items():
+            ring = sorted(alike, key=lambda text: (text_hash("pair", text), text))
+            following |= {(text, label): after for text, after in zip(ring, [*ring[1:], ring[0]], strict=True)}
+        kept = [(text, label) for text, label in zip(texts, labels, strict=True) if following[text, label] != text]
+        return {
+            "text": [text for text, _ in kept],
+            "positive": [following[pair] for pair in kept],
+            GROUP: [str(label) for _, label in kept],
+        }
 
     def quick_score(
         self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction

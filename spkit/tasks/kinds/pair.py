@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
+from spkit.tasks.kinds._pairs import paired
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Label
 from spkit.tasks.statistics import average_precision_rows
@@ -27,11 +28,16 @@ class Pair(Kind):
     place = 3
     texts = ("sentence1", "sentence2")
     target = Label("label", only=(0, 1), rule="Labels of pairs must be 0 or 1.", fix="Write 1 for a match, 0 for none.")
-    loss = "contrastive"
-    smallest_batch = 1
+    losses = ("contrastive", "cosent", "infonce")
     metric = Metric(name="cosine_ap", label="average precision", pooled=_precisions, ending="_ap")
     quick_score_name = "average precision of the pairs that belong together"
     mteb_type = "PairClassification"
+
+    def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
+        """Matches are positives; the others of the same text are its hard negatives."""
+        plain = rows.with_format(None)
+        one, other, labels = (plain[column][:] for column in self.columns)
+        return paired(self.texts, one, other, [bool(label) for label in labels], swaps=swaps)
 
     def quick_score(
         self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction

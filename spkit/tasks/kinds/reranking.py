@@ -27,8 +27,7 @@ class Reranking(Kind):
     lists = ("positive", "negative")
     asymmetric = True
     aliases = MappingProxyType({"pos": "positive", "neg": "negative"})
-    loss = "infonce"
-    batches = "distinct"
+    losses = ("infonce",)
     metric = Metric(name="map_at_1000", label="MAP")
     quick_score_name = "average precision of a positive among all positives and negatives of the sample"
     mteb_type = "Reranking"

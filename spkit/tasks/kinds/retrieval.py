@@ -14,9 +14,10 @@ from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
 class Retrieval(Kind):
     """An anchor and the positive that belongs to it, with any number of negatives.
 
-    The columns are those of sentence-transformers' dataset formats. An anchor with several positives stands in several
-    rows; a list of positives or negatives is written out as such rows, each positive beside each negative in turn,
-    until every text of the row was there. `relevance` may say how much a positive belongs to its anchor (a whole
+    The columns are those of sentence-transformers' dataset formats. A row without a negative has None there, and never
+    shares a batch with one that has it. An anchor with several positives stands in several rows; a list of positives or
+    negatives is written out as such rows, each positive beside each negative in turn, until every text of the row was
+    there. `relevance` may say how much a positive belongs to its anchor (a whole
     number, 1 where there is none). The split's distinct anchors search among its distinct positives, its negatives and
     the task's corpus; the score is the mean over anchors of nDCG@10. `document` may name a positive's row of the
     corpus, where texts stand in it twice.
@@ -31,8 +32,7 @@ class Retrieval(Kind):
     counts = ("relevance",)
     searches = True
     aliases = MappingProxyType({"query": "anchor", "pos": "positive", "neg": "negative"})
-    loss = "infonce"
-    batches = "distinct"
+    losses = ("infonce",)
     metric = Metric(name="ndcg_at_10", label="nDCG@10")
     quick_score_name = "nDCG@10 among the positives and negatives of the sample"
     mteb_type = "Retrieval"
@@ -112,7 +112,7 @@ class Retrieval(Kind):
         if "document" in rows.column_names:
             own = [name or found for name, found in zip(rows["document"][:], own, strict=True)]
         for column in self.text_columns(rows.column_names)[2:]:
-            for text in rows[column][:]:
+            for text in filter(None, rows[column][:]):
                 documents.name_of(text)
         grades = rows["relevance"][:] if "relevance" in rows.column_names else [1] * len(own)
         relevant: dict[str, dict[str, int]] = {query: {} for query in queries.values()}

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
+from spkit.tasks.kinds._pairs import paired
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Score
 from spkit.tasks.statistics import spearman_rows
@@ -28,10 +29,22 @@ class Similarity(Kind):
     texts = ("sentence1", "sentence2")
     target = Score("score")
     parts = "subset"
-    loss = "cosent"
+    losses = ("cosent", "infonce")
+    scored_pairs = True
     metric = Metric(name="cosine_spearman", label="Spearman ρ", pooled=_correlations, ending="_spearman")
     quick_score_name = "Spearman correlation with the given similarities"
     mteb_type = "STS"
+
+    def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
+        """Close pairs are positives; far ones of the same text are its hard negatives; those between are neither."""
+        close, far = thresholds
+        plain = rows.with_format(None)
+        one, other, scores = (plain[column][:] for column in self.columns)
+        matches = [
+            True if close is not None and score >= close else False if far is not None and score <= far else None
+            for score in scores
+        ]
+        return paired(self.texts, one, other, matches, swaps=swaps)
 
     def quick_score(
         self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
