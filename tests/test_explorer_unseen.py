@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,11 +71,11 @@ def test_unseen_scores_are_those_of_the_model_at_the_position_on_its_test_exampl
     sample = unseen._samples["nearness"]
     one, other = (model.encode([row[column] for row in sample.rows]) for column in ("sentence1", "sentence2"))
     cosines = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
-    expected = spearmanr(cosines, [row["score"] for row in sample.rows]).statistic
-    assert at["score"]["nearness"] == pytest.approx(100 * expected, abs=1e-6)
+    expected: Any = spearmanr(cosines, [row["score"] for row in sample.rows])
+    assert at["score"]["nearness"] == pytest.approx(100 * expected.statistic, abs=1e-6)
     for name, sample in unseen._samples.items():
         columns = tasks[name].definition.columns
-        test = {tuple(row[column] for column in columns) for row in tasks[name].test}
+        test = {tuple(row[column] for column in columns) for row in tasks[name].test.to_list()}
         assert {tuple(row[column] for column in columns) for row in sample.rows} <= test
         assert 4 <= unseen.examples[name] <= 12
 
@@ -83,7 +84,7 @@ def test_labels_are_drawn_in_twos_and_each_text_is_left_out_of_its_own_mean(vect
     quick = QuickScores(vectors, tiny_tasks(), examples=8)
     unseen = UnseenScores(quick, unseen_tasks(), examples=8)
     for name in ("sorting", "groups"):
-        labels = unseen._samples[name].labels
+        labels = np.asarray(unseen._samples[name].labels)
         assert (np.unique(labels, return_counts=True)[1] >= 2).all()
     kind, apart = kinds()["clustering"], np.repeat(np.eye(2), 3, axis=0)
     assert kind.quick_score([apart], np.array(list("aaabbb")), lambda one, other: one) == 1.0
@@ -114,13 +115,14 @@ def test_unseen_points_are_kept_and_never_interpolated(vectors, tmp_path, monkey
     first = Exploration(vectors, both(), folder=tmp_path, **SMALL)
     first.ask(HERE)
     assert first.wait(30.0)
-    known = first.read(HERE).unseen
+    known: Any = first.read(HERE).unseen
     first.close()
     assert first.read(THERE).unseen is None
     monkeypatch.setattr(UnseenScores, "at", lambda *_: pytest.fail("measured again"))
     again = Exploration(vectors, both(), folder=tmp_path, **SMALL)
     again.close()
-    pd.testing.assert_frame_equal(again.read(HERE).unseen, known)
+    kept: Any = again.read(HERE).unseen
+    pd.testing.assert_frame_equal(kept, known)
     assert known.index[-1] == UNSEEN_MEAN
     assert known["score"].iloc[-1] == pytest.approx(known["score"].iloc[:-1].mean())
 
@@ -237,15 +239,16 @@ def test_ten_unseen_tasks_fit_and_names_are_no_markup(vectors, base) -> None:
     models = {"joint": noisy(base, 7), "merges": {f"one {EVIL}": noisy(base, 8), "other": noisy(base, 9)}}
     made = spkit.explore(vectors, tiny_tasks() | ten, **models, **SMALL)
     made.close()
-    assert made._unseen.bars.layout.width <= 835
+    box: Any = made._unseen
+    assert box.bars.layout.width <= 835
     assert made.picture().startswith(b"\x89PNG")
-    table = made._unseen._table.value
+    table = box._table.value
     assert "<img" not in table
     assert table.count("&lt;img") == 11  # the tasks and a merge
-    drawn = [str(trace.name) for trace in (*made._bars.data, *made._unseen.bars.data)]
-    assert not any("<" in text for text in [*drawn, *made._unseen.bars.data[0].x])
+    drawn = [str(trace.name) for trace in (*made._bars.data, *box.bars.data)]
+    assert not any("<" in text for text in [*drawn, *box.bars.data[0].x])
     # Every expert stands at every unseen task and the mean; each model once.
-    sizes = {trace.name: len(trace.y) for trace in made._unseen.bars.data if trace.y is not None}
+    sizes = {trace.name: len(trace.y) for trace in box.bars.data if trace.y is not None}
     assert (sizes["expert"], sizes["joint"], sizes["other"]) == (33, 11, 11)
     symbols = {trace.name: trace.marker.symbol for trace in made._bars.data if trace.showlegend}
     assert len(set(symbols.values())) == len(symbols) == 4
@@ -305,7 +308,7 @@ def test_a_study_is_opened_with_what_it_scored_as_unseen_and_its_best_merges(vec
     pd.DataFrame(scores).to_csv(tmp_path / "scores.csv", index=False)
     for name in ("merge/ties", "merge/slerp", "tune/ties_tuned"):
         (tmp_path / "seed0" / name / "model").mkdir(parents=True)
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     monkeypatch.setattr(opening, "explore", lambda vectors, tasks, **rest: given.update(tasks=tasks, **rest))
     tasks = tiny_tasks()
     read = {**tasks, "asking": tasks["faq"], "sorting": tasks["topic"], "other": tasks["likeness"]}

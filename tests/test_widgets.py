@@ -10,6 +10,7 @@ from spkit.merging.methods import merge
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets import (
     OneOf,
+    PictureSlider,
     arc_widget,
     conflict_widget,
     cost_widget,
@@ -68,6 +69,7 @@ def test_the_ranking_follows_the_weight() -> None:
         ]
     )
     widget = ranking_widget(table, "faq")
+    assert isinstance(widget, PictureSlider)
     said = {}
     for label, place in widget.slider.options:
         widget.slider.value = place

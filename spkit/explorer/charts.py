@@ -109,7 +109,9 @@ def bars(rows: Sequence[str], marks: Marks, width: int = 430, height: int = 240)
     traces.append(go.Scatter(x=[None], y=[None], mode="markers", name="base", marker=seen))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
     figure.update_layout(**_layout(height, width), yaxis_title="score, points")
-    figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
+    # The legend grows upwards, by a row for every third name.
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, bargap=0.45)
+    figure.update_layout(margin_t=30 if len(marks) < 4 else 50)
     figure.update_xaxes(automargin=True)
     lowest = min(0.0, *(value for _, value in marks["base"]))
     figure.update_yaxes(range=[lowest - 2, 102], gridcolor=FAINT, zeroline=False)
@@ -237,7 +239,7 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
     both = exploration.watches_unseen
     with style(), rc_context({"text.parse_math": False}):  # a name with two dollars is no formula
         figure = Sheet(WIDE, 5.4 if both else 2.9)
-        mosaic = [["trained", "map"], ["unseen", "unseen"]] if both else [["trained", "map"]]
+        mosaic: Any = [["trained", "map"], ["unseen", "unseen"]] if both else [["trained", "map"]]
         panels = figure.subplot_mosaic(mosaic)
         kind = "measured" if reading.measured else "interpolated"
         left, right = panels["trained"], panels["map"]

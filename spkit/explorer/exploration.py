@@ -94,7 +94,7 @@ class Exploration:
         precision: Precision = "float32",
         progress: bool = True,
     ) -> None:
-        tasks = looked_at(named_tasks(tasks))
+        given = looked_at(named_tasks(tasks))
         wanted = 24 * (len(vectors) + 1) if points is None else points
         if wanted < 8:
             raise SpkitError("`points` must be at least 8.", f"Found {wanted}.", "Pass None for the usual number.")
@@ -103,12 +103,12 @@ class Exploration:
         self.space = Space(vectors.names, whole, marked)
         self.presets = self.space.presets
         self.marked = list(marked or {})
-        self.quick = QuickScores(vectors, tasks.trained, examples, max_tokens, seed, precision)
-        self.unseen = UnseenScores(self.quick, tasks.unseen, examples, seed) if tasks.unseen else None
+        self.quick = QuickScores(vectors, given.trained, examples, max_tokens, seed, precision)
+        self.unseen = UnseenScores(self.quick, given.unseen, examples, seed) if given.unseen else None
         self.rows = [*self.quick.tasks, MEAN]
         #: The unseen tasks and their mean; none where there are no such tasks.
         self.unseen_rows = [] if self.unseen is None else [*self.unseen.tasks, UNSEEN_MEAN]
-        self._groups = tasks.groups
+        self._groups = given.groups
         #: Whether positions that are asked for are measured on the unseen tasks, too.
         self.watches_unseen = self.unseen is not None
         #: Guards what the kernel's threads and the measuring thread share.
@@ -269,7 +269,7 @@ class Exploration:
     def _lacking(self, coefficients: Sequence[float]) -> list[ScoredRole]:
         """The roles of the tasks that are still to be measured at a position."""
         with self.lock:
-            known = {
+            known: dict[ScoredRole, bool] = {
                 TRAINED: self._points.find(coefficients) is not None,
                 UNSEEN: not self.watches_unseen or self._unseen_points.find(coefficients) is not None,
             }

@@ -66,4 +66,4 @@ class UnseenBox(widgets.VBox):
             )
         self._table.value = unseen_table(self._exploration, reading)
         waiting = "<i>not measured here</i>" if ended else "<i>measuring …</i>"
-        self._state.value = waiting if known is None else f"unseen mean <b>{known['score'].iloc[-1]:.1f}</b>"
+        self._state.value = waiting if known is None else f"their mean here: <b>{known['score'].iloc[-1]:.1f}</b>"

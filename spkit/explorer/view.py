@@ -26,9 +26,10 @@ from spkit.saving.recipe import position_recipe, save_with_recipe
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
 _HOLLOW = "<small>Hollow marks: models at other coefficients than yours; the contours do not hold for them.</small>"
 _STYLE = """<style>
-.spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12px; }
 .spkit-numbers caption { text-align: left; padding-bottom: 2px; }
-.spkit-numbers th, .spkit-numbers td { padding: 1px 6px; text-align: right; }
+.spkit-numbers th, .spkit-numbers td { padding: 1px 4px; text-align: right; }
+.spkit-numbers th[scope=col] { max-width: 52px; overflow-wrap: anywhere; vertical-align: bottom; }
 .spkit-numbers th[scope=row] { text-align: left; font-weight: inherit; }
 .spkit-explorer, .spkit-explorer table { color: var(--jp-ui-font-color1, inherit); line-height: 1.35; }
 </style>"""

@@ -119,7 +119,9 @@ def _tasks_by_role(table: pd.DataFrame) -> dict[ScoredRole, list[str]]:
     """The tasks of each role, in the order of a table; where it says nothing of roles all were trained on."""
     roles = table["role"] if "role" in table else [TRAINED] * len(table)
     named = dict(zip(table["task"], roles, strict=True))
-    by_role = {role: [task for task in without_means(named) if named[task] == role] for role in _SETS}
+    by_role: dict[ScoredRole, list[str]] = {
+        role: [task for task in without_means(named) if named[task] == role] for role in _SETS
+    }
     return {role: tasks for role, tasks in by_role.items() if tasks}
 
 
