@@ -55,7 +55,8 @@ results.figure("methods")
 # %% [markdown]
 # ## Which task counts how much?
 #
-# The mean gives every task the same weight; you may not. Move the slider: does another method come first?
+# The mean gives every task the same weight; you may not. Move the slider: does another method come first? Where the study scored
+# tasks that nobody trained on, buttons choose between these, the trained ones, and the two means.
 
 # %%
 from spkit.widgets import ranking_widget

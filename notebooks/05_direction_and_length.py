@@ -43,7 +43,8 @@ results.figure("sweep_direction")
 results.figure("sweep_length")
 
 # %% [markdown]
-# Move the slider through the lengths: which length is best for which task?
+# Move the slider through the lengths: which length is best for which task? Where the study scored unseen tasks, look at them, too: what
+# is best for the trained ones may be too long for a general model.
 
 # %%
 from spkit.widgets import length_widget

@@ -38,8 +38,11 @@ explorer
 # - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
 #   with the other coefficients kept as they are; move a third slider and they change. A hollow mark is a model at other coefficients than
 #   yours: the contours around it do not hold for it.
-# - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training. The verdict of that study
-#   stands on top.
+# - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training and the merges that are best on
+#   the study's means. The verdict of that study stands on top.
+# - **Unseen tasks** are those that the study scored and nobody trained on. They have bars of their own, at the bottom, on a few examples of
+#   their *test* splits: measured when you stop, never interpolated, and switched off with a click. They are for looking only. Who chooses a
+#   place by them has trained on them.
 #
 # **Answer.** If some place between two experts has a better mean than both, merging beats either of them; the mark of
 # joint training shows whether it pays. If the score only falls from one to the other, it is a trade-off.
@@ -47,6 +50,8 @@ explorer
 # ## What to try
 #
 # - Start at an expert, and bring in a second one: which task loses first?
+# - Where do the unseen tasks fall below the base: near the experts, or far out? (`explorer.exploration.scores(coefficients)` has the
+#   numbers of a place as a table, with the role of each task and both means.)
 # - Find a place with a better mean than the search's. The measured value rests on at most 24 examples per task, and you looked at many
 #   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
 #   split="dev")`, and look at `split="test"` once, at the end.

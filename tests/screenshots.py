@@ -35,6 +35,10 @@ def shoot(run: Path, target: Path, theme: str) -> None:
             expect(status).to_contain_text(re.compile("measured:"), timeout=1000 * SECONDS)
             page.locator(".spkit-explorer input[type=text]").last.fill("runs/explored")  # not a path of this machine
             page.wait_for_timeout(1000)  # plotly draws after the numbers have come
+            box = page.locator(".spkit-explorer").first.bounding_box()
+            if box is not None:  # the page scrolls in itself: only what the window holds is in the picture
+                page.set_viewport_size({"width": 900, "height": max(790, int(box["y"] + box["height"]) + 12)})
+                page.wait_for_timeout(500)
             page.screenshot(path=str(target), full_page=True)
             opened.close()
 

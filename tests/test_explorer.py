@@ -294,9 +294,9 @@ def test_too_few_examples_are_refused_by_name(vectors) -> None:
 def test_the_newest_request_wins() -> None:
     answered, gate = [], threading.Event()
 
-    def compute(asked: int, overtaken) -> int:
+    def compute(asked: int, overtaken) -> list[int]:
         gate.wait(5.0)
-        return -asked
+        return [-asked]
 
     worker = NewestWins(compute, lambda asked, answer, newest: answered.append((asked, answer, newest)), rest=0.01)
     worker.submit(1)
@@ -311,7 +311,7 @@ def test_the_newest_request_wins() -> None:
 
 def test_requests_that_follow_each_other_quickly_wait_for_a_rest() -> None:
     computed = []
-    worker = NewestWins(lambda asked, _: computed.append(asked), lambda *_: None, rest=0.3)
+    worker = NewestWins(lambda asked, _: [computed.append(asked)], lambda *_: None, rest=0.3)
     for asked in range(10):
         worker.submit(asked)
         time.sleep(0.02)
@@ -324,7 +324,7 @@ def test_requests_that_follow_each_other_quickly_wait_for_a_rest() -> None:
 def test_an_overtaken_request_that_stops_is_not_delivered_and_errors_are() -> None:
     delivered, begun = [], threading.Event()
 
-    def compute(asked: int, overtaken) -> int:
+    def compute(asked: int, overtaken) -> list[int]:
         if asked == 2:
             raise ValueError("two")
         begun.set()

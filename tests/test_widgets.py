@@ -9,6 +9,8 @@ from spkit.errors import SpkitError
 from spkit.merging.methods import merge
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets import (
+    OneOf,
+    PictureSlider,
     arc_widget,
     conflict_widget,
     cost_widget,
@@ -67,6 +69,7 @@ def test_the_ranking_follows_the_weight() -> None:
         ]
     )
     widget = ranking_widget(table, "faq")
+    assert isinstance(widget, PictureSlider)
     said = {}
     for label, place in widget.slider.options:
         widget.slider.value = place
@@ -77,6 +80,57 @@ def test_the_ranking_follows_the_weight() -> None:
     assert ranking_widget(table).words().startswith("If faq counts")  # the methods differ most on it
     with pytest.raises(SpkitError, match="Found 'chat'"):
         ranking_widget(table, "chat")
+
+
+def with_roles(scores: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """A table of scores with both roles and both means."""
+    unseen = {"news", "mail", "unseen mean"}
+    rows = [{"method": method, "task": task, "score": score, "seed": 0} for (method, task), score in scores.items()]
+    for row in rows:
+        row |= {"metric": "accuracy", "role": "unseen" if row["task"] in unseen else "trained"}
+    return pd.DataFrame(rows)
+
+
+def test_the_ranking_may_be_among_unseen_tasks_and_between_the_means() -> None:
+    ties = {"faq": 90.0, "sts": 10.0, "mean": 50.0, "news": 70.0, "mail": 30.0, "unseen mean": 50.0}
+    joint = {"faq": 50.0, "sts": 70.0, "mean": 60.0, "news": 10.0, "mail": 40.0, "unseen mean": 25.0}
+    table = with_roles(
+        {(name, task): score for name, of in (("ties", ties), ("joint", joint)) for task, score in of.items()}
+    )
+    widget = ranking_widget(table, "mail")
+    assert isinstance(widget, OneOf)
+    assert list(widget.parts) == ["trained tasks", "unseen tasks", "both means"]
+    # No unseen task has a share of what is said of the trained ones, nor the other way round.
+    assert widget.words() == "If sts counts 50%: first joint training (60.0), then TIES (50.0)."
+    widget.choice.value = "unseen tasks"
+    assert widget._place.children == (widget.parts["unseen tasks"],)
+    assert widget.words() == "If mail counts 50%: first TIES (50.0), then joint training (25.0)."
+    shown = widget.picture()
+    widget.choice.value = "both means"
+    assert widget.picture() != shown
+    widget.shown.slider.value = 0
+    assert widget.words() == "If unseen mean counts 0%: first joint training (60.0), then TIES (50.0)."
+    widget.shown.slider.value = 10
+    assert widget.words() == "If unseen mean counts 100%: first TIES (50.0), then joint training (25.0)."
+    with pytest.raises(SpkitError, match=r"Found 'chat'\. Pass one of 'faq', 'mail', 'news', 'sts'"):
+        ranking_widget(table, "chat")
+
+
+def test_the_length_widget_has_a_mean_for_each_role() -> None:
+    common = {"over": "length", "metric": "accuracy", "seed": 0}
+    rows = [
+        {**common, "task": task, "role": role, "value": value, "score": score, "marked": value == 0.5}
+        for task, role, scores in (
+            ("faq", "trained", (10, 50, 45)), ("news", "unseen", (70, 20, 30)), ("mail", "unseen", (30, 20, 25)),
+            ("mean", "trained", (10, 50, 45)), ("unseen mean", "unseen", (50, 20, 27.5)),
+        )
+        for value, score in zip((0.0, 1.0, 0.5), scores, strict=True)
+    ]  # fmt: skip
+    widget = length_widget(pd.DataFrame(rows))
+    assert isinstance(widget, OneOf)
+    assert widget.words() == "λ = 0: mean 10.0 points. Best λ of those tried: faq 1, mean 1."
+    widget.choice.value = "unseen tasks"
+    assert widget.words() == ("λ = 0: unseen mean 50.0 points. Best λ of those tried: news 0, mail 0, unseen mean 0.")
 
 
 def test_the_length_widget_starts_at_the_length_found() -> None:

@@ -9,11 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from spkit.explorer.exploration import MEAN, Exploration, Quantity, Reading
+from spkit.explorer.exploration import Exploration, Quantity, Reading
 from spkit.vectors.plane import Plane
 
 #: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to distinguish them.
-COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}
+COLOURS = {
+    "you": "#D55E00",
+    "expert": "#0072B2",
+    "joint": "#CC79A7",
+    "base": "#7F7F7F",
+    "search": "#E69F00",
+    "merge": "#009E73",
+}
 #: Black around a mark separates it from a bar of any colour; on a dark page the mark's own colour is what is seen.
 _OUTLINED: dict[str, Any] = {"size": 11, "line": {"width": 1.5, "color": "black"}}
 #: Marks of what bars are compared with, by plotly and by matplotlib; the base's is a line across the bar and beyond it,
@@ -27,31 +34,70 @@ LIVE_MARKS: dict[str, list[dict[str, Any]]] = {
     "expert": [{"symbol": "diamond", "color": COLOURS["expert"], **_OUTLINED}],
     "joint": [{"symbol": "square", "color": COLOURS["joint"], **_OUTLINED}],
 }
+_EDGED: dict[str, Any] = {"s": 28, "edgecolor": "black", "linewidth": 0.8}
 STILL_MARKS: dict[str, dict[str, Any]] = {
     "base": {"marker": "_", "color": "black", "s": 260, "linewidth": 1.6},
-    "expert": {"marker": "D", "color": COLOURS["expert"], "s": 28, "edgecolor": "black", "linewidth": 0.8},
-    "joint": {"marker": "s", "color": COLOURS["joint"], "s": 28, "edgecolor": "black", "linewidth": 0.8},
+    "expert": {"marker": "D", "color": COLOURS["expert"], **_EDGED},
+    "joint": {"marker": "s", "color": COLOURS["joint"], **_EDGED},
 }
+#: Merges have names of their own; these are the marks of the first and of those after it.
+_MERGES = [("triangle-up", "^"), ("triangle-down", "v")]
 #: One colour for both of JupyterLab's themes: its contrast is 4.0 on the white page and 4.1 on the dark one, and no
 #: colour has more on both.
 INK, FAINT = "#7F7F7F", "rgba(127,127,127,0.25)"
 TITLES = {"score": "mean score, points", "loss": "mean loss"}
 
 
-def bars(exploration: Exploration) -> Any:
-    """A bar a task for where you are, and marks for its expert, joint training and the base."""
-    rows = [escape(row) for row in exploration.rows]  # plotly takes some tags for markup
-    traces: list[Any] = [go.Bar(x=rows, y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)]
-    for name, values in exploration.references.items():
-        for place, marker in enumerate(LIVE_MARKS[name]):
-            last = place == len(LIVE_MARKS[name]) - 1
+#: What bars are compared with: name -> rows and scores; an expert of each vector may stand at one row.
+Marks = Mapping[str, Sequence[tuple[str, float]]]
+
+
+def trained_marks(exploration: Exploration) -> Marks:
+    """The base, each task's own expert, and other models where given, on the trained tasks."""
+    rows = exploration.rows
+    marks = {
+        name: [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
+        for name, values in exploration.references.items()
+    }
+    return {name: given for name, given in marks.items() if given}  # vectors may have names that are no task's
+
+
+def unseen_marks(exploration: Exploration) -> Marks:
+    """The same on the unseen tasks, with every expert on each."""
+    marks: dict[str, list[tuple[str, float]]] = {}
+    for name, values in exploration.unseen_references.items():
+        kind = "expert" if name.startswith("expert: ") else name
+        marks.setdefault(kind, []).extend(zip(exploration.unseen_rows, values, strict=True))
+    return marks
+
+
+def _of_merges(marks: Marks, place: int) -> dict[str, str]:
+    """The symbols of the merges: those of plotly (place 0) or of matplotlib (1)."""
+    merges = [name for name in marks if name not in LIVE_MARKS]
+    return {name: _MERGES[min(number, len(_MERGES) - 1)][place] for number, name in enumerate(merges)}
+
+
+def bars(rows: Sequence[str], marks: Marks, width: int = 430, height: int = 240) -> Any:
+    """A bar a task for where you are, and marks for its expert, joint training, merges and the base."""
+    shown = {row: escape(row) for row in rows}  # plotly takes some tags for markup
+    traces: list[Any] = [
+        go.Bar(x=list(shown.values()), y=[0.0] * len(rows), name="you", marker_color=COLOURS["you"], opacity=0.75)
+    ]
+    merges = {
+        name: [{"symbol": symbol, "color": COLOURS["merge"], **_OUTLINED}]
+        for name, symbol in _of_merges(marks, 0).items()
+    }
+    for name, given in marks.items():
+        markers = (LIVE_MARKS | merges)[name]
+        for place, marker in enumerate(markers):
+            last = place == len(markers) - 1
             hover = {} if last else {"hoverinfo": "skip"}
             traces.append(
                 go.Scatter(
-                    x=rows,
-                    y=values,
+                    x=[shown[row] for row, _ in given],
+                    y=[value for _, value in given],
                     mode="markers",
-                    name=name,
+                    name=escape(name),
                     marker=marker,
                     showlegend=last and name != "base",
                     cliponaxis=False,  # a mark at 100 points is seen whole
@@ -62,9 +108,13 @@ def bars(exploration: Exploration) -> Any:
     seen = {"symbol": _LINE, "color": INK, "size": 20, "line": {"width": 3}}
     traces.append(go.Scatter(x=[None], y=[None], mode="markers", name="base", marker=seen))
     figure: Any = go.Figure(traces)  # Any: plotly's traces are made at run time, no type checker sees them
-    figure.update_layout(**_layout(240), yaxis_title="score, points")
-    figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, bargap=0.45)
-    figure.update_yaxes(range=[min(0.0, *figure.data[1].y) - 2, 102], gridcolor=FAINT, zeroline=False)
+    figure.update_layout(**_layout(height, width), yaxis_title="score, points")
+    # The legend grows upwards, by a row for every third name.
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, bargap=0.45)
+    figure.update_layout(margin_t=30 if len(marks) < 4 else 50)
+    figure.update_xaxes(automargin=True)
+    lowest = min(0.0, *(value for _, value in marks["base"]))
+    figure.update_yaxes(range=[lowest - 2, 102], gridcolor=FAINT, zeroline=False)
     return figure
 
 
@@ -179,25 +229,29 @@ def _sides(x: np.ndarray, y: np.ndarray) -> list[str]:
 
 
 def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quantity) -> bytes:
-    """Bars and map as a PNG, for readers without a kernel."""
+    """Bars and map as a PNG, for readers without a kernel; the bars of unseen tasks below, while they are watched."""
     from matplotlib import rc_context
 
     from spkit.drawing.place import Sheet
     from spkit.drawing.render import png
     from spkit.drawing.style import WIDE, style
 
+    both = exploration.watches_unseen
     with style(), rc_context({"text.parse_math": False}):  # a name with two dollars is no formula
-        figure = Sheet(WIDE, 2.9)
-        left, right = figure.subplots(1, 2)
-        rows = exploration.rows
-        left.bar(rows, reading.values["score"], color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
-        for name, values in exploration.references.items():
-            given = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
-            if given:  # vectors may have names that are no task's, which then has no expert
-                left.scatter(*zip(*given, strict=True), **STILL_MARKS[name], label=name, zorder=3)
-        left.set_ylabel(f"score, points ({'measured' if reading.measured else 'interpolated'})")
-        left.tick_params(axis="x", rotation=25)
-        left.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        figure = Sheet(WIDE, 5.4 if both else 2.9)
+        mosaic: Any = [["trained", "map"], ["unseen", "unseen"]] if both else [["trained", "map"]]
+        panels = figure.subplot_mosaic(mosaic)
+        kind = "measured" if reading.measured else "interpolated"
+        left, right = panels["trained"], panels["map"]
+        _still_bars(left, exploration.rows, reading.values["score"], trained_marks(exploration))
+        left.set_ylabel(f"score, points ({kind})")
+        left.legend(fontsize=6, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        if both:
+            below = panels["unseen"]
+            known = [np.nan] * len(exploration.unseen_rows) if reading.unseen is None else reading.unseen["score"]
+            _still_bars(below, exploration.unseen_rows, known, unseen_marks(exploration))
+            below.set_ylabel("score, points (looking only)")
+            below.set_title("unseen tasks, on a part of their test splits: never choose by these", fontsize=7)
         x, y, positions = map_.plane.grid(reading.coefficients)
         shown = exploration.surface(positions, quantity).reshape(len(y), len(x))
         colours = "viridis_r" if quantity == "loss" else "viridis"
@@ -220,6 +274,16 @@ def still(exploration: Exploration, reading: Reading, map_: Map, quantity: Quant
         return png(figure)
 
 
+def _still_bars(panel: Any, rows: Sequence[str], values: Any, marks: Marks) -> None:
+    panel.bar(rows, values, color=COLOURS["you"], alpha=0.75, width=0.55, label="you")
+    merges = {
+        name: {"marker": marker, "color": COLOURS["merge"], **_EDGED} for name, marker in _of_merges(marks, 1).items()
+    }
+    for name, given in marks.items():
+        panel.scatter(*zip(*given, strict=True), **(STILL_MARKS | merges)[name], label=name, zorder=3)
+    panel.tick_params(axis="x", rotation=25)
+
+
 def _around(colour: str, width: float) -> list[Any]:
     """An edge around a line or a text, which is then seen on any ground."""
     from matplotlib.patheffects import Normal, Stroke
@@ -227,38 +291,10 @@ def _around(colour: str, width: float) -> list[Any]:
     return [Stroke(linewidth=2 * width, foreground=colour), Normal()]
 
 
-def html_table(exploration: Exploration, reading: Reading) -> str:
-    """The numbers of the bars as a table."""
-    columns: dict[str, Mapping[Any, float | None]] = {"you": reading.values["score"].to_dict()}
-    if reading.errors is not None:
-        columns["±"] = reading.errors["score"].to_dict()
-    for name, values in exploration.references.items():
-        columns[name] = dict(zip(exploration.rows, values, strict=True))
-    columns["your loss"] = reading.values["loss"].to_dict()
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = []
-    for row in exploration.rows:
-        cells = "".join(f"<td>{_cell(name, values[row])}</td>" for name, values in columns.items())
-        style = ' style="font-weight:bold"' if row == MEAN else ""
-        body.append(f'<tr{style}><th scope="row">{escape(row)}</th>{cells}</tr>')
-    kind = "measured" if reading.measured else "interpolated; ± is the cross-validated error"
-    few = f"on up to {max(exploration.quick.examples.values())} dev examples a task"
-    return (
-        f'<table class="spkit-numbers"><caption>Scores in points {few} ({kind})</caption>'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-    )
-
-
-def _cell(column: str, value: float | None) -> str:
-    if value is None or pd.isna(value):
-        return "–"
-    return f"{value:.3f}" if column == "your loss" else f"{value:.1f}"
-
-
-def _layout(height: int) -> dict[str, Any]:
+def _layout(height: int, width: int = 430) -> dict[str, Any]:
     return {
         "height": height,
-        "width": 430,  # beside the sliders, with JupyterLab's file list open, on a screen 1280 wide
+        "width": width,  # 430 is beside the sliders, with JupyterLab's file list open, on a screen 1280 wide
         "margin": {"l": 50, "r": 10, "t": 30, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

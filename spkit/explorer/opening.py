@@ -11,12 +11,18 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
+from spkit.evaluation.means import MEANS, UNSEEN
 from spkit.explorer.exploration import Exploration
 from spkit.models.loading import Precision
+from spkit.results.frames import rows
+from spkit.results.labels import family, method_label, without_means
+from spkit.results.schema import SCORES
 from spkit.searching.result import PositionResult
 from spkit.study.places import check_explorable, vectors_folder
 from spkit.study.report import SUMMARY
+from spkit.study.seed_run import slug
 from spkit.tasks import Task
+from spkit.tasks.named import named_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
 _SEARCHES = {"self_position": "Self Positioning", "self_position:module": "by module (mean)"}
@@ -33,6 +39,7 @@ def explore(
     positions: Mapping[str, Sequence[float]] | None = None,
     way: Float[np.ndarray, "S N"] | None = None,
     joint: SentenceTransformer | str | Path | None = None,
+    merges: Mapping[str, SentenceTransformer | str | Path] | None = None,
     verdict: str = "",
     source: str | Path | None = None,
     target: str | Path = "runs/explored",
@@ -51,13 +58,19 @@ def explore(
     two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured positions and
     labelled so, with their cross-validated error; at rest the position itself is measured, and joins the points.
 
+    Tasks of the role "unseen" are shown apart, and can be switched off: measured at rest, after the others, on a few
+    examples of their test splits. They are for looking: interpolation, contours and points are of the trained tasks
+    alone.
+
     Args:
         vectors: the task vectors, or the folder they were saved to.
-        tasks: what positions are scored on.
+        tasks: what positions are scored on. A pool is seen by its members, where they are among the tasks.
         result: a search's result: its position and its steps are drawn on the map.
         positions: other positions to mark, by name, one coefficient a vector.
         way: coefficients of a search, step after step, to draw on the map; None takes those of `result`.
         joint: a jointly trained model to compare with, or its folder.
+        merges: merges to compare with that are no position between these vectors, such as TIES, or their folders; by
+            name.
         verdict: what a study found, in words.
         source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`, if it is one.
         target: the folder that "save model" proposes.
@@ -75,7 +88,7 @@ def explore(
         The widget, which a notebook shows; `place`, `reading`, `go`, `save`, `code` and `close` are for programs.
 
     Raises:
-        SpkitError: no tasks, or tasks without enough dev examples.
+        SpkitError: no task that is trained on, or tasks without enough examples to look at.
 
     References:
         arXiv 2410.15035: the space between the models, and the searched position in it.
@@ -104,6 +117,7 @@ def explore(
         tasks,
         marked=marked,
         joint=None if joint is None else load_model(joint),
+        merges={name: load_model(merged) for name, merged in (merges or {}).items()},
         folder=folder,
         points=points,
         examples=examples,
@@ -123,11 +137,12 @@ def explore_study(
     data: str | Path | None = None,
     **options: Any,
 ) -> "Explorer":
-    """The explorer on a finished study: its vectors, joint model, search, verdict.
+    """The explorer on a finished study: its vectors, joint model, best fixed merges, search, verdict.
 
     Args:
         run: the study's folder, such as `runs/demo`.
-        tasks: the study's tasks, or the task file they came from; only those with a vector are looked at.
+        tasks: the study's tasks, or the task file they came from. Of these, the tasks with a vector are looked at,
+            members of pools with one, and those that the study scored as unseen.
         seed: which of the study's seeds.
         data: folder of the task file's data files, where they do not lie beside it.
         options: of `explore`.
@@ -142,16 +157,23 @@ def explore_study(
 
     root, folder = Path(run) / f"seed{seed}", vectors_folder(run, seed)
     check_explorable(run, seed)
-    vectors = TaskVectors.load(folder)
+    vectors, scores = TaskVectors.load(folder), _scores(Path(run), seed)
+    unseen = without_means(scores.loc[scores["role"] == UNSEEN, "task"])
     if isinstance(tasks, str | Path):
-        loaded = load_tasks(tasks, list(vectors.names) if tasks == "bundled" else None, data)
+        loaded = load_tasks(tasks, [*vectors.names, *unseen] if tasks == "bundled" else None, data)
+        pooled = {one for name in vectors.names if name in loaded for one in loaded[name].members}
         # A task file may hold more tasks than the study was about; vectors may have names that are no task's.
-        tasks = {name: task for name, task in loaded.items() if name in vectors.names} or loaded
+        wanted = {*vectors.names, *pooled, *unseen}
+        named = {name: task for name, task in loaded.items() if name in wanted}
+        tasks = named if any(name in vectors.names for name in named) else loaded
+    # What the study only scored is not chosen by here, either, though its task may have a dev split.
+    tasks = {name: task.as_unseen() if name in unseen else task for name, task in named_tasks(tasks).items()}
     joint = root / "train" / "joint" / "model"
     settings: dict[str, Any] = {
         "positions": _searched(Path(run), seed, vectors.names),
         "way": _way(Path(run), seed, vectors.names),
         "joint": joint if joint.is_dir() else None,
+        "merges": _best_merges(root, scores),
         "verdict": _verdict(Path(run)),
         "source": folder,
         "target": Path(run).resolve().parent / "explored",
@@ -159,6 +181,29 @@ def explore_study(
         "seed": seed,
     }
     return explore(vectors, tasks, **{**settings, **options})
+
+
+def _scores(run: Path, seed: int) -> pd.DataFrame:
+    """A seed's rows of the study's table of scores; none where it has none yet."""
+    path = run / SCORES.file
+    if not path.is_file():
+        return pd.DataFrame({name: [] for name in SCORES.columns})
+    table = SCORES.checked(pd.read_csv(path))
+    return rows(table, table["seed"] == seed)
+
+
+def _best_merges(root: Path, scores: pd.DataFrame) -> dict[str, Path]:
+    """The model of the best fixed merge on each of the two means, by its label: it is picked in its favour."""
+    merges = rows(scores, [family(method) in ("merge", "tuned") for method in scores["method"]])
+    models = {}
+    for mean in MEANS:
+        means = rows(merges, merges["task"] == mean).set_index("method")["score"]
+        if len(means):
+            best = str(means.idxmax())
+            made = root / ("tune" if family(best) == "tuned" else "merge") / slug(best) / "model"
+            if made.is_dir():
+                models[method_label(best)] = made
+    return models
 
 
 def _searched(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 """Measured positions: kept in a file as they come, so that a measurement is made once."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,16 @@ class Points:
     Args:
         path: a file to keep them in, a line each; None keeps them in memory only.
         about: what the measurements depend on beside the position. A file of something else is refused.
+        columns: what is measured of each task.
 
     Raises:
         SpkitError: the file belongs to other vectors or examples, or holds something else.
     """
 
-    def __init__(self, path: str | Path | None, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | Path | None, about: Mapping[str, Any], columns: Sequence[str] = ("score", "loss")
+    ) -> None:
+        self._columns = list(columns)
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
         while self._journal.replaying:
@@ -72,7 +76,7 @@ class Points:
     def _keep(self, line: Mapping[str, Any]) -> None:
         measured = pd.DataFrame.from_dict(line["measured"], orient="index")
         # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.
-        self._measured[_key(line["coefficients"])] = measured[["score", "loss"]]
+        self._measured[_key(line["coefficients"])] = measured[self._columns]
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]
@@ -86,8 +90,8 @@ class Points:
         """All positions, in the order in which they were measured."""
         return np.array(list(self._measured))
 
-    def values(self) -> Float[np.ndarray, "n T 2"]:
-        """What was measured there: score and loss of each task."""
+    def values(self) -> Float[np.ndarray, "n T C"]:
+        """What was measured there: the columns, such as score and loss, of each task."""
         return np.array([table.to_numpy() for table in self._measured.values()])
 
 

@@ -1,9 +1,10 @@
 """Scores and losses of a position on a few short examples of each task, fast enough to answer when a slider stops."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -17,7 +18,6 @@ from spkit.models.embedding import readings, settings_of, shorten_texts, similar
 from spkit.models.loading import Precision
 from spkit.searching.precision import compute_in
 from spkit.searching.reader import EMBEDDED, Reader
-from spkit.tasks.kinds import SimilarityFunction
 from spkit.tasks.loss_rows import reads_pairs
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -101,6 +101,11 @@ class QuickScores:
             ) from None
 
     @property
+    def model(self) -> SentenceTransformer:
+        """The working copy, at the position that was measured last."""
+        return self._model
+
+    @property
     def tasks(self) -> list[str]:
         """Names of the tasks, in order."""
         return list(self._batches)
@@ -125,13 +130,21 @@ class QuickScores:
         Raises:
             CancelledError: it is not.
         """
-        self.vectors.write(coefficients, self._model)
+        self.move(coefficients)
         return self._measure(cancelled)
 
     def of(self, model: SentenceTransformer) -> pd.DataFrame:
         """The same for another model of the base's shape, such as a jointly trained one."""
-        self._model.load_state_dict(model.state_dict())
+        self.take(model)
         return self._measure(None)
+
+    def move(self, coefficients: Coefficients | ModuleCoefficients) -> None:
+        """Put the working copy where a position is."""
+        self.vectors.write(coefficients, self._model)
+
+    def take(self, model: SentenceTransformer) -> None:
+        """Give the working copy the weights of another model of the base's shape."""
+        self._model.load_state_dict(model.state_dict())
 
     def _measure(self, cancelled: Callable[[], bool] | None) -> pd.DataFrame:
         rows = {}
@@ -139,20 +152,29 @@ class QuickScores:
             for name, (stream, batch) in self._batches.items():
                 if cancelled is not None and cancelled():
                     raise CancelledError
-                embeddings = stream.embeddings(batch, self._embed)
+                embeddings = stream.embeddings(batch, self.embed)
                 columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
-                compared = _in_numpy(similarity(similarity_name(self._model, stream.task)))
-                score = stream.task.definition.quick_score(columns, labels, compared)
+                score = quick_score(self._model, stream.task, columns, labels)
                 if name in self._pairs:
                     stream, batch = self._pairs[name]
-                    embeddings = stream.embeddings(batch, self._embed)
+                    embeddings = stream.embeddings(batch, self.embed)
                 rows[name] = {"score": 100 * score, "loss": float(stream.loss_of(batch, embeddings))}
         return pd.DataFrame.from_dict(rows, orient="index")
 
-    def _embed(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
+    def embed(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
+        """The embeddings of tokenised texts, by the working copy."""
         return self._reader(features)[EMBEDDED]
 
 
-def _in_numpy(function: Callable[..., Tensor]) -> SimilarityFunction:
-    return lambda one, other: function(torch.from_numpy(one), torch.from_numpy(other)).numpy()
+def quick_score(
+    model: SentenceTransformer,
+    task: Task,
+    embeddings: Sequence[Float[np.ndarray, "B D"]],
+    labels: np.ndarray | None,
+) -> float:
+    """The score of a few examples by their embeddings, compared as `spkit.evaluate` compares them; a fraction."""
+    function = similarity(similarity_name(model, task))
+    return task.definition.quick_score(
+        embeddings, labels, lambda one, other: function(torch.from_numpy(one), torch.from_numpy(other)).numpy()
+    )

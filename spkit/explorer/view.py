@@ -14,19 +14,22 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.explorer.charts import Map, bars, html_table, live, still
+from spkit.explorer.charts import Map, bars, live, still, trained_marks
 from spkit.explorer.exploration import Exploration, Reading
 from spkit.explorer.number_control import NumberControl
 from spkit.explorer.pictured import Pictured
 from spkit.explorer.state import Place, as_code
+from spkit.explorer.tables import html_table
+from spkit.explorer.unseen_box import UnseenBox
 from spkit.saving.recipe import position_recipe, save_with_recipe
 
 _MODES = {"path: weights and length": "path", "free coefficients": "free"}
 _HOLLOW = "<small>Hollow marks: models at other coefficients than yours; the contours do not hold for them.</small>"
 _STYLE = """<style>
-.spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.spkit-numbers { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12px; }
 .spkit-numbers caption { text-align: left; padding-bottom: 2px; }
-.spkit-numbers th, .spkit-numbers td { padding: 1px 8px; text-align: right; }
+.spkit-numbers th, .spkit-numbers td { padding: 1px 4px; text-align: right; }
+.spkit-numbers th[scope=col] { max-width: 52px; overflow-wrap: anywhere; vertical-align: bottom; }
 .spkit-numbers th[scope=row] { text-align: left; font-weight: inherit; }
 .spkit-explorer, .spkit-explorer table { color: var(--jp-ui-font-color1, inherit); line-height: 1.35; }
 </style>"""
@@ -60,12 +63,15 @@ class Explorer(Pictured):
         mode = "path" if exploration.space.path is not None else "free"
         self._place = exploration.space.place(exploration.presets[self._start], mode)
         self._reading = exploration.read(exploration.presets[self._start])
-        self._bars, self._map = bars(exploration), Map(exploration, search)
+        self._bars, self._map = bars(exploration.rows, trained_marks(exploration)), Map(exploration, search)
+        self._unseen = UnseenBox(exploration, self._switched) if exploration.unseen is not None else None
         self._build(verdict, target)
         self._show_place()
         self._show(self._reading)
         self._bars = live(self._bars)
         self._map.go_live()
+        if self._unseen is not None:
+            self._unseen.go_live()
         exploration.listen(self._measured, self._failed)
         super().__init__(self._layout())
         self.add_class("spkit-explorer")
@@ -128,6 +134,9 @@ class Explorer(Pictured):
             reading = self._reading
         kind = "measured" if reading.measured else "interpolated"
         scores = ", ".join(f"{row} {value:.1f}" for row, value in reading.values["score"].items())
+        if reading.unseen is not None:
+            scores += "; on unseen tasks, for looking only: "
+            scores += ", ".join(f"{row} {value:.1f}" for row, value in reading.unseen["score"].items())
         position = self._coefficients(reading)
         verdict = f" The study's verdict: {self._said}" if self._said else ""
         return f"At the coefficients {position}: scores in points ({kind}) {scores}.{verdict}"
@@ -212,7 +221,8 @@ class Explorer(Pictured):
             layout={"flex": "0 0 auto"},
         )
         buttons = widgets.HBox([self._reset, self._copy, self._save, self._folder])
-        return [self._verdict, widgets.HBox([left, right]), buttons, self._notice, self._code]
+        unseen = [] if self._unseen is None else [self._unseen]
+        return [self._verdict, widgets.HBox([left, right]), buttons, self._notice, self._code, *unseen]
 
     # What happens when something moves. Callbacks of widgets come on threads of their own: each takes the lock.
 
@@ -238,6 +248,12 @@ class Explorer(Pictured):
         with self.exploration.lock:
             self._map.choose(*self._pair.value)
             self._map.show(self._reading.coefficients, self._quantity.value)
+
+    def _switched(self, on: bool) -> None:
+        """Show the unseen tasks, measuring them here if that is not known; or read them no more."""
+        with self.exploration.lock:
+            self.exploration.watches_unseen = on
+            self._moved(self._reading.coefficients)
 
     def _moved(self, coefficients: Sequence[float] | None = None) -> None:
         """Show what is known of the new position at once, and ask for a measurement."""
@@ -269,6 +285,8 @@ class Explorer(Pictured):
             assert reading.errors is not None
             label = f"<i>interpolated</i>: mean score {mean:.1f} ± {reading.errors['score'].iloc[-1]:.1f}"
             label += "" if ended else "; measuring …"
+        if reading.unseen is not None:
+            label += f"; unseen mean {reading.unseen['score'].iloc[-1]:.1f}, for looking only"
         coefficients, count = escape(self._coefficients(reading)), self.exploration.num_points
         about = f"coefficients: {coefficients}. {count} positions measured."
         self._status.value = f'<div role="status" aria-live="polite">{label}<br><small>{about}</small></div>'
@@ -277,6 +295,8 @@ class Explorer(Pictured):
             self._bars.data[0].y = [float(value) for value in reading.values["score"]]
             self._bars.data[0].opacity = 0.9 if reading.measured else 0.5
         self._map.show(reading.coefficients, self._quantity.value)
+        if self._unseen is not None:
+            self._unseen.show(reading, ended)
         if self._code.layout.display != "none":
             self._code.value = self.code()
 

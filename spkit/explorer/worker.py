@@ -1,7 +1,7 @@
-"""One thread that answers the newest request: an earlier one is dropped, or stopped."""
+"""One thread that answers the newest request, in one part or several: an earlier one is dropped, or stopped."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 Asked = TypeVar("Asked")
@@ -14,15 +14,17 @@ class NewestWins(Generic[Asked, Answer]):
     A request waits until none has followed it for `rest` seconds, so that a slider that is being dragged costs nothing.
 
     Args:
-        compute: gives the answer; it gets a function that says whether a newer request has come, and may raise then.
-        deliver: called in the thread with the request, its answer (or the exception that `compute` raised) and whether
-            it is still the newest. Not called for a request that was overtaken and gave no answer.
+        compute: gives the answers to a request, one after the other; it gets a function that says whether a newer
+            request has come, and may raise then.
+        deliver: called in the thread with the request, each of its answers as it comes (or the exception that
+            `compute` raised) and whether the request is still the newest. Not called for one that was overtaken and
+            gave no answer.
         rest: seconds without a new request before one is taken up.
     """
 
     def __init__(
         self,
-        compute: Callable[[Asked, Callable[[], bool]], Answer],
+        compute: Callable[[Asked, Callable[[], bool]], Iterable[Answer]],
         deliver: Callable[[Asked, Answer | Exception, bool], None],
         rest: float = 0.1,
     ) -> None:
@@ -89,9 +91,8 @@ class NewestWins(Generic[Asked, Answer]):
             return number != self._number
 
         try:
-            answer: Answer | Exception = self._compute(asked, overtaken)
+            for answer in self._compute(asked, overtaken):
+                self._deliver(asked, answer, not overtaken())
         except Exception as error:  # passed on to the caller: nobody sees an exception in a thread
-            if overtaken():
-                return
-            answer = error
-        self._deliver(asked, answer, not overtaken())
+            if not overtaken():
+                self._deliver(asked, error, True)

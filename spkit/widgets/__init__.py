@@ -9,10 +9,12 @@ from spkit.widgets.of_tables import (
     search_widget,
 )
 from spkit.widgets.of_vectors import arc_widget, ties_widget
+from spkit.widgets.one_of import OneOf
 from spkit.widgets.picture_slider import Frame, PictureSlider
 
 __all__ = [
     "Frame",
+    "OneOf",
     "PictureSlider",
     "arc_widget",
     "conflict_widget",

@@ -11,9 +11,10 @@ from spkit.drawing.place import Sheet
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE, task_colour
 from spkit.drawing.text import signed
 from spkit.errors import SpkitError, quoted
-from spkit.evaluation.means import MEANS
+from spkit.evaluation.means import MEAN, MEANS, TRAINED, UNSEEN, UNSEEN_MEAN, ScoredRole
 from spkit.results.frames import main_scores
-from spkit.results.labels import family, method_label
+from spkit.results.labels import family, method_label, without_means
+from spkit.widgets.one_of import OneOf, one_of
 from spkit.widgets.picture_slider import Frame, PictureSlider
 
 
@@ -110,18 +111,51 @@ def mixture_widget(table: pd.DataFrame) -> PictureSlider:
     return PictureSlider(f"share of {a}", [f"{share:.0%}" for share in shares], draw, len(shares) // 2)
 
 
-def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlider:
+#: What a widget is about where a table has both roles, as its buttons name it.
+_SETS: dict[ScoredRole, str] = {TRAINED: "trained tasks", UNSEEN: "unseen tasks"}
+
+
+def _tasks_by_role(table: pd.DataFrame) -> dict[ScoredRole, list[str]]:
+    """The tasks of each role, in the order of a table; where it says nothing of roles all were trained on."""
+    roles = table["role"] if "role" in table else [TRAINED] * len(table)
+    named = dict(zip(table["task"], roles, strict=True))
+    by_role: dict[ScoredRole, list[str]] = {
+        role: [task for task in without_means(named) if named[task] == role] for role in _SETS
+    }
+    return {role: tasks for role, tasks in by_role.items() if tasks}
+
+
+def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlider | OneOf:
     """Which method is best, with a slider over how much one task counts.
 
+    Where tasks were scored that nobody trains on, there is a choice: among the trained tasks, among the unseen ones, or
+    between the two means.
+
     Args:
-        scores: of a study: method, task, metric, score, seed.
+        scores: of a study: method, task, metric, score, role, seed.
         task: the one whose weight moves; None is that on which the methods differ most.
     """
     main = main_scores(scores)
-    means = main.pivot_table(index="method", columns="task", values="score").drop(columns=list(MEANS), errors="ignore")
-    chosen = str(means.std().idxmax()) if task is None else task
-    if chosen not in means:
-        raise SpkitError("`task` must have scores.", f"Found {task!r}.", f"Pass one of {quoted(means.columns)}.")
+    means = main.pivot_table(index="method", columns="task", values="score")
+    by_role = _tasks_by_role(main)
+    known = without_means(str(name) for name in means.columns)
+    if task is not None and task not in known:
+        raise SpkitError("`task` must have scores.", f"Found {task!r}.", f"Pass one of {quoted(known)}.")
+    parts = {}
+    for role, tasks in by_role.items():
+        if len(tasks) > 1:
+            chosen = task if task is not None and task in tasks else str(means[tasks].std().idxmax())
+            parts[_SETS[role]] = _ranking(means[tasks], chosen, "the other tasks share the rest evenly")
+    if {MEAN, UNSEEN_MEAN} <= set(means.columns):
+        parts["both means"] = _ranking(
+            means[[MEAN, UNSEEN_MEAN]], UNSEEN_MEAN, "the mean of the trained tasks the rest"
+        )
+    if not parts:
+        raise SpkitError("A ranking needs two tasks, to weigh.", f"Found {quoted(known) or 'none'}.", "Score another.")
+    return one_of(parts)
+
+
+def _ranking(means: pd.DataFrame, chosen: str, rest: str) -> PictureSlider:
     weights, others = np.linspace(0, 1, 11), [name for name in means if name != chosen]
 
     def draw(number: int) -> Frame:
@@ -134,7 +168,7 @@ def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlid
         for place, value in enumerate(ranked):
             axes.text(value, place, f" {value:.1f}", va="center", fontsize=7)
         axes.set_xlim(0, 1.1 * float(means.to_numpy().max()))
-        axes.set_xlabel(f"points; {chosen} counts {weight:.0%}, the other tasks share the rest evenly")
+        axes.set_xlabel(f"points; {chosen} counts {weight:.0%}, {rest}")
         axes.tick_params(axis="y", labelsize=7)
         best = [method_label(str(method)) for method in ranked.index[::-1][:2]]
         return figure, (
@@ -146,17 +180,24 @@ def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlid
     return PictureSlider(f"weight of {chosen}", [f"{weight:.0%}" for weight in weights], draw, start)
 
 
-def length_widget(sweeps: pd.DataFrame) -> PictureSlider:
-    """What each task scores, with a slider over the length λ.
+def length_widget(sweeps: pd.DataFrame) -> PictureSlider | OneOf:
+    """What each task scores, with a slider over the length λ; with a choice of roles where tasks are unseen.
 
     Args:
-        sweeps: of a study: over, value, task, metric, score, marked, seed.
+        sweeps: of a study: over, value, task, metric, score, role, marked, seed.
     """
     own = ~sweeps["task"].isin(list(MEANS)) & (sweeps["over"] == "length")
     table = main_scores(sweeps[own & sweeps["score"].notna()])
     searched = float(table.loc[table["marked"].astype(bool), "value"].mean())
     means = table[~table["marked"].astype(bool)].pivot_table(index="value", columns="task", values="score")
-    means = means[list(dict.fromkeys(table["task"]))].assign(mean=lambda rows: rows.mean(axis=1))
+    named = {role: mean for mean, role in MEANS.items()}
+    return one_of(
+        {_SETS[role]: _lengths(means[tasks], named[role], searched) for role, tasks in _tasks_by_role(table).items()}
+    )
+
+
+def _lengths(means: pd.DataFrame, mean: str, searched: float) -> PictureSlider:
+    means = means.assign(**{mean: means.mean(axis=1)})
     best = means.idxmax()
 
     def draw(number: int) -> Frame:
@@ -173,11 +214,11 @@ def length_widget(sweeps: pd.DataFrame) -> PictureSlider:
         for name, colour in zip(means.columns, colours, strict=True):
             right.plot(means.index, means[name], color=colour, label=name)
         right.axvline(means.index[number], color=QUIET, linewidth=0.8)
-        right.plot(searched, np.interp(searched, means.index, means["mean"]), "*", color=QUIET, markersize=9)
+        right.plot(searched, np.interp(searched, means.index, means[mean]), "*", color=QUIET, markersize=9)
         right.set(xlabel="length λ (star: found by the search)", ylabel="score, points")
         right.legend(fontsize=6)
         tops = ", ".join(f"{name} {best[name]:g}" for name in means.columns)
-        return figure, f"λ = {means.index[number]:g}: mean {here['mean']:.1f} points. Best λ of those tried: {tops}."
+        return figure, f"λ = {means.index[number]:g}: {mean} {here[mean]:.1f} points. Best λ of those tried: {tops}."
 
     start = int(np.argmin(np.abs(means.index.to_numpy(dtype=float) - searched)))
     return PictureSlider("length λ", [f"{value:g}" for value in means.index], draw, start)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
+from spkit.tasks.kinds._nearest import nearest_means
 from spkit.tasks.kinds._pairs import GROUP
 from spkit.tasks.kinds._targets import Label
 
@@ -56,16 +57,7 @@ class Classification(Kind):
         self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
     ) -> float:
         """Each text is given the label whose mean embedding, the text itself left out, is the nearest by cosine."""
-        lengths = np.linalg.norm(embeddings[0], axis=1, keepdims=True)
-        texts, known = embeddings[0] / np.where(lengths > 0, lengths, 1.0), np.asarray(labels)
-        classes = np.unique(known)
-        member = (known[:, None] == classes[None, :]).astype(texts.dtype)
-        sums = member.T @ texts
-        means = sums[None] - member[:, :, None] * texts[:, None]
-        lengths = np.linalg.norm(means, axis=2)
-        cosines = np.einsum("bcd,bd->bc", means, texts) / np.where(lengths > 0, lengths, 1.0)
-        cosines[lengths == 0] = -np.inf  # a label with no other text
-        return float((classes[cosines.argmax(1)] == known).mean())
+        return nearest_means(embeddings[0], np.asarray(labels))
 
     def mteb_class(self) -> Any:
         """mteb's classification."""

@@ -1,6 +1,6 @@
 """Clustering: do texts of one label lie together?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from spkit.tasks.kinds._base import Kind, Metric, Rows
+from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._nearest import nearest_means
 from spkit.tasks.kinds._targets import Label
 
 
@@ -61,8 +62,15 @@ class Clustering(Kind):
     texts = ("text",)
     target = Label("label", classes=True)
     metric = Metric(name="v_measure", label="V-measure", pooled=v_measures, ending="v_measure", centred=True)
+    quick_score_name = "share of texts whose label has the nearest mean of the other texts"
     mteb_type = "Clustering"
     mteb_category = "t2c"
+
+    def quick_score(
+        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+    ) -> float:
+        """Whether texts lie beside those of their label: a few texts make no clusters."""
+        return nearest_means(embeddings[0], np.asarray(labels))
 
     def mteb_class(self) -> Any:
         """mteb's clustering."""
