@@ -173,7 +173,10 @@ def _build(name: str, table: Any, file: _TaskFile) -> Task:
     except SpkitError as error:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
     splits: dict[str, Any] = given | {key: table[key] for key in LOSS_KEYS if key in table}
-    return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
+    try:
+        return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
+    except SpkitError as error:
+        raise SpkitError(str(error), f"(In {where}.)") from error
 
 
 def _apart(
