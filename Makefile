@@ -7,7 +7,9 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage mutants check format figures notebooks lab bench results clean
+.PHONY: help install demo test coverage mutants check format figures notebooks lab bench results paper clean
+# Folder of the data files that the study `paper` reads; data/README.md says what they are and where they come from.
+DATA ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +52,7 @@ format: install ## fix what ruff can fix
 figures: install ## draw the figures from data/results (ARGS=--check: only compare)
 	$(BIN)/spkit figures $(ARGS)
 	$(BIN)/spkit figures --results data/results/tour --output figures/tour $(ARGS)
-	$(BIN)/spkit figures --results data/results/paper --output figures/paper $(ARGS)
+	$(BIN)/spkit figures --results data/results/kinds --output figures/kinds $(ARGS)
 
 notebooks: install ## run every notebook on the demo's results; copies with outputs go to runs/notebooks
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks $(ARGS)
@@ -65,6 +67,16 @@ results: install ## run the demo with three seeds; publish its tables (data/), f
 	HF_HUB_OFFLINE=1 $(BIN)/spkit study demo --seeds 0,1,2 --output runs/results --publish data/results/demo
 	$(BIN)/spkit figures
 	$(BIN)/python -m tests.readme_results
+
+# Each line goes on where it was stopped, and costs nothing once it is finished. The second base has the comparison, both
+# pipelines and the grids, with one seed.
+paper: install ## replicate the paper from both bases, DATA=folder; draw its figures and their page (hours; resumable)
+	@test -n "$(DATA)" || { echo "The data is in a folder of yours: make paper DATA=/path/to/data" >&2; $(BIN)/spkit study paper --plan; exit 1; }
+	HF_HUB_OFFLINE=1 $(BIN)/spkit study paper --data "$(DATA)" --output runs/paper/minilm-l3 \
+		--publish data/results/paper/minilm-l3 $(ARGS)
+	HF_HUB_OFFLINE=1 $(BIN)/spkit study paper --data "$(DATA)" --base minilm-l6 --seeds 0 --analyses sequential,grids \
+		--output runs/paper/minilm-l6 --publish data/results/paper/minilm-l6 $(ARGS)
+	$(BIN)/spkit figures --study paper
 
 clean: ## remove .venv and what the checks leave behind; runs/ stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

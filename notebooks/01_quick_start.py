@@ -95,8 +95,9 @@ pair = halfway.encode(["a sharp rise in profit", "earnings grew strongly"])
 print(vectors, "similarity at 0.5 of every vector:", float(halfway.similarity(pair[:1], pair[1:])))
 
 # %% [markdown]
-# **Answer.** The *Verdict* sentence above, for these tasks, this base and these settings. Its interval is over test examples; the
-# differences by seed, where there are several, show what another training would change.
+# **Answer.** The *Verdict* above, for these tasks, this base and these settings: one for who serves these tasks (*mean*), and where the
+# study scored tasks that nobody trained on, one for who wants a general model (*unseen mean*). The intervals are over test examples;
+# the differences by seed, where there are several, show what another training would change.
 #
 # ## What to try
 #

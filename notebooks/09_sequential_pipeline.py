@@ -34,8 +34,8 @@ results.figure("pipelines")
 
 # %%
 pipelines = results["pipelines"]
-means = pipelines[pipelines["task"] == "mean"]
-means.pivot_table(index="method", columns="pipeline", values="score").round(1)
+means = pipelines[pipelines["task"].isin(["mean", "unseen mean"])]
+means.pivot_table(index="method", columns=["task", "pipeline"], values="score").round(1)
 
 # %% [markdown]
 # ## Vectors of a sequence are not orthogonal

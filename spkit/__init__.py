@@ -55,6 +55,7 @@ _OWNERS = {
     "train_with_surgery": "training.surgery",
     "ConflictCallback": "diagnostics.conflict",
     "task_affinity": "diagnostics.affinity",
+    "cluster_tasks": "diagnostics.clusters",
     "run_study": "figures.studies",
     "load_profile": "study",
     "open_results": "figures.opened",
@@ -85,6 +86,7 @@ __all__ = [
     "UndefinedPathError",
     "angles_by_ratio",
     "choose_mu",
+    "cluster_tasks",
     "compare",
     "count_costs",
     "effective_weights",
@@ -123,6 +125,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit import plot
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
+    from spkit.diagnostics.clusters import cluster_tasks
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
     from spkit.diagnostics.data_scaling import angles_by_ratio, norms_by_examples
     from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights

@@ -21,6 +21,7 @@ from spkit._lazy import loaded_on_use
 _OWNERS = {
     "affinity": "figures.affinity",
     "angles": "figures.angles",
+    "chains": "figures.chains",
     "coefficients": "figures.coefficients",
     "conflict": "figures.conflict",
     "conflict_along_training": "figures.conflict_along_training",
@@ -28,14 +29,17 @@ _OWNERS = {
     "conflict_by_module": "figures.conflict_by_module",
     "conflict_outcome": "figures.conflict_outcome",
     "differences": "figures.differences",
+    "directions": "figures.directions",
     "effective_weights": "figures.effective_weights",
     "geometry": "figures.geometry",
     "imbalance": "figures.imbalance",
+    "imbalance_map": "figures.imbalance_map",
     "landscape": "figures.landscape",
     "methods": "figures.methods",
     "norms": "figures.norms",
     "pairs": "figures.pairs",
     "pipelines": "figures.pipelines",
+    "plane": "figures.plane",
     "resampling": "figures.resampling",
     "resampling_scores": "figures.resampling_scores",
     "sweep": "figures.sweeps",
@@ -50,6 +54,7 @@ _OWNERS = {
 __all__ = [
     "affinity",
     "angles",
+    "chains",
     "coefficients",
     "conflict",
     "conflict_along_training",
@@ -57,14 +62,17 @@ __all__ = [
     "conflict_by_module",
     "conflict_outcome",
     "differences",
+    "directions",
     "effective_weights",
     "geometry",
     "imbalance",
+    "imbalance_map",
     "landscape",
     "methods",
     "norms",
     "pairs",
     "pipelines",
+    "plane",
     "resampling",
     "resampling_scores",
     "sweep",
@@ -79,6 +87,7 @@ __all__ = [
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.affinity import affinity
     from spkit.figures.angles import angles
+    from spkit.figures.chains import chains
     from spkit.figures.coefficients import coefficients
     from spkit.figures.conflict import conflict
     from spkit.figures.conflict_along_training import conflict_along_training
@@ -86,14 +95,17 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.conflict_by_module import conflict_by_module
     from spkit.figures.conflict_outcome import conflict_outcome
     from spkit.figures.differences import differences
+    from spkit.figures.directions import directions
     from spkit.figures.effective_weights import effective_weights
     from spkit.figures.geometry import geometry
     from spkit.figures.imbalance import imbalance
+    from spkit.figures.imbalance_map import imbalance_map
     from spkit.figures.landscape import landscape
     from spkit.figures.methods import methods
     from spkit.figures.norms import norms
     from spkit.figures.pairs import pairs
     from spkit.figures.pipelines import pipelines
+    from spkit.figures.plane import plane
     from spkit.figures.resampling import resampling
     from spkit.figures.resampling_scores import resampling_scores
     from spkit.figures.sweep_direction import sweep_direction

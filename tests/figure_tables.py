@@ -177,6 +177,15 @@ def write_analyses(
             middle = 65 + 3 * lean - 0.2 * lean**2
             bounds = {"score": middle, "low": middle - 1.5 - place, "high": middle + 2}
             tables["trade_off"].append({**row, "loss": loss, **bounds, "coefficient": 0.5, "seed": seed})
+        cells = [(1, 3.0), (3, 3.0), (10, 3.0), (10, 0.5), (10, 6.0)]
+        for (ratio, epochs), method, mean in product(
+            cells, ("joint: uniform", "average", "ties"), ("mean", "unseen mean")
+        ):
+            ahead = 1.5 * np.log2(epochs) - np.log2(ratio) + (2 if mean == "unseen mean" else 0) + 0.2 * random.normal()
+            about = {"ratio": ratio, "epochs": epochs, "method": method, "against": "joint: proportional", "task": mean}
+            ends = {"low": ahead - 1, "high": ahead + 1, "flops": 1e12 * epochs, "seed": seed}
+            verdict = "ahead" if ahead > 1 else "behind" if ahead < -1 else "open"
+            tables["imbalance_map"].append({**about, "difference": ahead, **ends, "verdict": verdict})
     made = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     made["norms_fit"] = lines_through(made["norms"])
     made["pairs_fit"] = correlations(made["pairs"])

@@ -144,6 +144,24 @@ def test_measurements_survive_a_file(tmp_path) -> None:
     assert np.isnan(mteb.score)
 
 
+def test_two_processes_may_write_the_same_measurements(tmp_path, monkeypatch) -> None:
+    """As workers do that measure one model for a cache that they share: the later one wins, and none fails."""
+    path, write, process = tmp_path / "scores.npz", np.savez_compressed, [1]
+    monkeypatch.setattr("os.getpid", lambda: process[0])
+
+    def meanwhile(file, **arrays):
+        if process[0] == 1:
+            process[0] = 2
+            save_measurements([average(np.zeros(4))], path)
+            process[0] = 1
+        write(file, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", meanwhile)
+    save_measurements([average(np.ones(4))], path)
+    assert [one.score for one in load_measurements(path)] == [100.0]
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.npz"]
+
+
 def test_a_broken_file_is_refused(tmp_path) -> None:
     path = tmp_path / "scores.npz"
     with pytest.raises(SpkitError, match="FileNotFoundError"):

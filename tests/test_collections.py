@@ -78,6 +78,31 @@ def test_grades_count(tmp_path):
     assert abs(graded - equal) > 0.5
 
 
+@pytest.mark.parametrize("limit", [1, 12, 100])
+def test_a_smaller_corpus_keeps_what_answers_a_query(tmp_path, limit):
+    collection(tmp_path / "mine")
+    task_file = tmp_path / "tasks.toml"
+    task_file.write_text(f'[tasks.x]\nkind = "retrieval"\nbeir = "mine"\ncorpus_limit = {limit}\n')
+    task = load_tasks(task_file)["x"]
+    answers = {name for grades in JUDGED.values() for name, grade in grades.items() if grade}
+    assert answers <= set(task.corpus["id"]) <= set(DOCUMENTS)
+    assert len(task.corpus) == min(max(limit, len(answers)), len(DOCUMENTS))
+    (row,) = evaluate(tiny_encoder(0), task, resamples=10).to_dict("records")
+    assert 0 < row["score"] <= 100
+
+
+def test_a_limit_of_a_corpus_needs_one(tmp_path):
+    collection(tmp_path / "mine")
+    (tmp_path / "a.csv").write_text("anchor,positive\nhow?,so.\n")
+    for given, message in (
+        ('beir = "mine"\ncorpus_limit = 0', "at least 1"),
+        ('train = "a.csv"\ncorpus_limit = 3', "belongs to `beir`"),
+    ):
+        (tmp_path / "tasks.toml").write_text(f'[tasks.x]\nkind = "retrieval"\n{given}\n')
+        with pytest.raises(SpkitError, match=message):
+            load_tasks(tmp_path / "tasks.toml")
+
+
 def test_training_and_testing_on_one_corpus(tmp_path):
     folder = collection(tmp_path / "mine")
     collection(folder, {"q3": {"d3": 1, "d7": 1}, "q2": {"d2": 1}}, "train")
@@ -95,7 +120,7 @@ def test_what_is_unseen_is_never_trained_on_nor_probed(tmp_path, no_type_check):
     whole = Dataset.from_dict({"anchor": [f"q{n}" for n in range(9)], "positive": [f"a{n}" for n in range(9)]})
     kept = Task(name="faq", kind="retrieval", train=whole, test=whole, role="unseen")
     assert not kept.trained
-    with pytest.raises(SpkitError, match=r"`role` must be one of 'trained', 'unseen'\. Found 'held'"):
+    with pytest.raises(SpkitError, match=r"`role` must be one of 'trained', 'training', 'unseen'\. Found 'held'"):
         Task(name="faq", kind="retrieval", train=whole, test=whole, role="held")  # type: ignore[arg-type]
 
 

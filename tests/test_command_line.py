@@ -102,6 +102,8 @@ WRONG = [
     (["conflict", "--base", "no/such/folder", "-o", "x"], "there is no such folder"),
     (["evaluate", "./no-such-folder"], "there is no such folder"),
     (["figures", "--results", "nothing"], "Found no folder 'nothing'"),
+    (["figures", "--study", "paer"], "Found 'paer'. There is 'paper'"),
+    (["figures", "--study", "paper"], "Found no folder 'data/results/paper'"),
     (["explore", "nothing"], "Found none in nothing/seed0/vectors/vectors"),
     (["explore", "--vectors", "nothing"], "Found no nothing/vectors.safetensors"),
 ]

@@ -1,6 +1,7 @@
 """Comparisons: by hand, against scipy's paired bootstrap, and with real models measured small."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 import spkit
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, bootstrap, compare, interval, measure
-from spkit.evaluation.paired import MEAN, Difference, Samples
+from spkit.evaluation.means import MEAN
+from spkit.evaluation.paired import Difference, Samples
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
@@ -105,6 +107,24 @@ def test_the_mean_averages_the_tasks_and_is_surer_than_each() -> None:
     assert mean["difference"] == pytest.approx(tasks["difference"].mean())
     # Four independent tasks: half the width of one.
     assert (mean["high"] - mean["low"]) / (tasks["high"] - tasks["low"]).mean() == pytest.approx(0.5, rel=0.1)
+
+
+def test_unseen_tasks_stand_apart_and_have_a_mean_of_their_own() -> None:
+    rng = np.random.default_rng(6)
+    ones, others = (
+        [average(rng.random(50), "own"), *(replace(average(rng.random(50), name), role="unseen") for name in "xy")]
+        for _ in range(2)
+    )
+    table = compare({"ones": ones[::-1], "others": others}, resamples=200)
+    assert table["task"].tolist() == ["own", "mean", "y", "x", "unseen mean"]
+    assert table["role"].tolist() == ["trained"] * 2 + ["unseen"] * 3
+    assert of(table, "mean")["difference"] == of(table, "own")["difference"]
+    unseen = table[table["task"].isin(["x", "y"])]
+    assert of(table, "unseen mean")["difference"] == pytest.approx(unseen["difference"].mean())
+    samples = Samples.draw({0: {"ones": ones, "others": others}}, 200)
+    drawn = [samples.samples[0, "ones", task] - samples.samples[0, "others", task] for task in "xy"]
+    mean = of(table, "unseen mean")
+    assert (mean["low"], mean["high"]) == pytest.approx(interval(np.mean(drawn, axis=0)))
 
 
 def test_every_pair_or_each_against_one() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from copy import copy
 from dataclasses import replace
 
 import datasets
@@ -14,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from spkit.errors import SpkitError
-from spkit.evaluation import evaluate, measure
+from spkit.evaluation import evaluate, mean_interval, measure
 from spkit.evaluation.quiet import quietly
 from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.tasks import Task
@@ -152,6 +153,26 @@ def test_evaluate_twice_gives_equal_tables(model, tasks) -> None:
     assert tables[0].columns.tolist() == ["task", "role", "metric", "score", "low", "high", "n"]
     assert (tables[0]["low"] <= tables[0]["score"]).all()
     assert (tables[0]["score"] <= tables[0]["high"]).all()
+
+
+def test_each_role_has_a_mean_and_its_rows_stand_together(model, tasks, tmp_path) -> None:
+    alone = Task(name="alone", kind="retrieval", test=tasks["retrieval"].test)
+    mixed = [alone, tasks["classification"], tasks["retrieval"]]
+    plain = evaluate(model, mixed, resamples=50, cache=tmp_path)
+    assert plain["task"].tolist() == [task.name for task in mixed]
+    assert plain["role"].tolist() == ["unseen", "trained", "trained"]
+    table = evaluate(model, mixed, resamples=50, cache=tmp_path, means=True).set_index("task")
+    first, second = tasks["classification"].name, tasks["retrieval"].name
+    assert table.index.tolist() == [first, second, "mean", "alone", "unseen mean"]
+    assert table.loc["mean", "score"] == pytest.approx(table.loc[[first, second], "score"].mean())
+    assert table.loc["unseen mean", ["score", "low", "high"]].equals(table.loc["alone", ["score", "low", "high"]])
+    measurements = [one for one in measure(model, mixed, cache=tmp_path) if one.role == "trained"]
+    assert table.loc["mean", ["score", "low", "high"]].tolist() == pytest.approx(mean_interval(measurements, 50))
+    # What is kept is of the task's data: its role is that of the task which is asked for.
+    unseen = copy(tasks["retrieval"])
+    object.__setattr__(unseen, "role", "unseen")
+    (again,) = measure(model, [unseen], cache=tmp_path)
+    assert again.role == "unseen"
 
 
 def test_the_order_and_company_of_tasks_do_not_matter(model, tasks, measured) -> None:

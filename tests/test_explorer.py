@@ -21,7 +21,6 @@ from spkit.errors import SpkitError
 from spkit.explorer.charts import _sides
 from spkit.explorer.exploration import MEAN, Exploration
 from spkit.explorer.page import page_notebook
-from spkit.explorer.plane import Plane
 from spkit.explorer.points import Points, Ranges, spread
 from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.explorer.state import Place, Space, as_code
@@ -29,6 +28,7 @@ from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.worker import NewestWins
 from spkit.searching.paths import SlerpPath
 from spkit.training.batches import TaskBatches
+from spkit.vectors.plane import Plane
 from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 

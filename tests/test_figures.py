@@ -37,6 +37,7 @@ ALL_NAMES = [
     "conflict_along_training", "conflict_along_training_by_module", "affinity", "pairs", "imbalance",
     "effective_weights", "norms", "angles", "geometry", "sweep_direction", "sweep_length", "sweep_mu",
     "sweep_probe_size", "trajectory", "coefficients", "trade_off", "resampling", "resampling_scores",
+    "imbalance_map",
 ]  # fmt: skip
 MODULES = ("embeddings", "layer.0.attention", "pooler")
 TASKS = ("faq", "sts", "topic")
@@ -326,7 +327,7 @@ def test_conflict_in_outcome_is_joint_training_minus_the_expert(results, tmp_pat
         assert drawn.loc[task, "high"] == pytest.approx(-own["difference"].mean() + 0.6)
 
 
-@pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("paper", "paper")])
+@pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("kinds", "kinds")])
 def test_committed_figures_are_of_the_committed_tables_and_code(study, folder):
     """`make figures ARGS=--check` compares every byte; this finds what was forgotten to be drawn, in no time."""
     root = Path(__file__).parent.parent

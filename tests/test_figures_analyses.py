@@ -35,6 +35,7 @@ FIGURES = {
     "trade_off": "trade_off",
     "resampling": "resampling",
     "resampling_scores": "resampling",
+    "imbalance_map": "imbalance_map",
 }
 FIRST, SECOND, THIRD = TASKS[:3]
 #: Tables that every study makes.

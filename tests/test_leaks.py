@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 
 from spkit.errors import SpkitError
-from spkit.tasks import Task, load_tasks
+from spkit.tasks import Task, load_tasks, tables
 from spkit.tasks.leaks import check_leaks, leaks, scored_texts, trained_texts
 from tests.real_data import FOLDER, real
 
@@ -148,6 +148,35 @@ def test_rows_that_another_task_is_scored_by_are_left_out_and_counted(tmp_path) 
     assert load_tasks(files(tmp_path, f'{FAQ}role = "training"\n{MAIL}'))["faq"].notes == ()
 
 
+def test_nothing_is_said_where_nothing_is_left_out(tmp_path) -> None:
+    text = f'{FAQ}role = "training"\napart_from = ["letter"]\n[tasks.letter]\nkind = "retrieval"\ntest = "one.csv"\n'
+    path = files(tmp_path, text)
+    (tmp_path / "one.csv").write_text("anchor,positive\nnothing,shared\n")
+    assert load_tasks(path)["faq"].notes == ()
+
+
+def test_a_pool_says_what_was_left_out_of_its_members(tmp_path) -> None:
+    pool = '[tasks.all]\npool = ["faq"]\n'
+    tasks = load_tasks(files(tmp_path, f'{FAQ}role = "training"\napart_from = ["mail"]\n{MAIL}{pool}'))
+    assert tasks["all"].notes == (f"faq: {tasks['faq'].notes[0]}",)
+    check_leaks({"all": tasks["all"]}, {"mail": tasks["mail"]})
+    wrong = f'{FAQ}role = "training"\napart_from = ["all"]\n{pool}'  # of which it is a part: no end otherwise
+    with pytest.raises(SpkitError, match=r"only trained on is not scored\. Found 'all'"):
+        load_tasks(files(tmp_path, wrong))
+
+
+def test_each_data_file_is_read_once(tmp_path, monkeypatch) -> None:
+    read = []
+    monkeypatch.setattr(
+        tables, "_read", lambda path, split, own=tables._read: read.append(path.name) or own(path, split)
+    )
+    text = f'{FAQ}role = "training"\napart_from = ["mail"]\n{MAIL}[tasks.all]\npool = ["faq"]\n'
+    load_tasks(files(tmp_path, text))
+    assert sorted(read) == ["dev.csv", "test.csv", "train.csv"]
+    load_tasks(files(tmp_path, text))  # another time it may have changed
+    assert len(read) == 6
+
+
 def test_of_its_own_test_too(tmp_path) -> None:
     text = f'{FAQ}test = "own.csv"\napart_from = ["faq", "mail"]\n{MAIL}'
     with warnings.catch_warnings():
@@ -166,7 +195,7 @@ def test_of_its_own_test_too(tmp_path) -> None:
         ),
         (f'{FAQ}role = "training"\napart_from = "mail"\n{MAIL}', r"`apart_from` must be of type list\. Found 'mail'"),
         (f'{FAQ}role = "training"\napart_from = [3]\n{MAIL}', r"must list names of tasks\. Found \[3\] in task 'faq'"),
-        (f'{FAQ}role = "training"\napart_from = ["faq"]\n', r"role \"training\" is not scored\. Found 'faq'"),
+        (f'{FAQ}role = "training"\napart_from = ["faq"]\n', r"only trained on is not scored\. Found 'faq'"),
         (f'{MAIL}apart_from = ["faq"]\n{FAQ}', r"Only what is trained on is kept apart.*in task 'mail'"),
         (f'{FAQ}role = "unseen"\ntest = "own.csv"\napart_from = ["mail"]\n{MAIL}', r"Only what is trained on"),
         (

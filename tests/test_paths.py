@@ -11,6 +11,7 @@ import spkit
 from spkit.errors import SpkitError, UndefinedPathError
 from spkit.searching.path_names import path_names
 from spkit.searching.paths import PATHS, FreePath, Path, SimplexPath, SlerpPath, path_of
+from spkit.searching.raw_path import RawPath
 
 EYE3 = torch.eye(3, dtype=torch.float64)
 
@@ -245,3 +246,33 @@ def test_a_class_in_place_of_a_path_is_refused(no_type_check):
 def test_a_start_is_lifted_by_the_largest(path, largest):
     coefficients = path.coefficients(path.start(float64(largest, 0.0, -2.0), EYE3), EYE3)
     torch.testing.assert_close(coefficients, largest * float64(1.0, 1e-3, 1e-3), atol=1e-12, rtol=1e-9)
+
+
+# The paper's own numbers
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_raw_numbers_reach_the_points_of_their_logarithms(seed):
+    gram = gram_of(random_vectors(seed))
+    weights, length = np.random.default_rng(seed).uniform(0.2, 3.0, 3), 1.3
+    raw = RawPath().coefficients(float64(*weights, length), gram)
+    torch.testing.assert_close(raw, SlerpPath().coefficients(float64(*np.log(weights), np.log(length)), gram))
+    torch.testing.assert_close(RawPath().coefficients(RawPath().start(raw, gram), gram), raw)
+    assert float(RawPath().length(RawPath().start(raw, gram))) == pytest.approx(length)
+
+
+def test_at_ones_raw_numbers_and_their_logarithms_have_one_gradient():
+    """So that an optimiser's first step is the same on both."""
+    gram, target = gram_of(random_vectors(1)), float64(0.2, 0.9, 0.4)
+    gradients = []
+    for path, parameters in ((RawPath(), torch.ones(4).double()), (SlerpPath(), torch.zeros(4).double())):
+        parameters.requires_grad_()
+        (path.coefficients(parameters, gram) - target).square().sum().backward()
+        gradients.append(parameters.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_a_raw_number_may_leave_what_is_positive():
+    beyond = RawPath().coefficients(float64(1.2, -0.2, 1.0), torch.eye(2).double())
+    assert float(beyond[1]) < 0
+    assert float(RawPath().coefficients(float64(1.0, 1.0, -0.5), torch.eye(2).double()).sum()) < 0

@@ -20,7 +20,7 @@ from tests.figure_tables import write_analyses
 from tests.test_figures import write_results
 
 #: Functions that are no figure of a study.
-NOT_OF_A_STUDY = {"landscape", "sweep"}
+NOT_OF_A_STUDY = {"chains", "directions", "landscape", "plane", "sweep"}
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ def test_texts_of_another_member_are_told_of() -> None:
         task = spkit.pool_tasks("p", [shared, other])
     said = [str(one.message) for one in told]
     assert any("4 dev examples have texts that another member trains on" in one for one in said)
-    assert any("6 of 'large' in 'other', e.g. 'large of 0'" in one for one in said)
+    assert any("6 of 6 texts of 'other' in 'large', e.g. 'large of 0'" in one for one in said)
     assert Counter(task.dev["dataset"]) == {"large": 8, "other": 4}
 
 

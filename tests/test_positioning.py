@@ -15,6 +15,7 @@ from torch import nn
 from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.searching.objective import Objective
+from spkit.searching.paths import SlerpPath
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.tasks import Task
@@ -133,6 +134,22 @@ def test_mu_shortens_the_position(vectors, probe) -> None:
         result = self_position(vectors, probe, mu=mu, path="simplex", steps=12, learning_rate=0.1, **QUICK)
         lengths.append(float(result.rows.abs().sum()))
     assert lengths[1] < lengths[0] - 0.1
+
+
+@pytest.mark.parametrize("path", ["slerp", "raw"])
+def test_the_papers_start_is_the_fold_at_ones(vectors, probe, path) -> None:
+    row = self_position(vectors, probe, path=path, start="slerp", steps=1, **QUICK).history.iloc[0]
+    fold = SlerpPath().fold(torch.ones(3, dtype=torch.float64), vectors.gram())
+    assert [row[f"coefficient:{name}"] for name in vectors.names] == pytest.approx(fold.tolist(), rel=1e-9)
+
+
+def test_logarithms_and_raw_numbers_take_one_first_step(vectors, probe) -> None:
+    """From a_i = λ = 1 by Adam at a small rate: what differs is of second order in the rate."""
+    given = {"start": "slerp", "optimizer": "adam", "learning_rate": 5e-3, "steps": 1, "mu": 0.05, **QUICK}
+    logs, raw = (self_position(vectors, probe, path=path, **given).rows for path in ("slerp", "raw"))
+    moved = float((logs - SlerpPath().fold(torch.ones(3).double(), vectors.gram())).abs().max())
+    assert moved > 1e-3
+    assert float((logs - raw).abs().max()) < 1e-2 * moved
 
 
 def test_start_is_where_the_search_starts(vectors, probe) -> None:

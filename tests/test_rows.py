@@ -82,3 +82,46 @@ def test_a_text_stands_once_and_test_comes_first():
     unique = unique_texts(given, "retrieval")
     assert unique["test"].to_list() == [{"anchor": "s1", "positive": "t1"}]
     assert unique["train"].to_list() == [{"anchor": "q1", "positive": "a1"}, {"anchor": "q3", "positive": "a3"}]
+
+
+# Other values for those of a column
+
+
+def pairs_file(folder, values, ending="jsonl"):
+    rows = [("a", "b", "entailment"), ("a", "c", "contradiction"), ("d", "e", "entailment"), ("f", "g", "neutral")] * 9
+    cells = [(f"{one} {n}", f"{other} {n}", label) for n, (one, other, label) in enumerate(rows)]
+    if ending == "csv":
+        lines = ["sentence1,sentence2,label", *(",".join(row) for row in cells)]
+    else:
+        lines = [json.dumps(dict(zip(("sentence1", "sentence2", "label"), row, strict=True))) for row in cells]
+    (folder / f"pairs.{ending}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "tasks.toml").write_text(
+        f'[tasks.nli]\nkind = "sts"\ncolumns = {{label = "score"}}\nvalues = {values}\n'
+        f'train = {{file = "pairs.{ending}", where = {{label = ["entailment", "contradiction"]}}}}\n',
+        encoding="utf-8",
+    )
+    return folder / "tasks.toml"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_words_are_read_as_scores(tmp_path, ending):
+    given = "{label = {entailment = 1.0, contradiction = 0.0}}"
+    task = load_tasks(pairs_file(tmp_path, given, ending))["nli"]
+    scores = [(row["sentence1"][0], row["score"]) for part in task.splits.values() for row in part]
+    assert len(scores) == 27
+    assert {score for first, score in scores if first == "d"} == {1.0}
+    assert sorted({score for first, score in scores if first == "a"}) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("{said = {entailment = 1}}", "columns that a file has. Found 'said'.*'label'"),
+        ("{label = {entailed = 1}}", "values that their column has. Found 'entailed'"),
+        ("{label = 1}", "must hold a table of values for each column. Found 1 for 'label'"),
+        ("{label = {entailment = 1}}", "score"),  # what is left is no number
+    ],
+)
+def test_values_that_are_not_there_are_refused(tmp_path, values, message):
+    with pytest.raises(SpkitError, match=f"(?s){message}"):
+        load_tasks(pairs_file(tmp_path, values))

@@ -25,7 +25,8 @@ from spkit.diagnostics.conflict import gradient_conflict
 from spkit.environment import machine
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement, bootstrap, evaluate
-from spkit.evaluation.paired import MEAN, Samples
+from spkit.evaluation.means import MEAN, UNSEEN_MEAN
+from spkit.evaluation.paired import Samples
 from spkit.hashing import file_hash, text_hash, weights_hash
 from spkit.merging.methods import point
 from spkit.models.bases import load_base
@@ -49,14 +50,14 @@ from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 TASKS = ("faq", "topic", "likeness")
 METHODS = method_names(TASKS, STATIC)
 COLUMNS = {
-    "scores.csv": "method task metric score low high seed",
+    "scores.csv": "method task metric score low high forgetting role group seed",
     "coefficients.csv": "method module task coefficient seed",
-    "comparisons.csv": "method against task difference low high ahead verdict seed",
-    "comparisons_mean.csv": "method against task difference low high ahead verdict",
+    "comparisons.csv": "method against task role group difference low high ahead verdict seed",
+    "comparisons_mean.csv": "method against task role group difference low high ahead verdict",
     "conflict.csv": "a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b repeats_a repeats_b conflicting "
     "verdict batches batch_size seed",
     "conflict_summary.csv": "module tasks directional alignment magnitude verdict seed",
-    "against_the_paper.csv": "claim measured outcome",
+    "against_the_paper.csv": "claim on measured outcome",
     "conflict_by_module.csv": "module a b cosine corrected low high ceiling_a ceiling_b norm_a norm_b conflicting "
     "verdict seed",
     "geometry.csv": "a b cosine norm_a norm_b seed",
@@ -174,7 +175,8 @@ def test_comparisons_are_differences_of_the_scores(finished) -> None:
     pairs = set(zip(table["method"], table["against"], strict=True))
     static = METHODS[5 : -len(SEARCHES)]
     searched = METHODS[-len(SEARCHES) :]
-    assert pairs == {(m, "joint") for m in METHODS if m != "joint"} | {(s, m) for s in searched for m in static}
+    each = {(m, rival) for rival in ("joint", "base") for m in METHODS if m != rival}
+    assert pairs == each | {(s, m) for s in searched for m in static}
     for row in table.to_dict("records"):
         expected = scores[row["method"], row["task"]] - scores[row["against"], row["task"]]
         assert row["difference"] == pytest.approx(expected, abs=1e-4)
@@ -235,7 +237,7 @@ def test_other_tables_speak_of_all_tasks(finished) -> None:
 def test_summary_has_table_findings_and_verdict(finished) -> None:
     text = (finished / "summary.md").read_text(encoding="utf-8")
     assert text.startswith("# What the study `small` found\n")
-    for part in ("| ", "**Verdict.**", "joint training", "one seed", "resamples the position is ahead", "Cost:"):
+    for part in ("| ", "**Verdict.**", "joint training", "one seed", "half of the answer", "Cost:"):
         assert part in text
 
 
@@ -399,6 +401,16 @@ RANGES = [
     ("sweeps.probe_seeds", [0], [], "a list of 1 or more"),
     ("trade_off.ratios", [0.1], [], "a list of 1 or more"),
     ("trade_off.steps", 1, 0, "1 or more"),
+    ("grids.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("directions.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("directions.shares", [0.5], [], "a list of 1 or more"),
+    ("directions.methods", ["slerp"], [], "a list of 1 or more"),
+    ("around.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("plane.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("plane.points", 2, 1, "2 or more"),
+    ("plane.batches", 1, 0, "1 or more"),
+    ("probe_ratios.pipelines", ["separate"], [], "a list of 1 or more"),
+    ("probe_ratios.ratios", [[1, 1]], [], "a list of 1 or more"),
 ]
 #: What a table needs beside the key that is looked at.
 NEEDED = {
@@ -519,7 +531,7 @@ def test_a_study_refuses_what_it_cannot_use_before_it_trains(home, tmp_path, mon
     for name in ("joint", "mean"):
         (home / "other.toml").write_text(tasks.replace("tasks.topic", f"tasks.{name}"), encoding="utf-8")
         (home / "odd.toml").write_text(PROFILE.replace("tasks.toml", "other.toml"), encoding="utf-8")
-        with pytest.raises(SpkitError, match=f"other than joint and mean.*'{name}'"):
+        with pytest.raises(SpkitError, match=f"taken.*'{name}'"):
             run_study(load_profile(home / "odd.toml"), tmp_path / "run", lambda line: None)
     (home / "odd.toml").write_text(PROFILE.replace('"tasks.toml"', '["chat"]'), encoding="utf-8")
     with pytest.raises(SpkitError, match="`tasks` must be a list of 2 or more"):
@@ -650,7 +662,7 @@ def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], M
             False,
         ),
         (stages.conflict_stage, "spkit.diagnostics.blocks", "BLOCKS = 4", "BLOCKS = 2", True),
-        (lambda run: stages.train_stage(run, "t", [], TRAINING), "spkit.study.verdict", "Merge: ", "Do merge: ", False),
+        (lambda run: stages.train_stage(run, "t", [], TRAINING), "spkit.study.verdict", "Forgetting", "Lost", False),
         (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.folders", "unfinished.mkdir()", "pass", True),
     ],
 )  # fmt: skip
@@ -680,9 +692,17 @@ def test_a_record_of_other_code_is_not_taken(tmp_path, monkeypatch) -> None:
 
 
 def samples(
-    merged: float, joint: float, spread: float = 1.0, seeds: tuple[int, ...] = (0,), more: float = 0.0
+    merged: float,
+    joint: float,
+    spread: float = 1.0,
+    seeds: tuple[int, ...] = (0,),
+    more: float = 0.0,
+    unseen: dict[str, float] | None = None,
 ) -> Samples:
-    """Two tasks: the merge (`more` on b), joint training, experts at 60 on their own task, the others at 50 points."""
+    """Two tasks: the merge (`more` on b), joint training, experts at 60 on their own task, the others at 50 points.
+
+    With scores for `unseen`, by method, one task more on which all others have 50 points.
+    """
     rng = np.random.default_rng(0)
     methods = {
         "base": 50.0,
@@ -704,46 +724,86 @@ def samples(
                 drawn[seed, method, task] = value + spread * rng.normal(size=500)
             measurements[seed][method] = parts
             drawn[seed, method, MEAN] = (drawn[seed, method, "a"] + drawn[seed, method, "b"]) / 2
+            if unseen is not None:
+                value = unseen.get(method, 50.0)
+                parts.append(Measurement(task="new", metric="accuracy", score=value, role="unseen"))
+                drawn[seed, method, "new"] = drawn[seed, method, UNSEEN_MEAN] = value + spread * rng.normal(size=500)
     return Samples(measurements, drawn)
 
 
 def test_verdict_merge() -> None:
-    text = verdict(samples(70, 60), ["self_position"], "self_position")
-    assert text.startswith("Merge: Self Positioning (one coefficient a task) is ahead of joint training by 10.0 points")
-    assert "In 100 % of the resamples the position is ahead." in text
-    assert "The position gains on a, b." in text
-    assert "This is one seed" in text
+    text = verdict(samples(70, 60), ["average"], "self_position")
+    assert text.startswith("If you serve these tasks (the mean of the trained tasks): merge. Self Positioning (one")
+    assert "is ahead of joint training by 10.0 points (95 % interval of the difference +" in text
+    assert "By task, Self Positioning (one coefficient a task) gains on a, b." in text
+    assert "Average (picked on these test scores, in its favour) is behind joint training by 10.0 points" in text
 
 
 def test_verdict_train_jointly() -> None:
-    text = verdict(samples(60, 70), ["self_position"], "self_position")
-    assert text.startswith("Train jointly, if you can: joint training is ahead of Self Positioning")
-    assert "by 10.0 points" in text
-    assert "In 0 % of the resamples" in text
-    assert "It loses on a, b." in text
+    text = verdict(samples(60, 70), ["average"], "self_position")
+    assert "): train jointly, if you can. Self Positioning" in text
+    assert "is behind joint training by 10.0 points" in text
+    assert "by 20.0 points" in text
+    assert "loses on a, b." in text
 
 
 @pytest.mark.parametrize(("merged", "side"), [(60.5, "ahead of"), (59.5, "behind")])
 def test_verdict_undecided(merged, side) -> None:
-    text = verdict(samples(merged, 60.0, spread=3.0), ["self_position"], "self_position")
-    assert text.startswith("Undecided:")
+    text = verdict(samples(merged, 60.0, spread=3.0), ["average"], "self_position")
+    assert "): undecided. " in text
     assert f"is {side} joint training by 0.5 points" in text
     assert "does not exclude zero" in text
-    assert "It is open on a, b." in text
+    assert "is open on a, b." in text
+
+
+def test_the_better_of_merge_and_search_decides_and_each_mean_for_itself() -> None:
+    """On the trained tasks joint training is ahead of both; on the unseen one the merge is ahead of it."""
+    given = samples(60, 70, unseen={"joint": 40.0, "average": 52.0, "self_position": 40.2, "base": 51.0})
+    assert ": train jointly" in verdict(given, ["average"], "self_position", MEAN)
+    text = verdict(given, ["average"], "self_position", UNSEEN_MEAN)
+    assert text.startswith("If you want a general model (the mean of tasks that nobody trained on): merge. Average (")
+    assert "Self Positioning (one coefficient a task) is ahead of joint training by 0.2 points" in text
+    assert "is open on new." in text
+    with_both = words(given, conflict_table([0.1]), COSTS, ["average"], ["self_position"], "self_position")
+    assert sum(sentence.startswith("**Verdict.** If you") for sentence in with_both) == 2
+    (forgot,) = [sentence for sentence in with_both if sentence.startswith("Forgetting")]
+    for name, value in (("joint training", -11.0), ("expert: a", -1.0)):
+        assert f"{name} {value:+.1f} [" in forgot
+    assert "forgotten): joint training -11.0 [" in text
+    assert "; average +1.0 [" in text
+    worse = samples(60, 70, unseen={"base": 60.0, "average": 52.0})
+    assert ": keep the base, which is ahead of joint" in verdict(worse, ["average"], "self_position", UNSEEN_MEAN)
+    assert not any("half of the answer" in sentence for sentence in with_both)
+    alone = words(samples(60, 70), conflict_table([0.1]), COSTS, ["average"], ["self_position"], "self_position")
+    assert sum("half of the answer" in sentence for sentence in alone) == 1
+    assert not any("Forgetting" in sentence for sentence in alone)
 
 
 def test_a_task_without_a_score_has_no_verdict() -> None:
     """A rank correlation of equal values is no number, and no seed disagrees with another about it."""
     given = samples(float("nan"), 60)
-    said = verdict(given, ["self_position"], "self_position")
-    assert said == "None: on a, b there is no score, so that no mean can be compared."
+    said = verdict(given, ["average"], "self_position")
+    assert said.endswith(": none; on a, b there is no score, so that no mean can be compared.")
     assert given.difference("self_position", "joint", MEAN).verdict == "no score"
 
 
 def test_verdict_of_several_seeds_shows_each() -> None:
-    text = verdict(samples(70, 60, seeds=(0, 1)), ["self_position"], "self_position")
-    assert "by seed the difference is +10.0, +10.0" in text
-    assert "one seed" not in text
+    given = samples(70, 60, seeds=(0, 1))
+    text = verdict(given, ["average"], "self_position")
+    assert "By seed the difference of Self Positioning (one coefficient a task) is +10.0, +10.0." in text
+    said = words(given, conflict_table([0.1]), COSTS, ["average"], ["self_position"], "self_position")
+    assert not any("one seed" in sentence for sentence in said)
+
+
+COSTS = pd.DataFrame(
+    [
+        ("train/a", 1.0, 10, 1e9),
+        ("train/b", 2.0, 20, 2e9),
+        ("train/joint", 4.0, 1600, 8e9),
+        ("search/self_position", 3.0, 40, 2e9),
+    ],
+    columns=["stage", "seconds", "examples", "flops"],
+)
 
 
 def conflict_table(corrected: list[float]) -> pd.DataFrame:
@@ -756,15 +816,7 @@ def conflict_table(corrected: list[float]) -> pd.DataFrame:
 
 
 def test_words_say_what_was_found() -> None:
-    costs = pd.DataFrame(
-        [
-            ("train/a", 1.0, 10, 1e9),
-            ("train/b", 2.0, 20, 2e9),
-            ("train/joint", 4.0, 1600, 8e9),
-            ("search/self_position", 3.0, 40, 2e9),
-        ],
-        columns=["stage", "seconds", "examples", "flops"],
-    )
+    costs = COSTS
     given = samples(70, 50)
     sentences = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
     assert sentences[0] == "Each expert is the best expert on its own task."
@@ -775,7 +827,9 @@ def test_words_say_what_was_found() -> None:
     assert "+20.0" in sentences[3]
     searched = "the search for Self Positioning (one coefficient a task) 40 more in 3 s"
     assert f"joint training 1,600 examples in 4 s; all experts 30 in 3 s, and {searched}" in sentences[4]
-    assert sentences[-2].startswith("**Verdict.** Merge")
+    assert sentences[-4].startswith("**Verdict.** If you serve these tasks (the mean of the trained tasks): merge.")
+    assert "half of the answer" in sentences[-3]
+    assert sentences[-2].startswith("This is one seed: ")
     assert sentences[-1].startswith("What would change it: a joint training tuned for itself, if it gains 20.0 points")
     behind = words(samples(50, 70), conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
     assert behind[-1].endswith("from them the search costs 25 % of the FLOPs of joint training.")
@@ -844,7 +898,9 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     assert json.loads((tmp_path / "merged" / "recipe.json").read_text())["operations"][0]["operation"] == "trim"
     said = command("evaluate", tmp_path / "merged", "--tasks", home / "tasks.toml", "-o", tmp_path / "scores")
     assert "ndcg_at_10" in said
-    assert set(read(tmp_path / "scores", "scores.csv")["task"]) == set(TASKS)
+    scored = read(tmp_path / "scores", "scores.csv")
+    assert scored["task"].tolist() == [*TASKS, "mean"]
+    assert set(scored["role"]) == {"trained"}
     said = command("conflict", *chosen, "--batches", 4, "--batch-size", 8, "-o", tmp_path / "conflict")
     assert "Corrected cosine (4 batches of 8, dropout off)" in said
     assert "whole model" in said

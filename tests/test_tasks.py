@@ -479,7 +479,8 @@ def test_unknown_bundled_name():
     assert str(error.value) == (
         "Names must be among the bundled tasks: 'headline', 'topic', 'similarity', 'chat', 'headline-business', "
         "'headline-entertainment', 'headline-politics', 'headline-sport', 'headline-tech', 'topic-business', "
-        "'topic-entertainment', 'topic-politics', 'topic-sport', 'topic-tech'. Found 'topics'. Did you mean 'topic'?"
+        "'topic-entertainment', 'topic-politics', 'topic-sport', 'topic-tech', 'news', 'code', 'colours', 'words'. "
+        "Found 'topics'. Did you mean 'topic'?"
     )
     with pytest.raises(SpkitError, match=r"Found 'zzz'\. Tasks of your own come from a TOML.*--tasks my_tasks\.toml"):
         load_tasks(["zzz"])

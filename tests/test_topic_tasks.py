@@ -10,6 +10,7 @@ from datasets import ClassLabel
 from spkit.errors import SpkitError
 from spkit.tasks import Task, load_tasks
 from spkit.tasks.bundled import BUNDLED, DEFAULT, ONE_TOPIC, TOPICS
+from spkit.tasks.names import UNSEEN
 from spkit.training.samplers import batch_sampler, training_view
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +54,7 @@ def sizes(task: Task) -> tuple[int, ...]:
 
 def test_they_come_by_name_and_not_by_default(whole, parts) -> None:
     assert tuple(whole) == DEFAULT == ("headline", "topic", "similarity", "chat")
-    assert list(BUNDLED) == [*whole, *parts]
+    assert list(BUNDLED) == [*whole, *parts, *UNSEEN]
     assert [task.name for task in parts.values()] == list(parts)
     assert list(load_tasks(["topic-tech", "chat"])) == ["topic-tech", "chat"]
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 NAMES = ["faq", "topic", "likeness", "asked"]
+#: Tasks that nobody trains on; the first word of each of their texts is this mark.
+UNSEEN, MARK = ["asking", "sorting"], "unseen"
 #: A few merges of each sort: test_study.py makes all of them once.
 STATIC = ["average", "slerp", "ties", "lines", "fisher", "mergekit:karcher"]
 PROFILE = """
 base = "base"
 tasks = "tasks.toml"
 data = "data"
+unseen = ["asking", "sorting"]
 seeds = [3]
 training = {steps = 2, learning_rate = 3e-3, batch_size = 8}
 joint = {sampling = "uniform"}
@@ -67,6 +70,47 @@ probe_seeds = [0, 1]
 between = ["faq", "topic"]
 ratios = [0.5, 2.0]
 steps = 1
+[clusters]
+clusters = [2, 3]
+examples = 8
+methods = ["average", "ties"]
+[examples]
+characters = 24
+[imbalance_map]
+pair = ["faq", "likeness"]
+total = 64
+ratios = [1, 3]
+at_epochs = 2
+epochs = [2, 3]
+at_ratio = 3
+samplings = ["proportional", "uniform"]
+methods = ["average", "ties"]
+[grids]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+weights = []
+ties = [1.0]
+regmean = []
+mu = [0.0]
+[directions]
+pair = ["faq", "likeness"]
+shares = [0.5]
+methods = ["slerp"]
+[around]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+direction = [0.0]
+length = []
+mu = []
+[plane]
+pair = ["faq", "likeness"]
+points = 2
+batches = 1
+shares = [0.5]
+[probe_ratios]
+pair = ["faq", "likeness"]
+pipelines = ["separate"]
+ratios = [[1, 1]]
 """
 
 
@@ -84,5 +128,21 @@ def write_home(folder: Path) -> None:
         for split, rows in task.splits.items():
             rows.to_json(folder / "data" / f"{name}-{split}.jsonl")
             lines.append(f'{split} = "{name}-{split}.jsonl"')
+    lines += unseen_tables(folder / "data")
     (folder / "tasks.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "all.toml").write_text(PROFILE, encoding="utf-8")
+
+
+def unseen_tables(folder: Path) -> list[str]:
+    """The lines of a task file for two unseen tasks, whose files are written into a folder.
+
+    One has a test split alone; the other is a classification, whose classifiers learn from examples of its own.
+    """
+    tasks, lines = tiny_tasks((24, 12, 12)), []
+    for name, task, splits in zip(UNSEEN, (tasks["faq"], tasks["topic"]), (["test"], ["train", "test"]), strict=True):
+        lines += [f"[tasks.{name}]", f'kind = "{task.kind}"']
+        for split in splits:
+            rows = task.splits[split].map(lambda row: {key: f"{MARK} {row[key]}" for key in row if key != "label"})
+            rows.to_json(folder / f"{name}-{split}.jsonl")
+            lines.append(f'{split} = "{name}-{split}.jsonl"')
+    return lines

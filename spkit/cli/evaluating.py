@@ -58,8 +58,8 @@ def evaluate(
 ) -> None:
     """Score a model with mteb's own metrics.
 
-    Each score has a 95 % interval over the examples, and so have two means: of the tasks that are trained on (mean), and
-    of those that are only ever scored (unseen mean), which official tasks are, too.
+    Each score has a 95 % interval over the examples, and so have two means: of the tasks that are trained on (mean),
+    and of those that are only ever scored (unseen mean), which official tasks are, too.
     """
     with usage():
         check_models([], model)

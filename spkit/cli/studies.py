@@ -12,6 +12,7 @@ from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
+from spkit.figures.studies_with_own import check_study
 from spkit.study.analyses import analysis_names, check_names
 from spkit.study.workers import check_engine
 
@@ -37,7 +38,7 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 @app.command()
 @may_load_otherwise
 def study(
-    profile: Annotated[str, typer.Argument(help="demo, tour, paper, or the path of a .toml file.")],
+    profile: Annotated[str, typer.Argument(help="demo, tour, kinds, paper, imbalance, or the path of a .toml file.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", callback=expanded, help="Folder; default runs/PROFILE.")
     ] = None,
@@ -123,8 +124,23 @@ def _say_if_stopped(output: Path) -> None:
 
 @app.command()
 def figures(
-    results: Annotated[Path, typer.Option(help="Folder with a study's result files.")] = Path("data/results/demo"),
-    output: Output = Path("figures"),
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Folder with a study's result files; default data/results/demo, or data/results/STUDY."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", callback=expanded, help="Folder; default figures, or figures/STUDY."),
+    ] = None,
+    of_study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            metavar="STUDY",
+            help="Draw the figures that a study has of its own: paper, all figures and tables of arXiv 2410.15035, "
+            "one to one, with their page. RESULTS then has a folder of tables for each base.",
+        ),
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Name of one figure; repeat for several.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Rebuild in a temporary folder and compare.")] = False,
     list_names: Annotated[bool, typer.Option("--list", help="Print the names of all figures.")] = False,
@@ -133,7 +149,10 @@ def figures(
 
     Or check that they are up to date.
     """
+    results = results or Path("data/results") / (of_study or "demo")
+    output = output or Path("figures") / (of_study or "")
     with usage():
+        check_study(of_study)
         if not list_names and not results.is_dir():
             raise SpkitError(
                 "Figures are drawn from the folder of a finished study.",
@@ -143,10 +162,10 @@ def figures(
     from spkit.figures import check_figures, draw_figures, figure_names
 
     if list_names:
-        typer.echo("\n".join(figure_names()))
+        typer.echo("\n".join(figure_names(of_study)))
         return
     if check:
-        differences = check_figures(results, output, only)
+        differences = check_figures(results, output, only, study=of_study)
         for line in differences:
             typer.echo(line)
         if differences:
@@ -154,5 +173,5 @@ def figures(
         typer.echo("All figures are up to date.")
         return
     if_stopped(f"Figures that were finished are in {output}.")
-    for path in draw_figures(results, output, only):
+    for path in draw_figures(results, output, only, study=of_study):
         typer.echo(path)

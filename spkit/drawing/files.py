@@ -44,11 +44,11 @@ def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
     ours = _is_drawn(rule.name, output)
     check_drawable(rule.name, output)
     with style():
-        drawing, drawn, caption = rule.draw(tables)
+        drawing, drawn, caption, more = rule.drawing(tables)
         for suffix, metadata in _UNDATED.items():
             with own_file(files[suffix], _BY, recognised=ours) as unfinished:
                 drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
-    about = {"figure": rule.name, "caption": caption, **provenance(rule, results, tables)}
+    about = {"figure": rule.name, "caption": caption, **more, **provenance(rule, results, tables)}
     texts = {
         ".csv": drawn.to_csv(index=False, lineterminator="\n"),
         ".json": json.dumps(about, indent=2, ensure_ascii=False) + "\n",

@@ -24,7 +24,7 @@ def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
         NothingToDrawError: the files lack the rows that the figure is made of.
     """
     with style():
-        drawing, drawn, caption = rule(results)
+        drawing, drawn, caption, _ = rule(results)
         return png(drawing), drawn, caption
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
@@ -16,14 +17,15 @@ class NothingToDrawError(SpkitError):
 
 
 class Drawing(NamedTuple):
-    """What a rule gives: the figure, the data that it shows, and its caption."""
+    """What a rule gives: the figure, the data that it shows, its caption, and what else is told of it by name."""
 
     figure: Figure
     data: DataFrame
     caption: str
+    about: Mapping[str, Any] = MappingProxyType({})
 
 
-Draw = Callable[[Mapping[str, DataFrame]], tuple[Figure, DataFrame, str]]
+Draw = Callable[[Mapping[str, DataFrame]], tuple[Figure, DataFrame, str] | Drawing]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,12 @@ class Rule:
         Raises:
             NothingToDrawError: the tables lack the rows that the figure is made of.
         """
-        return Drawing(*self.draw(read_results(str(folder), self.inputs)))
+        return self.drawing(read_results(str(folder), self.inputs))
+
+    def drawing(self, tables: Mapping[str, DataFrame]) -> Drawing:
+        """The figure from its tables, as `__call__`."""
+        given = self.draw(tables)
+        return given if isinstance(given, Drawing) else Drawing(*given)
 
 
 _RULES: dict[str, Rule] = {}

@@ -14,6 +14,16 @@ def signed(value: float, digits: int = 2) -> str:
     return text.replace("-", "" if float(text) == 0 else "−")
 
 
+def plain(name: object) -> str:
+    """A name as it is, where dollar signs in it would begin a formula.
+
+    Example:
+        >>> plain("$faq$")
+        '\\\\$faq\\\\$'
+    """
+    return str(name).replace("$", r"\$")
+
+
 def wrapped(name: str, width: int) -> str:
     """A name broken into lines after its hyphens, where it is wider than its place.
 

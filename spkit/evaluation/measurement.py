@@ -1,6 +1,7 @@
 """What one model reached on one task: the score, and per example what the score is made of."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -131,7 +132,8 @@ def save_measurements(measurements: Sequence[Measurement], path: str | Path) -> 
         facts.append(fields)
     arrays["facts"] = np.array(json.dumps(facts))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    # Its own name in each process: several may measure the same model for a cache that they share.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]  # its allow_pickle stands among **arrays
     temporary.replace(path)

@@ -8,10 +8,8 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.intervals import bootstrap, interval
-from spkit.evaluation.means import MEAN, MEANS, TRAINED, UNSEEN_MEAN
+from spkit.evaluation.means import MEANS, TRAINED
 from spkit.evaluation.measurement import Measurement
-
-__all__ = ["MEAN", "UNSEEN_MEAN", "Difference", "Samples"]
 
 A_BETTER, B_BETTER, OPEN = "a is better", "b is better", "no difference shown"
 RUNS_DISAGREE, NO_INTERVAL, NO_SCORE = "the runs disagree", "no interval", "no score"
@@ -122,7 +120,7 @@ class Samples:
 
     @property
     def groups(self) -> dict[str, str]:
-        """The task or pool whose expert is each task's own: the task itself where nothing else is said; "" of unseen ones."""
+        """The task or pool whose expert is each task's own, the task itself by default; "" of unseen ones."""
         return {one.task: (one.group or one.task) if one.role == TRAINED else "" for one in self._first}
 
     @property

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from spkit.explorer.exploration import MEAN, Exploration, Quantity, Reading
-from spkit.explorer.plane import Plane
+from spkit.vectors.plane import Plane
 
 #: Okabe-Ito. Each mark has a shape of its own too, so that colour is never needed to distinguish them.
 COLOURS = {"you": "#D55E00", "expert": "#0072B2", "joint": "#CC79A7", "base": "#7F7F7F", "search": "#E69F00"}

@@ -8,13 +8,17 @@ from pathlib import Path
 from spkit.drawing.files import SUFFIXES, NoTableError, differences, is_fresh, write_figure
 from spkit.drawing.rule import NothingToDrawError, Rule, chosen_rules
 from spkit.errors import SpkitError, quoted
-from spkit.figures.gallery import PAGE, page_fits, write_gallery
-from spkit.figures.listing import all_rules
+from spkit.figures.listing import Collection, collection_of
 from spkit.study.analyses import analyses_of_figures
 
 
 def draw_figures(
-    results: Path | str, output: Path | str, only: Sequence[str] | None = None, *, stale_only: bool = False
+    results: Path | str,
+    output: Path | str,
+    only: Sequence[str] | None = None,
+    *,
+    stale_only: bool = False,
+    study: str | None = None,
 ) -> list[Path]:
     """Draw figures from a study's files, each as PDF, PNG, the data drawn (CSV) and its provenance (JSON).
 
@@ -26,6 +30,8 @@ def draw_figures(
         output: folder for the figures; made where it does not exist.
         only: names of figures (see `figure_names`); default all.
         stale_only: whether a figure that was made of the same tables, code and style stays as it is.
+        study: "paper" for the figures and tables of arXiv 2410.15035, one to one, and their page `paper.md`; `results`
+            then holds a folder of tables for each base, or the tables of one. Default: our own figures.
 
     Returns:
         The files written, four for each figure; the page is not among them.
@@ -33,10 +39,11 @@ def draw_figures(
     Raises:
         SpkitError: a name in `only` is not a figure's, or a figure named in `only` lacks its data.
     """
-    results, output = _folder(results), Path(output)
+    collection, output = collection_of(study), Path(output)
+    results = _folder(results, collection)
     written: list[Path] = []
     lacks: dict[str, NothingToDrawError] = {}
-    for rule in chosen_rules(all_rules(), only):
+    for rule in chosen_rules(collection.rules(results), only):
         try:
             if not (stale_only and is_fresh(rule, results, output)):
                 written += write_figure(rule, results, output)
@@ -44,17 +51,20 @@ def draw_figures(
             _refuse(rule, lack, only)
             lacks[rule.name] = lack
     _say_left_out(lacks)
-    write_gallery(output)
+    collection.write_page(results, output)
     return written
 
 
-def check_figures(results: Path | str, output: Path | str, only: Sequence[str] | None = None) -> list[str]:
+def check_figures(
+    results: Path | str, output: Path | str, only: Sequence[str] | None = None, *, study: str | None = None
+) -> list[str]:
     """Draw the figures anew in a temporary folder and compare every byte with the files in `output`, and their page.
 
     Args:
         results: folder of a finished study.
         output: folder that holds the figures.
         only: names of figures; default all.
+        study: as for `draw_figures`.
 
     Returns:
         A sentence for each figure that differs, its name first and the reason after it; empty where all are as drawn.
@@ -62,10 +72,11 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
     Raises:
         SpkitError: as `draw_figures`.
     """
-    results, output = _folder(results), Path(output)
+    collection, output = collection_of(study), Path(output)
+    results = _folder(results, collection)
     differing = []
     lacks: dict[str, NothingToDrawError] = {}
-    for rule in chosen_rules(all_rules(), only):
+    for rule in chosen_rules(collection.rules(results), only):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 write_figure(rule, results, Path(folder))
@@ -78,12 +89,12 @@ def check_figures(results: Path | str, output: Path | str, only: Sequence[str] |
         if reasons:
             differing.append(f"{rule.name}: {'; '.join(reasons)}")
     _say_left_out(lacks)
-    if only is None and not page_fits(output):
-        differing.append(f"{PAGE}: it does not show the figures that lie beside it, with their captions")
+    if only is None and not collection.page_fits(results, output):
+        differing.append(f"{collection.page}: it does not show the figures that lie beside it, with their captions")
     return differing
 
 
-def _folder(results: Path | str) -> Path:
+def _folder(results: Path | str, collection: Collection) -> Path:
     folder = Path(results)
     if not folder.is_dir():
         raise SpkitError(
@@ -91,11 +102,11 @@ def _folder(results: Path | str) -> Path:
             f"Found no folder {str(folder)!r}.",
             "Run `spkit study` first.",
         )
-    if not any(folder.glob("*.csv")):
+    if not collection.has_tables(folder):
         raise SpkitError(
             "`results` must be the folder of a finished study.",
             f"Found no table in {str(folder)!r}.",
-            "Pass the folder that holds scores.csv.",
+            f"Pass the folder that holds {collection.holds}.",
         )
     return folder
 

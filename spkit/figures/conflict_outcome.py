@@ -80,7 +80,7 @@ def conflict_outcome_drawn(comparisons: DataFrame, means: DataFrame | None = Non
 
 def _turned(table: DataFrame) -> DataFrame:
     """The tables have each expert against joint training; the question is the other way round."""
-    own = rows(table, (table["against"] == "joint") & (table["method"] == np.array("expert:") + table["task"]))
+    own = rows(table, (table["against"] == "joint") & (table["method"] == np.array("expert:") + table["group"]))
     return own.assign(method="joint", difference=-own["difference"], low=-own["high"], high=-own["low"])
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from spkit.figures.listing import figure_names
+from spkit.figures.listing import Collection, all_rules, figure_names
 from spkit.folders import own_file
 
 PAGE = "figures.md"
@@ -34,3 +34,13 @@ def page_fits(folder: Path) -> bool:
     """Whether the page shows what lies beside it."""
     page = folder / PAGE
     return page.is_file() and page.read_text(encoding="utf-8") == gallery(folder)
+
+
+COLLECTION = Collection(
+    page=PAGE,
+    holds="scores.csv",
+    rules=lambda results: all_rules(),
+    has_tables=lambda results: any(results.glob("*.csv")),
+    write_page=lambda results, output: write_gallery(output),
+    page_fits=lambda results, output: page_fits(output),
+)

@@ -11,8 +11,9 @@ from pandas import DataFrame
 from spkit.drawing.curve import spread
 from spkit.drawing.place import Place, panel_on
 from spkit.drawing.style import NARROW
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError
 from spkit.results.frames import records
+from spkit.results.table_columns import with_columns
 
 _SIZE = (NARROW + 0.6, 2.9)
 _LEVELS = 12
@@ -60,7 +61,7 @@ def landscape(
         >>> [text.get_text() for text in axes.texts]
         ['expert: faq']
     """
-    known = _with_columns(table, ["x", "y", value], "`table`").dropna(subset=[value])
+    known = with_columns(table, ["x", "y", value], "`table`").dropna(subset=[value])
     places = known[["x", "y"]].to_numpy(dtype=float)
     if len(places) < 3 or np.linalg.matrix_rank(places - places[0]) < 2:
         raise SpkitError(
@@ -78,7 +79,7 @@ def landscape(
     bar.locator = MaxNLocator(nbins=5)
     bar.update_ticks()
     if path is not None:
-        way = _with_columns(path, ["x", "y"], "`path`")
+        way = with_columns(path, ["x", "y"], "`path`")
         panel.plot(
             way["x"],
             way["y"],
@@ -87,7 +88,7 @@ def landscape(
             path_effects=_around("black", 2.4),
         )
     if marks is not None:
-        _mark(panel, _with_columns(marks, ["x", "y", "name"], "`marks`"))
+        _mark(panel, with_columns(marks, ["x", "y", "name"], "`marks`"))
     panel.set_aspect("equal")
     panel.set(xlabel=axes_labels[0], ylabel=axes_labels[1])
     return panel
@@ -131,13 +132,3 @@ def _names_to_the_left(places: np.ndarray, middle: float, height: float) -> list
 def _around(colour: str, width: float) -> list[AbstractPathEffect]:
     """An edge around a line or a text, which is then seen on any ground."""
     return [withStroke(linewidth=width, foreground=colour)]
-
-
-def _with_columns(table: DataFrame, needed: list[str], name: str) -> DataFrame:
-    if missing := [column for column in needed if column not in table]:
-        raise SpkitError(
-            f"{name} must have the columns {quoted(needed)}.",
-            f"Missing: {quoted(missing)}.",
-            f"It has {quoted(map(str, table.columns))}.",
-        )
-    return table

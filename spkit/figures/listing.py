@@ -1,13 +1,15 @@
 """Which figures there are: those of the modules beside this one, of the study's analyses, and a user's own."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from spkit.drawing.rule import Rule, rules
+from spkit.figures.studies_with_own import check_study
 
 #: Folders of the package whose modules may make figures: a new figure is a `@figure(...)` in one of their files, an
 #: analysis' own in the file of the analysis, and stands nowhere else.
@@ -22,13 +24,50 @@ class _Written(NamedTuple):
     module: str
 
 
-def figure_names() -> list[str]:
-    """Names of the figures that can be drawn, in the order in which they are drawn; none is loaded for it.
+@dataclass(frozen=True)
+class Collection:
+    """Figures that are drawn together, with the page that shows them.
+
+    Attributes:
+        page: its file's name.
+        holds: what a folder of results holds, for an error.
+        rules: the figures by name, given the folder of results.
+        has_tables: whether such a folder has any.
+        write_page: writes the page, given the folders of results and of figures.
+        page_fits: whether the page is as it would be written.
+    """
+
+    page: str
+    holds: str
+    rules: Callable[[Path], Mapping[str, Rule]]
+    has_tables: Callable[[Path], bool]
+    write_page: Callable[[Path, Path], Path]
+    page_fits: Callable[[Path, Path], bool]
+
+
+def collection_of(study: str | None) -> Collection:
+    """The figures of a study that has its own, or those of any study.
+
+    Raises:
+        SpkitError: as `check_study`.
+    """
+    check_study(study)
+    module = "gallery" if study is None else f"of_{study}.collection"
+    return import_module(f"spkit.figures.{module}").COLLECTION
+
+
+def figure_names(study: str | None = None) -> list[str]:
+    """Names of the figures that can be drawn, in the order in which they are drawn; none of ours is loaded for it.
+
+    Args:
+        study: as for `draw_figures`.
 
     Example:
         >>> figure_names()[:2]
         ['methods', 'differences']
     """
+    if study is not None:
+        return list(collection_of(study).rules(Path()))
     ours = [one.name for one in _written()]
     return [*ours, *(name for name in rules() if name not in ours)]
 

@@ -14,6 +14,7 @@ from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, WIDE
 from spkit.drawing.text import wrapped
+from spkit.evaluation.means import MEANS, UNSEEN_MEAN
 from spkit.results.frames import main_scores, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
 from spkit.results.schema import SCORES
@@ -79,6 +80,10 @@ def _with_mean_of_tasks(scores: DataFrame) -> DataFrame:
     return pd.concat([scores, means.assign(task="mean", metric="mean").drop(columns="size")], ignore_index=True)
 
 
+#: What the caption says of a study that has unseen tasks.
+_UNSEEN = " that were trained on (mean), and over those that nobody trained on (unseen mean)"
+
+
 @figure("methods", inputs=[SCORES], order=10)
 def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     """The scores of a study."""
@@ -86,7 +91,8 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     sheet = Sheet()
     methods(scores, sheet)
     caption = (
-        "Scores of every method in points (0 to 100) on the test part of each task, and their mean over the tasks; "
+        f"Scores of every method in points (0 to 100) on the test part of each task, and their mean over the tasks"
+        f"{_UNSEEN if UNSEEN_MEAN in set(scores['task']) else ''}; "
         f"{seeds_text(scores)}.{seeds_shown(scores)} Bars: 95 % bootstrap interval over test examples"
         f"{' (bounds averaged over seeds)' if several_seeds(scores) else ''}; vertical line: joint training. "
         f"Colours: {families_text(ordered_methods(scores['method']))}. "
@@ -105,7 +111,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: s
     dots(panel, drawn, "score", heights)
     panel.set_title(title)
     score_axis(panel, metric)
-    if task == "mean":
+    if task in MEANS:
         panel.set_facecolor("#F6F6F6")
         for row in means:
             kind = family(row["method"])

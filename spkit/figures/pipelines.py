@@ -12,8 +12,9 @@ from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import TASK_COLOURS, WIDE
 from spkit.drawing.text import wrapped
+from spkit.evaluation.means import MEANS
 from spkit.results.frames import columns, main_scores, of_mean, of_seeds, records, rows, with_means
-from spkit.results.labels import method_label, ordered_methods, ordered_tasks
+from spkit.results.labels import method_label, ordered_methods, ordered_tasks, without_means
 from spkit.results.schema import PIPELINES
 
 #: Pipeline -> name, look, and the shift of its line from the method's row.
@@ -87,7 +88,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     caption = (
         "Test scores of every merge in both pipelines, in points, and their mean over the tasks: of models trained "
         "separately, each from the base, and of models saved after each task of one sequential training; "
-        f"{seeds_text(table)}, n = {table['task'].nunique() - ('mean' in set(table['task']))} tasks."
+        f"{seeds_text(table)}, n = {len(without_means(table['task']))} tasks."
         f"{seeds_shown(table)} Bars: 95 % bootstrap interval over test examples (bounds averaged over seeds). "
         "Each panel has its own scale."
     )
@@ -115,7 +116,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
         )
         seed_points(panel, seeds.assign(height=seeds["height"] + 0.16), "score", "height", how)
     score_axis(panel, str(drawn["metric"].iloc[0]))
-    for row in records(rows(drawn, (drawn["task"] == "mean") & (drawn["seed"] == "mean"))):
+    for row in records(rows(drawn, drawn["task"].isin(list(MEANS)) & (drawn["seed"] == "mean"))):
         _, how, shift = _PIPELINES[row["pipeline"]]
         panel.annotate(
             f"{row['score']:.1f}",

@@ -10,8 +10,9 @@ from spkit.drawing.caption import seeds_shown, seeds_text
 from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color
+from spkit.evaluation.means import TRAINED
 from spkit.results.frames import distinct, extent, of_mean, of_seeds, records, rows, with_means
-from spkit.results.labels import ordered_tasks
+from spkit.results.labels import without_means
 from spkit.results.schema import RESAMPLING
 
 #: Group of ways -> name, colour, marker, in the order of the legend.
@@ -81,7 +82,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     table = tables[RESAMPLING.file]
     sheet = Sheet()
     resampling(table, sheet)
-    tasks = [task for task in ordered_tasks(table["task"]) if task != "mean"]
+    tasks = without_means(rows(table, table["role"] == TRAINED)["task"])
     caption = (
         f"Mean test score of {' and '.join(tasks)} against what each way to mix them in one training costs, and Self "
         f"Positioning between their two experts, whose trainings are part of its cost; {seeds_text(table)}, "

@@ -12,6 +12,7 @@ from spkit.drawing.dots import quiet_axes, row_lines, rows_with_gaps
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import BAR, WIDE
+from spkit.evaluation.means import MEANS, TRAINED
 from spkit.figures.resampling import GROUPS
 from spkit.results.frames import (
     columns,
@@ -25,7 +26,7 @@ from spkit.results.frames import (
     several_seeds,
     with_means,
 )
-from spkit.results.labels import metric_label, ordered_tasks, way_label
+from spkit.results.labels import metric_label, ordered_tasks, way_label, without_means
 from spkit.results.schema import RESAMPLING
 
 _SEEDS = Look("#333333", "o", "none")
@@ -67,14 +68,15 @@ def resampling_scores(table: DataFrame, ax: Place = None) -> list[Axes]:
         panel.set_title(task)
     for panel in panels:
         panel.set_ylim(bottom + 0.7, -0.7)
-    pair = [task for task in tasks if task != "mean"]
+    pair = without_means(tasks)
     panels[0].set_yticks(list(heights.values()), [way_label(method, pair) for method in heights])
     return panels
 
 
 def resampling_scores_drawn(table: DataFrame) -> DataFrame:
-    """What the figure shows: main scores of each seed and their mean."""
+    """What the figure shows: main scores of each seed and their mean; of unseen tasks only their mean."""
     table = main_scores(RESAMPLING.checked(table))
+    table = rows(table, (table["role"] == TRAINED) | table["task"].isin(list(MEANS)))
     if table.empty:
         raise NothingToDrawError("resampling.csv holds no rows.")
     drawn = with_means(table, ["group", "method", "task", "metric"], ["score", "low", "high", "flops"])
@@ -87,7 +89,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     table = tables[RESAMPLING.file]
     sheet = Sheet()
     resampling_scores(table, sheet)
-    pair = [task for task in ordered_tasks(table["task"]) if task != "mean"]
+    pair = without_means(rows(table, table["role"] == TRAINED)["task"])
     averaged = " (bounds averaged over seeds)" if several_seeds(table) else ""
     caption = (
         f"Test scores in points of every way to mix {' and '.join(pair)} in one training, and of Self Positioning "

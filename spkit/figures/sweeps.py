@@ -16,6 +16,7 @@ from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, WIDE
 from spkit.drawing.text import wrapped
+from spkit.evaluation.means import MEAN, MEANS, UNSEEN_MEAN
 from spkit.results.frames import columns, distinct, main_scores, records, rows, with_means
 from spkit.results.labels import metric_label, ordered_tasks
 from spkit.results.schema import SWEEPS
@@ -60,19 +61,20 @@ def sweep(table: DataFrame, over: Over, ax: Place = None) -> list[Axes]:
     panels = panels_on(ax, shown, (WIDE, 1.75 * down + 0.15), across=across)
     values = sorted({float(value) for value in points["value"]})
     for panel, task in zip(panels, shown, strict=True):
-        length = task == "λ"
+        length, mean = task == "λ", task in MEANS
         here, star = (rows(each, each["task"] == (tasks[0] if length else task)) for each in (curves, stars))
         y = "length" if length else "score"
-        curve(panel, here.drop(columns=["low", "high"]) if task in ("λ", "mean") else here, "value", y, look(0))
+        bare = length or here["low"].isna().all()
+        curve(panel, here.drop(columns=["low", "high"]) if bare else here, "value", y, look(0))
         mark_searched(panel, star, y)
         metric = str(here["metric"].iloc[0])
-        names = {"λ": "λ at the end", "mean": "mean of tasks"}
+        names = {"λ": "λ at the end", MEAN: "mean of tasks", UNSEEN_MEAN: "mean of unseen tasks"}
         panel.set_title(names.get(task) or wrapped(task, 62 // across))
-        panel.set_ylabel("" if length else "points" if task == "mean" else metric_label(metric))
+        panel.set_ylabel("" if length else "points" if mean else metric_label(metric))
         panel.set_xlabel(_AXES[over])
         panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
         _scale(panel, over, values, 72 * (WIDE / across - 0.5))
-        if task == "mean":
+        if mean:
             _at_least(panel, _SPAN)  # last: to read the limits of one axis fixes those of both, by the scales of then
     return panels
 
@@ -165,10 +167,12 @@ def _parts(table: DataFrame, over: str) -> tuple[DataFrame, DataFrame, DataFrame
 
 
 def _with_task_means(part: DataFrame) -> DataFrame:
-    """The same and a row `mean` for each point of each seed: the mean of the tasks, for which no bounds are known."""
+    """The same, and where there is none a row `mean` for each point of each seed, for which no bounds are known."""
+    if MEAN in set(part["task"]):
+        return part
     keys = ["value", "marked", "seed", *(["probe_seed"] if "probe_seed" in part else [])]
     means = cast(DataFrame, part.groupby(keys, sort=False, dropna=False)[["score", "length"]].mean()).reset_index()
-    return pd.concat([part, means.assign(task="mean", metric="mean")], ignore_index=True)
+    return pd.concat([part, means.assign(task=MEAN, metric=MEAN)], ignore_index=True)
 
 
 def _drawing(table: DataFrame, over: Over) -> tuple[Sheet, DataFrame, str]:
@@ -182,9 +186,14 @@ def _drawing(table: DataFrame, over: Over) -> tuple[Sheet, DataFrame, str]:
     about = (
         f"Bands: 95 % bootstrap interval over test examples (bounds averaged over seeds); {seeds_text(points)}, "
         f"n = {len(distinct(points, 'value'))} values.{_dots(points)} Star: the position that the study's search "
-        "ended at. Each panel has its own scale; the mean of the tasks has no interval here."
+        f"ended at. Each panel has its own scale{_without_interval(points)}."
     )
     return sheet, drawn, about
+
+
+def _without_interval(points: DataFrame) -> str:
+    unknown = rows(points, points["task"] == MEAN)["low"].isna().all()
+    return "; the mean of the tasks has no interval here" if unknown else ""
 
 
 def _dots(points: DataFrame) -> str:

@@ -9,7 +9,7 @@ from spkit.results.schema import SUMMARY, table_of
 
 #: Where results are looked for, in a project's folder: one's own runs before what was published.
 #: Runs on bundled tasks only, which is what the notebooks load; others are opened by name.
-USUAL = ("runs/demo", "runs/tour", "data/results/demo", "data/results/tour", "data/results/paper")
+USUAL = ("runs/demo", "runs/tour", "data/results/demo", "data/results/tour", "data/results/kinds")
 
 
 class ResultFiles:

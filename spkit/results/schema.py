@@ -130,7 +130,7 @@ _BATCHES = ("batches", "batch_size")
 _DIFFERENCE = ("difference", *_BOUNDS)
 _SCORE = ("score", *_BOUNDS)
 
-#: Whether a task was trained on ("trained" or "unseen"), and the task or pool whose expert is its own ("" of unseen ones).
+#: Whether a task was trained on ("trained" or "unseen"), and the task or pool whose expert is its own ("" if unseen).
 _PLACE = ("role", "group")
 
 #: `forgetting` is the score minus the base's, on what nobody trained on.
@@ -181,8 +181,14 @@ TRADE_OFF = Table(
 
 _SCORED = ("task", "metric", "seed")
 #: Each rule of the paper at each value of its own setting, in both pipelines, on dev and test; `pick` says on which
-#: split a row is the best of its method ("dev", "test", "dev test" or "").
+#: split a row is the best of its method ("dev", "test", "dev test" or ""): by the mean over the dev sets of the trained
+#: tasks, and as in the paper by the mean over all test sets, unseen ones among them.
 GRIDS = Table("grids.csv", ("pipeline", "method", "setting", "split", *_SCORED), ("value", *_SCORE), ("pick", "role"))
+#: The methods at the settings that are picked on a split, scored on test: each against joint training, SLERP and the
+#: search against each rule; the mean over seeds.
+GRID_COMPARISONS = Table(
+    "grid_comparisons.csv", ("pipeline", "picked_on", "method", "against", "task"), _DIFFERENCE, ("role",)
+)
 #: Along the arc between two vectors: `share` is the weight of the second, `direction` the share of the angle.
 DIRECTIONS = Table(
     "directions.csv", ("pipeline", "method", "share", *_SCORED), ("direction", "length", *_SCORE), ("role",)
@@ -222,8 +228,8 @@ def read_results(folder: str | Path, names: Iterable[str]) -> dict[str, DataFram
     """Read result files, and check that each has its columns and that its keys identify each row.
 
     Args:
-        folder: a finished study's folder.
-        names: file names, e.g. ("scores.csv",).
+        folder: a finished study's folder, or one with a folder for each base.
+        names: file names, e.g. ("scores.csv",), or ("minilm-l3/scores.csv",).
 
     Returns:
         The tables by file name.
@@ -231,4 +237,5 @@ def read_results(folder: str | Path, names: Iterable[str]) -> dict[str, DataFram
     Raises:
         SpkitError: as `Table.checked`.
     """
-    return {name: table_of(name).read(folder) for name in names}
+    files = {name: Path(folder, name) for name in names}
+    return {name: table_of(file.name).read(file.parent) for name, file in files.items()}

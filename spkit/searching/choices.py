@@ -16,7 +16,7 @@ Granularity = Literal["model", "module"]
 Optimizer = Literal["sgd", "adam", "lbfgs"]
 
 #: Where a search may start, by name.
-Start = Literal["average", "best_expert"]
+Start = Literal["average", "best_expert", "slerp"]
 
 #: How the tasks' losses are put on one scale before they are averaged; see `spkit.searching.objective`.
 Scale = Literal["mean", "gap", "gradient"]

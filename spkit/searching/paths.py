@@ -49,9 +49,9 @@ class SlerpPath:
 
     φ = (α_1..α_N, ℓ) with a_i = exp(α_i) and λ = exp(ℓ). The fold starts at V_1 and goes to each next vector at the
     position t = a_k+1 / (ā + a_k+1), where ā is the mean of a_1..a_k: only ratios of the a_i matter, and a larger a_i
-    gives V_i more. (Notes of the paper print the two weights the other way round; this reading is the one in which a_i
-    is the weight of V_i.) The fold depends on the order of the vectors. It mixes raw lengths: norms 10 and 1 lean 10 to
-    1 at equal a.
+    gives V_i more. (The paper prints the two weights the other way round, so that a larger a_i gives V_i less, and
+    searches a_i and λ themselves, from 1; here a_i is the weight of V_i, and the exponents keep it positive.) The fold
+    depends on the order of the vectors. It mixes raw lengths: norms 10 and 1 lean 10 to 1 at equal a.
 
     Args:
         accumulate: `"mean"` as in the paper, or `"sum"`, in which ā is the sum of a_1..a_k, so that a later vector gets

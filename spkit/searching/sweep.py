@@ -111,9 +111,9 @@ def sweep(
         A long table, a row for each position, task and metric: `over`, `pair` ("a+b", empty for other sweeps), `value`,
         `probe_seed` (of `"probe_size"` alone; for the marked row that of its own probe), `task`, `role`, `metric`,
         `score`, `low`, `high` (points, 95 % interval over examples, as `spkit.evaluate`; absent without `score`),
-        `loss` (the task's own, on its whole dev split; NaN of what is only scored), `coefficient:<task vector>` (mean over modules), `length` (λ of these; of
-        `"mu"` and `"probe_size"` as the searched path counts it), and `marked`. Its `attrs["examples"]` is the number
-        of examples that searches and losses embedded.
+        `loss` (the task's own, on its whole dev split; NaN of what is only scored), `coefficient:<task vector>` (mean
+        over modules), `length` (λ of these; of `"mu"` and `"probe_size"` as the searched path counts it), and `marked`.
+        Its `attrs["examples"]` is the number of examples that searches and losses embedded.
 
     Raises:
         SpkitError: an unknown `over` or `split`, an argument of another sweep, a value out of range or given twice,

@@ -18,8 +18,8 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         the members of pools that have one, then the unseen ones, of which nothing is left that a training would read.
 
     Raises:
-        SpkitError: fewer than two tasks to train on, a pool that holds an unseen task, an unseen task without a test
-            split, nothing to score, a task that the profile's loss does not fit, or what `load_tasks` raises.
+        SpkitError: fewer than two tasks to train on, an unseen task without a test split, nothing to score, a task that
+            the profile's loss does not fit, or what `load_tasks` raises.
     """
     named = _named(profile)
     unseen = _loaded(profile, profile.unseen)
@@ -31,7 +31,8 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         )
     if (one := profile.loss).name is not None:
         trained = {name: task.with_loss(one.name, one.temperature) for name, task in trained.items()}
-    members = _members(profile, trained, unseen)
+    pooled = dict.fromkeys(member for task in trained.values() for member in task.members)
+    members = _loaded(profile, [name for name in pooled if name not in named and name not in unseen])
     _check_unseen(unseen)
     scored = {name: task for name, task in (trained | members).items() if _has_test(task)}
     scored |= {name: task.as_unseen() for name, task in unseen.items()}
@@ -70,20 +71,8 @@ def _loaded(profile: Profile, names: Sequence[str]) -> dict[str, Task]:
     return load_tasks("bundled", names)
 
 
-def _members(profile: Profile, trained: Mapping[str, Task], unseen: Mapping[str, Task]) -> dict[str, Task]:
-    """The tasks that pools were made of; they are there to be scored."""
-    names = list(dict.fromkeys(member for task in trained.values() for member in task.members))
-    if both := [name for name in names if name in unseen]:
-        raise SpkitError(
-            "What is unseen must not be trained on.",
-            f"Found {quoted(both)} in `unseen` and in a pool.",
-            "Take it out of one of the two.",
-        )
-    return _loaded(profile, [name for name in names if name not in trained])
-
-
 def _has_test(task: Task) -> bool:
-    return task.role != "training" and "test" in task.splits
+    return task.scored and "test" in task.splits
 
 
 def _check_unseen(unseen: Mapping[str, Task]) -> None:

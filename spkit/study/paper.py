@@ -16,8 +16,8 @@ AS, AGAINST, OPEN, MIXED, PART = "as in the paper", "against the paper", "open",
 SETTING = (
     "The paper means the average over data sets of which most were not trained on, so that the unseen tasks are nearer "
     "to it. It picks the settings of rules and the weight μ by the test scores, and gives one seed without intervals. "
-    "Its four settings are two languages with two pipelines each. Its +0.7 on MTEB is the distance to a published model "
-    "that it did not train itself, where Self Positioning is 0.1 ahead of TIES; no study here has such a model."
+    "Its four settings are two languages with two pipelines each. Its +0.7 on MTEB is the distance to a published "
+    "model that it did not train itself, where Self Positioning is 0.1 ahead of TIES; no study here has such a model."
 )
 
 

@@ -9,7 +9,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.merging.registry import PASS_THROUGH, find
 from spkit.merging.registry import methods as merge_methods
 from spkit.models.loading import NumberType
-from spkit.searching.choices import Optimizer, check_settings, scale_of
+from spkit.searching.choices import Optimizer, Start, check_settings, scale_of
 from spkit.searching.path_names import check_path_name
 from spkit.signatures import LARGEST_SEED
 from spkit.study.methods import TUNED, check_merge_table, static_merges
@@ -160,6 +160,7 @@ class Search(Settings):
     batch_size: Whole = as_in(_SEARCH, "batch_size", ge=1)
     mu: Number = as_in(_SEARCH, "mu", ge=0)
     scale: str = as_in(_SEARCH, "scale")
+    start: Start = as_in(_SEARCH, "start")
 
     @field_validator("path")
     @classmethod

@@ -134,6 +134,6 @@ def _summary(profile: Profile, made: Mapping[str, pd.DataFrame], sentences: list
 
 
 _UNSEEN = (
-    " The mean is over the tasks that were trained on, the unseen mean over those that nobody trained on; forgetting is "
-    "the unseen mean minus that of the base, below 0 where something was lost."
+    " The mean is over the tasks that were trained on, the unseen mean over those that nobody trained on; forgetting "
+    "is the unseen mean minus that of the base, below 0 where something was lost."
 )

@@ -176,7 +176,8 @@ def check_names(tasks: Iterable[str]) -> None:
     bad = [name for name in tasks if name in ("joint", *MEANS) or not re.fullmatch(r"\w[\w .-]*", name)]
     if bad:
         raise SpkitError(
-            "A study's task must be named in letters, digits, spaces, '.', '_' and '-', other than joint and the means.",
+            "A study's task must be named in letters, digits, spaces, '.', '_' and '-'; joint, mean and unseen mean "
+            "are taken.",
             f"Found {quoted(bad)}.",
             "Rename the task.",
         )

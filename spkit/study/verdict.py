@@ -47,12 +47,13 @@ def words(
     """
     sentences = [_own_tasks(samples), _joint_losses(samples), _gradients(conflict)]
     sentences += [_against_static(samples, static, method, mean) for mean in samples.means for method in searched]
-    sentences += [*_forgetting(samples, static, chosen), _costs(samples, costs, chosen), *more]
+    sentences += [*_forgetting(samples), _costs(samples, costs, chosen), *more]
     sentences += [f"**Verdict.** {verdict(samples, static, chosen, mean)}" for mean in samples.means]
     if UNSEEN_MEAN not in samples.means:
         sentences.append(_HALF)
     sentences.append(_INTERVALS if len(samples.seeds) > 1 else _ONE_SEED)
-    return [*sentences, f"What would change it: {_what_would_change(samples, costs, static, chosen)}"]
+    which = "the first" if len(samples.means) > 1 else "it"
+    return [*sentences, f"What would change {which}: {_what_would_change(samples, costs, static, chosen)}"]
 
 
 #: Whom each mean speaks to.
@@ -73,6 +74,8 @@ _ONE_SEED = (
 def verdict(samples: Samples, static: Sequence[str], chosen: str, mean: str = MEAN) -> str:
     """Merge or train jointly, by how much, how sure: the best static merge and the search against joint training.
 
+    On the unseen mean the base counts, too: where it is ahead of all of these, none of them is a better general model.
+
     Args:
         samples: scores and their bootstrap samples.
         static: names of the static merges.
@@ -85,6 +88,9 @@ def verdict(samples: Samples, static: Sequence[str], chosen: str, mean: str = ME
         return f"{_FOR[mean]}: none; on {', '.join(unscored)} there is no score, so that no mean can be compared."
     said = {one.verdict for one in candidates.values()}
     answer = "merge" if A_BETTER in said else "train jointly, if you can" if said == {B_BETTER} else "undecided"
+    forgot = {method: samples.difference(method, "base", UNSEEN_MEAN) for method in _judged(samples, mean, *candidates)}
+    if forgot and all(one.verdict == B_BETTER for one in forgot.values()):
+        answer = "keep the base, which is ahead of joint training and of every merge"
     parts = [f"{_FOR[mean]}: {answer}."]
     for method, difference in sorted(candidates.items(), key=lambda item: -item[1].value):
         picked = " (picked on these test scores, in its favour)" if method == best else ""
@@ -96,10 +102,18 @@ def verdict(samples: Samples, static: Sequence[str], chosen: str, mean: str = ME
         if names
     ]
     parts.append(f"By task, {label(chosen)} {'; '.join(by_task)}.")
+    if forgot:
+        by_method = "; ".join(f"{label(method)} {_signed(one)}" for method, one in forgot.items())
+        parts.append(f"Against the base (below 0 something was forgotten): {by_method}.")
     if len(samples.seeds) > 1:
         by_seed = ", ".join(f"{value:+.1f}" for value in candidates[chosen].by_run)
         parts.append(f"By seed the difference of {label(chosen)} is {by_seed}.")
     return " ".join(parts)
+
+
+def _judged(samples: Samples, mean: str, *methods: str) -> list[str]:
+    """The methods that are held against the base, on the mean where that says what was forgotten."""
+    return ["joint", *methods] if mean == UNSEEN_MEAN and "base" in samples.methods else []
 
 
 def _compared(difference: Difference) -> str:
@@ -206,16 +220,13 @@ def _joint_losses(samples: Samples) -> str:
     return f"Conflict in outcome: joint training minus the task's own expert is {'; '.join(parts)} points."
 
 
-def _forgetting(samples: Samples, static: Sequence[str], chosen: str) -> list[str]:
-    """What training and merging cost or gain on what nobody trained on; nothing where no such task was scored."""
+def _forgetting(samples: Samples) -> list[str]:
+    """What the experts lose or gain on what nobody trained on; nothing where no such task was scored."""
     if UNSEEN_MEAN not in samples.means:
         return []
-    methods = [*_experts(samples), "joint", samples.best(static, UNSEEN_MEAN), chosen]
+    methods = [*_experts(samples), "joint"]
     parts = [f"{label(method)} {_signed(samples.difference(method, 'base', UNSEEN_MEAN))}" for method in methods]
-    return [
-        f"Forgetting, the score minus the base's on the unseen mean (below 0 something was lost): {'; '.join(parts)} "
-        "points."
-    ]
+    return [f"Forgetting, the score minus the base's on the unseen mean: {'; '.join(parts)} points."]
 
 
 def _gradients(conflict: pd.DataFrame) -> str:

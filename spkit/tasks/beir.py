@@ -18,6 +18,7 @@ from datasets import Dataset
 from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.kinds import kind_named
 from spkit.tasks.names import check_names
+from spkit.tasks.splits import fraction
 from spkit.tasks.tables import Table, read_table
 
 #: The splits of a task by the names that their judgements have where nothing else is said.
@@ -65,6 +66,35 @@ def read_beir(folder: Path, splits: Mapping[str, str]) -> tuple[dict[str, Datase
     queries = _entries(_one(folder, "queries.jsonl"), titled=False)
     made = {split: _judged(_one(folder, f"qrels/{name}.tsv"), queries, corpus) for split, name in splits.items()}
     return made, Dataset.from_dict({"id": list(corpus), "text": [text for text, _ in corpus.values()]})
+
+
+def thin_corpus(corpus: Dataset, splits: Mapping[str, Dataset], limit: int) -> Dataset:
+    """A smaller corpus: all documents that answer a query, and others drawn by hash, so many in all.
+
+    Args:
+        corpus: of `read_beir`.
+        splits: likewise.
+        limit: documents to keep; where more of them answer a query, all of these stay.
+
+    Raises:
+        SpkitError: a limit below 1.
+
+    Example:
+        >>> corpus = Dataset.from_dict({"id": ["a", "b", "c"], "text": ["one", "two", "three"]})
+        >>> judged = {"test": Dataset.from_dict({"document": ["b"]})}
+        >>> sorted(thin_corpus(corpus, judged, 2)["id"])[-1], len(thin_corpus(corpus, judged, 1))
+        ('b', 1)
+    """
+    if limit < 1:
+        raise SpkitError("`corpus_limit` must be at least 1.", f"Found {limit}.", "Leave it out to keep everything.")
+    answers = {document for rows in splits.values() for document in rows["document"]}
+    names, texts = corpus["id"][:], corpus["text"][:]
+    # The name breaks ties between equal texts, so that the selection is one and the same everywhere.
+    order = sorted(
+        range(len(corpus)),
+        key=lambda row: (names[row] not in answers, fraction(texts[row], "limit"), names[row]),
+    )
+    return corpus.select(sorted(order[: max(limit, len(answers))]))
 
 
 def read_official(folder: Path, name: str) -> dict[str, Any]:

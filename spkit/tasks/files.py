@@ -21,6 +21,12 @@
     unique = true              # each text in one example only: that of test, else dev, else the first of train
     apart_from = ["cisi"]      # rows of train and dev go whose texts these tasks of the file are scored by
 
+    [tasks.inference]
+    kind = "sts"
+    train = {file = "pairs.jsonl", where = {label = ["entailment", "contradiction"]}}
+    columns = {premise = "sentence1", hypothesis = "sentence2", label = "score"}
+    values = {label = {entailment = 1, contradiction = 0}}   # their value = our value, by their column
+
     [tasks.near]
     kind = "sts"
     train = "near.csv"
@@ -36,6 +42,7 @@
     kind = "retrieval"
     beir = "cisi"              # a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/; `spkit.tasks.beir`
     test = "test"              # names of judgements there; by default all whose names are those of splits
+    corpus_limit = 2000        # at most so many documents, drawn by hash, if no more than these answer a query
 
     [tasks.headline]
     bundled = true
@@ -53,53 +60,27 @@ names `query`, `pos`, `neg` are known, and its `prompt` where all rows have the 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
 from spkit.errors import SpkitError, quoted, shown
-from spkit.tasks.beir import beir_splits, read_beir
+from spkit.tasks.beir import beir_splits, read_beir, thin_corpus
 from spkit.tasks.bundled import load_bundled
 from spkit.tasks.hub import read_hub_split
-from spkit.tasks.kinds import Kind, kind_named, kinds
+from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.leaks import apart, scored_texts
 from spkit.tasks.names import BUNDLED_NAMES, check_names
-from spkit.tasks.places import data_files, is_beir, is_file
+from spkit.tasks.places import data_files, is_beir
 from spkit.tasks.pools import pool_tasks
 from spkit.tasks.reading import PROMPT, hub_split_of, read_split
-from spkit.tasks.rows import SPLITS, RowChoice, check_row_choice, unique_texts
+from spkit.tasks.rows import RowChoice, unique_texts
 from spkit.tasks.sources import task_tables
-from spkit.tasks.splits import DEV_SHARE, TEST_SHARE, bare, keep_apart, thin
+from spkit.tasks.splits import bare, keep_apart, thin
+from spkit.tasks.table_keys import KEYS, LOSS_KEYS, check_table, splits_made
+from spkit.tasks.tables import files_read_once
 from spkit.tasks.task import Task
-
-#: Keys of what a task table says of the loss, as `Task` has them.
-LOSS_KEYS = ("loss", "temperature", "positive_from", "negative_to")
-
-#: Keys of a task table and the types they may have.
-KEYS: dict[str, tuple[type, ...]] = {
-    "kind": (str,),
-    "train": (str, list, dict),
-    "dev": (str, list, dict),
-    "test": (str, list, dict),
-    "columns": (dict,),
-    "prompts": (dict,),
-    "limit": (int,),
-    "unique": (bool,),
-    "apart_from": (list,),
-    "dev_share": (float,),
-    "test_share": (float,),
-    "role": (str,),
-    "loss": (str,),
-    "temperature": (int, float),
-    "positive_from": (int, float),
-    "negative_to": (int, float),
-    "beir": (str,),
-    "hub": (str,),
-    "config": (str,),
-    "revision": (str,),
-}
 
 
 def load_task_file(
@@ -119,29 +100,46 @@ def load_task_file(
         SpkitError: the file is missing or no TOML, a key or kind is unknown, a data file is missing or unreadable, or
             the data breaks a rule of `Task`.
     """
-    path = Path(path)
-    tables, every = task_tables(path, names), task_tables(path)
-    home = path.parent if folder is None else Path(folder)
+    file = _TaskFile(Path(path), folder)
+    with files_read_once():
+        return {name: file.task(name) for name in task_tables(file.path, names)}
 
-    @cache
-    def tested(name: str) -> set[str]:
-        check_names([name], list(every), f"tasks of '{path}'")
+
+class _TaskFile:
+    """A task file while it is read: each of its tasks is made once, whoever asks for it."""
+
+    def __init__(self, path: Path, folder: str | Path | None) -> None:
+        self.path, self.home = path, path.parent if folder is None else Path(folder)
+        self.tables = task_tables(path)
+        self._made: dict[str, Task] = {}
+        self._tested: dict[str, set[str]] = {}
+
+    def task(self, name: str) -> Task:
+        """One of its tasks."""
+        if name not in self._made:
+            self._made[name] = _build(name, self.tables[name], self)
+        return self._made[name]
+
+    def tested(self, name: str) -> set[str]:
+        """The texts that a task is scored by, each as `bare` has it; its own `apart_from` does not touch them."""
+        if name not in self._tested:
+            self._tested[name] = {bare(text) for text in scored_texts(self._scored(name))}
+        return self._tested[name]
+
+    def _scored(self, name: str) -> Task:
+        check_names([name], list(self.tables), f"tasks of '{self.path}'")
+        table = self.tables[name]
+        if isinstance(table, dict) and ("pool" in table or table.get("role") == "training"):
+            raise SpkitError("What is only trained on is not scored.", f"Found {name!r}.", "Name another task.")
+        if not isinstance(table, dict) or "apart_from" not in table:
+            return self.task(name)
         with warnings.catch_warnings():  # what it warns of is said where it is loaded for itself
             warnings.simplefilter("ignore")
-            other = _build(name, every[name], path, home, lambda _: set())
-        if not other.scored:
-            raise SpkitError('A task of the role "training" is not scored.', f"Found {name!r}.", "Name another.")
-        return {bare(text) for text in scored_texts(other)}
-
-    return {name: _build(name, table, path, home, tested) for name, table in tables.items()}
+            return _build(name, {key: value for key, value in table.items() if key != "apart_from"}, self)
 
 
-#: The texts that a task of the file is scored by, each as `bare` has it.
-Tested = Callable[[str], set[str]]
-
-
-def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Task:
-    where = f"task {name!r} of '{path}'"
+def _build(name: str, table: Any, file: _TaskFile) -> Task:
+    where, home = f"task {name!r} of '{file.path}'", file.home
     if not isinstance(table, dict):
         raise SpkitError("A task must be a table `[tasks.<name>]`.", f"Found {table!r} for {where}.")
     if "bundled" in table:
@@ -152,8 +150,8 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
             )
         return load_bundled([name])[name]
     if "pool" in table:
-        return _build_pool(name, table, path, home, tested)
-    _check_table(table, where)
+        return _build_pool(name, table, file)
+    check_table(table, where)
     kind, role = table["kind"], table.get("role")
     corpus: Dataset | None = None
     if "beir" in table:
@@ -164,9 +162,9 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
     given, prompts = _with_prompts(given, table, where)
     if table.get("unique", False):
         given = unique_texts(given, kind)
-    given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), tested, where)
+    given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), file, where)
     try:
-        for split, default in _made(table).items():
+        for split, default in splits_made(table).items():
             if split not in given and "train" in given:
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
@@ -178,21 +176,14 @@ def _build(name: str, table: Any, path: Path, home: Path, tested: Tested) -> Tas
     return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
 
 
-def _made(table: Mapping[str, Any]) -> dict[str, float]:
-    """The splits that are taken from train where they are not given, test first, with their usual shares."""
-    shares = {"test": TEST_SHARE, "dev": DEV_SHARE}
-    none = {"training": {"test"}, "unseen": {*shares}}.get(table.get("role", ""), set())
-    return {split: share for split, share in shares.items() if split not in none and kind_named(table["kind"]).trained}
-
-
 def _apart(
-    given: Mapping[str, Dataset], kind: Kind, names: Sequence[str], tested: Tested, where: str
+    given: Mapping[str, Dataset], kind: Kind, names: Sequence[str], file: _TaskFile, where: str
 ) -> tuple[dict[str, Dataset], tuple[str, ...]]:
     """The splits without the rows of train and dev that other tasks are scored by, and how many these were."""
     if not names:
         return dict(given), ()
     try:
-        texts = set().union(*map(tested, names))
+        texts = set().union(*map(file.tested, names))
     except SpkitError as error:
         raise SpkitError(f"`apart_from` of {where}: {error}") from error
     kept = {split: rows if split == "test" else apart(rows, kind, texts) for split, rows in given.items()}
@@ -202,13 +193,17 @@ def _apart(
             f"Found none left in {quoted(gone)} of {where}: each has a text of {quoted(names)}.",
             "Take another split, or leave out one of the names.",
         )
-    parts = [f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}" for split, rows in kept.items()
-             if split != "test"]  # fmt: skip
-    return kept, (f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}",)
+    parts = [
+        f"{len(given[split]) - len(rows)} of {len(given[split])} rows of {split}"
+        for split, rows in kept.items()
+        if len(rows) < len(given[split])
+    ]
+    said = f"{' and '.join(parts)} left out, whose texts stand in the test of {quoted(names)}"
+    return kept, (said,) if parts else ()
 
 
-def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tested: Tested) -> Task:
-    where = f"task {name!r} of '{path}'"
+def _build_pool(name: str, table: Mapping[str, Any], file: _TaskFile) -> Task:
+    where = f"task {name!r} of '{file.path}'"
     check_names(list(table), ["pool", "temperature"], f"keys of a pool ({where})")
     names = table["pool"]
     listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
@@ -218,12 +213,10 @@ def _build_pool(name: str, table: Mapping[str, Any], path: Path, home: Path, tes
     if temperature is not None and not isinstance(temperature, KEYS["temperature"]):
         raise SpkitError("`temperature` must be a positive number.", f"Found {shown(temperature)} in {where}.")
     try:
-        members = task_tables(path, names)
-        for member, its in members.items():
+        for member, its in task_tables(file.path, names).items():
             if isinstance(its, dict) and "pool" in its:
                 raise SpkitError("A pool holds tasks, and no other pool.", f"Found {member!r}.", "Name its members.")
-        made = {member: _build(member, its, path, home, tested) for member, its in members.items()}
-        return pool_tasks(name, made, temperature=temperature)
+        return pool_tasks(name, {member: file.task(member) for member in names}, temperature=temperature)
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -255,7 +248,8 @@ def _read_collection(table: Mapping[str, Any], home: Path, where: str) -> tuple[
                 "`beir` must be a folder with corpus.jsonl, queries.jsonl and qrels/.", f"Found '{folder}'.", "Name it."
             )
         named = {split: table[split] for split in ("train", "dev", "test") if split in table}
-        return read_beir(folder, named or beir_splits(folder))
+        made, corpus = read_beir(folder, named or beir_splits(folder))
+        return made, corpus if "corpus_limit" not in table else thin_corpus(corpus, made, table["corpus_limit"])
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 
@@ -272,63 +266,6 @@ def load_collection(folder: str | Path) -> dict[str, Task]:
     return {folder.name: Task(name=folder.name, kind="retrieval", corpus=corpus, **given)}
 
 
-def _check_table(table: Mapping[str, Any], where: str) -> None:
-    check_names(list(table), ["bundled", *KEYS], f"keys of a task table ({where})")
-    kind = kinds().get(table["kind"]) if isinstance(table.get("kind"), str) else None
-    scored = kind is not None and not kind.needs_train and ("test" in table or table.get("role") == "unseen")
-    needed = "test" if kind is not None and (not kind.trained or scored) else "train"
-    for key in ("kind", *([] if "beir" in table else [needed])):
-        if key not in table:
-            raise SpkitError(f"A task table must have {key!r}.", f"Found {quoted(table) or 'nothing'} in {where}.")
-    for key, value in table.items():
-        if not isinstance(value, KEYS[key]) or (isinstance(value, bool) and bool not in KEYS[key]):
-            types = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise SpkitError(f"`{key}` must be of type {types}.", f"Found {shown(value)} in {where}.")
-        if isinstance(value, dict) and key in SPLITS:
-            check_row_choice(value, where)
-        elif key == "apart_from" and not all(isinstance(one, str) for one in value):
-            raise SpkitError("`apart_from` must list names of tasks.", f"Found {shown(value)} in {where}.")
-        elif key in SPLITS and not is_file(value):
-            raise SpkitError(
-                "A split is a file or a list of files.",
-                f"Found {shown(value)} in {where}.",
-                'Write ["a.csv", "b.csv"].',
-            )
-        elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
-            raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
-    check_names([table["kind"]], list(kinds()), f"kinds of task ({where})")
-    _check_company(table, where)
-
-
-def _check_company(table: Mapping[str, Any], where: str) -> None:
-    """Raises where keys stand in a table that mean nothing beside the others."""
-    kind = kind_named(table["kind"])
-    elsewhere = "beir" in table or "hub" in table
-    if elsewhere and any(not isinstance(table.get(split, ""), str) for split in SPLITS):
-        raise SpkitError("Beside `beir` and `hub` a split is the name it has there.", f"Found another in {where}.")
-    if "beir" in table and (not kind.searches or {"hub", "columns", "limit", "unique"} & {*table}):
-        raise SpkitError(
-            "A collection in BEIR's layout is a retrieval task, and is read as a whole.",
-            f"Found {quoted(table)} in {where}.",
-            "Leave out `hub`, `columns`, `limit` and `unique`.",
-        )
-    lone = [key for key in ("config", "revision") if key in table and "hub" not in table]
-    made = [split for split in _made(table) if "train" in table and split not in table]
-    lone += [key for key in ("dev_share", "test_share") if key in table and key.removesuffix("_share") not in made]
-    if "apart_from" in table and ("train" not in table or table.get("role") == "unseen"):
-        raise SpkitError(
-            "Only what is trained on is kept apart from the tests of other tasks.",
-            f"Found `apart_from` in {where}.",
-            "Write it into the tables of the tasks that are trained on.",
-        )
-    if lone:
-        raise SpkitError(
-            "`config` and `revision` belong to `hub`; a share belongs to a split that is taken from train.",
-            f"Found {quoted(lone)} in {where}.",
-            "Leave them out.",
-        )
-
-
 Reader = Callable[[str, Mapping[str, Any]], Dataset]
 
 
@@ -338,7 +275,9 @@ def _file_reader(home: Path, where: str) -> Reader:
         if isinstance(given, dict):
             given, rows = given["file"], RowChoice.of_table(given)
         try:
-            return read_split(data_files(given, home), table["kind"], table.get("columns"), rows, split)
+            return read_split(
+                data_files(given, home), table["kind"], table.get("columns"), rows, split, table.get("values")
+            )
         except SpkitError as error:  # which file, it says; which task the file belongs to is known here only
             raise SpkitError(str(error), f"(In {where}.)") from error
 

@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any, Literal
 
 from datasets import Dataset
 
-from spkit.errors import SpkitError, quoted, shown
+from spkit.errors import SpkitError, quoted
 from spkit.tasks.kinds import GROUP, kinds
+from spkit.tasks.leaks import leaks
 from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task
@@ -66,7 +66,7 @@ def pool_tasks(
     ready = [task.with_loss("infonce", temperature) for task in members]
     train = [_rows(task, "train") for task in ready]
     dev = _unread([_rows(task, "dev") for task in ready], train, name)
-    _warn_of_tests(name, members)
+    _warn_of_tests(name, dict(zip(names, members, strict=True)))
     splits: dict[str, Any] = {"train": _joined(train), "dev": _joined(dev) if dev else None}
     return Task(
         name=name,
@@ -76,6 +76,7 @@ def pool_tasks(
         loss="infonce",
         temperature=temperature,
         members=tuple(names),
+        notes=tuple(f"{task.name}: {note}" for task in members for note in task.notes),
         **splits,
     )
 
@@ -180,17 +181,11 @@ def _texts(rows: Mapping[str, list[Any]]) -> Iterator[str]:
     yield from rows[_POSITIVE]
 
 
-def _warn_of_tests(name: str, members: Sequence[Task]) -> None:
-    said = []
-    read = {task.name: task.texts("train") for task in members}
-    tested = {task.name: task.texts("test") for task in members if "test" in task.splits}
-    for (one, texts), (other, scored) in product(read.items(), tested.items()):
-        if one != other and (both := sorted(texts & scored)):
-            said.append(f"{len(both)} of {one!r} in {other!r}, e.g. {shown(both[0])}")
-    if said:
+def _warn_of_tests(name: str, members: Mapping[str, Task]) -> None:
+    if found := leaks(members, members, same=str, read=lambda task: task.texts("train")):
         warnings.warn(
-            f"Pool {name!r}: texts that one member trains on stand in the test of another: {'; '.join(said)}. Scores "
-            "on test will look better than they are; drop these from one of the two.",
+            f"Pool {name!r}: texts that one member trains on are tested in another: {'; '.join(map(str, found))}. "
+            "Scores on test will look better than they are; drop these from one of the two.",
             UserWarning,
             stacklevel=3,
         )

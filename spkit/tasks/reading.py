@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
@@ -23,6 +24,7 @@ def read_split(
     columns: Mapping[str, str] | None = None,
     rows: RowChoice | None = None,
     split: str = "train",
+    values: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Dataset:
     """Reads a file as a split of a task, or several.
 
@@ -33,6 +35,7 @@ def read_split(
         columns: new names, `{theirs: ours}`; columns not named keep theirs.
         rows: which rows to read; all by default.
         split: which split of a folder that holds several.
+        values: values in place of others, `{column: {theirs: ours}}`, by the columns' names in the file.
 
     Returns:
         The split, in the file's order; nothing is written to disk. Columns that the kind does not know are left out.
@@ -59,7 +62,7 @@ def read_split(
     table = read_tables(paths, split)
     if rows is not None:
         table = table.select(rows.of(table.columns, table.name))
-    return split_of(table, form, columns or {})
+    return split_of(table.with_values(values or {}), form, columns or {})
 
 
 def split_of(table: Table, kind: Kind, renames: Mapping[str, str], where: str = "") -> Dataset:

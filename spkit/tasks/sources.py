@@ -56,20 +56,31 @@ def check_source(
         tables = task_tables(Path(source), names)
         pools = [table["pool"] for table in tables.values() if isinstance(table, dict) and "pool" in table]
         members = [one for pool in pools if isinstance(pool, list) for one in pool if isinstance(one, str)]
+        wrong: dict[str, SpkitError] = {}
         for name, table in (tables | task_tables(Path(source), members)).items():
             if isinstance(table, dict) and "hub" not in table:
-                _check_files(table, home, f"task {name!r} of '{source}'")
+                wrong |= _wrong_files(table, home, f"task {name!r} of '{source}'")
+        if len(wrong) > 1 and not any((home / Path(one).expanduser()).exists() for one in wrong):
+            raise SpkitError(
+                "The data files of a task file must be there.",
+                f"Found none of {quoted(wrong)} in '{home}'.",
+                f"Put them there, or name the folder that holds them. (In '{source}'.)",
+            )
+        for error in wrong.values():
+            raise error
 
 
-def _check_files(table: Mapping[str, Any], home: Path, where: str) -> None:
-    """Raises where a data file that a task's table names is not there; what else may be wrong is found in reading."""
+def _wrong_files(table: Mapping[str, Any], home: Path, where: str) -> dict[str, SpkitError]:
+    """Data files that a task's table names and that are not there, or of another format, each with its error."""
+    wrong = {}
     for given in [table["beir"]] if "beir" in table else [table.get(split) for split in ("train", "dev", "test")]:
         files = given.get("file") if isinstance(given, dict) else given
-        if files is not None and is_file(files):
+        for one in [files] if isinstance(files, str) else files if files is not None and is_file(files) else []:
             try:
-                data_files(files, home)
+                data_files(one, home)
             except SpkitError as error:
-                raise SpkitError(str(error), f"(In {where}.)") from error
+                wrong[one] = SpkitError(str(error), f"(In {where}.)")
+    return wrong
 
 
 def task_tables(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:

@@ -174,6 +174,6 @@ def thin(dataset: Dataset, kind: str, limit: int) -> Dataset:
         return dataset
     column = kind_named(kind).texts[0]
     # The row number breaks ties between equal texts, so that the selection is one and the same everywhere.
-    texts = [str(text) for text in dataset.with_format(None)[column]]
+    texts = [str(text) for text in dataset.with_format(None)[column][:]]
     ranked = sorted(range(len(dataset)), key=lambda number: (fraction(texts[number], "limit"), number))
     return dataset.select(sorted(ranked[:limit]))

@@ -2,7 +2,9 @@
 
 import gzip
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset, load_from_disk
 
-from spkit.errors import SpkitError, reported
+from spkit.errors import SpkitError, quoted, reported
 from spkit.tasks.delimited import read_delimited
 from spkit.tasks.json_rows import read_json
 from spkit.tasks.places import ending
@@ -69,6 +71,42 @@ class Table:
         first = ends[file] - len(source.numbers)
         return f"{source.unit} {source.numbers[row - first]}, column {column!r} of '{source.path}'"
 
+    def with_values(self, values: Mapping[str, Mapping[str, Any]]) -> "Table":
+        """The table with other values in place of some; those that are not named stay.
+
+        Args:
+            values: their value to ours, by column.
+
+        Raises:
+            SpkitError: a column that is not there, or a value that no cell has.
+
+        Example:
+            >>> table = Table({"label": ["entailment", "none"]}, (Source("pairs.jsonl", "line", [1, 2]),), False)
+            >>> table.with_values({"label": {"entailment": 1.0}}).columns["label"]
+            [1.0, 'none']
+        """
+        columns = dict(self.columns)
+        for column, ours in values.items():
+            if column not in columns:
+                raise SpkitError(
+                    "Values are given for columns that a file has.",
+                    f"Found {column!r}, where {self.name} has {quoted(columns)}.",
+                    "Name one of these, as it is called in the file.",
+                )
+            cells = [cell if isinstance(cell, Hashable) else None for cell in columns[column]]
+            if unknown := [value for value in ours if value not in cells]:
+                raise SpkitError(
+                    "Values are given for values that their column has.",
+                    f"Found {quoted(unknown)}, which no row of column {column!r} of {self.name} has.",
+                    "Correct them.",
+                )
+            # Of a file of texts each cell is read as a text.
+            given = {value: str(other) if self.is_text else other for value, other in ours.items()}
+            columns[column] = [
+                given.get(cell, cell) if isinstance(cell, Hashable) else cell for cell in columns[column]
+            ]
+        return Table(columns, self.sources, self.is_text)
+
     def select(self, rows: Sequence[int]) -> "Table":
         """The table of some rows, in rising order."""
         sources, first = [], 0
@@ -106,6 +144,20 @@ def read_tables(paths: Sequence[Path], split: str = "train") -> Table:
     return Table(columns, tuple(source for table in tables for source in table.sources), tables[0].is_text)
 
 
+#: What was read while `files_read_once` holds, by path and split.
+_READ: ContextVar[dict[tuple[Path, str], Table] | None] = ContextVar("_READ", default=None)
+
+
+@contextmanager
+def files_read_once() -> Iterator[None]:
+    """Keeps what is read inside, for the time: tasks of one file often are rows of the same data file."""
+    token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
 def read_table(path: Path, split: str = "train") -> Table:
     """Reads one file, or a folder that `save_to_disk` wrote.
 
@@ -116,6 +168,15 @@ def read_table(path: Path, split: str = "train") -> Table:
     Raises:
         SpkitError: the file is broken; with the line.
     """
+    kept = _READ.get()
+    if kept is None:
+        return _read(path, split)
+    if (path, split) not in kept:
+        kept[path, split] = _read(path, split)
+    return kept[path, split]
+
+
+def _read(path: Path, split: str) -> Table:
     format, zipped = ending(path)
     try:
         if path.is_dir():

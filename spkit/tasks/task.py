@@ -193,8 +193,8 @@ class Task:
         Args:
             split: which one.
         """
-        kind, rows = self.definition, getattr(self, split)
-        return {text for row in rows_of(rows, kind.texts) for cell in row.values() for text in kind.texts_in(cell)}
+        kind, rows = self.definition, getattr(self, split).with_format(None)
+        return {text for column in kind.texts for cell in rows[column][:] for text in kind.texts_in(cell)}
 
     def fingerprint(self) -> str:
         """Hash of name, kind, prompts, the contents of the splits, and what is set of the loss.

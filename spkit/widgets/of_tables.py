@@ -11,6 +11,7 @@ from spkit.drawing.place import Sheet
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE, task_colour
 from spkit.drawing.text import signed
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEANS
 from spkit.results.frames import main_scores
 from spkit.results.labels import family, method_label
 from spkit.widgets.picture_slider import Frame, PictureSlider
@@ -117,7 +118,7 @@ def ranking_widget(scores: pd.DataFrame, task: str | None = None) -> PictureSlid
         task: the one whose weight moves; None is that on which the methods differ most.
     """
     main = main_scores(scores)
-    means = main.pivot_table(index="method", columns="task", values="score").drop(columns="mean", errors="ignore")
+    means = main.pivot_table(index="method", columns="task", values="score").drop(columns=list(MEANS), errors="ignore")
     chosen = str(means.std().idxmax()) if task is None else task
     if chosen not in means:
         raise SpkitError("`task` must have scores.", f"Found {task!r}.", f"Pass one of {quoted(means.columns)}.")
@@ -151,7 +152,8 @@ def length_widget(sweeps: pd.DataFrame) -> PictureSlider:
     Args:
         sweeps: of a study: over, value, task, metric, score, marked, seed.
     """
-    table = main_scores(sweeps[(sweeps["over"] == "length") & sweeps["score"].notna()])
+    own = ~sweeps["task"].isin(list(MEANS)) & (sweeps["over"] == "length")
+    table = main_scores(sweeps[own & sweeps["score"].notna()])
     searched = float(table.loc[table["marked"].astype(bool), "value"].mean())
     means = table[~table["marked"].astype(bool)].pivot_table(index="value", columns="task", values="score")
     means = means[list(dict.fromkeys(table["task"]))].assign(mean=lambda rows: rows.mean(axis=1))

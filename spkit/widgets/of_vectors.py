@@ -8,8 +8,8 @@ import torch
 from spkit.drawing.place import Sheet
 from spkit.drawing.style import QUIET, WIDE, task_colour
 from spkit.errors import SpkitError
-from spkit.explorer.plane import Plane
 from spkit.searching.paths import SlerpPath
+from spkit.vectors.plane import Plane
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets.picture_slider import Frame, PictureSlider
 

@@ -66,6 +66,34 @@ def analyses_of_figures() -> dict[str, str]:
     return {figure: file.stem for file in files for figure in _figures_of(file)}
 
 
+@cache
+def analyses_of_tables() -> dict[str, str]:
+    """The analysis that writes each table, by the table's file; tables of every study are not among them.
+
+    Read off the files of the analyses, too: `TABLE.file` as the name of what they make.
+
+    Example:
+        >>> analyses_of_tables()["norms.csv"]
+        'norms'
+    """
+    files = [file for folder in __path__ for file in sorted(Path(folder).glob("[!_]*.py"))]
+    return {table: file.stem for file in files for table in _tables_of(file)}
+
+
+def _tables_of(file: Path) -> set[str]:
+    from spkit.results import schema  # pandas takes its time
+
+    made: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        keys = node.keys if isinstance(node, ast.Dict) else []
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            keys = [node.slice]
+        for key in keys:
+            if isinstance(key, ast.Attribute) and key.attr == "file" and isinstance(key.value, ast.Name):
+                made.add(getattr(schema, key.value.id).file)
+    return made
+
+
 def _figures_of(file: Path) -> tuple[str, ...]:
     """What an analysis' file says of `figures`, where it makes the analysis."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:

@@ -41,7 +41,7 @@ def training_stage(
     run: SeedRun,
     name: str,
     config: Mapping[str, Any],
-    tasks: list[str],
+    reads: list[str],
     rows: Callable[[], list[dict[str, Any]]],
 ) -> None:
     """One size as a stage of its own: a series that was stopped goes on at the next one.
@@ -50,7 +50,7 @@ def training_stage(
         run: the seed.
         name: of the stage.
         config: what decides its rows beside the settings of every training.
-        tasks: names of those it trains on.
+        reads: the tasks that it trains on, as needs.
         rows: trains, measures, and gives rows of the table.
     """
 
@@ -59,7 +59,7 @@ def training_stage(
         return {}
 
     config = {**config, "training": run.profile.training.without_length()}
-    run.add(name, config, ["base", *(f"task:{one}" for one in tasks)], work)
+    run.add(name, config, ["base", *reads], work)
 
 
 def rows_of(records: SeedRecords, prefix: str) -> pd.DataFrame:

@@ -10,9 +10,11 @@ import pandas as pd
 from pydantic import Field
 
 from spkit.diagnostics.data_scaling import angle_rows
+from spkit.diagnostics.hyperbola_fit import fit_hyperbola
 from spkit.diagnostics.nested_subsets import subsets
 from spkit.errors import SpkitError
-from spkit.results.schema import ANGLES
+from spkit.results.schema import ANGLES, ANGLES_FIT
+from spkit.study.analyses._data_sets import owner_needs, with_data_sets
 from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
@@ -22,12 +24,13 @@ from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
+from spkit.training.checks import check_batch
 
 _Parts = Annotated[Whole, Field(ge=1)]
 
 
 class AngleSettings(LengthSettings):
-    """`pairs` of tasks, `total` examples of both, and the `ratios` in which the two have them."""
+    """`pairs` of tasks or of data sets of a pool, `total` examples of both, and the `ratios` of their numbers."""
 
     pairs: Annotated[tuple[tuple[str, str], ...], Different] = Field(
         min_length=1, examples=['pairs = [["headline", "similarity"]]']
@@ -39,26 +42,29 @@ class AngleSettings(LengthSettings):
 
 
 def _stages(run: SeedRun, settings: AngleSettings) -> None:
-    training = run.profile.training.without_length()
+    training, known = run.profile.training.without_length(), with_data_sets(run.tasks)
     for (a, b), ratio in product(settings.pairs, settings.ratios):
         sizes = _sizes(settings.total, ratio)
         for schedule in settings.schedules():
             given = {"seed": run.seed, **schedule, **training}
-            rows = partial(angle_rows, run.base, run.tasks[a], run.tasks[b], sizes, **given)
+            rows = partial(angle_rows, run.base, known[a], known[b], sizes, **given)
             name = f"angles/{a}+{b}-{ratio[0]}-{ratio[1]}-{next(iter(schedule))}"
-            training_stage(run, name, {"sizes": list(sizes), **schedule}, [a, b], rows)
+            training_stage(run, name, {"sizes": list(sizes), **schedule}, owner_needs(run.tasks, [a, b]), rows)
 
 
 def _table(records: SeedRecords, settings: AngleSettings, resamples: int) -> dict[str, pd.DataFrame]:
-    return {ANGLES.file: rows_of(records, "angles/")}
+    table = rows_of(records, "angles/")
+    return {ANGLES.file: table, ANGLES_FIT.file: fit_hyperbola(table)}
 
 
 def _check(settings: AngleSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
-    check_pairs(settings.pairs, tasks)
+    known = with_data_sets(tasks)
+    check_pairs(settings.pairs, known)
+    batch_size = profile.training.batch_size
     for (a, b), ratio in product(settings.pairs, settings.ratios):
         try:
-            for task, size in zip((tasks[a], tasks[b]), _sizes(settings.total, ratio), strict=True):
-                subsets([task], [size], profile.training.batch_size, profile.seeds[0])
+            for part in subsets([known[a], known[b]], _sizes(settings.total, ratio), batch_size, profile.seeds[0]):
+                check_batch(part, batch_size)
         except SpkitError as error:
             raise SpkitError(f"`total` and `ratios` must fit the tasks: {error}") from error
 
@@ -107,11 +113,16 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     angle = table["angle"]
     larger, smaller = angle[table["share"] > 0.5].mean(), angle[table["share"] < 0.5].mean()
+    fitted = "".join(
+        f" At fixed {row['schedule']} the ratio of its two angles follows y = {row['a']:.2f} / (x + {row['b']:.2f}) "
+        f"{row['c']:+.2f} over the ratio x of the sizes (R² {row['r_squared']:.2f}, n = {row['n']:.0f})."
+        for row in tables[ANGLES_FIT.file].dropna(subset="a").to_dict("records")
+    )
     return [
         f"Joint training on two tasks: as a task's share of the examples grows, the joint vector turns towards that "
         f"task's in {sum(turns)} of {len(turns)} cases (two for each pair of tasks). It is nearer to the larger "
         f"set's in {sum(nearer)} of {len(nearer)} mixtures of two sizes, on average {larger:.0f}° from it and "
-        f"{smaller:.0f}° from the smaller one's; a task may be the nearer one at any share."
+        f"{smaller:.0f}° from the smaller one's; a task may be the nearer one at any share.{fitted}"
     ]
 
 

@@ -8,35 +8,45 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spkit.diagnostics.data_scaling import norm_row
 from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
 from spkit.errors import SpkitError
 from spkit.results.schema import NORMS, NORMS_FIT
+from spkit.study.analyses._data_sets import owner_needs, with_data_sets
 from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Whole
+from spkit.study.settings import Different, Truth, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import loss_rows
 
 
 class NormSettings(LengthSettings):
-    """`sizes`: the numbers of examples to train on."""
+    """`sizes`: the numbers of examples to train on; `whole`: whether each group is also trained on all that it has."""
 
     sizes: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] = Field(
-        min_length=1, examples=["sizes = [64, 128, 256]"]
+        (), examples=["sizes = [64, 128, 256]"]
     )
+    whole: Truth = False
+
+    @model_validator(mode="after")
+    def _some_size(self) -> "NormSettings":
+        if not self.sizes and not self.whole:
+            raise SpkitError("Norms must be measured at `sizes`, at the `whole` of each group, or both.", "Found none.")
+        return self
 
 
 def _stages(run: SeedRun, settings: NormSettings) -> None:
     training = run.profile.training.without_length()
     for group, tasks in _groups(run.tasks).items():
         fewest, available = _possible(tasks, run.profile)
-        for size, schedule in product(settings.sizes, settings.schedules()):
+        sizes = dict.fromkeys([*settings.sizes, *([available] if settings.whole else [])])
+        for size, schedule in product(sizes, settings.schedules()):
             if not fewest <= size <= available:
                 run.say(f"  norms of {group} at {size} examples: left out, possible are {fewest} to {available}")
                 continue
@@ -44,19 +54,20 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
             rows = partial(_rows, run, tasks, size, given)
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
             config = {"size": size, **schedule}
-            training_stage(run, name, config, [task.name for task in tasks], rows)
+            training_stage(run, name, config, owner_needs(run.tasks, [task.name for task in tasks]), rows)
 
 
 def _possible(tasks: list[Task], profile: Profile) -> tuple[int, int]:
     """The fewest and the most examples that a group is trained on."""
     # One batch of a task is no data set, and of classes it may not even be filled.
-    return 2 * profile.training.batch_size * len(tasks), sum(len(task.train) for task in tasks)
+    return 2 * profile.training.batch_size * len(tasks), sum(len(loss_rows(task, "train")) for task in tasks)
 
 
 def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     for group, of_group in _groups(tasks).items():
         fewest, available = _possible(of_group, profile)
-        if not any(fewest <= size <= available for size in settings.sizes):
+        sizes = [*settings.sizes, *([available] if settings.whole else [])]
+        if not any(fewest <= size <= available for size in sizes):
             raise SpkitError(
                 "`sizes` must hold one or more that are possible for each group of tasks.",
                 f"Found {list(settings.sizes)}, where {group} can have {fewest} to {available} examples.",
@@ -65,8 +76,8 @@ def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) 
 
 
 def _groups(tasks: Mapping[str, Task]) -> dict[str, list[Task]]:
-    """Each task, all tasks of one kind where several are, and all tasks."""
-    groups = {name: [task] for name, task in tasks.items()}
+    """Each data set, each task, all tasks of one kind where several are, and all tasks."""
+    groups = {name: [task] for name, task in with_data_sets(tasks).items()}
     kinds = Counter(task.kind for task in tasks.values())
     for kind, count in kinds.items():
         if 1 < count < len(tasks):
@@ -102,9 +113,14 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Each group of tasks by itself: one line through all of them would take their levels for a spread."""
-    fit = tables[NORMS_FIT.file]
-    single = fit[fit["group"] != ALL_GROUPS].dropna(subset=["low", "high"])
+    """Each group of tasks by itself: one line through all of them would take their levels for a spread.
+
+    Where each group has one size, as in the paper's figure, there is the line through all of them only.
+    """
+    fit = tables[NORMS_FIT.file].dropna(subset=["low", "high"])
+    single = fit[fit["group"] != ALL_GROUPS]
+    if single.empty:
+        single = fit
     lines, powers = (single[single["scale"] == scale] for scale in ("linear", "log"))
     data, control = (lines[lines["schedule"] == schedule] for schedule in ("epochs", "steps"))
     if data.empty:

@@ -1,6 +1,6 @@
 """Resampling against merging, on one pair of tasks: quality over cost for every way to balance them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ from spkit.saving.recipe import save_model
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._pairs import check_pairs
+from spkit.study.analyses._two import pair_probing
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, OPEN, Claim, outcome_of
 from spkit.study.profile import AnalysisSettings, Profile
@@ -105,7 +106,7 @@ def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, traini
 
 def _search(run: SeedRun, pair: list[str]) -> str:
     """Self Positioning between the pair's experts, with the study's settings on a probe of the pair."""
-    settings, probing = run.profile.search.arguments(), _probing(run.profile, pair, len(run.tasks))
+    settings, probing = run.profile.search.arguments(), pair_probing(run.profile, pair, len(run.tasks))
 
     def work(folder: Path) -> Mapping[str, Any]:
         probe = Probe.sample({name: run.tasks[name] for name in pair}, seed=run.seed, **probing)
@@ -227,15 +228,7 @@ def _check(settings: ResamplingSettings, profile: Profile, tasks: Mapping[str, T
                 check_batch(task, profile.training.batch_size)
         except SpkitError as error:
             raise SpkitError(f"`ratios` must leave each task a batch: {error}") from error
-    Probe.sample(pair, **_probing(profile, settings.pair, len(tasks)))
-
-
-def _probing(profile: Profile, pair: Sequence[str], tasks: int) -> dict[str, Any]:
-    """How the probe of a pair is drawn: as large for each of the two as in the probe of the whole study."""
-    probing = profile.probe.arguments()
-    if isinstance(probing["balance"], Mapping):
-        probing["balance"] = {name: share for name, share in probing["balance"].items() if name in pair}
-    return probing | {"size": profile.probe.size * len(pair) // tasks}
+    Probe.sample(pair, **pair_probing(profile, settings.pair, len(tasks)))
 
 
 ANALYSIS = Analysis(
