@@ -290,7 +290,7 @@ def checkpoints(monkeypatch, tmp_path):
         return arguments
 
     monkeypatch.setattr(training, "_arguments", often)
-    monkeypatch.setattr(training, "_ProgressBar", Kill)
+    monkeypatch.setattr(training, "ProgressBar", Kill)
     Kill.began = []
     return tmp_path / "checkpoints"
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils.import_utils import is_torch_bf16_gpu_available
 
@@ -48,6 +47,7 @@ from spkit.training.samplers import batch_sampler
 from spkit.training.sampling import ShareBatchSampler
 from spkit.training.shares import Sampling, shares
 from spkit.training.sharing import quiet_launch
+from spkit.training.watching import FiniteLoss, ProgressBar
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4
@@ -241,8 +241,8 @@ def _fit(
             loss=losses if several else next(iter(losses.values())),
             callbacks=[
                 KeptCost(cost),
-                _FiniteLoss(label),
-                *([_ProgressBar(label)] if progress and is_main() else []),
+                FiniteLoss(label),
+                *([ProgressBar(label)] if progress and is_main() else []),
                 *callbacks,
             ],
         )
@@ -326,41 +326,3 @@ def _kept_random_state() -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
-
-
-class _ProgressBar(TrainerCallback):
-    """One bar a training, with the running loss, instead of a printed dictionary every few steps."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.bar: Any = None
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=f"train {self.label}", unit="step")
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        if logs and "loss" in logs:
-            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.bar.close()
-
-
-class _FiniteLoss(TrainerCallback):
-    """Stops a training whose loss is not finite, before the model becomes useless."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        given = logs or {}
-        loss = given.get("loss", given.get("train_loss"))  # at the end: the mean over all steps
-        if loss is not None and not np.isfinite(float(loss)):
-            raise SpkitError(
-                "The training loss must stay finite.",
-                f"Found a mean of {loss} for {self.label!r} by step {state.global_step}.",
-                "Lower `learning_rate` or look for broken examples.",
-            )
