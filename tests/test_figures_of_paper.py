@@ -167,6 +167,17 @@ def test_figure_1_has_the_measured_angles(drawing, results):
     assert gradients.get_box_aspect() == pytest.approx(np.ptp(gradients.get_ylim()) / np.ptp(gradients.get_xlim()))
 
 
+def test_a_pair_that_stands_in_both_orders_is_told_once(results, tmp_path):
+    both = changed(
+        results,
+        tmp_path / "r",
+        "conflict.csv",
+        lambda table: pd.concat([table, table.rename(columns={"a": "b", "b": "a"})]),
+    )
+    data = drawn(both, "figure_1").data.query("what == 'cosine of gradients'")
+    assert list(zip(data["base"], data["a"], strict=True)) == [(base, "sts") for base in BASES]
+
+
 def test_figures_2a_and_9_have_joint_minus_the_better_expert_with_the_paired_interval(drawing, results):
     data = drawing("figure_9").data
     assert list(data["base"].unique()) == list(BASES)

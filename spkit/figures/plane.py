@@ -89,7 +89,7 @@ def plane(
     if points is not None:
         _points(panel, with_columns(points, ["x", "y", "group", "point"], "`points`"))
     x, y = places[losses.argmin()]
-    _star(panel, float(x), float(y), float(losses.min()))
+    _star(panel, float(x), float(y), float(losses.min()), to_the_left=bool(x > left + 0.8 * (right - left)))
     panel.set(xlim=(left, right), ylim=(bottom, top), xlabel="x", ylabel="y")
     panel.set_aspect("equal")
     return panel
@@ -138,7 +138,7 @@ def _points(panel: Axes, points: DataFrame) -> None:
             )
 
 
-def _star(panel: Axes, x: float, y: float, loss: float) -> None:
+def _star(panel: Axes, x: float, y: float, loss: float, to_the_left: bool) -> None:
     panel.plot(
         x,
         y,
@@ -154,8 +154,9 @@ def _star(panel: Axes, x: float, y: float, loss: float) -> None:
     panel.annotate(
         f"{loss:.3f}",
         (x, y),
-        (8, 3),
+        (-8 if to_the_left else 8, 3),
         textcoords="offset points",
+        ha="right" if to_the_left else "left",
         fontsize=7.5,
         color="white",
         path_effects=[withStroke(linewidth=1.8, foreground="black")],

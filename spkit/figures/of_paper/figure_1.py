@@ -80,6 +80,8 @@ def _of(base: Base) -> DataFrame:
     ):
         pairs = rows(base[table], base[table]["a"] != base[table]["b"])
         for (a, b), part in pairs.groupby(["a", "b"], sort=False):
+            if any(row["what"] == what and (row["a"], row["b"]) == (b, a) for row in found):
+                continue  # a pair may stand in both orders
             ends = {end: part[end].mean() if end in part else float("nan") for end in ("low", "high")}
             found.append({"what": what, "a": a, "b": b, "value": part[column].mean(), **ends})
     for task, part in base[IMBALANCE].groupby("task", sort=False):
