@@ -349,6 +349,7 @@ def test_a_series_of_trainings_has_a_length(name, given):
 
 OWN = """
 from spkit.study.analysis import Analysis
+from spkit.study.paper import Claim
 from spkit.study.profile import AnalysisSettings
 from spkit.study.settings import Whole
 from spkit.study.tables import joined
@@ -379,7 +380,7 @@ def words(tables):
 
 
 def claims(tables):
-    return [("There is a number.", "There is.", "as in the paper")]
+    return [Claim("There is a number.", "There is.", "as in the paper")]
 
 
 ANALYSIS = Analysis(Given, stages, table, words, claims, figures=("numbers",))

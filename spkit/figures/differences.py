@@ -120,11 +120,11 @@ def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
     def to_static(one: DataFrame) -> DataFrame:
         return rows(one, (_families(one, "method") == "searched") & (one["against"] == rival))
 
-    parts = (
+    joint, on_unseen, static = (
         with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean))
         for part in (to_joint, unseen, to_static)
     )
-    shown = _Shown(*parts, rival)
+    shown = _Shown(joint, on_unseen, static, rival)
     if not shown.panels:
         raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
     return shown
