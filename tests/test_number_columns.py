@@ -22,7 +22,8 @@ from tests.tiny import tiny_tasks
 
 #: Columns that hold words, whatever the table.
 WORDY = {
-    "task", "module", "a", "b", "from", "onto", "group", "schedule", "scale", "verdict", "reason", "metric", "over",
+    "task", "role", "module", "a", "b", "from", "onto", "group", "schedule", "scale", "verdict", "reason", "metric",
+    "over",
     "pair", "statistic",
 }  # fmt: skip
 BATCHES = {"batches": 4, "batch_size": 8, "progress": False}

@@ -169,7 +169,7 @@ def test_the_command(files, model, tmp_path) -> None:
     model.save(str(tmp_path / "tiny"))
     about = ["evaluate", str(tmp_path / "tiny"), "--tasks", str(files), "--mteb", "STSBenchmark"]
     said = CliRunner().invoke(app, [*about, "-o", str(tmp_path / "out")], catch_exceptions=False).output
-    assert re.search(r"STSBenchmark +cosine_spearman .* 30 ", said)
+    assert re.search(r"STSBenchmark +unseen +cosine_spearman .* 30 ", said)
     assert "Banking" not in said
     assert list((tmp_path / "out" / "mteb" / "results" / "tiny").rglob("STSBenchmark.json"))
     assert list(pd.read_csv(tmp_path / "out" / "scores.csv")["n"]) == [30]

@@ -257,7 +257,7 @@ def test_bad_input(home, change, said) -> None:
 
 def test_members_of_a_pool_are_scored_in_its_group(home, monkeypatch) -> None:
     tasks = load_tasks(str(home / "tasks.toml"))
-    parts = {split: tasks["faq"].splits[split] for split in ("train", "dev")}
+    parts = {split: tasks["faq"].splits[split].map(lambda row: {"dataset": "faq"}) for split in ("train", "dev")}
     tasks["pool"] = Task(name="pool", kind="retrieval", role="training", members=("faq", "topic"), **parts)
     monkeypatch.setattr(declared, "check_places", lambda profile: [])  # the file has no such pool
     monkeypatch.setattr(chosen, "load_tasks", lambda source, names=None, folder=None: {n: tasks[n] for n in names})
@@ -276,8 +276,9 @@ def test_members_of_a_pool_are_scored_in_its_group(home, monkeypatch) -> None:
     assert [(one.task, one.role, one.group) for one in measured] == [
         ("likeness", "trained", ""), ("faq", "trained", "pool"), ("asking", "unseen", "")
     ]  # fmt: skip
-    evaluate_stage(run, "slerp", ["pool"])
-    assert run.nodes["evaluate/slerp"].needs[1:] == ("task:faq", "task:topic")
+    run.makers["own"] = run.makers["slerp"]
+    evaluate_stage(run, "own", ["pool"])
+    assert run.nodes["evaluate/own"].needs[1:] == ("task:faq", "task:topic")
 
 
 def test_texts_that_are_trained_on_are_no_unseen_task(home) -> None:

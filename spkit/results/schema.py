@@ -115,9 +115,9 @@ class Table:
         if "forgetting" in self.numbers and "forgetting" not in table:
             given["forgetting"] = np.nan
         if "task" in table and "role" in self.words and "role" not in table:
-            given["role"] = [MEANS.get(task, TRAINED) for task in table["task"]]
+            given["role"] = np.array([MEANS.get(task, TRAINED) for task in table["task"]], dtype=object)
             if "group" in self.words and "group" not in table:
-                given["group"] = ["" if task in MEANS else task for task in table["task"]]
+                given["group"] = np.array(["" if task in MEANS else task for task in table["task"]], dtype=object)
         return table.assign(**given) if given else table
 
 
