@@ -135,7 +135,7 @@ def test_resampling_counts_all_that_each_way_costs(root):
         "total 3-1", "total 1-2", "max 3-1", "max 1-2", "proportional", "temperature 2", "mixed batches",
         "surgery upgrad", "self_position",
     }  # fmt: skip
-    assert set(table["task"]) == {"faq", "likeness", "mean"}
+    assert set(table["task"]) == {"faq", "likeness", "mean", *UNSEEN, "unseen mean"}
     one = table.drop_duplicates("method").set_index("method")
     assert (one[["examples", "tokens", "flops", "seconds"]] > 0).all(axis=None)
     assert one.loc["total 3-1", "examples"] == one.loc["total 1-2", "examples"] == one.loc["proportional", "examples"]
@@ -350,6 +350,7 @@ def test_a_series_of_trainings_has_a_length(name, given):
 
 OWN = """
 from spkit.study.analysis import Analysis
+from spkit.study.paper import Claim
 from spkit.study.profile import AnalysisSettings
 from spkit.study.settings import Whole
 from spkit.study.tables import joined
@@ -380,7 +381,7 @@ def words(tables):
 
 
 def claims(tables):
-    return [("There is a number.", "There is.", "as in the paper")]
+    return [Claim("There is a number.", "There is.", "as in the paper")]
 
 
 ANALYSIS = Analysis(Given, stages, table, words, claims, figures=("numbers",))

@@ -120,7 +120,7 @@ def test_what_is_unseen_is_never_trained_on_nor_probed(tmp_path, no_type_check):
     whole = Dataset.from_dict({"anchor": [f"q{n}" for n in range(9)], "positive": [f"a{n}" for n in range(9)]})
     kept = Task(name="faq", kind="retrieval", train=whole, test=whole, role="unseen")
     assert not kept.trained
-    with pytest.raises(SpkitError, match=r"`role` must be one of 'trained', 'unseen'\. Found 'held'"):
+    with pytest.raises(SpkitError, match=r"`role` must be one of 'trained', 'training', 'unseen'\. Found 'held'"):
         Task(name="faq", kind="retrieval", train=whole, test=whole, role="held")  # type: ignore[arg-type]
 
 

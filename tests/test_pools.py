@@ -13,6 +13,8 @@ from datasets import Dataset
 import spkit
 from spkit.errors import SpkitError
 from spkit.searching.probe_parts import part_of
+from spkit.study.chosen import chosen_tasks
+from spkit.study.profile import Loss
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.training.parts import full_batches, parts_of
@@ -195,7 +197,7 @@ def test_texts_of_another_member_are_told_of() -> None:
         task = spkit.pool_tasks("p", [shared, other])
     said = [str(one.message) for one in told]
     assert any("4 dev examples have texts that another member trains on" in one for one in said)
-    assert any("6 of 'large' in 'other', e.g. 'large of 0'" in one for one in said)
+    assert any("6 of 6 texts of 'other' in 'large', e.g. 'large of 0'" in one for one in said)
     assert Counter(task.dev["dataset"]) == {"large": 8, "other": 4}
 
 
@@ -254,3 +256,49 @@ def test_a_task_file_has_losses_and_pools(tmp_path: Path) -> None:
 def test_wrong_pools_and_losses_in_files(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SpkitError, match=said):
         spkit.load_tasks(written(tmp_path, text))
+
+
+def profiled(folder: Path, loss: str, training: str = "") -> Path:
+    file = folder / "study.toml"
+    file.write_text(
+        f"""
+base = "minilm-l3"
+tasks = "tasks.toml"
+names = ["inference", "faq"]
+[training]
+steps = 4
+batch_size = 8
+{training}
+[loss]
+{loss}
+"""
+    )
+    return file
+
+
+def test_a_profile_puts_all_that_is_trained_on_one_loss(tmp_path: Path) -> None:
+    written(tmp_path, "")
+    profile = spkit.load_profile(profiled(tmp_path, 'name = "infonce"\ntemperature = 0.02', "mini_batch_size = 4"))
+    assert profile.training.arguments()["mini_batch_size"] == 4
+    trained, scored = chosen_tasks(profile)
+    own, _ = chosen_tasks(profile.model_copy(update={"loss": Loss()}))
+    assert {(task.loss, task.temperature) for task in trained.values()} == {("infonce", 0.02)}
+    assert {(task.loss, task.temperature) for task in own.values()} == {(None, None)}
+    assert all(trained[name].fingerprint() != own[name].fingerprint() for name in own)
+    assert scored["faq"] is trained["faq"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ('name = "infonc"', "must be one of 'infonce'"),
+        ("temperature = 0.02", r"\[loss\].*must be that of a loss"),
+        ('name = "infonce"\ntemperature = 0', "`loss.temperature` must be above 0"),
+        ('name = "cosent"', "must be one of 'infonce'.*Found 'cosent' in task 'faq'"),
+        ('name = "contrastive"\ntemperature = 0.1', "no meaning for the loss 'contrastive'"),
+    ],
+)
+def test_wrong_losses_of_a_profile(tmp_path: Path, loss: str, said: str) -> None:
+    written(tmp_path, "")
+    with pytest.raises(SpkitError, match=said):
+        chosen_tasks(spkit.load_profile(profiled(tmp_path, loss)))

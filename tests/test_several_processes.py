@@ -23,7 +23,7 @@ from tests.several_processes import main
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 ROOT = Path(__file__).parents[1]
-TRAININGS = {"expert": 5, "scores": 7, "classes": 3, "joint": 24, "mixed": 3, "pool": 11, "cached": 5, "resumed": 4}
+TRAININGS = {"expert": 5, "scores": 7, "classes": 3, "joint": 24, "mixed": 3, "pool": 9, "cached": 5, "resumed": 4}
 
 
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:

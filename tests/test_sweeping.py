@@ -15,11 +15,12 @@ from spkit.searching.objective import Objective
 from spkit.searching.probe_parts import part_of, probe_sizes
 from spkit.searching.result import PositionResult
 from spkit.searching.sweep import sweep
+from spkit.tasks import Task
 from tests.experts import flat, noisy
 from tests.tiny import tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
-SCORES = ["task", "metric", "score", "low", "high"]
+SCORES = ["task", "role", "metric", "score", "low", "high"]
 QUIET = {"progress": False, "batch_size": 8}
 SEARCH = {"path": "slerp", "optimizer": "lbfgs", "steps": 4, **QUIET}
 
@@ -287,7 +288,7 @@ def test_probe_sizes_are_cut_to_what_there_is(tasks) -> None:
 def test_without_scores_there_are_the_same_losses(vectors, scored) -> None:
     whole = sweep(vectors, scored, "length", values=[0.5], **QUIET)
     plain = sweep(vectors, scored, "length", values=[0.5], score=False, **QUIET)
-    pd.testing.assert_frame_equal(plain, whole.drop(columns=["metric", "score", "low", "high"]))
+    pd.testing.assert_frame_equal(plain, whole.drop(columns=["role", "metric", "score", "low", "high"]))
 
 
 def test_columns_and_split(vectors, scored) -> None:
@@ -298,6 +299,22 @@ def test_columns_and_split(vectors, scored) -> None:
     assert set(table["pair"]) == {""}
     model = vectors.at(coefficients(table)[0].copy())
     pd.testing.assert_frame_equal(table[SCORES], evaluate(model, scored, split="test")[SCORES])
+
+
+def test_other_tasks_are_scored_than_losses_are_measured_on(vectors, tasks, scored, tmp_path) -> None:
+    (name, seen), *_ = scored.items()
+    new = Task(name="new", kind=seen.kind, test=seen.test)
+    assert new.role == "unseen"
+    given = {"values": [0.5], "split": "test", "journal": tmp_path, **QUIET}
+    table = sweep(vectors, tasks, "length", scored=[*scored.values(), new], **given)
+    points = table.set_index("task")
+    assert points.index.tolist() == [*scored, "mean", "new", "unseen mean"]
+    assert points["loss"].notna().tolist() == [*[True] * len(scored), False, False, False]
+    assert points.loc["new", "score"] == points.loc["unseen mean", "score"] == points.loc[name, "score"]
+    assert points.loc["mean", "score"] == pytest.approx(points.loc[list(scored), "score"].mean())
+    # The journal of these scores is none for others.
+    alone = sweep(vectors, tasks, "length", scored=[new], **given)
+    assert alone["task"].tolist() == ["new", "unseen mean"]
 
 
 def test_parts_of_a_task_have_rows_of_their_own(vectors, tasks) -> None:

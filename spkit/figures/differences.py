@@ -15,23 +15,33 @@ from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE
 from spkit.drawing.text import signed
+from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
 from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
+
+#: Titles and ticks of the two panels that stand side by side where there are unseen tasks, and of the one without them.
+_TITLES = {
+    "joint": ("against joint\ntraining: mean", 3),
+    "unseen": ("against joint\ntraining: unseen", 3),
+    "": ("every method\nagainst joint training", 5),
+}
 
 _KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
 
 
 class _Shown(NamedTuple):
-    """What the two panels show, and the merge that the search is compared with."""
+    """What the panels show, and the merge that the search is compared with."""
 
     joint: DataFrame
+    unseen: DataFrame
     static: DataFrame
     rival: str | None
 
     @property
     def panels(self) -> list[str]:
-        return [name for name, part in (("joint", self.joint), ("static", self.static)) if len(part)]
+        parts = {"joint": self.joint, "unseen": self.unseen, "static": self.static}
+        return [name for name, part in parts.items() if len(part)]
 
 
 def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | None = None) -> list[Axes]:
@@ -45,8 +55,8 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
             the bounds.
 
     Returns:
-        The panels: against joint training (mean over tasks), and, where a search was compared with merges by a fixed
-        rule, against the best of these, task by task.
+        The panels: against joint training on the mean over the trained tasks, on that over unseen ones where there are
+        any, and, where a search was compared with merges by a fixed rule, against the best of these, task by task.
 
     Raises:
         SpkitError: nothing is compared with joint training or with a merge, or a column is missing.
@@ -67,9 +77,11 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
     longest = max(len(names), len(blocks))
     panels = panels_on(ax, shown.panels, (WIDE, 0.185 * (longest + 2) + 0.55))
     for panel, name in zip(panels, shown.panels, strict=True):
-        if name == "joint":
+        if name != "static":
             groups = ["merge" if family(method) == "tuned" else family(method) for method in names]
-            _against_joint(panel, shown.joint, dict(zip(names, rows_with_gaps(groups), strict=True)))
+            heights = dict(zip(names, rows_with_gaps(groups), strict=True))
+            drawn = shown.joint if name == "joint" else shown.unseen
+            _against_joint(panel, drawn, heights, name if "unseen" in shown.panels else "", bare=panel is not panels[0])
         else:
             _against_static(panel, shown.static, blocks, method_label(str(shown.rival)))
     return panels
@@ -100,15 +112,19 @@ def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
     rival = best_static(table if mean is None else mean)
 
     def to_joint(one: DataFrame) -> DataFrame:
-        return rows(one, (one["against"] == "joint") & (one["task"] == "mean"))
+        return rows(one, (one["against"] == "joint") & (one["task"] == MEAN))
+
+    def unseen(one: DataFrame) -> DataFrame:
+        return rows(one, (one["against"] == "joint") & (one["task"] == UNSEEN_MEAN))
 
     def to_static(one: DataFrame) -> DataFrame:
         return rows(one, (_families(one, "method") == "searched") & (one["against"] == rival))
 
-    joint, static = (
-        with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean)) for part in (to_joint, to_static)
+    joint, on_unseen, static = (
+        with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean))
+        for part in (to_joint, unseen, to_static)
     )
-    shown = _Shown(joint, static, rival)
+    shown = _Shown(joint, on_unseen, static, rival)
     if not shown.panels:
         raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
     return shown
@@ -128,7 +144,8 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"Colours: {families_text(ordered_methods(shown.joint['method']))}. "
     )
     if "joint" in shown.panels:
-        caption += "Against joint training: mean over tasks. "
+        caption += "Against joint training: mean over the trained tasks"
+        caption += ", and over unseen ones, which nobody trained on. " if "unseen" in shown.panels else ". "
     if "static" in shown.panels:
         caption += (
             f"Against {method_label(str(shown.rival))}: of the merges without search that were compared, the one with "
@@ -143,16 +160,20 @@ def _families(table: DataFrame, column: str) -> np.ndarray:
 
 
 def _with_panel(shown: _Shown) -> DataFrame:
-    """The data of both panels in one table."""
-    named = (("joint", shown.joint), ("best static merge", shown.static))
+    """The data of all panels in one table."""
+    named = (("joint", shown.joint), ("joint, unseen", shown.unseen), ("best static merge", shown.static))
     parts = [part.assign(panel=name) for name, part in named if len(part)]
     return columns(pd.concat(parts, ignore_index=True), ["panel", "method", "against", "task", "seed", *_VALUES])
 
 
-def _against_joint(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    _frame(panel, list(heights.values()), "every method\nagainst joint training")
-    panel.set_yticks(list(heights.values()), [method_label(method) for method in heights])
-    bold_searched(panel, list(heights))
+def _against_joint(
+    panel: Axes, drawn: DataFrame, heights: Mapping[str, float], name: str, *, bare: bool = False
+) -> None:
+    """Draw the difference of every method to joint training; a bare panel stands beside one that names its rows."""
+    _frame(panel, list(heights.values()), *_TITLES[name])
+    panel.set_yticks(list(heights.values()), ["" if bare else method_label(method) for method in heights])
+    if not bare:
+        bold_searched(panel, list(heights))
     dots(panel, drawn, "difference", heights)
     _numbers(panel, drawn, heights)
 
@@ -173,13 +194,13 @@ def _against_static(panel: Axes, drawn: DataFrame, blocks: list[tuple[str, str]]
     panel.set_yticks(list(places.values()), labels)
 
 
-def _frame(panel: Axes, heights: list[float], title: str) -> None:
+def _frame(panel: Axes, heights: list[float], title: str, bins: int = 5) -> None:
     row_lines(panel, heights)
     panel.axvline(0, color=QUIET, linewidth=0.8, zorder=1)
     panel.set_ylim(max(heights) + 0.7, min(heights) - 0.7)
     panel.set_title(title)
     panel.set_xlabel("difference, points")
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=True, steps=[1, 2, 5, 10]))
     panel.margins(x=0.06)
     quiet_axes(panel)
 

@@ -29,8 +29,7 @@ def chosen_tasks(profile: Profile) -> tuple[dict[str, Task], dict[str, Task]]:
         raise SpkitError(
             "A study needs at least two tasks to train on.", f"Found {quoted(trained) or 'none'}.", "Name two or more."
         )
-    if profile.loss is not None:
-        one = profile.loss
+    if (one := profile.loss).name is not None:
         trained = {name: task.with_loss(one.name, one.temperature) for name, task in trained.items()}
     pooled = dict.fromkeys(member for task in trained.values() for member in task.members)
     members = _loaded(profile, [name for name in pooled if name not in named and name not in unseen])

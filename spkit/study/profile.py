@@ -54,15 +54,23 @@ class Training(Settings):
 class Loss(Settings):
     """One loss, at one temperature, for all that is trained on, in place of the tasks' own; their thresholds stay."""
 
-    name: str = Field(examples=['name = "infonce"'])
+    name: str | None = None
     temperature: Number | None = Field(None, gt=0)
 
     @field_validator("name")
     @classmethod
-    def _known_loss(cls, name: str) -> str:
-        if name not in BATCHING:
+    def _known_loss(cls, name: str | None) -> str | None:
+        if name is not None and name not in BATCHING:
             raise SpkitError(f"A loss must be one of {quoted(BATCHING)}.", f"Found {name!r}.", "Write one of them.")
         return name
+
+    @model_validator(mode="after")
+    def _temperature_of_a_loss(self) -> "Loss":
+        if self.name is None and self.temperature is not None:
+            raise SpkitError(
+                "`temperature` must be that of a loss.", f"Found {self.temperature} alone.", 'Write `name = "infonce"`.'
+            )
+        return self
 
 
 class Joint(Settings):
@@ -238,7 +246,7 @@ class Tables(Settings):
     allow_leak: Truth = False
     data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
-    loss: Loss | None = None
+    loss: Loss = Field(default_factory=Loss)
     training: Training = Field(examples=["[training] with `steps` or `epochs`"])
     joint: Joint = Field(default_factory=Joint)
     merges: Merges = Field(default_factory=Merges)

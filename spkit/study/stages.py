@@ -28,6 +28,7 @@ from spkit.study.methods import SEARCHES, TUNED, merge_settings
 from spkit.study.seed_run import SeedRun, slug
 from spkit.study.tables import EVALUATED, SCORED_UNSEEN
 from spkit.tasks import Task
+from spkit.tasks.loss_rows import loss_rows
 from spkit.training.checkpoints import remove_checkpoints
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
@@ -65,7 +66,9 @@ def _trained(tasks: Sequence[Task], settings: Mapping[str, Any]) -> Passes:
     size, mixed = settings["batch_size"], len(tasks) if settings.get("mixing") == "step" else 1
     if "steps" in settings:
         return Passes(backward=settings["steps"] * size * mixed)
-    return Passes(backward=round(settings["epochs"] * sum(len(task.train) // size * size for task in tasks)))
+    return Passes(
+        backward=round(settings["epochs"] * sum(len(loss_rows(task, "train")) // size * size for task in tasks))
+    )
 
 
 def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: list[str]) -> None:

@@ -44,13 +44,19 @@ class Leak:
         return f"{len(self.texts)} of {self.beside} texts of {self.tested!r} in {self.trained!r}, e.g. {some}"
 
 
-def leaks(trained: Mapping[str, Task], tested: Mapping[str, Task], same: Callable[[str], str] = bare) -> list[Leak]:
+def leaks(
+    trained: Mapping[str, Task],
+    tested: Mapping[str, Task],
+    same: Callable[[str], str] = bare,
+    read: Callable[[Task], set[str]] | None = None,
+) -> list[Leak]:
     """The texts that tasks are trained on and other tasks are scored by.
 
     Args:
         trained: what is trained on; a pool counts with all that it holds of its members.
         tested: what is scored. A task is not compared with itself, nor with a pool that it is a member of.
         same: what two texts share that count as one.
+        read: the texts of a trained task that count; None is `trained_texts`.
 
     Returns:
         One entry for each pair of tasks that shares texts, in the order of `trained`, then of `tested`.
@@ -72,9 +78,9 @@ def leaks(trained: Mapping[str, Task], tested: Mapping[str, Task], same: Callabl
     scored = {name: {same(text): text for text in scored_texts(task)} for name, task in tested.items()}
     found = []
     for name, task in trained.items():
-        read = {same(text) for text in trained_texts(task)}
+        own = {same(text) for text in (read or trained_texts)(task)}
         for other, texts in scored.items():
-            both = sorted(texts[key] for key in read & texts.keys())
+            both = sorted(texts[key] for key in own & texts.keys())
             if both and other != name and other not in task.members:
                 found.append(Leak(name, other, tuple(both), len(texts)))
     return found

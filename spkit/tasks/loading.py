@@ -21,7 +21,8 @@ def load_tasks(
         source: "bundled"; a path that ends in .toml (see `spkit.tasks.files`); a folder in BEIR's layout (see
             `spkit.tasks.beir`), which is one task; or a list of bundled names.
         names: which of them, in this order. By default all of a file, and of the bundled ones `headline`, `topic`,
-            `similarity` and `chat`; those of one topic (`headline-business`, `topic-business`, ...) come by name.
+            `similarity` and `chat`; those of one topic (`headline-business`, `topic-business`, ...) come by name, and
+            so do those that nobody trains on: `news`, `code`, `colours`, `words`.
         folder: of a TOML file: where the data files lie, if not beside it.
 
     Returns:
@@ -33,6 +34,8 @@ def load_tasks(
     Example:
         >>> list(load_tasks("bundled", ["topic", "similarity"]))
         ['topic', 'similarity']
+        >>> load_tasks("bundled", ["words"])["words"].role
+        'unseen'
     """
     check_source(source, names, folder)
     if not isinstance(source, str | Path):

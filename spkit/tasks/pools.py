@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
-from spkit.errors import SpkitError, quoted, shown
+from spkit.errors import SpkitError, quoted
 from spkit.tasks.kinds import kinds
 from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.leaks import leaks
 from spkit.tasks.loss_rows import DATASET, loss_columns, pairs_of
 from spkit.tasks.named import named_tasks
 from spkit.tasks.task import Task
@@ -66,7 +67,7 @@ def pool_tasks(
     ready = [task.with_loss("infonce", temperature) for task in members]
     train = [_rows(task, "train") for task in ready]
     dev = _unread([_rows(task, "dev") for task in ready], train, name)
-    _warn_of_tests(name, members)
+    _warn_of_tests(name, dict(zip(names, members, strict=True)))
     splits: dict[str, Any] = {"train": _joined(train), "dev": _joined(dev) if dev else None}
     return Task(
         name=name,
@@ -76,6 +77,7 @@ def pool_tasks(
         loss="infonce",
         temperature=temperature,
         members=tuple(names),
+        notes=tuple(f"{task.name}: {note}" for task in members for note in task.notes),
         **splits,
     )
 
@@ -180,17 +182,11 @@ def _texts(rows: Mapping[str, list[Any]]) -> Iterator[str]:
     yield from rows[_POSITIVE]
 
 
-def _warn_of_tests(name: str, members: Sequence[Task]) -> None:
-    said = []
-    for trained in members:
-        read = trained.texts("train")
-        for tested in members:
-            if tested is not trained and "test" in tested.splits and (both := sorted(read & tested.texts("test"))):
-                said.append(f"{len(both)} of {trained.name!r} in {tested.name!r}, e.g. {shown(both[0])}")
-    if said:
+def _warn_of_tests(name: str, members: Mapping[str, Task]) -> None:
+    if found := leaks(members, members, same=str):
         warnings.warn(
-            f"Pool {name!r}: texts that one member trains on stand in the test of another: {'; '.join(said)}. Scores "
-            "on test will look better than they are; drop these from one of the two.",
+            f"Pool {name!r}: texts that one member trains on are tested in another: {'; '.join(map(str, found))}. "
+            "Scores on test will look better than they are; drop these from one of the two.",
             UserWarning,
             stacklevel=3,
         )
