@@ -119,7 +119,7 @@ def test_words_are_read_as_scores(tmp_path, ending):
         ("{said = {entailment = 1}}", "columns that a file has. Found 'said'.*'label'"),
         ("{label = {entailed = 1}}", "values that their column has. Found 'entailed'"),
         ("{label = 1}", "must hold a table of values for each column. Found 1 for 'label'"),
-        ("{label = {entailment = 1}}", "score"),  # what is left is no number
+        ("{label = {entailment = 1}}", "Scores must be finite numbers. Found .contradiction"),
     ],
 )
 def test_values_that_are_not_there_are_refused(tmp_path, values, message):

@@ -1,6 +1,7 @@
 """Which data sets are alike, by what the base makes of them: groups to train an expert each on."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,8 @@ def cluster_tasks(
         raise SpkitError("`examples` must be positive.", f"Found {examples}.", "Pass 100, as the paper.")
     drawn = {name: _drawn(task, examples, spread_seed(seed, name, "clusters")) for name, task in sets.items()}
     means = np.stack([_mean_embedding(base, sets[name], sides) for name, sides in drawn.items()])
-    found = KMeans(n_clusters=clusters, n_init=10, random_state=seed).fit_predict(means)
+    settings: dict[str, Any] = {"n_init": 10, "random_state": seed}
+    found = KMeans(clusters, **settings).fit_predict(means)
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(found.tolist()), start=1)}
     return pd.DataFrame(
         {
@@ -101,7 +103,7 @@ def _drawn(task: Task, examples: int, seed: int) -> tuple[list[str], list[str]]:
 
 def _sides(task: Task) -> tuple[str, str]:
     """The columns of queries and of positives; one column of texts stands for both."""
-    texts = task.definition.texts
+    texts = list(task.definition.texts)
     if task.trained:
         columns = loss_columns(task, loss_rows(task, "train"))
         texts = [column for column in columns if column != task.target_column]

@@ -101,7 +101,7 @@ class Table:
                     "Correct them.",
                 )
             # Of a file of texts each cell is read as a text.
-            given = {value: str(other) if self.is_text else other for value, other in ours.items()}
+            given: dict[Any, Any] = {value: str(other) if self.is_text else other for value, other in ours.items()}
             columns[column] = [
                 given.get(cell, cell) if isinstance(cell, Hashable) else cell for cell in columns[column]
             ]

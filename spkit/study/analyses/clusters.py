@@ -76,7 +76,7 @@ def _scores_stage(run: SeedRun, count: int, rules: Sequence[str]) -> None:
             yield {"method": f"expert:cluster {cluster}"}, experts[f"cluster {cluster}"]
         vectors = TaskVectors.from_models(run.base, experts)
         for rule in rules:
-            read = {"tasks": _pools(_clusters(run, count))} if find(rule).reads_data else {}
+            read: dict[str, Any] = {"tasks": _pools(_clusters(run, count))} if find(rule).reads_data else {}
             yield {"method": rule}, merge(run.base, vectors, rule, **parameters[rule], **read)
         found = self_position(vectors, run.probe, seed=run.seed, **search)
         if found.settings["interrupted"]:

@@ -9,6 +9,7 @@ import pandas as pd
 from datasets import Dataset
 from pydantic import Field
 
+from spkit.evaluation.means import UNSEEN
 from spkit.results.schema import EXAMPLES
 from spkit.study.analysis import Analysis
 from spkit.study.graph import TASK
@@ -55,7 +56,7 @@ def example_rows(tasks: Mapping[str, Task], scored: Mapping[str, Task], characte
     shown = {row["dataset"] for row in rows}
     for name, task in scored.items():
         if name not in shown:
-            rows.append(_row(name, task, task.test, list(task.definition.columns), task.role, "", characters))
+            rows.append(_row(name, task, task.test, list(task.definition.columns), UNSEEN, "", characters))
     return rows
 
 

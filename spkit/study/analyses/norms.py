@@ -45,8 +45,7 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
     training = run.profile.training.without_length()
     for group, tasks in _groups(run.tasks).items():
         fewest, available = _possible(tasks, run.profile)
-        sizes = dict.fromkeys([*settings.sizes, *([available] if settings.whole else [])])
-        for size, schedule in product(sizes, settings.schedules()):
+        for size, schedule in product(_sizes(settings, available), settings.schedules()):
             if not fewest <= size <= available:
                 run.say(f"  norms of {group} at {size} examples: left out, possible are {fewest} to {available}")
                 continue
@@ -55,6 +54,12 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
             name = f"norms/{group}-{size}-{next(iter(schedule))}"
             config = {"size": size, **schedule}
             training_stage(run, name, config, owner_needs(run.tasks, [task.name for task in tasks]), rows)
+
+
+def _sizes(settings: NormSettings, available: int) -> list[int]:
+    """The numbers of examples that a group is trained on, each once."""
+    sizes: list[int] = [*settings.sizes, *([available] if settings.whole else [])]
+    return list(dict.fromkeys(sizes))
 
 
 def _possible(tasks: list[Task], profile: Profile) -> tuple[int, int]:
@@ -66,8 +71,7 @@ def _possible(tasks: list[Task], profile: Profile) -> tuple[int, int]:
 def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     for group, of_group in _groups(tasks).items():
         fewest, available = _possible(of_group, profile)
-        sizes = [*settings.sizes, *([available] if settings.whole else [])]
-        if not any(fewest <= size <= available for size in sizes):
+        if not any(fewest <= size <= available for size in _sizes(settings, available)):
             raise SpkitError(
                 "`sizes` must hold one or more that are possible for each group of tasks.",
                 f"Found {list(settings.sizes)}, where {group} can have {fewest} to {available} examples.",
