@@ -70,15 +70,15 @@ def check_table(table: Mapping[str, Any], where: str) -> None:
             raise SpkitError(f"`{key}` must be of type {types}.", f"Found {shown(value)} in {where}.")
         if isinstance(value, dict) and key in SPLITS:
             check_row_choice(value, where)
-        elif key == "apart_from" and not all(isinstance(one, str) for one in value):
-            raise SpkitError("`apart_from` must list names of tasks.", f"Found {shown(value)} in {where}.")
+        elif isinstance(value, list) and key not in SPLITS and not all(isinstance(one, str) for one in value):
+            raise SpkitError(f"`{key}` must list names of tasks.", f"Found {shown(value)} in {where}.")
         elif key in SPLITS and not is_file(value):
             raise SpkitError(
                 "A split is a file or a list of files.",
                 f"Found {shown(value)} in {where}.",
                 'Write ["a.csv", "b.csv"].',
             )
-        elif key == "values":
+        elif isinstance(value, dict) and key == "values":
             _check_values(value, where)
         elif isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise SpkitError(f"`{key}` must map names to strings.", f"Found {shown(value)} in {where}.")
