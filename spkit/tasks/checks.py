@@ -183,8 +183,8 @@ def check_role(task: str, kind: Kind, role: str, given: Set[str]) -> None:
             f"Found the role {role!r} for task {task!r}.",
             'Leave the role out, or write "unseen".',
         )
-    of_role: dict[str, list[str]] = {"trained": ["train", "test"], "training": ["train"], "unseen": ["test"]}
-    needs = list(dict.fromkeys(of_role[role] + (["train"] if kind.needs_train else [])))
+    needs = {"trained": ["train", "test"], "training": ["train"], "unseen": ["test"]}[role]
+    needs += ["train"] if kind.needs_train and "train" not in needs else []
     if lacking := [split for split in needs if split not in given]:
         raise SpkitError(
             f"A {kind.name} task of the role {role!r} needs {quoted(needs)}.",

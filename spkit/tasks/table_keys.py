@@ -70,8 +70,8 @@ def check_table(table: Mapping[str, Any], where: str) -> None:
             raise SpkitError(f"`{key}` must be of type {types}.", f"Found {shown(value)} in {where}.")
         if isinstance(value, dict) and key in SPLITS:
             check_row_choice(value, where)
-        elif isinstance(value, list) and key == "apart_from" and not all(isinstance(one, str) for one in value):
-            raise SpkitError("`apart_from` must list names of tasks.", f"Found {shown(value)} in {where}.")
+        elif isinstance(value, list) and key not in SPLITS and not all(isinstance(one, str) for one in value):
+            raise SpkitError(f"`{key}` must list names of tasks.", f"Found {shown(value)} in {where}.")
         elif key in SPLITS and not is_file(value):
             raise SpkitError(
                 "A split is a file or a list of files.",

@@ -150,7 +150,9 @@ def _named_colours() -> dict[str, str]:
     """Names that people gave to colours in a survey, and the colours, as "#rrggbb"."""
     named: dict[str, str] = {}
     for node in ast.parse(decoded(package_folder("matplotlib") / "_color_data.py")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "XKCD_COLORS":
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)):
+            continue
+        if ast.unparse(node.targets[0]) == "XKCD_COLORS":
             named = ast.literal_eval(node.value)
     return {name: colour for name, colour in named.items() if {*_COARSE}.isdisjoint(name.split())}
 
