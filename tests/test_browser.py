@@ -31,10 +31,11 @@ explorer
 """
 
 
-#: Both pictures are there; until plotly has drawn them, their places have another size.
+#: Bars and map are there, and bars of unseen tasks where there are any. Until plotly has drawn them, their places have
+#: another size.
 DRAWN = """() => {
     const drawn = document.querySelectorAll('.spkit-explorer .js-plotly-plot .main-svg');
-    return new Set([...drawn].map(one => one.closest('.js-plotly-plot'))).size === 2;
+    return new Set([...drawn].map(one => one.closest('.js-plotly-plot'))).size >= 2;
 }"""
 
 
@@ -102,7 +103,7 @@ def wait_for_control(page, number: int) -> float:
 
 def numbers(page) -> str:
     """The table: scores and losses."""
-    return page.locator(".spkit-numbers tbody").inner_text()
+    return page.locator(".spkit-numbers tbody").first.inner_text()
 
 
 def drag_first_slider(page) -> list[str]:
@@ -272,9 +273,12 @@ def test_names_of_vectors_run_no_script(page, tiny_study, tmp_path) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\">"
     names = [f"{number}{evil}<script>document.title='taken'</script>" for number in range(len(named))]
     TaskVectors(named.base, names, named.matrix).save(tmp_path / "vectors")
+    tasks = (tiny_study / "tasks.toml").read_text(encoding="utf-8")
+    unseen = tasks.replace("[tasks.sorting]", '[tasks.sorting]\nrole = "unseen"')
+    (tmp_path / "tasks.toml").write_text(unseen, encoding="utf-8")
     port = free_port()
     command = [sys.executable, "-m", "spkit.cli", "explore", "--vectors", str(tmp_path / "vectors"), "--points=8"]
-    command += [f"--tasks={tiny_study / 'tasks.toml'}", f"--data={tiny_study / 'data'}"]
+    command += [f"--tasks={tmp_path / 'tasks.toml'}", f"--data={tiny_study / 'data'}"]
     with served([*command, f"--port={port}", "--no-browser"], port, tmp_path / "log"):
         page.goto(address(tmp_path / "log"))
         wait_for_status(page, "measured:")

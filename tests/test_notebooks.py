@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.notebooks import cells, run, scripts
+from tests.tiny_study import NAMES
 
 SCRIPTS = scripts()
 SECONDS_PER_CELL = 120
@@ -29,9 +30,9 @@ def substitutions(name: str, home: Path) -> dict[str, str]:
             _bundled("chat", "similarity"): _tasks(home, "faq", "likeness"),
             "batches=8, batch_size=16": "batches=4, batch_size=8",
         },
-        "03_data_imbalance": {BUNDLED: _tasks(home), BASE: base, "batches=8": "batches=4, batch_size=8"},
+        "03_data_imbalance": {BUNDLED: _tasks(home, *NAMES), BASE: base, "batches=8": "batches=4, batch_size=8"},
         "06_self_positioning": {
-            'spkit.load_tasks("bundled", names=list(vectors.names))': _tasks(home),
+            'spkit.load_tasks("bundled", names=list(vectors.names))': _tasks(home, *NAMES),
             "size=256": "size=64",
             "steps=20, batch_size=16": "steps=3, batch_size=8",
         },

@@ -23,7 +23,7 @@ from tests.tiny import tiny_tasks
 #: Columns that hold words, whatever the table.
 WORDY = {
     "task", "role", "module", "a", "b", "from", "onto", "group", "schedule", "scale", "verdict", "reason", "metric",
-    "over",
+    "over", "dataset",
     "pair", "statistic",
 }  # fmt: skip
 BATCHES = {"batches": 4, "batch_size": 8, "progress": False}
@@ -165,6 +165,11 @@ def test_scores(base) -> None:
     assert_numbers(spkit.evaluate(base, {"faq": tasks["faq"]}, resamples=20), missing=False)
 
 
+def test_clusters(base) -> None:
+    table = spkit.cluster_tasks(base, tiny_tasks((64, 24, 24)), clusters=2, examples=4)
+    assert_numbers(table, missing=False)
+
+
 def test_every_public_function_that_returns_a_table_is_looked_at_here() -> None:
     tables = {
         name
@@ -173,6 +178,6 @@ def test_every_public_function_that_returns_a_table_is_looked_at_here() -> None:
         and call.__annotations__.get("return") is pd.DataFrame
     }
     assert tables == {
-        "angles_by_ratio", "compare", "evaluate", "fit_line", "imbalance", "norms_by_examples", "sweep",
-        "task_affinity",
+        "angles_by_ratio", "cluster_tasks", "compare", "evaluate", "fit_line", "imbalance", "norms_by_examples",
+        "sweep", "task_affinity",
     }  # fmt: skip

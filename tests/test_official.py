@@ -172,7 +172,7 @@ def test_the_command(files, model, tmp_path) -> None:
     assert re.search(r"STSBenchmark +unseen +cosine_spearman .* 30 ", said)
     assert "Banking" not in said
     assert list((tmp_path / "out" / "mteb" / "results" / "tiny").rglob("STSBenchmark.json"))
-    assert list(pd.read_csv(tmp_path / "out" / "scores.csv")["n"]) == [30]
+    assert list(pd.read_csv(tmp_path / "out" / "scores.csv")["n"]) == [30, 30]  # and of the mean
     assert "seconds" in said
     files.write_text("[mteb.STSBenchmark]\ntest = 3\n")
     with pytest.raises(SpkitError, match="maps splits to files"):

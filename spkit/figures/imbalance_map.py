@@ -110,7 +110,8 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     imbalance_map(table, sheet)
     drawn = map_drawn(table)
     caption = (
-        "Points by which a method is ahead of joint training with proportional sampling (blue) or behind it (red), "
+        "Points, means over the seeds, by which a method is ahead of joint training with proportional sampling (blue) "
+        "or behind it (red), "
         "where the larger of two tasks has so many times the examples of the smaller, both together always as many, "
         "and each training passes so often over its examples. Bold on colour: the 95 % interval over test examples "
         "leaves out zero (in every seed); white: it holds zero, and who is ahead is open. Other joint trainings, by "

@@ -20,6 +20,7 @@ class RawPath(SlerpPath):
         Li et al., arXiv 2410.15035, eq. 4 to 6, and its experiments, which start at a_i = λ = 1.
 
     Example:
+        >>> import torch
         >>> path, gram = RawPath(), torch.eye(2, dtype=torch.float64)
         >>> path.coefficients(torch.tensor([1.0, 1.0, 2.0]).double(), gram).numpy().round(3)
         array([1.414, 1.414])

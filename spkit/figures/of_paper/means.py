@@ -13,9 +13,13 @@ from spkit.results.frames import main_scores, of_mean, records, rows, with_means
 from spkit.tasks.kinds import kinds
 
 STS, RETRIEVAL = "STS", "retrieval"
-#: Main metric of a kind -> what the paper calls such tasks; others are neither.
-_CALLED = {"sts": STS, "retrieval": RETRIEVAL, "reranking": RETRIEVAL}
-CALLED: Mapping[str, str] = {kind.metric.name: _CALLED[name] for name, kind in kinds().items() if name in _CALLED}
+#: Main metric of a kind -> what the paper calls such tasks; others are neither: graded pairs are STS, and documents
+#: ordered behind a query are retrieval.
+CALLED: Mapping[str, str] = {
+    kind.metric.name: STS if kind.target is not None else RETRIEVAL
+    for kind in kinds().values()
+    if (kind.target is not None and kind.target.ranks) or (kind.asymmetric and kind.target is None)
+}
 #: Of the paper's mean.
 BOTH = (STS, RETRIEVAL)
 OTHER = "other"

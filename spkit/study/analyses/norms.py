@@ -29,8 +29,8 @@ from spkit.tasks.loss_rows import loss_rows
 class NormSettings(LengthSettings):
     """`sizes`: the numbers of examples to train on; `whole`: whether each group is also trained on all that it has."""
 
-    sizes: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] = Field(
-        (), examples=["sizes = [64, 128, 256]"]
+    sizes: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] | None = Field(
+        None, min_length=1, examples=["sizes = [64, 128, 256]"]
     )
     whole: Truth = False
 
@@ -58,7 +58,7 @@ def _stages(run: SeedRun, settings: NormSettings) -> None:
 
 def _sizes(settings: NormSettings, available: int) -> list[int]:
     """The numbers of examples that a group is trained on, each once."""
-    sizes: list[int] = [*settings.sizes, *([available] if settings.whole else [])]
+    sizes: list[int] = [*(settings.sizes or ()), *([available] if settings.whole else [])]
     return list(dict.fromkeys(sizes))
 
 
@@ -74,7 +74,7 @@ def _check(settings: NormSettings, profile: Profile, tasks: Mapping[str, Task]) 
         if not any(fewest <= size <= available for size in _sizes(settings, available)):
             raise SpkitError(
                 "`sizes` must hold one or more that are possible for each group of tasks.",
-                f"Found {list(settings.sizes)}, where {group} can have {fewest} to {available} examples.",
+                f"Found {list(settings.sizes or ())}, where {group} can have {fewest} to {available} examples.",
                 "Add one of these.",
             )
 
