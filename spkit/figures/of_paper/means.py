@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from spkit.evaluation.means import MEANS
 from spkit.results.frames import main_scores, of_mean, records, rows, with_means
 from spkit.tasks.kinds import kinds
 
@@ -23,8 +24,6 @@ CALLED: Mapping[str, str] = {
 #: Of the paper's mean.
 BOTH = (STS, RETRIEVAL)
 OTHER = "other"
-UNSEEN_MEAN = "unseen mean"
-_MEANS = ("mean", UNSEEN_MEAN)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Measured:
 
 def tasks_of(table: DataFrame) -> DataFrame:
     """The main scores of each task, without the means, with the columns `called` (STS, retrieval, other) and `role`."""
-    table = rows(table, ~table["task"].isin(_MEANS))
+    table = rows(table, ~table["task"].isin(MEANS))
     main = main_scores(table)
     called = [CALLED.get(metric, OTHER) for metric in main["metric"]]
     return main.assign(called=called, role=main["role"].fillna("trained") if "role" in main else "trained")
