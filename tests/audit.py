@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
+#: Seconds until the database counts as out of reach.
+_PATIENCE = 180
 #: Licences that would bind the code of who uses the package; the LGPL does not.
 _BINDING = re.compile(r"(?<!L)GPL|Affero|UNKNOWN")
 
@@ -38,8 +40,13 @@ def binding(packages: list[dict]) -> list[str]:
 
 def _vulnerable() -> int:
     options = ["-r", "constraints.txt", "--no-deps", "--disable-pip", "-f", "json", "--progress-spinner", "off"]
-    done = subprocess.run([_beside_python("pip-audit"), *options], cwd=_ROOT, capture_output=True, text=True)
-    lines, known = vulnerable(json.loads(done.stdout or '{"dependencies": []}'))
+    command = [_beside_python("pip-audit"), *options]
+    try:
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_PATIENCE)
+        report = json.loads(done.stdout or '{"dependencies": []}')
+    except subprocess.TimeoutExpired:  # a network that swallows what is sent
+        report = {"dependencies": []}
+    lines, known = vulnerable(report)
     if not known:
         print("Vulnerabilities: pip-audit reached no database, so nothing is known of them here.")
         return 0
