@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.explorer.quick_scores import CancelledError, QuickScores, quick_score
 from spkit.hashing import spread_seed, text_hash
-from spkit.models.embedding import collator, readings, truncated
+from spkit.models.embedding import collator, features_by_column, readings, truncated
 from spkit.tasks.task import Task
 from spkit.training.samplers import batch_sampler
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
@@ -124,14 +123,6 @@ def _sample(model: SentenceTransformer, name: str, task: Task, examples: int, se
         )
     chosen = [dict(rows[int(number)]) for number in drawn]
     given = collator(model, task)([{column: row[column] for column in kind.texts} for row in chosen])
-    features = []
-    for column in kind.texts:
-        prefix = f"{column}_"
-        tokens = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
-        features.append({key: _on(model, value) for key, value in tokens.items()})
+    features = list(features_by_column(given, kind.texts, model.device).values())
     labels = None if kind.target is None else np.array([row[kind.target.column] for row in chosen])
     return _Sample(task, chosen, features, labels)
-
-
-def _on(model: SentenceTransformer, value: Any) -> Any:
-    return value.to(model.device) if isinstance(value, Tensor) else value

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import AbstractPathEffect, withStroke
-from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
+from spkit.drawing.contours import fill, measured_places
 from spkit.drawing.curve import spread
 from spkit.drawing.place import Place, panel_on
 from spkit.drawing.style import NARROW
-from spkit.errors import SpkitError
 from spkit.results.frames import records
 from spkit.results.table_columns import with_columns
 
@@ -61,23 +60,10 @@ def landscape(
         >>> [text.get_text() for text in axes.texts]
         ['expert: faq']
     """
-    known = with_columns(table, ["x", "y", value], "`table`").dropna(subset=[value])
-    places = known[["x", "y"]].to_numpy(dtype=float)
-    if len(places) < 3 or np.linalg.matrix_rank(places - places[0]) < 2:
-        raise SpkitError(
-            "`table` must hold three places or more that are not on one line.",
-            f"Found {len(places)} with a value.",
-            "Measure a grid, or places spread over the plane.",
-        )
+    places, values = measured_places(table, value)
     panel = panel_on(ax, _SIZE)
     colours = "viridis" if higher_is_better else "viridis_r"
-    values = known[value].to_numpy(dtype=float)
-    filled = panel.tricontourf(places[:, 0], places[:, 1], values, levels=_LEVELS, cmap=colours)
-    bar = panel.figure.colorbar(filled, ax=panel, label=label, pad=0.03)
-    bar.ax.tick_params(length=0)
-    bar.outline.set_visible(False)
-    bar.locator = MaxNLocator(nbins=5)
-    bar.update_ticks()
+    fill(panel, places, values, levels=_LEVELS, colours=colours, label=label, pad=0.03)
     if path is not None:
         way = with_columns(path, ["x", "y"], "`path`")
         panel.plot(

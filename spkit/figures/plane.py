@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
+from spkit.drawing.contours import fill, measured_places
 from spkit.drawing.curve import Look
 from spkit.drawing.method_look import method_look
 from spkit.drawing.place import Place, panel_on
 from spkit.drawing.style import FAMILY_COLOURS, NARROW
 from spkit.drawing.text import plain
-from spkit.errors import SpkitError
 from spkit.results.frames import distinct, records, rows
 from spkit.results.labels import method_label
 from spkit.results.table_columns import with_columns
 
 _SIZE = (NARROW + 0.5, 3.1)
-_LEVELS = 14
 #: Of the groups of points that are no method.
 _LOOKS: Mapping[str, tuple[str, Look]] = {
     "base": ("base", Look("#222222", "X", "none")),
@@ -28,6 +25,7 @@ _LOOKS: Mapping[str, tuple[str, Look]] = {
 }
 #: The lowest place has a star of its own.
 _LOWEST = "lowest"
+_LEVELS = 14
 
 
 def plane(
@@ -66,23 +64,10 @@ def plane(
         >>> [text.get_text() for text in axes.texts]
         ['1.100']
     """
-    known = with_columns(table, ["x", "y", value], "`table`").dropna(subset=[value])
-    places = known[["x", "y"]].to_numpy(dtype=float)
-    if len(places) < 3 or np.linalg.matrix_rank(places - places[0]) < 2:
-        raise SpkitError(
-            "`table` must hold three places or more that are not on one line.",
-            f"Found {len(places)} with a {value}.",
-            "Measure a grid, or places spread over the plane.",
-        )
+    places, losses = measured_places(table, value)
     panel = panel_on(ax, _SIZE)
-    losses = known[value].to_numpy(dtype=float)
-    filled = panel.tricontourf(places[:, 0], places[:, 1], losses, levels=_LEVELS, cmap="viridis_r")
+    fill(panel, places, losses, levels=_LEVELS, colours="viridis_r", label=label, pad=0.02, shrink=0.85)
     panel.tricontour(places[:, 0], places[:, 1], losses, levels=_LEVELS, colors="white", linewidths=0.3, alpha=0.6)
-    bar = panel.figure.colorbar(filled, ax=panel, label=label, pad=0.02, shrink=0.85)
-    bar.ax.tick_params(length=0)
-    bar.outline.set_visible(False)
-    bar.locator = MaxNLocator(nbins=5)
-    bar.update_ticks()
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     reach = (max(left, bottom), min(right, top))
     panel.plot(reach, reach, color="white", linestyle=":", linewidth=0.9, zorder=2)

@@ -5,11 +5,12 @@ text as the others do, and as `encode`, `encode_query` and `encode_document` of 
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
@@ -105,6 +106,26 @@ def collator(
     mapping: dict[str, Any] = routes(model, task, columns)
     own = prompts(model, task, columns)
     return SentenceTransformerDataCollator(model.preprocess, prompts=own, router_mapping=mapping)
+
+
+def features_by_column(
+    batch: Mapping[str, Any], columns: Sequence[str], device: torch.device
+) -> dict[str, dict[str, Any]]:
+    """What a tokenised batch holds of each text column that it has, on a device.
+
+    Args:
+        batch: as a `collator` makes it: each key is a column's name and that of a feature.
+        columns: names of columns.
+        device: of the model that reads it.
+    """
+    features: dict[str, dict[str, Any]] = {column: {} for column in columns}
+    longest_first = sorted(features, key=len, reverse=True)  # "negative_1_input_ids" is not of "negative"
+    for key, value in batch.items():
+        column = next((column for column in longest_first if key.startswith(f"{column}_")), None)
+        if column is not None:
+            name = key.removeprefix(f"{column}_")
+            features[column][name] = value.to(device) if isinstance(value, Tensor) else value
+    return {column: given for column, given in features.items() if given}
 
 
 def similarity_name(model: SentenceTransformer, task: Task) -> str:

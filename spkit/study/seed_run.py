@@ -127,6 +127,15 @@ class SeedRun:
         """Where a stage leaves its files."""
         return self.root / f"seed{self.seed}" / stage
 
+    def checkpoints(self, stage: str) -> Path:
+        """Where a stage keeps what its trainings go on from; nothing of it is left once the stage has its record."""
+        return self.root / f"seed{self.seed}" / "checkpoints" / stage.replace("/", "-")
+
+    @property
+    def journals(self) -> Path:
+        """Where the seed keeps what unfinished stages have measured."""
+        return self.root / f"seed{self.seed}" / "journals"
+
     def model(self, method: str) -> SentenceTransformer:
         """The model of a method, from the stage that made it."""
         if method == "base":

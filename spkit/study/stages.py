@@ -46,7 +46,7 @@ def train_stage(
         settings: what `spkit.train` takes.
         config: what beside the settings decides the data of `tasks`, where these are not the study's own.
     """
-    checkpoints = run.root / f"seed{run.seed}" / "checkpoints" / name.replace("/", "-")
+    checkpoints = run.checkpoints(name)
 
     def work(folder: Path) -> Mapping[str, Any]:
         model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
@@ -189,11 +189,20 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
     run.add(name, config, [vectors, *run.all_tasks], work, passes)
 
 
-def save_search(result: PositionResult, folder: Path) -> None:
-    """The model, coefficients and history of a search; an interrupted one is no finished stage."""
+def whole(result: PositionResult) -> PositionResult:
+    """A search that came to its end; an interrupted one is no finished stage.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
     if result.settings["interrupted"]:
         raise KeyboardInterrupt
-    result.save(folder / "model")
+    return result
+
+
+def save_search(result: PositionResult, folder: Path) -> None:
+    """The model, coefficients and history of a search that came to its end."""
+    whole(result).save(folder / "model")
     coefficients_table(result.rows, result.modules, result.vectors.names).to_csv(
         folder / "coefficients.csv", index=False
     )

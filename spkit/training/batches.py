@@ -20,7 +20,7 @@ from torch import Tensor
 
 from spkit.errors import SpkitError
 from spkit.hashing import spread_seed
-from spkit.models.embedding import collator, truncated
+from spkit.models.embedding import collator, features_by_column, truncated
 from spkit.tasks.loss_rows import text_columns
 from spkit.tasks.task import Task, check_trained
 from spkit.training.columnwise import columnwise
@@ -201,15 +201,7 @@ class TaskBatches:
 
     def features_by_column(self, batch: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """The same by the names of the columns."""
-        device = self.model.device
-        features: dict[str, dict[str, Any]] = {column: {} for column in self.columns}
-        longest_first = sorted(features, key=len, reverse=True)  # "negative_1_input_ids" is not of "negative"
-        for key, value in batch.items():
-            column = next((column for column in longest_first if key.startswith(f"{column}_")), None)
-            if column is not None:
-                name = key.removeprefix(f"{column}_")
-                features[column][name] = value.to(device) if isinstance(value, Tensor) else value
-        return {column: given for column, given in features.items() if given}
+        return features_by_column(batch, self.columns, self.model.device)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Trainings inside a stage that makes several models: each goes on where it was stopped, and its work is counted."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
@@ -24,14 +23,10 @@ def trained(run: SeedRun, stage: str, tasks: Sequence[Task], **settings: Any) ->
     """
     usual = run.profile.training.without_length()
     with count_costs() as cost:
-        model = train(run.base, list(tasks), seed=run.seed, checkpoints=_folder(run, stage), **{**usual, **settings})
+        model = train(run.base, list(tasks), seed=run.seed, checkpoints=run.checkpoints(stage), **{**usual, **settings})
     return model, cost.flops
 
 
 def forget_trainings(run: SeedRun, stage: str) -> None:
     """Remove the checkpoints of a stage that has its record."""
-    remove_checkpoints(_folder(run, stage))
-
-
-def _folder(run: SeedRun, stage: str) -> Path:
-    return run.root / f"seed{run.seed}" / "checkpoints" / stage.replace("/", "-")
+    remove_checkpoints(run.checkpoints(stage))

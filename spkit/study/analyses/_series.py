@@ -13,7 +13,7 @@ from spkit.evaluation import Measurement, load_measurements, measure, save_measu
 from spkit.evaluation.means import UNSEEN
 from spkit.evaluation.paired import Samples
 from spkit.evaluation.score_rows import score_rows
-from spkit.study.analyses._two import journals, task_needs
+from spkit.study.analyses._two import task_needs
 from spkit.study.graph import Passes
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
@@ -102,7 +102,7 @@ def series_stage(
     pools = about.get("pools", {})
 
     def work(folder: Path) -> Mapping[str, Any]:
-        cache = journals(run) / f"measured-{code_hash(measure)[:16]}"
+        cache = run.journals / f"measured-{code_hash(measure)[:16]}"
         known = []
         for number, (point, model) in enumerate(series()):
             for split, tasks in scored.splits.items():

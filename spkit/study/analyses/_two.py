@@ -22,7 +22,7 @@ from spkit.study.graph import TASK, Passes
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different
-from spkit.study.stages import save_search
+from spkit.study.stages import save_search, whole
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -185,20 +185,12 @@ def searched(
         return position_of(run, pipeline, pair)
     about = [pair, settings, dict(probing or {}), run.profile.probe.arguments(), run.seed, code_hash(self_position)]
     read = run.inputs([vectors_of(pipeline), *task_needs(pair)])
-    journal = journals(run) / f"search-{text_hash(json.dumps([about, read]))[:16]}.jsonl"
+    journal = run.journals / f"search-{text_hash(json.dumps([about, read]))[:16]}.jsonl"
     probe = probe_of(run, pair, **(probing or {}))
-    result = self_position(span_of(run, pipeline, pair), probe, journal=journal, seed=run.seed, **settings)
-    if result.settings["interrupted"]:
-        raise KeyboardInterrupt
-    return result
+    return whole(self_position(span_of(run, pipeline, pair), probe, journal=journal, seed=run.seed, **settings))
 
 
 def search_passes(run: SeedRun, searches: int) -> Passes:
     """What searches between the two vectors embed."""
     settings = run.profile.search
     return Passes(backward=searches * settings.steps * settings.batch_size * 2)
-
-
-def journals(run: SeedRun) -> Path:
-    """Where the seed keeps what unfinished stages have measured."""
-    return run.root / f"seed{run.seed}" / "journals"

@@ -23,7 +23,7 @@ from spkit.study.methods import merge_settings
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Whole
-from spkit.study.stages import joint_settings
+from spkit.study.stages import joint_settings, whole
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
@@ -78,9 +78,7 @@ def _scores_stage(run: SeedRun, count: int, rules: Sequence[str]) -> None:
         for rule in rules:
             read: dict[str, Any] = {"tasks": _pools(_clusters(run, count))} if find(rule).reads_data else {}
             yield {"method": rule}, merge(run.base, vectors, rule, **parameters[rule], **read)
-        found = self_position(vectors, run.probe, seed=run.seed, **search)
-        if found.settings["interrupted"]:
-            raise KeyboardInterrupt
+        found = whole(self_position(vectors, run.probe, seed=run.seed, **search))
         yield {"method": _SEARCH, "examples": found.examples}, found.model()
 
     config = {"training": run.profile.training.arguments(), "joint": run.profile.joint.arguments()}

@@ -35,6 +35,7 @@ from spkit.study.methods import merge_settings
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Whole
+from spkit.study.stages import whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.checks import check_training
@@ -110,9 +111,8 @@ def _cell_stage(run: SeedRun, settings: MapSettings, ratio: float, epochs: float
         for rule, parameters in rules.items():
             yield {"method": rule, "flops": paid}, merge(run.base, vectors, rule, **parameters)
         with count_costs() as cost:
-            found = self_position(vectors, Probe.sample(parts, seed=run.seed, **probe), seed=run.seed, **search)
-        if found.settings["interrupted"]:
-            raise KeyboardInterrupt
+            drawn = Probe.sample(parts, seed=run.seed, **probe)
+            found = whole(self_position(vectors, drawn, seed=run.seed, **search))
         yield {"method": _SEARCH, "flops": paid + cost.flops, "examples": found.examples}, found.model()
 
     models = len(settings.samplings) + len(rules) + 1

@@ -23,7 +23,6 @@ from spkit.study.analyses._two import (
     Pipeline,
     TwoSettings,
     check_two,
-    journals,
     pair_of,
     position_of,
     search_needs,
@@ -86,7 +85,7 @@ def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], settings: Plan
         objective = Objective(span, probe, batch_size, seed=run.seed)
         about = identity(span) | {"texts": probe.fingerprint(), "batch_size": batch_size, "seed": run.seed}
         key = text_hash(json.dumps([about, positions.tolist(), code_hash(Objective)]))[:16]
-        journal = Journal(journals(run) / f"plane-{key}.jsonl", about, "A plane")
+        journal = Journal(run.journals / f"plane-{key}.jsonl", about, "A plane")
 
         def loss_at(row: Float[np.ndarray, " 2"]) -> float:
             entry = journal.entry(lambda: objective.task_losses(torch.from_numpy(row.copy())[None]))

@@ -67,7 +67,7 @@ def _sweep_stage(run: SeedRun, kind: Over, values: list[int | float], given: Map
     def work(folder: Path) -> Mapping[str, Any]:
         # Of these inputs alone: what another profile or other vectors left half done must not be in the way.
         inputs = text_hash(json.dumps([config, run.inputs(searching)]))
-        journal = run.root / f"seed{run.seed}" / "journals" / f"{kind}-{inputs[:12]}"
+        journal = run.journals / f"{kind}-{inputs[:12]}"
         vectors = run.vectors()
         mark = load_position(run.folder(_SEARCH) / "model", vectors)
         more = {**given, **({"probe": run.probe, **search} if searched else {})}
