@@ -1,5 +1,6 @@
 """What a piece of work costs: texts, tokens, FLOPs and seconds, by one definition for all that the kit does."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,7 +59,9 @@ class Cost:
 
 @contextmanager
 def count_costs() -> Iterator[Cost]:
-    """Count what everything inside the block costs: any model of this process, and copies made inside.
+    """Count what everything inside the block costs: any model, and copies made inside.
+
+    Other threads do not count: what one of them embeds meanwhile is no part of this work.
 
     So a joint training, a search and an evaluation stand on one axis. The FLOPs follow from the shapes that went
     through, padding included. Forward: 2 · weights · tokens for each linear layer (a layer that sees each text once,
@@ -113,15 +116,15 @@ def so_far(cost: Cost) -> Cost:
 
 
 def add_earlier(cost: Cost) -> None:
-    """Count work that an earlier process did and that is not done again: in all blocks that are open."""
-    for counting in _OPEN.values():
+    """Count work that an earlier process did and that is not done again: in all open blocks of this thread."""
+    for counting in _open_here():
         counting.earlier = counting.earlier + cost
 
 
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Inside the block nothing is counted: a check of what was loaded is no part of the work."""
-    paused = [counting.counter for counting in _OPEN.values() if not counting.counter.paused]
+    paused = [counting.counter for counting in _open_here() if not counting.counter.paused]
     for counter in paused:
         counter.paused = True
     try:
@@ -143,6 +146,10 @@ class _Counting:
 _OPEN: dict[int, _Counting] = {}
 
 
+def _open_here() -> list[_Counting]:
+    return [counting for counting in list(_OPEN.values()) if counting.counter.thread == threading.get_ident()]
+
+
 class _Counter:
     """A forward hook of all modules, which hooks the gradients of their outputs in turn."""
 
@@ -151,11 +158,12 @@ class _Counter:
         self.tokens: list[int | Tensor] = []
         self.notes: dict[str, None] = {}
         self.paused = False
+        self.thread = threading.get_ident()
         self._seen: set[type] = set()
         self._batch: Any = None
 
     def __call__(self, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-        if self.paused:
+        if self.paused or self.thread != threading.get_ident():
             return
         if isinstance(module, _LINEAR):
             self._linear(module, given, output)

@@ -1,6 +1,7 @@
 """Costs: the stated formula against torch's counter and by hand, and everything the kit does on one account."""
 
 import json
+import threading
 from copy import deepcopy
 from dataclasses import asdict
 
@@ -182,6 +183,22 @@ def test_checks_of_what_was_loaded_are_not_counted(model) -> None:
         parameters_read(model)
         model.encode(["red"], show_progress_bar=False)
     assert cost.texts == 1
+
+
+def test_other_threads_do_not_count(model) -> None:
+    def elsewhere() -> None:
+        model.encode(TEXTS)
+        with count_costs() as cost:
+            model.encode(TEXTS[:1])
+        others.append(cost)
+
+    others: list[Cost] = []
+    with count_costs() as cost:
+        model.encode(TEXTS[:2])
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+    assert (cost.texts, others[0].texts) == (2, 1)
 
 
 def test_costs_add_up_and_survive_json(model) -> None:

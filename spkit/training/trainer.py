@@ -143,6 +143,8 @@ def train(
     mark = base_mark(base) or _hash_below_adapters(base)
     model = copy_model(base)
     master_weights(model)
+    # Its examples are drawn at random and embedded at each start: a resumed training would cost more than a whole one.
+    model.model_card_data.generate_widget_examples = False
     if mark is not None:
         mark_base(model, mark)
     if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
