@@ -100,6 +100,8 @@ def test_every_data_set_has_an_example(root):
     assert table["role"].tolist() == ["trained", "training", "trained", "training", "unseen"]
     assert (table[["query", "positive"]] != "").all(axis=None)
     assert table.loc["near", "negative"] != "" == table.loc["faq", "negative"]
+    assert set(table.loc["topic", ["query", "positive", "negative"]]) == {"(not shown)"}
+    assert table.loc["topic", "examples"] > 0
 
 
 def test_the_map_compares_with_every_joint_training(root):
@@ -179,6 +181,7 @@ def test_open_cells_are_white_and_decided_ones_have_a_colour():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
+        ("examples", {"hidden": ["others"]}, "`hidden` must name data sets of the study"),
         ("norms", {"epochs": 1}, "at `sizes`, at the `whole` of each group, or both"),
         ("clusters", {"clusters": [5]}, "from 1 to the number of data sets. Found 5 for 4"),
         ("imbalance_map", {"pair": ["answers", "faq"], "total": 64}, "`pair` must name two different tasks"),

@@ -38,6 +38,7 @@ clusters = [2, 3]
 examples = 8
 methods = ["average", "ties", "regmean"]
 [examples]
+hidden = ["topic"]
 [imbalance_map]
 pair = ["answers", "meanings"]
 total = 64

@@ -1,38 +1,41 @@
 """The paper's Table 1: what the data looks like, an example of each data set."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from datasets import Dataset
 from pydantic import Field
 
+from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import UNSEEN
 from spkit.results.schema import EXAMPLES
 from spkit.study.analysis import Analysis
 from spkit.study.graph import TASK
-from spkit.study.profile import AnalysisSettings
+from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole
+from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
 from spkit.tasks.loss_rows import loss_columns, loss_rows
 
 _STAGE, _ROWS = "examples", "rows.json"
+_TEXTS, _HIDDEN = ("query", "positive", "negative"), "(not shown)"
 
 
 class ExampleSettings(AnalysisSettings):
-    """`characters`: where the texts of an example are cut."""
+    """`characters`: where the texts of an example are cut; `hidden`: data sets whose texts may not be published."""
 
     characters: Whole = Field(160, ge=20)
+    hidden: Annotated[tuple[str, ...], Different] = ()
 
 
 def _stages(run: SeedRun, settings: ExampleSettings) -> None:
     def work(folder: Path) -> Mapping[str, Any]:
-        rows = example_rows(run.tasks, run.scored, settings.characters)
+        rows = example_rows(run.tasks, run.scored, settings.characters, settings.hidden)
         (folder / _ROWS).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         return {}
 
@@ -40,13 +43,16 @@ def _stages(run: SeedRun, settings: ExampleSettings) -> None:
     run.add(_STAGE, settings.arguments(), needs, work)
 
 
-def example_rows(tasks: Mapping[str, Task], scored: Mapping[str, Task], characters: int) -> list[dict[str, Any]]:
+def example_rows(
+    tasks: Mapping[str, Task], scored: Mapping[str, Task], characters: int, hidden: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """A row a data set: those that are trained on, then those that are only scored.
 
     Args:
         tasks: what is trained on; a pool is shown by its members.
         scored: what is scored.
         characters: where texts are cut.
+        hidden: data sets whose row has the sizes alone.
     """
     rows = []
     for group, task in tasks.items():
@@ -57,7 +63,7 @@ def example_rows(tasks: Mapping[str, Task], scored: Mapping[str, Task], characte
     for name, task in scored.items():
         if name not in shown:
             rows.append(_row(name, task, task.test, list(task.definition.columns), UNSEEN, "", characters))
-    return rows
+    return [row | dict.fromkeys(_TEXTS, _HIDDEN) if row["dataset"] in hidden else row for row in rows]
 
 
 def _row(
@@ -107,4 +113,13 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-ANALYSIS = Analysis(ExampleSettings, _stages, _table, _words)
+def _check(settings: ExampleSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
+    one_each = (name for group, task in tasks.items() for name in data_sets({group: task}))
+    known = dict.fromkeys([*one_each, *(profile.names or ()), *profile.unseen])
+    if unknown := [name for name in settings.hidden if name not in known]:
+        raise SpkitError(
+            "`hidden` must name data sets of the study.", f"Found {quoted(unknown)}.", f"It has {quoted(known)}."
+        )
+
+
+ANALYSIS = Analysis(ExampleSettings, _stages, _table, _words, check=_check)
