@@ -16,8 +16,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-#: One em is 100 units of the drawing.
+#: One em is 100 units of the drawing; its edge keeps rounded lines whole.
 _FONT = FontProperties(size=100, math_fontfamily="stix")
+_EDGE = 3
 _MARKED = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
 _log = logging.getLogger("mkdocs.hooks.formulas")
@@ -28,6 +29,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
     def drawn(found: re.Match[str]) -> str:
         tag, source = found.group(1), _unescaped(found.group(2))
+        if tag == "div":  # fractions on a line of their own are not made smaller
+            source = source.replace(r"\frac", r"\dfrac")
         try:
             return f'<{tag} class="formula">{_drawn(source)}</{tag}>'
         except ValueError as error:
@@ -44,16 +47,15 @@ def _unescaped(text: str) -> str:
 @cache
 def _drawn(source: str) -> str:
     """The formula as SVG: as large as the text around it, in its colour, on its line."""
-    text = f"${source}$"
-    width, height, below = text_to_path.get_text_width_height_descent(text, _FONT, ismath=True)
-    vertices, codes = text_to_path.get_text_path(_FONT, text, ismath=True)
+    outline = Path(*text_to_path.get_text_path(_FONT, f"${source}$", ismath=True))
+    box = outline.get_extents().padded(_EDGE)
     strokes = []
-    for points, code in Path(vertices, codes).iter_segments(curves=True, simplify=False):
+    for points, code in outline.iter_segments(simplify=False):
         numbers = [] if code == Path.CLOSEPOLY else points
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        strokes.append(_LETTERS[code] + " ".join(f"{x:.0f} {height - below - y:.0f}" for x, y in pairs))
+        strokes.append(_LETTERS[code] + " ".join(f"{x - box.x0:.0f} {box.y1 - y:.0f}" for x, y in pairs))
     return (
-        f'<svg role="img" aria-label="{html.escape(source)}" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'style="width:{width / 100:.2f}em;height:{height / 100:.2f}em;vertical-align:{-below / 100:.2f}em">'
+        f'<svg role="img" aria-label="{html.escape(source)}" viewBox="0 0 {box.width:.0f} {box.height:.0f}" '
+        f'style="width:{box.width / 100:.2f}em;height:{box.height / 100:.2f}em;vertical-align:{box.y0 / 100:.2f}em">'
         f'<path fill="currentColor" d="{"".join(strokes)}"/></svg>'
     )

@@ -8,6 +8,10 @@ from mkdocs.structure.files import File, Files
 
 #: The study whose figures lie at the top of the folder of figures.
 _TOP = "demo"
+#: A cell of a table with a number and its interval, which goes below it.
+_SCORE = re.compile(r"(?<=\| )(-?[\d.]+) (\[[^]|]+\])(?= *\|)")
+_TITLE = re.compile(r"\A# .*\n")
+_HEADING = re.compile(r"^(#+) (\w+)$", re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^]]*)\]\(([^)]+)\)")
 
 
@@ -22,16 +26,24 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page a study, and the pictures that it shows."""
     root = _root(config)
     for name, (summary, figures) in _studies(root).items():
-        parts = [summary.read_text(encoding="utf-8") if summary else f"# Study `{name}`"]
+        parts = [f"# Study {name}"]
+        if summary:
+            told = summary.read_text(encoding="utf-8")
+            parts.append(_SCORE.sub(r"\1<small>\2</small>", _TITLE.sub("", told)))
         if figures:
             text, depth = figures.read_text(encoding="utf-8"), name.count("/")
             for picture in sorted({path for _, path in _PICTURE.findall(text)}):
                 place = f"results/figures/{name}/{picture}"
                 files.append(File.generated(config, place, abs_src_path=str(figures.parent / picture)))
             shown = _PICTURE.sub(rf"![\1]({'../' * depth}figures/{name}/\2){{ loading=lazy }}", text)
-            parts.append(re.sub(r"^#", "##", shown, flags=re.MULTILINE))
+            parts.append(_HEADING.sub(_as_words, shown))
         files.append(File.generated(config, f"results/{name}.md", content="\n\n".join(parts)))
     return files
+
+
+def _as_words(heading: re.Match[str]) -> str:
+    """The heading one level deeper, and the name of a figure in words."""
+    return f"#{heading.group(1)} {heading.group(2).replace('_', ' ').capitalize()}"
 
 
 def _root(config: MkDocsConfig) -> Path:
