@@ -1,13 +1,16 @@
 """The documentation site builds without a warning, its links lead somewhere, and its code runs."""
 
+import html
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -98,6 +101,29 @@ def test_formulas_are_drawn_and_figures_copied(site: Path):
     assert text.count("<svg role") > 50
     assert "arithmatex" not in text
     assert len(list((site / "results" / "figures").rglob("*.png"))) == len(list((ROOT / "figures").rglob("*.png")))
+
+
+def drawn(formula: str, tag: str = "div") -> list[str]:
+    """Outlines of the pictures that the site's hook draws for a formula."""
+    marks = {"div": (r"\[", r"\]"), "span": (r"\(", r"\)")}[tag]
+    hook = runpy.run_path(str(DOCS / "hooks" / "formulas.py"))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a.md"))
+    text = f'<{tag} class="arithmatex">{marks[0]}{html.escape(formula)}{marks[1]}</{tag}>'
+    return re.findall(r' d="([^"]+)"', hook["on_page_content"](text, page, {}, []))
+
+
+def test_lines_below_each_other_are_a_picture_each():
+    lines = drawn(r"\begin{aligned} a &= b \\ c &\ge d \end{aligned}")
+    assert lines == drawn("a = b") + drawn(r"c \geq d")
+
+
+def test_a_fraction_is_smaller_in_a_sentence():
+    assert drawn(r"\frac{a}{b}") == drawn(r"\dfrac{a}{b}", "span") != drawn(r"\frac{a}{b}", "span")
+
+
+def test_a_formula_that_cannot_be_drawn_is_a_warning(caplog: pytest.LogCaptureFixture):
+    assert not drawn(r"\begin{pmatrix} 1 \end{pmatrix}")
+    assert "a.md: matplotlib cannot draw the formula" in caplog.text
 
 
 def test_a_public_name_is_described_on_one_page():
