@@ -170,5 +170,7 @@ def test_the_commands_of_a_page_are_those_of_the_command_line(page: str):
         known[name].make_context(name, arguments)  # which raises at an unknown option, a missing one, or a wrong value
 
 
-def test_the_profile_of_the_page_about_data_is_one(furnished: Path):
-    assert spkit.load_profile(furnished / "my_study.toml").search.optimizer == "adam"
+def test_the_profile_of_the_page_about_data_is_one(tmp_path: Path):
+    (study,) = [block for block in blocks(DOCS / "how-to" / "own-data.md", "toml") if block.title == "my_study.toml"]
+    (tmp_path / study.title).write_text(study.text, encoding="utf-8")
+    assert spkit.load_profile(tmp_path / study.title).search.optimizer == "adam"
