@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage mutants check format figures notebooks lab bench results paper clean
+.PHONY: help install demo test coverage mutants check format figures notebooks docs lab bench results paper clean
 # Folder of the data files that the study `paper` reads; data/README.md says what they are and where they come from.
 DATA ?=
 
@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "spkit needs Python 3.11 or newer; found: $(PYTHON). Say which: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear .venv
 	@echo "Installing the versions of constraints.txt into .venv; this takes some minutes and about 3 GB of disk."
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[all,test,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[all,docs,test,dev]"
 	@$(BIN)/python -m pip check
 	@touch $@
 
@@ -58,6 +58,9 @@ figures: install ## draw the figures from data/results (ARGS=--check: only compa
 notebooks: install ## run every notebook on the demo's results; copies with outputs go to runs/notebooks
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks $(ARGS)
 
+docs: install ## build the documentation site into site/; fetches nothing
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+
 lab: install ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks $(ARGS)
 
@@ -80,4 +83,4 @@ paper: install ## replicate the paper from both bases, DATA=folder; draw its fig
 	$(BIN)/spkit figures --study paper
 
 clean: ## remove .venv and what the checks leave behind; runs/ stays
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -67,7 +67,7 @@ def test_every_requirement_says_why_its_floor_stands_there() -> None:
 
 def test_all_takes_every_extra_that_is_not_for_its_makers_only() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {*RUNTIME, "all", "test", "dev"}
+    assert set(extras) == {*RUNTIME, "all", "docs", "test", "dev"}
     assert Requirement(extras["all"][0]).extras == set(RUNTIME)
     assert "spkit[all]" in extras["test"]
 

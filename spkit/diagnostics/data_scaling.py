@@ -99,7 +99,9 @@ def norms_by_examples(
         sizes: numbers of examples, of a group's tasks together; the smallest must fill a batch of each.
         epochs: the schedule with so many passes over the examples.
         steps: the schedule with so many optimiser steps. Given both, each size is trained by both.
-        batch_size, seed, settings: as in `norm_row`, which makes one row, so that a study can stop after any.
+        batch_size: examples in a batch.
+        seed: of the draw of the examples and of the trainings.
+        settings: passed on to `spkit.train` (`learning_rate`, `sampling`, `progress`, ...).
 
     Returns:
         A row a training: `group`, `examples`, `schedule` ("epochs" or "steps"), `steps` (made), `norm` and `seed`.
@@ -185,9 +187,8 @@ def angles_by_ratio(
     """The angle of the jointly trained vector V_{a+b} to V_a and V_b, against the ratio of their numbers of examples.
 
     If the larger set dominates the smaller one, the joint vector is nearer to its vector. At each ratio both single
-    vectors are
-    trained on the very examples that the joint one sees, so that nothing but the mixture differs: three trainings
-    a ratio. Subsets of a task are nested over the ratios.
+    vectors are trained on the very examples that the joint one sees, so that nothing but the mixture differs: three
+    trainings a ratio. Subsets of a task are nested over the ratios.
 
     Args:
         base: θ0.
@@ -195,8 +196,11 @@ def angles_by_ratio(
         b: the other.
         ratios: parts of a and b; (3, 1) gives a three quarters of the examples.
         total: examples of both together, the same at each ratio.
-        epochs, steps: the schedules, as in `norms_by_examples`; each training passes over its own examples.
-        batch_size, seed, settings: as in `angle_rows`, which makes one ratio's rows, so that a study can stop after it.
+        epochs: the schedule with so many passes of each training over its own examples.
+        steps: the schedule with so many optimiser steps. Given both, each ratio is trained by both.
+        batch_size: examples in a batch.
+        seed: of the draw of the examples and of the trainings.
+        settings: passed on to `spkit.train` (`learning_rate`, `sampling`, `progress`, ...).
 
     Returns:
         A row a schedule, ratio and single task: `a`, `b`, `task` (which of them the angle is to), `examples` and

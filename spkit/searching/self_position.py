@@ -97,7 +97,7 @@ def self_position(
 
     Raises:
         SpkitError: an unknown path, granularity or optimiser, a setting out of range, vectors between which the path is
-        not defined, a journal of another search.
+            not defined, a journal of another search.
         NotFiniteError: a loss or gradient that is not finite, with its step and task; `result` holds the last position
             whose loss was finite, or the best on the validation.
 
