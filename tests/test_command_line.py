@@ -10,6 +10,7 @@ import typer
 
 from spkit import __version__, cli
 from spkit.cli import app
+from spkit.study.analyses import analysis_names
 
 #: By name, as the command line has them.
 COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
@@ -119,6 +120,17 @@ def test_wrong_usage_is_one_line_at_once_with_exit_status_2(arguments, message, 
     assert message in line
     assert not packages & HEAVY
     assert [path.name for path in tmp_path.iterdir()] == ["lacks.toml"]  # nothing was begun
+
+
+def test_a_wrong_key_in_any_table_of_a_profile_is_refused_at_once(tmp_path) -> None:
+    wrong = "".join(f"[{name}]\nnonsense = 1\n" for name in analysis_names())
+    profile = 'base = "minilm-l3"\ntasks = ["headline", "chat"]\n[training]\nsteps = 1\n' + wrong
+    (tmp_path / "mine.toml").write_text(profile)
+    out, err, status, packages = run(["study", "mine.toml"], tmp_path)
+    assert (out, status) == ("", 2)
+    assert all(f"Found `{name}.nonsense`" in err for name in analysis_names())
+    assert "torch" not in packages
+    assert not packages & HEAVY
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,10 @@ def study(
     --gpus-per-task=1, and run spkit study PROFILE --cluster ADDRESS. Whoever reaches the scheduler can run programs as
     you: keep it inside a network that you trust, or give Dask certificates.
     """
-    from spkit.study.profile_file import check_tables
+    from spkit.study.profile_file import check_profile
 
     with usage():
-        check_tables(profile, base, None if data is None else str(data))
+        check_profile(profile, base, None if data is None else str(data))
         chosen_seeds = None if seeds is None else seeds_of(seeds)
         check_engine(workers, cluster)
         names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
@@ -95,8 +95,7 @@ def study(
     from spkit.study.plan import plan as plan_study
     from spkit.study.run import publish as publish_results
 
-    with usage():  # the tables of analyses, too
-        chosen = load_profile(profile)
+    chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
     chosen = chosen.with_loading(loading)

@@ -19,11 +19,12 @@ Given = TypeVar("Given", bound=AnalysisSettings)
 class Analysis(Generic[Given]):
     """A part of a study that its profile turns on with a table of its own.
 
-    An analysis is one file in `spkit/study/analyses/` that calls it `ANALYSIS`. The file's name is the name of its
+    An analysis is a file in `spkit/study/analyses/` that calls it `ANALYSIS`. The file's name is the name of its
     table in a profile. Profiles, the command line, the report, the summary and the figures learn of it from there.
 
     Attributes:
-        settings: the model of the profile's table: keys, types, ranges and defaults.
+        settings: the model of the profile's table: keys, types, ranges and defaults. It stands in a file of
+            `spkit/study/analysis_settings/`.
         stages: makes its records for one seed.
         table: makes its result tables (file name to table) of the records of the seeds it ran on; the number is that
             of bootstrap resamples.

@@ -7,27 +7,19 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from pydantic import Field
 
 from spkit.evaluation.means import UNSEEN
 from spkit.results.schema import EXAMPLES
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.examples import ExampleSettings
 from spkit.study.graph import TASK
-from spkit.study.profile import AnalysisSettings
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
 from spkit.tasks.loss_rows import loss_columns, loss_rows
 
 _STAGE, _ROWS = "examples", "rows.json"
-
-
-class ExampleSettings(AnalysisSettings):
-    """`characters`: where the texts of an example are cut."""
-
-    characters: Whole = Field(160, ge=20)
 
 
 def _stages(run: SeedRun, settings: ExampleSettings) -> None:

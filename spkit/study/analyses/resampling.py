@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
-from pydantic import AfterValidator, Field
 
 from spkit._extras import require
 from spkit.errors import SpkitError
@@ -19,34 +18,18 @@ from spkit.searching.self_position import self_position
 from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analyses._two import pair_probing
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.resampling import ResamplingSettings, Surgery
 from spkit.study.paper import AGAINST, OPEN, Claim, outcome_of
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Truth, Whole
 from spkit.study.stages import evaluate_stage, save_search, train_stage
 from spkit.study.tables import SeedRecords, paid, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.checks import check_batch
 from spkit.training.resampling import resample
-from spkit.training.shares import check_sampling
 from spkit.training.surgery import train_with_surgery
 
 _LABEL = "resampling"
-_Parts = Annotated[Whole, Field(ge=1)]
-_Sampling = Annotated[str | Number, AfterValidator(check_sampling)]
-_Surgery = Literal["upgrad", "pcgrad"]
-
-
-class ResamplingSettings(AnalysisSettings):
-    """The `pair` of tasks, and the ways to mix them: ratios and schemes as in the paper, samplings, and surgery."""
-
-    pair: tuple[str, str] = Field(examples=['pair = ["headline", "similarity"]'])
-    ratios: Annotated[tuple[tuple[_Parts, _Parts], ...], Different] = ((3, 1), (3, 2), (3, 3), (2, 3), (1, 3))
-    schemes: Annotated[tuple[Literal["total", "max"], ...], Different] = ("total", "max")
-    samplings: Annotated[tuple[_Sampling, ...], Different] = ("proportional", "uniform", 2.0)
-    mixing: Truth = True
-    surgery: Annotated[tuple[_Surgery, ...], Different] = ("upgrad", "pcgrad")
-    steps: Whole | None = Field(None, ge=1)
 
 
 def _stages(run: SeedRun, settings: ResamplingSettings) -> None:
@@ -90,7 +73,7 @@ def _sampling_name(sampling: str | float) -> str:
     return sampling if isinstance(sampling, str) else f"temperature {sampling:g}"
 
 
-def _surgery(run: SeedRun, pair: list[str], method: _Surgery, steps: int, training: Mapping[str, Any]) -> str:
+def _surgery(run: SeedRun, pair: list[str], method: Surgery, steps: int, training: Mapping[str, Any]) -> str:
     def work(folder: Path) -> Mapping[str, Any]:
         tasks = [run.tasks[name] for name in pair]
         model = train_with_surgery(run.base, tasks, steps=steps, method=method, seed=run.seed, **training)
