@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from datasets import Dataset
-from sentence_transformers import SentenceTransformer
-from torch import nn
 
 from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.checks import (
@@ -28,6 +26,9 @@ from spkit.tasks.splits import DEV_SHARE, keep_apart
 
 #: What a task is for: to be trained on and scored, only ever trained on, or only ever scored.
 Role = Literal["trained", "training", "unseen"]
+
+#: Makes the loss, a torch module, from a SentenceTransformer. Neither is imported here: tasks are read without torch.
+Loss = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +96,7 @@ class Task:
     dev: Dataset | None = None
     test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
-    loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
+    loss: str | Loss | None = None
     temperature: int | float | None = None
     positive_from: int | float | None = None
     negative_to: int | float | None = None
