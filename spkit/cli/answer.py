@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead: tables, written, next, result.")]
 
+#: The same beside an option that ends the command while options are read.
+FirstAsJson = Annotated[bool, typer.Option("--json", is_eager=True, help="Print one JSON object instead.")]
+
 #: Columns of an output that is no terminal: as many as a table needs.
 _WIDE = 10_000
 
 #: Styles of rows by what their `verdict` begins with.
-_STYLES = {"conflict": "red", "agree": "green", "no ": "dim", "neither": "dim", "undetermined": "dim"}
+_STYLES = {
+    "a is better": "green", "b is better": "red", "conflict": "red", "agree": "green",
+    "no ": "dim", "neither": "dim", "undetermined": "dim",
+}  # fmt: skip
 
 
 class Answer:
@@ -50,14 +56,16 @@ class Answer:
         """
         frame = table.reset_index() if index else table
         if self._as_json:
-            self._tables[name] = [
-                {str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")
-            ]
+            self.rows(name, frame.to_dict("records"))
             return
         if title:
             typer.echo(typer.style(title, bold=True))
         typer.echo(_aligned(frame, digits) if len(frame) else "(no rows)")
         typer.echo()
+
+    def rows(self, name: str, rows: Iterable[Mapping[Any, Any]]) -> None:
+        """A table of JSON."""
+        self._tables[name] = [{str(key): _plain(value) for key, value in row.items()} for row in rows]
 
     def wrote(self, what: str, path: Path | str) -> None:
         """Something that is on the disk now."""
@@ -80,7 +88,7 @@ class Answer:
         if next_step:
             typer.echo(f"Next: {next_step}")
         if result:
-            typer.echo(typer.style(result, bold=True))
+            typer.echo(result if "\n" in result else typer.style(result, bold=True))
 
 
 def _plain(value: Any) -> Any:
@@ -88,6 +96,8 @@ def _plain(value: Any) -> Any:
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
@@ -105,7 +115,7 @@ def _aligned(table: "pd.DataFrame", digits: int) -> str:
     for name in table.columns:
         numeric = pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])
         decimal = numeric and pd.api.types.is_float_dtype(table[name])
-        formats.append(_number(digits) if decimal else str)
+        formats.append(_number(_digits(table[name], digits)) if decimal else str)
         shown.add_column(Text(str(name)), justify="right" if numeric else "left", overflow="fold")
     for row in table.to_dict("records"):
         cells = [Text("-" if pd.isna(cell) else say(cell)) for say, cell in zip(formats, row.values(), strict=True)]
@@ -115,12 +125,16 @@ def _aligned(table: "pd.DataFrame", digits: int) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
+def _digits(column: "pd.Series[float]", digits: int) -> int:
+    """Digits behind the point, more where all numbers of a column are small."""
+    largest = column.abs().max()
+    return digits - math.floor(math.log10(largest)) - 1 if 0 < largest < 0.1 else digits
+
+
 def _number(digits: int) -> Callable[[float], str]:
     return lambda value: f"{value:.{digits}f}"
 
 
 def _style(row: Mapping[Any, Any]) -> str:
     said = str(row.get("verdict", ""))
-    if said.endswith("is better"):
-        return "green" if said == f"{row.get('a')} is better" else "red"
     return next((style for begins, style in _STYLES.items() if said.startswith(begins)), "")

@@ -162,13 +162,11 @@ def longest_way(table: pd.DataFrame) -> float:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The plan as lines of text: a line a stage, and what the whole will take."""
-    width = max(len(stage) for stage in table["stage"])
-    lines = []
-    for row in table.to_dict("records"):
-        known = row["seconds"] == row["seconds"]
-        took = f"{row['seconds']:8.1f} s" if known else f"{'?':>8}  "
-        lines.append(f"{row['stage']:<{width}}  {row['state']:<5} {took}  {row['source']:<10}  reads {row['needs']}")
+    """What the whole plan will take.
+
+    Args:
+        table: of `plan`.
+    """
     left = table[table["state"] == TO_DO]
     counts = left["source"].value_counts()
     estimated = ", ".join(
@@ -180,14 +178,14 @@ def in_words(table: pd.DataFrame) -> str:
         )
         if source in counts
     )
-    lines.append(f"\n{len(table) - len(left)} of {len(table)} stages are done.")
+    said = f"{len(table) - len(left)} of {len(table)} stages are done."
     if len(left):
         in_turn, side_by_side = _long(left["seconds"].sum()), _long(longest_way(table))
-        lines.append(
-            f"The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by side "
-            f"({estimated}). After them come the report and its figures."
+        said += (
+            f" The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by "
+            f"side ({estimated}). After them come the report and its figures."
         )
-    return "\n".join(lines)
+    return said
 
 
 def _long(seconds: float) -> str:
