@@ -7,7 +7,7 @@ import typer
 
 from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
-from spkit.cli.help import MEASURED
+from spkit.cli.help import MEASURED, MEASURES
 from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
@@ -40,7 +40,7 @@ _MATRICES = ("cosine", "corrected", "low", "high", "verdict")
 _LISTS = ("pairs", "by_module", "conflict_by_module")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_a_base
 def conflict(
     output: Output,
@@ -98,7 +98,7 @@ def conflict(
     answer.end(f"Pairs of tasks: {said}.", "spkit train --task NAME --steps 80 -o runs/NAME, once for each task")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_a_base
 def imbalance(
     output: Output,
@@ -162,7 +162,7 @@ def imbalance(
     answer.end(said, f"spkit conflict{own} -o runs/conflict")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_models
 def sweep(
     output: Output,

@@ -12,6 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 #: Sections of options that several commands have.
 LOADING, SEVERAL, MEASURED = "How models are loaded", "Several tasks", "How it is measured"
 
+#: Sections of the commands; those without one come first.
+START, STEPS, MEASURES, STUDIES = "Start here", "Step by step", "Measure what matters", "Whole studies"
+
 #: Bounds that no one needs to read, and names of types that say less than the help beside them.
 _BOUNDS = re.compile(r"(; )?(\d+<=)?x<=(1000000000|1000000|100000|4294967295)")
 _TYPES = ((" range>", ">"), ("<list[", "<"), ("]>", ">"))
@@ -37,12 +40,12 @@ class Group(TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of commands, and the options of the command line itself."""
-        sections: dict[str, list[tuple[str, str]]] = {"Commands": []}
+        sections: dict[str, list[tuple[str, str]]] = {START: [], STEPS: [], MEASURES: [], STUDIES: []}
         room = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
         for name in self.list_commands(ctx):
             command = self.get_command(ctx, name)
             assert command is not None
-            section = getattr(command, "rich_help_panel", None) or "Commands"
+            section = getattr(command, "rich_help_panel", None) or START
             sections.setdefault(section, []).append((name, command.get_short_help_str(room)))
         records = [one.get_help_record(ctx) for one in self.get_params(ctx)]
         sections["Options"] = [record for record in records if record is not None]

@@ -8,7 +8,7 @@ import typer
 
 from spkit.cli.answer import Answer, AsJson, FirstAsJson
 from spkit.cli.checks import check_models, check_tasks, usage
-from spkit.cli.help import SEVERAL
+from spkit.cli.help import SEVERAL, STEPS
 from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
@@ -46,7 +46,7 @@ from spkit.vectors.folder import check_new_vectors
 _COST, _SEARCH = "Memory and speed", "Settings of the search"
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def train(
     output: Output,
@@ -172,7 +172,7 @@ def _kept_checkpoints(folder: Path) -> str:
     return f"Its last checkpoint is kept in {folder}: the same command goes on from it." if kept else ""
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def vectors(
     output: Output,
@@ -225,7 +225,7 @@ def _print_methods(context: typer.Context, asked: bool) -> bool:
     return asked
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def merge(
     output: Output,
@@ -293,7 +293,7 @@ def _known_path(name: str) -> str:
     return name
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_models
 def position(
     output: Output,

@@ -8,6 +8,7 @@ import typer
 from spkit._extras import require
 from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import usage
+from spkit.cli.help import STUDIES
 from spkit.cli.loading import may_load_otherwise
 from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
@@ -37,7 +38,7 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
     _end(Answer(), root, f"spkit explore {root}")
 
 
-@app.command()
+@app.command(rich_help_panel=STUDIES)
 @may_load_otherwise
 def study(
     profile: Annotated[str, typer.Argument(help="demo, tour, kinds, paper, imbalance, or the path of a .toml file.")],
@@ -127,7 +128,7 @@ def _say_if_stopped(output: Path) -> None:
     if_stopped(f"Finished stages and checkpoints are kept in {output}: the same command goes on from them.")
 
 
-@app.command()
+@app.command(rich_help_panel=STUDIES)
 def figures(
     results: Annotated[
         Path | None,

@@ -15,6 +15,7 @@ from spkit.study.declared import Study, declare
 from spkit.study.graph import BASE, TASK, Node, Passes
 from spkit.study.profile import Profile
 from spkit.study.records import record_in
+from spkit.study.remaining import in_words as duration
 from spkit.study.seed_run import SeedRun
 from spkit.training.batches import TaskBatches
 
@@ -180,21 +181,9 @@ def in_words(table: pd.DataFrame) -> str:
     )
     said = f"{len(table) - len(left)} of {len(table)} stages are done."
     if len(left):
-        in_turn, side_by_side = _long(left["seconds"].sum()), _long(longest_way(table))
+        in_turn, side_by_side = duration(left["seconds"].sum()), duration(longest_way(table))
         said += (
             f" The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by "
             f"side ({estimated}). After them come the report and its figures."
         )
     return said
-
-
-def _long(seconds: float) -> str:
-    """A time in words of its size.
-
-    Example:
-        >>> _long(42.0), _long(600.0), _long(9000.0)
-        ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
 """Which kind of task a table holds, and what its columns are: guessed from names, types and values."""
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
@@ -108,7 +108,7 @@ def column_of(name: str, cells: Sequence[Any], is_text: bool) -> Column:
         return Column(name, "numbers", len(different))
     if not all(isinstance(cell, str) for cell in filled):
         return Column(name, "something else", len(different))
-    words = median(len(cell.split()) for cell in filled)
+    words = float(median(len(cell.split()) for cell in filled))
     if words <= _SHORT and _are_few(len(different), len(filled)):
         return Column(name, "labels", len(different), words, few)
     return Column(name, "texts", len(different), words)
@@ -269,7 +269,7 @@ def _are_numbered(cells: Sequence[Any]) -> bool:
     )
 
 
-def _is_number(cell: Hashable, is_text: bool) -> bool:
+def _is_number(cell: Any, is_text: bool) -> bool:
     if not is_text:
         return isinstance(cell, int | float) and not isinstance(cell, bool)
     return re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", str(cell)) is not None
