@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead: tables, written, next, result.")]
 
-#: The same beside an option that ends the command while options are read.
-FirstAsJson = Annotated[bool, typer.Option("--json", is_eager=True, help="Print one JSON object instead.")]
-
 #: Columns of an output that is no terminal: as many as a table needs.
 _WIDE = 10_000
 

@@ -249,10 +249,12 @@ def sweep(
     answer = Answer(as_json)
     answer.table("sweep", table.drop(columns=unsaid))
     answer.wrote("Table", output / f"{over}.csv")
-    means = table[(table["task"] == "mean") & ~table["marked"].astype(bool)]
-    best = means.loc[means["score"].idxmax()]
-    where = f"{over} {best['value']:g}" + (f" of {best['pair']}" if best["pair"] else "")
-    answer.end(
-        f"The best mean on {split} is {best['score']:.1f} at {where}; the lowest is {means['score'].min():.1f}.",
-        f"spkit position --vectors {vectors} -o runs/position",
-    )
+    swept = table[(table["task"] == "mean") & ~table["marked"].astype(bool)].dropna(subset=["score"])
+    means = swept.sort_values("score", ascending=False).to_dict("records")
+    said = ""
+    if means:
+        where = f"{over} {means[0]['value']:g}" + (f" of {means[0]['pair']}" if means[0]["pair"] else "")
+        said = (
+            f"The best mean on {split} is {means[0]['score']:.1f} at {where}; the lowest is {means[-1]['score']:.1f}."
+        )
+    answer.end(said, f"spkit position --vectors {vectors} -o runs/position")

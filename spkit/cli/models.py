@@ -1,12 +1,14 @@
 """Commands that make, merge and score models."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
+from typer._click.core import Context  # what typer hands to a callback, and not its own typer.Context
 
-from spkit.cli.answer import Answer, AsJson, FirstAsJson
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.help import SEVERAL, STEPS
 from spkit.cli.loading import loads_a_base, loads_models
@@ -205,24 +207,33 @@ def vectors(
     )
 
 
-def _print_methods(context: typer.Context, asked: bool) -> bool:
-    if asked and context.params.get("as_json"):
-        answer, keys = Answer(as_json=True), ("name", "summary", "paper", "parameters")
-        answer.rows(
-            "methods",
-            [
-                dict(zip(keys, (one.name, one.summary, one.paper, list(map(str, one.settings))), strict=True))
-                for one in methods().values()
-            ],
-        )
-        answer.end()
-    elif asked:
+def _asked(what: str) -> Callable[[Context, bool], bool]:
+    """A callback of --list and of --json: the methods are printed once both are known, in whatever order they stand."""
+
+    def note(context: Context, given: bool) -> bool:
+        asked = context.meta
+        asked[what] = given
+        if asked.get("list") and "json" in asked:
+            _print_methods(as_json=asked["json"])
+            raise typer.Exit
+        return given
+
+    return note
+
+
+def _print_methods(as_json: bool) -> None:
+    if as_json:
+        answer = Answer(as_json)
+        rows = []
         for one in methods().values():
-            typer.echo(f"{typer.style(one.name, bold=True)}: {one.summary} [{one.paper}]")
-            typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
-    if asked:
-        raise typer.Exit
-    return asked
+            about = {"name": one.name, "summary": one.summary, "paper": one.paper}
+            rows.append(about | {"parameters": [str(parameter) for parameter in one.settings]})
+        answer.rows("methods", rows)
+        answer.end()
+        return
+    for one in methods().values():
+        typer.echo(f"{typer.style(one.name, bold=True)}: {one.summary} [{one.paper}]")
+        typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
 
 
 @app.command(rich_help_panel=STEPS)
@@ -251,10 +262,12 @@ def merge(
     list_methods: Annotated[
         bool,
         typer.Option(
-            "--list", callback=_print_methods, is_eager=True, help="Print the methods with their parameters and stop."
+            "--list", callback=_asked("list"), is_eager=True, help="Print the methods with their parameters and stop."
         ),
     ] = False,
-    as_json: FirstAsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", callback=_asked("json"), is_eager=True, help="Print one JSON object instead.")
+    ] = False,
 ) -> None:
     """Merge experts by a fixed rule.
 
@@ -352,6 +365,8 @@ def position(
         check_settings(granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty)
         check_new_model(output)
         check_tasks(tasks, task, vectors)
+    import pandas as pd
+
     from spkit.searching.probe import Probe
     from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
@@ -391,8 +406,8 @@ def position(
     if journal is None:
         own.unlink(missing_ok=True)
     found = result.coefficients
-    found = found.rename("coefficient").rename_axis("task").to_frame() if found.ndim == 1 else found
-    answer.table("coefficients", found, "Coefficients", index=True)
+    by_task = found.to_frame("coefficient").rename_axis("task") if isinstance(found, pd.Series) else found
+    answer.table("coefficients", by_task, "Coefficients", index=True)
     answer.wrote("Merged model with recipe", output)
     losses = result.history["loss"]
     own = "" if tasks == "bundled" else f" --tasks {tasks}"
