@@ -2,7 +2,7 @@
 number a position.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -57,17 +57,33 @@ class Quantity:
 
     @property
     def name(self) -> str:
-        """Unique among all.
+        """All of it; unique.
 
         Example:
             >>> Quantity(PAIRS, "dev", 256, 32, 0.05, "average").name
-            'InfoNCE 0.05, dev, 256 examples, batch 32, negatives by average'
+            'InfoNCE 0.05, dev, 256 examples, batch 32, hard negatives (average)'
         """
-        parts = [self.measure + ("" if self.temperature is None else f" {self.temperature:g}"), self.split]
-        parts.append(f"{self.size} examples")
-        if not self.higher_is_better:
-            parts.append(f"batch {self.batch}" if self.batch else "one batch")
-        return ", ".join(parts + ([f"negatives by {self.mined}"] if self.mined else []))
+        return ", ".join(self._parts())
+
+    def name_beside(self, usual: "Quantity") -> str:
+        """What it is, and where it differs from the usual one.
+
+        Example:
+            >>> Quantity(PAIRS, "dev", 256, temperature=0.05).name_beside(Quantity(OWN, "train", 256, 32))
+            'InfoNCE 0.05, dev, one batch'
+        """
+        same = [name for name in ("size", "batch") if getattr(self, name) == getattr(usual, name)]
+        return ", ".join(self._parts(*same))
+
+    def _parts(self, *without: str) -> Iterator[str]:
+        yield self.measure + ("" if self.temperature is None else f" {self.temperature:g}")
+        yield self.split
+        if "size" not in without:
+            yield f"{self.size} examples"
+        if not self.higher_is_better and "batch" not in without:
+            yield f"batch {self.batch}" if self.batch else "one batch"
+        if self.mined:
+            yield f"hard negatives ({self.mined})"
 
 
 @dataclass(frozen=True)
@@ -86,10 +102,9 @@ class Variant:
     mu: float = 0.0
     hull: bool = False
 
-    @property
-    def name(self) -> str:
-        """Unique among all."""
-        parts = [self.quantity.name]
+    def name_beside(self, usual: Quantity) -> str:
+        """What it is, and where it differs from the usual objective; unique among all."""
+        parts = [self.quantity.name_beside(usual)]
         parts += [f"scale {self.scale}"] if self.scale != "mean" else []
         parts += [f"μ {self.mu:g}"] if self.mu else []
         return ", ".join(parts + ["in the hull"] * self.hull)
@@ -187,6 +202,6 @@ def _variants(factors: Factors) -> Iterator[Variant]:
     yield Variant(score, "relative")
 
 
-def quantities(chosen: Sequence[Variant]) -> list[Quantity]:
+def quantities(chosen: Iterable[Variant]) -> list[Quantity]:
     """What has to be measured for some variants, each once."""
     return list(dict.fromkeys(one.quantity for one in chosen))

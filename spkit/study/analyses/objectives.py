@@ -1,5 +1,6 @@
 """What does an objective know? Variants of the objective at many positions of a span, against the true scores there."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.evaluation.paired import Samples
 from spkit.models.bases import copy_model
 from spkit.results.schema import OBJECTIVES, OBJECTIVES_POSITIONS
+from spkit.searching.choices import Scale
 from spkit.searching.objective import Objective
 from spkit.searching.probe_parts import probe_sizes
 from spkit.study.analyses._positions import JOINT, START, length_of, named_count, places_of
@@ -51,6 +53,7 @@ _TOGETHER = 8
 _DRAWN, _RESAMPLES = 6, 200
 
 _SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
+_SCALES: tuple[Scale, ...] = ("gap", "gradient")
 _MINERS: tuple[Miner, ...] = ("base", "average")
 _Positive = Annotated[Number, Field(gt=0)]
 _Count = Annotated[Whole, Field(ge=2)]
@@ -70,13 +73,20 @@ class ObjectiveSettings(AnalysisSettings):
     mu: _Positive = 0.05
 
     @property
-    def variants(self) -> list[Variant]:
-        """The variants of the objective that these values make, the usual one first."""
-        return variants(self._factors)
+    def variants(self) -> dict[str, Variant]:
+        """The variants of the objective that these values make, by name, the usual one first."""
+        factors = Factors(self.batches, self.sizes, self.temperatures, self.mu)
+        return {one.name_beside(factors.usual): one for one in variants(factors)}
 
     @property
-    def _factors(self) -> Factors:
-        return Factors(self.batches, self.sizes, self.temperatures, self.mu)
+    def quantities(self) -> list[Quantity]:
+        """What has to be measured for them."""
+        return quantities(self.variants.values())
+
+    @property
+    def usual(self) -> Variant:
+        """What a search minimises by default."""
+        return next(iter(self.variants.values()))
 
     @property
     def chunks(self) -> list[tuple[int, int]]:
@@ -122,16 +132,19 @@ def _positions_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
 
 def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
     """What is measured before any position: the scales of the tasks' losses, and hard negatives."""
-    usual = _usual(settings)
-    mining = [one for one in quantities(settings.variants) if one.mined]
+    usual = settings.usual.quantity
+    mining = [one for one in settings.quantities if one.mined]
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors, rows = run.vectors(_VECTORS), []
         for split in _SPLITS:
             probe = probe_for(OWN, run.tasks, split, usual.size, usual.size, run.seed)
-            for scale in ("gap", "gradient"):
-                scales = Objective(vectors, probe, usual.batch, scale, run.seed).scales
-                rows += [{"split": split, "scale": scale, "task": task, "value": scales[task]} for task in scales]
+            for scale in _SCALES:
+                with warnings.catch_warnings(record=True) as said:  # a task without a gap: kept beside its number
+                    scales = Objective(vectors, probe, usual.batch, scale, run.seed).scales
+                note = " ".join(str(one.message) for one in said)
+                about = {"split": split, "scale": scale, "note": note}
+                rows += [{**about, "task": task, "value": value} for task, value in scales.items()]
         pd.DataFrame(rows).to_csv(folder / "scales.csv", index=False)
         model = copy_model(vectors.base).requires_grad_(False)
         probed = Probed(model, run.tasks, [], usual.size, run.seed)
@@ -174,7 +187,7 @@ def _scores_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: in
 
 def _values_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: int) -> None:
     """Every quantity of every task at some positions."""
-    wanted = quantities(settings.variants)
+    wanted = settings.quantities
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors(_VECTORS)
@@ -212,10 +225,6 @@ def _mined(folder: Path) -> Mined:
     return mined
 
 
-def _usual(settings: ObjectiveSettings) -> Quantity:
-    return settings.variants[0].quantity
-
-
 def _table(records: SeedRecords, settings: ObjectiveSettings, resamples: int) -> dict[str, pd.DataFrame]:
     """A row a variant, and a row a position."""
     rows, positions = [], []
@@ -223,9 +232,10 @@ def _table(records: SeedRecords, settings: ObjectiveSettings, resamples: int) ->
         measured = _measured(of_seed, settings)
         table = _scored(of_seed, settings)
         scales = pd.read_csv(of_seed[_START].folder / "scales.csv")
-        values = {one.name: _values(one, measured, scales, table) for one in settings.variants}
-        for one in settings.variants:
-            rows.append({**_about(one, settings, table, values[one.name]), "seed": seed})
+        values = {name: _values(one, measured, scales, table) for name, one in settings.variants.items()}
+        for name, one in settings.variants.items():
+            about = {"variant": name, **_about(one), "usual": one == settings.usual}
+            rows.append(about | _ranks(one, table, values[name]) | {"seed": seed})
         given = {f"value:{name}": column for name, column in values.items()}
         positions.append(table.assign(**given, seed=seed))
     return {OBJECTIVES.file: pd.DataFrame(rows), OBJECTIVES_POSITIONS.file: pd.concat(positions, ignore_index=True)}
@@ -267,12 +277,9 @@ def _values(
     return variant.values(quantity, divisors, table["length"].to_numpy(dtype=float), START)
 
 
-def _about(variant: Variant, settings: ObjectiveSettings, table: pd.DataFrame, values: np.ndarray) -> dict[str, Any]:
-    in_hull = table["in_hull"].to_numpy(dtype=bool)
-    allowed, quantity = variant.allowed(in_hull), variant.quantity
-    best = table["position"].to_numpy()[chosen(values, allowed)]
-    row: dict[str, Any] = {
-        "variant": variant.name,
+def _about(variant: Variant) -> dict[str, Any]:
+    quantity = variant.quantity
+    return {
         "measure": quantity.measure,
         "split": quantity.split,
         "size": quantity.size,
@@ -282,9 +289,15 @@ def _about(variant: Variant, settings: ObjectiveSettings, table: pd.DataFrame, v
         "scale": variant.scale,
         "mu": variant.mu,
         "hull": variant.hull,
-        "usual": variant == settings.variants[0],
-        "chosen": best[0] if len(best) else "",
     }
+
+
+def _ranks(variant: Variant, table: pd.DataFrame, values: np.ndarray) -> dict[str, Any]:
+    """How a variant ranks the positions, by both means."""
+    in_hull = table["in_hull"].to_numpy(dtype=bool)
+    allowed = variant.allowed(in_hull)
+    best = table["position"].to_numpy()[chosen(values, allowed)]
+    row: dict[str, Any] = {"chosen": best[0] if len(best) else ""}
     for column, before in (("mean", ""), ("unseen_mean", "unseen_")):
         scores = table[column].to_numpy(dtype=float)
         known = not np.isnan(scores).any() and not np.isnan(values).any()
@@ -297,21 +310,34 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     table = tables[OBJECTIVES.file]
     numbers = ["regret", "unseen_regret", "correlation", "unseen_correlation"]
     means = table.groupby(["variant", "usual"], sort=False)[numbers].mean().reset_index()
-    means["both"] = means[["regret", "unseen_regret"]].mean(axis=1)
-    best, usual = means.loc[means["both"].idxmin()], means[means["usual"]].iloc[0]
+    nearest = means.loc[means[["regret", "unseen_regret"]].mean(axis=1).idxmin()]
+    ranks = means.loc[means[["correlation", "unseen_correlation"]].mean(axis=1).idxmax()]
+    usual = means[means["usual"]].iloc[0]
     count = int(tables[OBJECTIVES_POSITIONS.file].groupby("seed").size().iloc[0])
+    first = f"Of {len(means)} objectives at {count} positions in the span of the experts and the joint model, "
+    if nearest["variant"] == ranks["variant"]:
+        first += f"“{ranks['variant']}” ranks best ({_ranking(ranks)}), and the position it calls best {_cost(nearest)}"
+    else:
+        first += (
+            f"“{ranks['variant']}” ranks best ({_ranking(ranks)}), and the position that “{nearest['variant']}” calls "
+            f"best {_cost(nearest)}"
+        )
     return [
-        f"Of {len(means)} objectives at {count} positions between the experts and the joint model, the position that "
-        f"“{best['variant']}” calls best is nearest to the best there is: {_cost(best)}. "
-        f"The default one, “{usual['variant']}”, {_cost(usual, 'gives away ')}."
+        f"{first}. The default one, “{usual['variant']}”, has {_ranking(usual)}, and the position it calls best "
+        f"{_cost(usual)}."
     ]
 
 
-def _cost(row: Any, before: str = "") -> str:
-    known = row["unseen_regret"] == row["unseen_regret"]
-    unseen = f" and {row['unseen_regret']:.1f} on unseen ones" if known else ""
-    ranks = f"{row['correlation']:+.2f}" + (f" and {row['unseen_correlation']:+.2f}" if known else "")
-    return f"{before}{row['regret']:.1f} points on trained tasks{unseen} (rank correlation with their means {ranks})"
+def _ranking(row: Any) -> str:
+    unseen = row["unseen_correlation"]
+    beside = f" and {unseen:+.2f} with their mean on unseen ones" if unseen == unseen else ""
+    return f"rank correlation {row['correlation']:+.2f} with the positions' mean on trained tasks{beside}"
+
+
+def _cost(row: Any) -> str:
+    unseen = row["unseen_regret"]
+    beside = f" and {unseen:.1f} on unseen ones" if unseen == unseen else ""
+    return f"is {row['regret']:.1f} points below the best there is on trained tasks{beside}"
 
 
 def _check(settings: ObjectiveSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
