@@ -294,12 +294,13 @@ def test_the_profiles_that_come_with_spkit_can_be_read(name):
 
 
 def test_every_analysis_is_in_a_profile():
-    assert {"demo", "tour", "kinds", "paper", "imbalance"} == set(profile_names())
+    assert {"demo", "tour", "kinds", "paper", "imbalance", "span"} == set(profile_names())
     assert {name for profile in profile_names() for name in load_profile(profile).analyses} == set(analysis_names())
-    assert load_profile("tour").analyses.keys() == load_profile("kinds").analyses.keys()
+    on_real_data = {**load_profile("kinds").analyses, **load_profile("span").analyses}
+    assert load_profile("tour").analyses.keys() == on_real_data.keys()
 
 
-@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance"])
+@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance", "span"])
 def test_tasks_of_real_data_need_their_folder(name, tmp_path):
     with pytest.raises(SpkitError, match=r"stsb-train\.jsonl\.gz"):
         chosen_tasks(load_profile(name).with_data(str(tmp_path)))
@@ -330,6 +331,9 @@ def test_tasks_of_real_data_need_their_folder(name, tmp_path):
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
         ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name two different tasks of the study"),
         ("sweeps", {"probe_size": [65]}, "up to the size of the probe"),
+        ("objectives", {"positions": 20}, "`positions` must be 21 or more: 18 have names"),
+        ("objectives", {"batches": [3]}, "`batch_size` must be at least 4"),
+        ("objectives", {"sizes": [8]}, "enough (probe )?examples for a batch"),
     ],
 )
 def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):

@@ -85,6 +85,11 @@ epochs = [2, 3]
 at_ratio = 3
 samplings = ["proportional", "uniform"]
 methods = ["average", "ties"]
+[objectives]
+positions = 21
+batches = [8, 16]
+sizes = [64, 32]
+temperatures = [0.05, 0.1]
 [grids]
 pair = ["faq", "likeness"]
 pipelines = ["separate"]

@@ -21,7 +21,9 @@ from spkit.results.schema import OBJECTIVES, OBJECTIVES_POSITIONS
 _PANELS = {"regret": "regret, points", "correlation": "rank correlation"}
 _MEANS = {"": "trained tasks", "unseen_": "unseen tasks"}
 _LOOKS = {"": Look(TASK_COLOURS[0], "o", "none"), "unseen_": Look(TASK_COLOURS[1], "D", "none")}
-_VALUES = [f"{mean}{name}" for name in ("regret", "regret_error", "correlation", "correlation_error") for mean in _MEANS]
+_VALUES = [
+    f"{mean}{name}" for name in ("regret", "regret_error", "correlation", "correlation_error") for mean in _MEANS
+]
 
 
 def objectives(table: DataFrame, ax: Place = None) -> list[Axes]:
@@ -86,13 +88,14 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     drawn = objectives_drawn(table)
     sheet.suptitle(_finding(drawn), fontsize=8)
     caption = (
-        f"{_finding(drawn).replace(chr(10), ' ')} Each row is an objective at "
-        f"{len(distinct(positions, 'position'))} positions in the span of the experts and the joint model; "
-        f"{seeds_text(table)}.{seeds_shown(table)} Left: the score of the best position minus that of the position "
-        "which the objective calls best, as means over the test splits of the trained tasks and over the unseen ones. "
-        "Right: Spearman's rank correlation of the objective with these means over all positions (1: it ranks as they "
-        "do). Lines: one standard error to both sides, over resampled positions. Rows stand in the order of the mean "
-        "of both regrets; what differs from the default (bold) is named."
+        f"{' '.join(_finding(drawn).split())} Each row is an objective at positions in the span of the experts and "
+        f"the joint model; {seeds_text(table)}, n = {len(distinct(positions, 'position'))} positions."
+        f"{seeds_shown(table)} Left: the score of the best position minus that of the position which the objective "
+        "calls best, as means over the test splits of the trained tasks and over the unseen ones. Right: Spearman's "
+        "rank correlation of the objective with these means over all positions (1: it ranks as they do). Lines: one "
+        "standard error to both sides, over resampled positions. Rows stand in the order of the mean of both regrets; "
+        "what differs from the default (bold) is named. One that is “in the hull” chooses among the positions in the "
+        "convex hull of base and models, and is ranked over these."
     )
     return Drawing(sheet, drawn, caption)
 

@@ -218,7 +218,8 @@ IMBALANCE_MAP = Table(
 _CORRELATIONS = ("correlation", "correlation_error", "correlation_hull", "correlation_half")
 _RANKED = (*_CORRELATIONS, "regret", "regret_error")
 #: How well each variant of the objective ranks the positions of objectives_positions.csv, by the mean over the trained
-#: tasks and (`unseen_...`) over the unseen ones. `batch` 0 is one batch of all; `chosen` is the position it calls best.
+#: tasks and (`unseen_...`) over the unseen ones. `batch` 0 is one as large as can be; `chosen` is the position that it
+#: calls best.
 OBJECTIVES = Table(
     "objectives.csv",
     ("variant", "seed"),

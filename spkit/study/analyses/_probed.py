@@ -16,7 +16,7 @@ from spkit.models.embedding import collator, features_by_column, similarity, sim
 from spkit.searching.probe import Probe
 from spkit.searching.probe_parts import part_of
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut
-from spkit.study.analyses._variants import OWN, PAIRS, RANKS, SCORE, WHOLE, Miner, Quantity
+from spkit.study.analyses._variants import OWN, PAIRS, RANKS, SCORE, Miner, Quantity
 from spkit.tasks import Task
 from spkit.tasks.loss_rows import reads_pairs
 from spkit.training.batches import TaskBatches
@@ -162,8 +162,8 @@ class Probed:
     def _measure(self, quantity: Quantity, name: str) -> Callable[[_Embeddings], float]:
         if quantity.measure == RANKS:
             pairs, compare = self._pairs(quantity, name), similarity(self._model.similarity_fn_name)
-            return lambda embeddings: 100 * _smooth_gain(
-                compare(embeddings[pairs.queries], embeddings[pairs.documents]), pairs.right
+            return lambda embeddings: (
+                100 * _smooth_gain(compare(embeddings[pairs.queries], embeddings[pairs.documents]), pairs.right)
             )
         if quantity.measure == SCORE:
             return self._score(quantity, name)
@@ -197,7 +197,8 @@ class Probed:
 
     def _loss_with_mined(self, quantity: Quantity, name: str) -> Callable[[_Batch, _Embeddings], Tensor]:
         """InfoNCE whose candidates are the batch's and the hard negative of each of its pairs."""
-        assert quantity.mined and quantity.temperature
+        assert quantity.mined
+        assert quantity.temperature is not None
         pairs, nearest = self._pairs(quantity, name), torch.tensor(self._mined[quantity.mined, quantity.split][name])
         compare, temperature = similarity(self._model.similarity_fn_name), quantity.temperature
 
@@ -219,9 +220,9 @@ class Probed:
         return TaskBatches(probe.tasks[name], rows, self._model, quantity.batch or len(rows), self._seed)
 
     def _new_batches(self, quantity: Quantity, name: str) -> list[_Batch]:
-        """The batches of a first pass, as a search compares positions on them; of one batch the first that is full."""
+        """The batches of a first pass, on which a search compares positions; for a score one batch."""
         stream = self._stream(quantity, name)
-        numbers = [next(stream.rows())] if quantity.batch == WHOLE else stream.rows_of_pass(0)
+        numbers = [next(stream.rows())] if quantity.measure == SCORE else stream.rows_of_pass(0)
         made = []
         for rows in numbers:
             given = stream.collate(rows)
@@ -248,13 +249,16 @@ def _right(rows: Sequence[Mapping[str, str]], query: str, document: str, known: 
         asked, nothing = row[query], frozenset[str]()
         answers, groups = {asked, row[document], *known.answers.get(asked, ())}, known.groups.get(asked, nothing)
         right[number] = torch.tensor(
-            [one[document] in answers or not groups.isdisjoint(known.groups.get(one[document], nothing)) for one in rows]
+            [
+                one[document] in answers or not groups.isdisjoint(known.groups.get(one[document], nothing))
+                for one in rows
+            ]
         )
     return right
 
 
 def _smooth_gain(close: Float[Tensor, "Q Q"], right: Bool[Tensor, "Q Q"]) -> float:
-    """Mean over queries of 1 / log2(1 + rank) of its own document, where each wrong document counts by how far ahead it is.
+    """Mean over queries of 1 / log2(1 + rank) of the own document; a wrong one counts by how far ahead it is.
 
     References:
         Qin et al., "A general approximation framework for direct optimization of information retrieval measures", 2010:

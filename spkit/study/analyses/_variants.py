@@ -16,7 +16,7 @@ OWN, PAIRS, SCORE, RANKS = "own loss", "InfoNCE", "score", "smooth ranks"
 #: counted more.
 Scaling = Literal["mean", "gap", "gradient", "relative"]
 
-#: In place of a number of examples: all that the probe has of a task in one batch.
+#: In place of a number of examples: as many of a task's as can share a batch.
 WHOLE = 0
 
 #: How often CABS+ counts the worsening of a task.
@@ -38,7 +38,7 @@ class Quantity:
             examples; "smooth ranks" of the positives among the documents of all pairs.
         split: whose examples, "train" or "dev".
         size: examples of all tasks together.
-        batch: examples in a batch; 0 takes all of a task's in one, as a score does.
+        batch: examples in a batch; 0 takes as many of a task's as can share one (all, or one of each label).
         temperature: of InfoNCE; None for what has its own or none.
         mined: whose embeddings gave each pair a hard negative; "" for in-batch negatives alone.
     """

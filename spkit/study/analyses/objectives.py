@@ -44,13 +44,18 @@ from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.samplers import check_batch_size
 
-_VECTORS, _POSITIONS, _START, _SEARCH = "objectives/vectors", "objectives/positions", "objectives/start", "self_position"
+_VECTORS, _POSITIONS, _START, _SEARCH = (
+    "objectives/vectors",
+    "objectives/positions",
+    "objectives/start",
+    "self_position",
+)
 
 #: Positions that one stage scores: a study that is stopped loses no more, and several stages run side by side.
 _TOGETHER = 8
 
 #: Positions that must be left beside those with names, and resamples of the positions behind a standard error.
-_DRAWN, _RESAMPLES = 6, 200
+_DRAWN, _RESAMPLES = 3, 200
 
 _SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
 _SCALES: tuple[Scale, ...] = ("gap", "gradient")
@@ -66,7 +71,7 @@ class ObjectiveSettings(AnalysisSettings):
     the largest of them the usual one; `temperatures` are those of InfoNCE on pairs; `mu` is the weight of the length.
     """
 
-    positions: Whole = 64
+    positions: Whole = Field(64, ge=1)
     batches: Annotated[tuple[_Count, ...], Different] = Field((32, 16, 128), min_length=1)
     sizes: Annotated[tuple[_Count, ...], Different] = Field((64, 256, 1024), min_length=1)
     temperatures: Annotated[tuple[_Positive, ...], Different] = Field((0.02, 0.05, 0.1), min_length=1)
@@ -243,9 +248,7 @@ def _table(records: SeedRecords, settings: ObjectiveSettings, resamples: int) ->
 
 def _measured(records: Mapping[str, Record], settings: ObjectiveSettings) -> dict[str, pd.DataFrame]:
     """Of each quantity by its name: positions × tasks."""
-    parts = [
-        pd.read_csv(records[f"objectives/values-{first}"].folder / "values.csv") for first, _ in settings.chunks
-    ]
+    parts = [pd.read_csv(records[f"objectives/values-{first}"].folder / "values.csv") for first, _ in settings.chunks]
     table = pd.concat(parts, ignore_index=True)
     return {
         str(name): part.pivot(index="position", columns="task", values="value")
