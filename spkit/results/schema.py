@@ -215,6 +215,11 @@ IMBALANCE_MAP = Table(
     "imbalance_map.csv", ("ratio", "epochs", "method", "against", "task", "seed"), (*_DIFFERENCE, "flops"), ("verdict",)
 )
 
+#: With joint models in the span: each method against joint training and against each control; the mean over seeds.
+SPAN = Table("span.csv", ("method", "against", "task"), _DIFFERENCE, (*_PLACE, "verdict"))
+#: Where the searches in that span ended: a row a module and task vector.
+SPAN_COEFFICIENTS = Table("span_coefficients.csv", ("method", "module", "vector", "seed"), ("coefficient",))
+
 #: Every table that has a schema, by its file's name.
 TABLES: Mapping[str, Table] = {table.file: table for table in list(globals().values()) if isinstance(table, Table)}
 

@@ -146,8 +146,8 @@ def train(
         checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
             decides the result is unchanged. What `callbacks` do is not looked at.
         keep: shares of the training, above 0 and up to 1, at which its model is returned, too: checkpoints to merge, as
-            [0.5, 0.75, 1.0]. They are on the disk during the training (in `checkpoints` where that is given, so that a killed training gives the
-            same models, else in the folder for temporary files), and in memory when they are returned.
+            [0.5, 0.75, 1.0]. They are on the disk during the training (in `checkpoints` where that is given, so that a
+            killed training gives the same models, else in the folder for temporary files), and in memory at its end.
         callbacks: transformers' trainer callbacks, for example to measure along the way; with `order="sequential"` the
             same ones in the training of each task. The model stands in their keyword `model`. A task that was finished
             from `checkpoints` calls none.
