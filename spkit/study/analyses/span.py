@@ -111,7 +111,7 @@ def _table(records: SeedRecords, settings: SpanSettings, resamples: int) -> dict
     first = next(iter(records.values()))
     others = [method for method in evaluated(first) if method in ("base", "joint")]
     samples = samples_of(records, [*others, *own], resamples)
-    against = ["joint", *(method for method in own if method in (_AVERAGE, _RANDOM, _LONGER, _SOUP))]
+    against = ["joint", *(method for method in own if method in _CONTROLS)]
     pairs = [(method, rival) for method in own for rival in against if method != rival]
     table = differences(samples, pairs).rename(columns={"a": "method", "b": "against"})
     table["group"] = [samples.groups.get(task, "") for task in table["task"]]
@@ -124,47 +124,41 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     vectors = list(dict.fromkeys(tables[SPAN_COEFFICIENTS.file]["vector"]))
     experts = {method.removeprefix("expert:") for method in scores["method"] if method.startswith("expert:")}
     beside = ", ".join(name for name in vectors if name not in experts)
-    controls = [method for method in (_AVERAGE, _RANDOM, _LONGER, _SOUP) if method in set(table["method"])]
+    controls = [method for method in _CONTROLS if method in set(table["method"])]
     merged = [method for method in dict.fromkeys(table["method"]) if method not in controls]
-    sentences = [
-        f"With {beside} in the span beside the experts, {_all_said(table, merged, 'joint')}.",
-        f"The controls: {_all_said(table, controls, 'joint')}.",
+    return [
+        f"With {beside} in the span beside the experts, against joint training: {_listed(table, merged, 'joint')}.",
+        f"The controls of this, against joint training: {_listed(table, controls, 'joint')}.",
+        f"Against {_SAID[_AVERAGE]}: {_listed(table, merged, _AVERAGE)}.",
     ]
-    return [*sentences, f"Against the plain average of the same models: {_all_said(table, merged, _AVERAGE)}."]
 
 
+_CONTROLS = (_AVERAGE, _RANDOM, _LONGER, _SOUP)
 #: The methods in a sentence.
 _SAID = {
     _MIX: f"{_OF_JOINT} of the joint model and {_OF_EXPERT} of each expert",
     _AVERAGE: "the plain average of the same models",
     _RANDOM: "random vectors of the experts' norms in their place",
-    _LONGER: "joint training on as many examples as all of these trainings",
+    _LONGER: "a joint training on as many examples as all of these trainings",
     _SOUP: "an average of joint models of other seeds",
 }
-
-
-def _all_said(table: pd.DataFrame, methods: list[str], against: str) -> str:
-    """What the intervals of each method say, on either mean."""
-    rival = "joint training" if against == "joint" else "it"
-    parts = []
-    for method in methods:
-        own = table[(table["method"] == method) & (table["against"] == against)].set_index("task")
-        on = [f"{_said(own.loc[mean], rival)} on the {_TASKS[mean]}" for mean in MEANS if mean in own.index]
-        label = _SAID.get(method, method_label(method.partition(":")[2]))
-        parts.append(f"{label} {' and '.join(on)}")
-    return "; ".join(parts)
-
-
 _TASKS = {MEAN: "trained tasks", UNSEEN_MEAN: "unseen ones"}
 
 
-def _said(row: Any, rival: str) -> str:
-    points = f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}] points"
-    if row["verdict"] in (A_BETTER, B_BETTER):
-        return f"is {'above' if row['verdict'] == A_BETTER else 'below'} {rival} ({points})"
-    if row["verdict"] == OPEN:
-        return f"is not shown to differ from {rival} ({points})"
-    return f"cannot be held against {rival} ({row['verdict']})"
+def _listed(table: pd.DataFrame, methods: list[str], against: str) -> str:
+    """What the intervals of each method say, on either mean."""
+    parts = []
+    for method in methods:
+        own = table[(table["method"] == method) & (table["against"] == against)].set_index("task")
+        said = [f"{_said(own.loc[mean])} on the {_TASKS[mean]}" for mean in MEANS if mean in own.index]
+        parts.append(f"{_SAID.get(method, method_label(method.partition(':')[2]))}: {', '.join(said)}")
+    return "; ".join(parts)
+
+
+def _said(row: pd.Series) -> str:
+    points = f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]"
+    shown = {A_BETTER: "above", B_BETTER: "below", OPEN: "not shown to differ"}
+    return f"{shown.get(row['verdict'], row['verdict'])} ({points})"
 
 
 def _check(settings: SpanSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
