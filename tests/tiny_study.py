@@ -76,6 +76,11 @@ examples = 8
 methods = ["average", "ties"]
 [examples]
 characters = 24
+[span]
+checkpoints = 1
+mixtures = ["uniform", "proportional"]
+rules = ["ties"]
+soup = true
 [imbalance_map]
 pair = ["faq", "likeness"]
 total = 64

@@ -215,6 +215,10 @@ IMBALANCE_MAP = Table(
     "imbalance_map.csv", ("ratio", "epochs", "method", "against", "task", "seed"), (*_DIFFERENCE, "flops"), ("verdict",)
 )
 
+#: With joint models in the span: each method against joint training and against each control; the mean over seeds.
+SPAN = Table("span.csv", ("method", "against", "task"), _DIFFERENCE, (*_PLACE, "verdict"))
+#: Where the searches in that span ended: a row a module and task vector.
+SPAN_COEFFICIENTS = Table("span_coefficients.csv", ("method", "module", "vector", "seed"), ("coefficient",))
 _CORRELATIONS = ("correlation", "correlation_error", "correlation_hull", "correlation_half")
 _RANKED = (*_CORRELATIONS, "regret", "regret_error")
 #: How well each variant of the objective ranks the positions of objectives_positions.csv, by the mean over the trained

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from spkit.hashing import spread_seed
 from spkit.merging.registry import find
+from spkit.study.span import JOINT
 from spkit.vectors.task_vectors import TaskVectors
-
-JOINT = "joint"
 
 #: Shares of the joint model in its mixes with the experts, each of which is added with the rest.
 _MIXES = (0.9, 0.75, 0.65, 0.5)
@@ -82,7 +81,11 @@ def places_of(
     places = [Place("search", "search", {name: float(found.get(name, 0.0)) for name in names})]
     places += _by_rules(vectors, experts)
     mixes = [
-        Place(f"{joint} {share:g}", "mix", {name: share if name == joint else 1 - share for name in names})
+        Place(
+            f"{share:g} {joint} + {1 - share:.2g} each",
+            "mix",
+            {name: share if name == joint else 1 - share for name in names},
+        )
         for share in _MIXES
     ]
     places += mixes

@@ -130,7 +130,9 @@ class Probed:
         self._mined: Mined = mined or {}
         self._texts = Texts(model)
         self._probe = cache(lambda measure, split, size: probe_for(measure, tasks, split, size, largest, seed))
-        self._stream, self._batches, self._pairs = map(cache, (self._new_stream, self._new_batches, self._new_pairs))
+        self._stream = cache(self._new_stream)
+        self._batches = cache(self._new_batches)
+        self._pairs = cache(self._new_pairs)
         self._measures = [(one, name, self._measure(one, name)) for one in wanted for name in tasks]
 
     def at_present(self) -> Iterator[tuple[Quantity, str, float]]:

@@ -6,22 +6,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from spkit.errors import SpkitError
-from spkit.evaluation.means import MEAN, UNSEEN_MEAN
-from spkit.evaluation.paired import Samples
 from spkit.models.bases import copy_model
 from spkit.results.schema import OBJECTIVES, OBJECTIVES_POSITIONS
 from spkit.searching.choices import Scale
 from spkit.searching.objective import Objective
 from spkit.searching.probe_parts import probe_sizes
-from spkit.study.analyses._positions import JOINT, START, length_of, named_count, places_of
+from spkit.study.analyses import _objective_tables as tables
+from spkit.study.analyses._positions import length_of, named_count, places_of
 from spkit.study.analyses._probed import Mined, Probed, probe_for
-from spkit.study.analyses._ranked import Ranked, chosen, rank
-from spkit.study.analyses._series import Point, Scored, points_of, series_stage
+from spkit.study.analyses._series import Point, Scored, series_stage
 from spkit.study.analyses._variants import (
     OWN,
     PAIRS,
@@ -36,26 +33,21 @@ from spkit.study.analyses._variants import (
 from spkit.study.analysis import Analysis
 from spkit.study.graph import Passes
 from spkit.study.profile import AnalysisSettings, Profile
-from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Whole
-from spkit.study.stages import model_of, vectors_stage
+from spkit.study.span import JOINT, VECTORS, names_of, span_settings, span_vectors
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.samplers import check_batch_size
+from spkit.vectors.task_vectors import TaskVectors
 
-_VECTORS, _POSITIONS, _START, _SEARCH = (
-    "objectives/vectors",
-    "objectives/positions",
-    "objectives/start",
-    "self_position",
-)
+_POSITIONS, _START, _SEARCH = "objectives/positions", "objectives/start", "search/self_position"
 
 #: Positions that one stage scores: a study that is stopped loses no more, and several stages run side by side.
 _TOGETHER = 8
 
-#: Positions that must be left beside those with names, and resamples of the positions behind a standard error.
-_DRAWN, _RESAMPLES = 3, 200
+#: Positions that must be left beside those with names.
+_DRAWN = 3
 
 _SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
 _SCALES: tuple[Scale, ...] = ("gap", "gradient")
@@ -101,8 +93,7 @@ class ObjectiveSettings(AnalysisSettings):
 
 
 def _stages(run: SeedRun, settings: ObjectiveSettings) -> None:
-    made = {**{name: f"train/{name}" for name in run.tasks}, JOINT: f"train/{JOINT}"}
-    vectors_stage(run, _VECTORS, {name: model_of(run, stage) for name, stage in made.items()}, list(made.values()))
+    span_vectors(run)
     _positions_stage(run, settings)
     _start_stage(run, settings)
     for first, end in settings.chunks:
@@ -110,12 +101,17 @@ def _stages(run: SeedRun, settings: ObjectiveSettings) -> None:
         _values_stage(run, settings, first, end)
 
 
+def _span_of(run: SeedRun) -> TaskVectors:
+    """The experts' vectors and the joint model's: others of the span are left out."""
+    return run.vectors(VECTORS).select([*run.tasks, JOINT])
+
+
 def _positions_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
     """Where the positions are."""
 
     def work(folder: Path) -> Mapping[str, Any]:
-        vectors = run.vectors(_VECTORS)
-        found = pd.read_csv(run.folder(f"search/{_SEARCH}") / "coefficients.csv")
+        vectors = _span_of(run)
+        found = pd.read_csv(run.folder(_SEARCH) / "coefficients.csv")
         places = places_of(
             vectors, dict(zip(found["task"], found["coefficient"], strict=True)), settings.positions, run.seed
         )
@@ -132,7 +128,7 @@ def _positions_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
         pd.DataFrame(rows).to_csv(folder / "positions.csv", index=False)
         return {"positions": len(rows)}
 
-    run.add(_POSITIONS, {"positions": settings.positions}, [_VECTORS, f"search/{_SEARCH}"], work, Passes())
+    run.add(_POSITIONS, {"positions": settings.positions}, [VECTORS, _SEARCH], work, Passes())
 
 
 def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
@@ -141,7 +137,7 @@ def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
     mining = [one for one in settings.quantities if one.mined]
 
     def work(folder: Path) -> Mapping[str, Any]:
-        vectors, rows = run.vectors(_VECTORS), []
+        vectors, rows = _span_of(run), []
         for split in _SPLITS:
             probe = probe_for(OWN, run.tasks, split, usual.size, usual.size, run.seed)
             for scale in _SCALES:
@@ -167,14 +163,14 @@ def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
 
     config = {"usual": asdict(usual), "mining": [asdict(one) for one in mining]}
     passes = Passes(forward=4 * usual.size, backward=2 * usual.size)
-    run.add(_START, config, [_VECTORS, *run.all_tasks], work, passes)
+    run.add(_START, config, [VECTORS, *run.all_tasks], work, passes)
 
 
 def _scores_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: int) -> None:
     """The true scores of some positions."""
 
     def series() -> Iterator[Point]:
-        vectors = run.vectors(_VECTORS)
+        vectors = _span_of(run)
         for name, row in _coefficients(run, first, end):
             yield {"position": name}, vectors.at(row)
 
@@ -183,7 +179,7 @@ def _scores_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: in
         run,
         f"objectives/scores-{first}",
         config,
-        [_POSITIONS, _VECTORS],
+        [_POSITIONS, VECTORS],
         series,
         Scored(run.scored, {}),
         end - first,
@@ -195,7 +191,7 @@ def _values_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: in
     wanted = settings.quantities
 
     def work(folder: Path) -> Mapping[str, Any]:
-        vectors = run.vectors(_VECTORS)
+        vectors = _span_of(run)
         model = copy_model(vectors.base).requires_grad_(False)
         probed = Probed(model, run.tasks, wanted, max(settings.sizes), run.seed, _mined(run.folder(_START)))
         rows = []
@@ -210,23 +206,24 @@ def _values_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: in
 
     config = {"first": first, "end": end, "wanted": [asdict(one) for one in wanted]}
     passes = Passes(forward=(end - first) * 4 * max(settings.sizes))
-    needs = [_POSITIONS, _VECTORS, _START, *run.all_tasks]
+    needs = [_POSITIONS, VECTORS, _START, *run.all_tasks]
     run.add(f"objectives/values-{first}", config, needs, work, passes)
 
 
 def _coefficients(run: SeedRun, first: int, end: int) -> Iterator[tuple[str, list[float]]]:
     """Names and coefficients of some of the positions."""
     table = pd.read_csv(run.folder(_POSITIONS) / "positions.csv")[first:end]
-    columns = [f"coefficient:{name}" for name in run.vectors(_VECTORS).names]
+    columns = [f"coefficient:{name}" for name in (*run.tasks, JOINT)]
     for name, row in zip(table["position"], table[columns].to_numpy(), strict=True):
         yield str(name), row.tolist()
 
 
 def _mined(folder: Path) -> Mined:
     table = pd.read_csv(folder / "mined.csv")
-    mined: dict[tuple[Miner, str], dict[str, list[int]]] = {}
-    for (miner, split, task), part in table.groupby(["miner", "split", "task"]):
-        mined.setdefault((miner, split), {})[task] = part.sort_values("row")["negative"].tolist()
+    mined: dict[tuple[Any, str], dict[str, list[int]]] = {}
+    for row in table.sort_values("row").to_dict("records"):
+        of_miner = mined.setdefault((row["miner"], row["split"]), {})
+        of_miner.setdefault(row["task"], []).append(row["negative"])
     return mined
 
 
@@ -234,113 +231,18 @@ def _table(records: SeedRecords, settings: ObjectiveSettings, resamples: int) ->
     """A row a variant, and a row a position."""
     rows, positions = [], []
     for seed, of_seed in records.items():
-        measured = _measured(of_seed, settings)
-        table = _scored(of_seed, settings)
+        firsts = [first for first, _ in settings.chunks]
+        measured = tables.measured(of_seed[f"objectives/values-{first}"] for first in firsts)
+        places = pd.read_csv(of_seed[_POSITIONS].folder / "positions.csv")
+        table = tables.scored(places, [of_seed[f"objectives/scores-{first}"] for first in firsts])
         scales = pd.read_csv(of_seed[_START].folder / "scales.csv")
-        values = {name: _values(one, measured, scales, table) for name, one in settings.variants.items()}
+        values = {name: tables.values_of(one, measured, scales, table) for name, one in settings.variants.items()}
         for name, one in settings.variants.items():
-            about = {"variant": name, **_about(one), "usual": one == settings.usual}
-            rows.append(about | _ranks(one, table, values[name]) | {"seed": seed})
+            about = {"variant": name, **tables.about(one), "usual": one == settings.usual}
+            rows.append(about | tables.ranks(one, table, values[name]) | {"seed": seed})
         given = {f"value:{name}": column for name, column in values.items()}
         positions.append(table.assign(**given, seed=seed))
     return {OBJECTIVES.file: pd.DataFrame(rows), OBJECTIVES_POSITIONS.file: pd.concat(positions, ignore_index=True)}
-
-
-def _measured(records: Mapping[str, Record], settings: ObjectiveSettings) -> dict[str, pd.DataFrame]:
-    """Of each quantity by its name: positions × tasks."""
-    parts = [pd.read_csv(records[f"objectives/values-{first}"].folder / "values.csv") for first, _ in settings.chunks]
-    table = pd.concat(parts, ignore_index=True)
-    return {
-        str(name): part.pivot(index="position", columns="task", values="value")
-        for name, part in table.groupby("quantity")
-    }
-
-
-def _scored(records: Mapping[str, Record], settings: ObjectiveSettings) -> pd.DataFrame:
-    """The positions with their true means."""
-    points = {
-        about["position"]: measured["test"]
-        for first, _ in settings.chunks
-        for about, measured in points_of(records[f"objectives/scores-{first}"])
-    }
-    samples = Samples({0: points}, {})
-    table = pd.read_csv(records[_POSITIONS].folder / "positions.csv")
-    for column, mean in (("mean", MEAN), ("unseen_mean", UNSEEN_MEAN)):
-        known = mean in samples.means
-        table[column] = [samples.score(name, mean) if known else np.nan for name in table["position"]]
-    return table
-
-
-def _values(
-    variant: Variant, measured: Mapping[str, pd.DataFrame], scales: pd.DataFrame, table: pd.DataFrame
-) -> np.ndarray:
-    own = scales[(scales["split"] == variant.quantity.split) & (scales["scale"] == variant.scale)]
-    divisors = dict(zip(own["task"], own["value"], strict=True))
-    quantity = measured[variant.quantity.name].reindex(table["position"])
-    return variant.values(quantity, divisors, table["length"].to_numpy(dtype=float), START)
-
-
-def _about(variant: Variant) -> dict[str, Any]:
-    quantity = variant.quantity
-    return {
-        "measure": quantity.measure,
-        "split": quantity.split,
-        "size": quantity.size,
-        "batch": quantity.batch,
-        "temperature": np.nan if quantity.temperature is None else quantity.temperature,
-        "mined": quantity.mined,
-        "scale": variant.scale,
-        "mu": variant.mu,
-        "hull": variant.hull,
-    }
-
-
-def _ranks(variant: Variant, table: pd.DataFrame, values: np.ndarray) -> dict[str, Any]:
-    """How a variant ranks the positions, by both means."""
-    in_hull = table["in_hull"].to_numpy(dtype=bool)
-    allowed = variant.allowed(in_hull)
-    best = table["position"].to_numpy()[chosen(values, allowed)]
-    row: dict[str, Any] = {"chosen": best[0] if len(best) else ""}
-    for column, before in (("mean", ""), ("unseen_mean", "unseen_")):
-        scores = table[column].to_numpy(dtype=float)
-        known = not np.isnan(scores).any() and not np.isnan(values).any()
-        ranked = rank(values, scores, in_hull, allowed, _RESAMPLES) if known else Ranked(*[np.nan] * 6)
-        row |= {f"{before}{name}": value for name, value in asdict(ranked).items()}
-    return row
-
-
-def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    table = tables[OBJECTIVES.file]
-    numbers = ["regret", "unseen_regret", "correlation", "unseen_correlation"]
-    means = table.groupby(["variant", "usual"], sort=False)[numbers].mean().reset_index()
-    nearest = means.loc[means[["regret", "unseen_regret"]].mean(axis=1).idxmin()]
-    ranks = means.loc[means[["correlation", "unseen_correlation"]].mean(axis=1).idxmax()]
-    usual = means[means["usual"]].iloc[0]
-    count = int(tables[OBJECTIVES_POSITIONS.file].groupby("seed").size().iloc[0])
-    first = f"Of {len(means)} objectives at {count} positions in the span of the experts and the joint model, "
-    if nearest["variant"] == ranks["variant"]:
-        first += f"“{ranks['variant']}” ranks best ({_ranking(ranks)}), and the position it calls best {_cost(nearest)}"
-    else:
-        first += (
-            f"“{ranks['variant']}” ranks best ({_ranking(ranks)}), and the position that “{nearest['variant']}” calls "
-            f"best {_cost(nearest)}"
-        )
-    return [
-        f"{first}. The default one, “{usual['variant']}”, has {_ranking(usual)}, and the position it calls best "
-        f"{_cost(usual)}."
-    ]
-
-
-def _ranking(row: Any) -> str:
-    unseen = row["unseen_correlation"]
-    beside = f" and {unseen:+.2f} with their mean on unseen ones" if unseen == unseen else ""
-    return f"rank correlation {row['correlation']:+.2f} with the positions' mean on trained tasks{beside}"
-
-
-def _cost(row: Any) -> str:
-    unseen = row["unseen_regret"]
-    beside = f" and {unseen:.1f} on unseen ones" if unseen == unseen else ""
-    return f"is {row['regret']:.1f} points below the best there is on trained tasks{beside}"
 
 
 def _check(settings: ObjectiveSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
@@ -351,6 +253,12 @@ def _check(settings: ObjectiveSettings, profile: Profile, tasks: Mapping[str, Ta
             f"Found {settings.positions}.",
             "Pass 64, for example.",
         )
+    if JOINT not in names_of(span_settings(profile), profile):
+        raise SpkitError(
+            "The positions are mixes with the joint model, too.",
+            "Found joint = false in [span].",
+            "Leave it at its default.",
+        )
     check_batch_size(tasks.values(), min(settings.batches))
     for measure in (OWN, PAIRS, SCORE):
         for split in _SPLITS:
@@ -359,4 +267,4 @@ def _check(settings: ObjectiveSettings, profile: Profile, tasks: Mapping[str, Ta
             probe_sizes(probe, list(dict.fromkeys(min(size, len(probe)) for size in settings.sizes)))
 
 
-ANALYSIS = Analysis(ObjectiveSettings, _stages, _table, _words, check=_check, figures=("objectives",))
+ANALYSIS = Analysis(ObjectiveSettings, _stages, _table, tables.words, check=_check, figures=("objectives",))
