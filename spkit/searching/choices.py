@@ -15,15 +15,18 @@ Granularity = Literal["model", "module"]
 #: What moves a position along its path; see `spkit.searching.descent`.
 Optimizer = Literal["sgd", "adam", "lbfgs"]
 
-#: Where a search may start, by name.
-Start = Literal["average", "best_expert", "slerp"]
+#: Where a search may start, by name; see `spkit.searching.starts`.
+Start = Literal["average", "best_expert", "slerp", "metagpt", "best_rule"]
+
+#: What positions are compared by; see `spkit.searching.measure`.
+By = Literal["loss", "score"]
 
 #: How the tasks' losses are put on one scale before they are averaged; see `spkit.searching.objective`.
 Scale = Literal["mean", "gap", "gradient"]
 
 
 #: Black-box searches; see `spkit.searching.black_box`.
-Method = Literal["grid", "random", "tpe", "cma"]
+Method = Literal["grid", "random", "tpe", "cma", "gp"]
 
 #: What a sweep changes; see `spkit.searching.over`.
 Over = Literal["direction", "length", "mu", "probe_size"]
