@@ -221,10 +221,11 @@ def test_what_is_known_is_gone_by(method) -> None:
     assert np.mean(distances[40]) < 0.8 * np.mean(distances[0])
 
 
-def test_cma_begins_at_the_start() -> None:
-    start, asked = np.array([0.2, 1.2]), []
-    black_box_methods.METHODS["cma"](lambda point: asked.append(point) or 0.0, [], start, (0.0, 1.5), 6, 0)
-    assert np.linalg.norm(np.mean(asked, axis=0) - start) < 0.3
+def test_cma_begins_around_the_start() -> None:
+    start, asked = np.array([0.3, 1.1]), []
+    for seed in range(20):
+        black_box_methods.METHODS["cma"](lambda point: asked.append(point) or 0.0, [], start, (0.0, 1.5), 6, seed)
+    assert np.linalg.norm(np.mean(asked, axis=0) - start) < 0.12  # the average of all coefficients lies 0.57 from it
 
 
 def test_a_start_is_moved_into_the_bounds(vectors, probe) -> None:

@@ -1,6 +1,6 @@
 """Where a search may start: the positions of a span that have a name, and the best of them on a probe."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import get_args
 
 import torch
@@ -143,9 +143,3 @@ def _given(vectors: TaskVectors, start: Coefficients | ModuleCoefficients, granu
             'Pass granularity="module", or one coefficient for each task vector.',
         )
     return rows
-
-
-def lowest(costs: Iterable[float]) -> int:
-    """The number of the lowest cost, of equal ones the first."""
-    listed = list(costs)
-    return listed.index(min(listed))
