@@ -186,7 +186,8 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
         "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
         "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
-        "the weight μ of the length", "By the size of the probe", "**Verdict.**",
+        "the weight μ of the length", "By the size of the probe",
+        "With joint, joint 0.5, joint proportional, ties in the span", "The controls of this", "**Verdict.**",
         "What would change the first:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -326,6 +327,11 @@ def test_tasks_of_real_data_need_their_folder(name, tmp_path):
         ("angles", {"pairs": [["faq", "topic"]], "total": 20, "steps": 1}, "`total` and `ratios` must fit"),
         ("sequential", {"order": ["faq", "faq"]}, "Found 'faq' twice"),
         ("sequential", {"order": ["faq", "no"]}, "two or more of the study's tasks"),
+        ("span", {"joint": False}, "must hold more than the experts"),
+        ("span", {"rules": ["dare"]}, "must be static merges that the study makes.*Found 'dare'"),
+        ("span", {"mixtures": ["fair"]}, "fair"),
+        ("span", {"checkpoints": 10}, "checkpoints"),
+        ("span", {"budget": 16}, "larger than the number of positions.*Found 16 for up to 16"),
         ("sweeps", {}, "values for one or more of 'direction', 'length', 'mu', 'probe_size'"),
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
         ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name two different tasks of the study"),

@@ -81,6 +81,8 @@ checkpoints = 1
 mixtures = ["uniform", "proportional"]
 rules = ["ties"]
 soup = true
+method = "random"
+budget = 25
 [imbalance_map]
 pair = ["faq", "likeness"]
 total = 64

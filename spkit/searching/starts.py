@@ -96,6 +96,11 @@ def positions(vectors: TaskVectors) -> dict[str, Float[Tensor, "1 N"]]:
     return distinct({name: row[None] for name, row in found.items()})
 
 
+def most_positions(count: int) -> int:
+    """How many named positions a span of so many vectors has at most; what `"best_rule"` measures."""
+    return len(_RULES) + 2 * count
+
+
 def distinct(given: Mapping[str, Float[Tensor, "_ N"]]) -> dict[str, Float[Tensor, "_ N"]]:
     """Positions without those that stand under another name before."""
     kept: dict[str, Tensor] = {}
