@@ -14,6 +14,7 @@ from sentence_transformers import util
 from spkit.models.bases import copy_model
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
+from spkit.searching.scores import ProbeScores
 from spkit.study import load_profile, run_study
 from spkit.study.analyses import analysis
 from spkit.study.analyses._positions import length_of, named_count, places_of, shares
@@ -88,13 +89,11 @@ def test_a_smaller_probe_is_contained_in_a_larger_one(tasks):
         assert {json.dumps(row) for row in rows} <= {json.dumps(row) for row in large[name]}
 
 
-def test_a_score_is_the_kinds_score_of_all_examples(model, tasks):
-    got = measured(model, tasks, Quantity(SCORE, "dev", SIZE))
-    rows = probe_for(SCORE, tasks, "dev", SIZE, SIZE, SEED).examples["likeness"]
-    one, other = (model.encode(rows[column][:], convert_to_tensor=True) for column in ("sentence1", "sentence2"))
-    order = spearman(util.pairwise_cos_sim(one, other).cpu(), rows["score"][:])
-    assert got[Quantity(SCORE, "dev", SIZE), "likeness"] == pytest.approx(100 * order, abs=1e-3)
-    assert all(0 <= value <= 100 for (_, name), value in got.items() if name != "likeness")
+@pytest.mark.parametrize(("split", "size"), [("dev", SIZE), ("train", 48)])
+def test_a_score_is_that_of_a_search_by_score(vectors, model, tasks, split, size):
+    got = measured(model, tasks, Quantity(SCORE, split, size))
+    expected = ProbeScores(vectors, probe_for(SCORE, tasks, split, size, SIZE, SEED)).at(ROW)
+    assert {name: value for (_, name), value in got.items()} == pytest.approx(expected, rel=1e-5)
 
 
 def pairs_by_hand(model, task, batch):
@@ -236,7 +235,9 @@ def test_positions_are_rules_mixes_and_points_spread_over_the_span(vectors):
     places = places_of(span, found, 60, SEED)
     by_name = {one.name: one for one in places}
     assert len(by_name) == len(places) == 60
-    assert Counter(one.group for one in places)["hull"] == (60 - named_count(2)) // 3
+    groups = Counter(one.group for one in places)
+    assert 60 - named_count(2) <= groups["hull"] + groups["beyond"] + groups["neighbour"]
+    assert groups["neighbour"] >= groups["hull"] >= groups["beyond"] >= groups["neighbour"] - 1
     assert by_name["search"].coefficients == {**found, "joint": 0.0}
     assert list(by_name["average"].coefficients.values()) == pytest.approx([1 / 3] * 3)
     assert by_name["0.75 joint + 0.25 each"].coefficients == {names[0]: 0.25, names[1]: 0.25, "joint": 0.75}
@@ -250,9 +251,9 @@ def test_positions_are_rules_mixes_and_points_spread_over_the_span(vectors):
             assert values.max() <= 1.5 + 1e-9
             assert (values.sum() <= 1 + 1e-9) == (one.group == "hull")
         if one.group == "neighbour":
-            mix = by_name[one.name.removeprefix("near ").split(":")[0]].coefficients.values()
+            mix = by_name[one.name.removeprefix("near ").rpartition(":")[0]].coefficients.values()
             assert np.abs(values - np.array(list(mix))).max() < 0.5
-    assert places_of(span, found, 30, SEED) == places[:30]
+    assert places_of(span, found, 40, SEED) == places[:40]
     assert places_of(span, found, 60, SEED + 1) != places
 
 
@@ -285,7 +286,7 @@ def test_the_tables_agree_with_each_other_and_with_the_study(root):
     for position, method in (("joint alone", "joint"), ("faq alone", "expert:faq"), ("search", "self_position")):
         assert at.loc[position, "mean"] == pytest.approx(scores[method, "mean"], abs=1e-4), position
         assert at.loc[position, "unseen_mean"] == pytest.approx(scores[method, "unseen mean"], abs=1e-4), position
-    assert len(positions) == 21
+    assert len(positions) == 29
     assert {f"coefficient:{name}" for name in (*NAMES, "joint")} <= set(positions.columns)
     assert table["usual"].sum() == 1
     for row in table.to_dict("records"):
@@ -297,7 +298,7 @@ def test_the_tables_agree_with_each_other_and_with_the_study(root):
             best = part[mean][values == values.min()].mean()
             assert row[f"{before}regret"] == pytest.approx(positions[mean].max() - best, abs=1e-3), row["variant"]
     summary = (root / "summary.md").read_text(encoding="utf-8")
-    assert f"Of {len(table)} objectives at 21 positions" in summary
+    assert f"Of {len(table)} objectives at 29 positions" in summary
 
 
 def test_what_is_measured_of_some_positions_is_not_measured_again(tiny_home, root, tmp_path):

@@ -81,6 +81,8 @@ checkpoints = 1
 mixtures = ["uniform", "proportional"]
 rules = ["ties"]
 soup = true
+method = "random"
+budget = 25
 [imbalance_map]
 pair = ["faq", "likeness"]
 total = 64
@@ -91,7 +93,7 @@ at_ratio = 3
 samplings = ["proportional", "uniform"]
 methods = ["average", "ties"]
 [objectives]
-positions = 21
+positions = 29
 batches = [8, 16]
 sizes = [64, 32]
 temperatures = [0.05, 0.1]

@@ -10,10 +10,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from spkit.errors import SpkitError, quoted
+from spkit.searching.choices import Method
 from spkit.study.methods import merge_names
 from spkit.study.profile import AnalysisSettings, Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Truth, Whole
+from spkit.study.settings import Different, Number, Truth, Whole, as_in
 from spkit.study.stages import joint_settings, kept_stage, model_of, train_stage, vectors_stage
 from spkit.tasks import Task
 from spkit.training.checks import check_order
@@ -31,7 +32,8 @@ class SpanSettings(AnalysisSettings):
     `joint`: the joint model. `checkpoints`: how many models along its training, at equal distances before its end.
     `mixtures`: joint models with other samplings ("uniform", "proportional", a temperature). `rules`: what static
     merges of the experts gave. `longer` and `soup`: whether to train the controls, a joint model on as many examples as
-    all these trainings together, and as many joint models of other seeds as there are experts, averaged.
+    all these trainings together, and as many joint models of other seeds as there are experts, averaged. `method` and
+    `budget`: of the search by the scores of the dev splits.
     """
 
     every_seed: Truth = True
@@ -41,6 +43,8 @@ class SpanSettings(AnalysisSettings):
     rules: Annotated[tuple[str, ...], Different] = ()
     longer: Truth = True
     soup: Truth = False
+    method: Method = as_in("spkit.searching.black_box:search", "method")
+    budget: Whole = as_in("spkit.searching.black_box:search", "budget", ge=2)
 
     @property
     def shares(self) -> list[float]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spkit.hashing import spread_seed
-from spkit.merging.registry import find
+from spkit.searching.starts import distinct, most_positions, positions
 from spkit.study.span import JOINT
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -18,9 +18,6 @@ _MIXES = (0.9, 0.75, 0.65, 0.5)
 
 #: Coefficients of every expert along the line of their average.
 _LENGTHS = (0.5, 0.7, 1.0)
-
-#: Rules whose merges are points of the span, and need nothing but the vectors.
-_RULES = ("average", "slerp", "metagpt")
 
 #: The largest coefficient of a position beyond the hull, and how far a neighbour is from its mix in each coefficient.
 _FARTHEST, _NEAR = 1.5, 0.1
@@ -54,8 +51,8 @@ class Place:
 
 
 def named_count(tasks: int) -> int:
-    """How many positions have a name of their own, before any is drawn: the search's, the base's, those of rules."""
-    return 2 + len(_RULES) + (tasks + 1) + len(_lengths(tasks)) + len(_MIXES)
+    """How many positions have a name of their own at most, before any is drawn."""
+    return 2 + len(_lengths(tasks)) + len(_MIXES) + most_positions(tasks + 1)
 
 
 def _lengths(tasks: int) -> list[float]:
@@ -78,36 +75,31 @@ def places_of(
     """
     names = list(vectors.names)
     experts = [name for name in names if name != joint]
-    places = [Place("search", "search", {name: float(found.get(name, 0.0)) for name in names})]
-    places += _by_rules(vectors, experts)
-    mixes = [
-        Place(
-            f"{share:g} {joint} + {1 - share:.2g} each",
-            "mix",
-            {name: share if name == joint else 1 - share for name in names},
-        )
-        for share in _MIXES
-    ]
-    places += mixes
+    named = {one.name: one for one in _named(vectors, experts, found, joint)}
+    rows = {name: torch.tensor([list(one.coefficients.values())]) for name, one in named.items()}
+    places = [named[name] for name in distinct(rows)]
+    mixes = [one for one in named.values() if one.group == "mix"]
     drawn = [_neighbours(mixes, seed), _in_the_hull(names, seed), _beyond_the_hull(names, seed)]
-    left = count - len(places)
-    for turn in range(left):
+    for turn in range(count - len(places)):
         places.append(next(drawn[turn % len(drawn)]))
     return places
 
 
-def _by_rules(vectors: TaskVectors, experts: Sequence[str]) -> Iterator[Place]:
+def _named(vectors: TaskVectors, experts: Sequence[str], found: Mapping[str, float], joint: str) -> Iterator[Place]:
     names = list(vectors.names)
+    yield Place("search", "search", {name: float(found.get(name, 0.0)) for name in names})
     yield Place("base", "rule", dict.fromkeys(names, 0.0))
-    for rule in _RULES:
-        # The order of the vectors is that of the experts, the joint model last: the fold of SLERP depends on it.
-        _, row = find(rule)(vectors)
-        yield Place(rule, "rule", dict(zip(names, row.tolist(), strict=True)))
-    for name in names:
-        yield Place(f"{name} alone", "alone", {other: float(other == name) for other in names})
+    for share in _MIXES:
+        mixed = {name: share if name == joint else 1 - share for name in names}
+        yield Place(f"{share:g} {joint} + {1 - share:.2g} each", "mix", mixed)
+    for name, rows in positions(vectors).items():
+        group = "alone" if name in names else "rule"
+        given = dict(zip(names, rows[0].tolist(), strict=True))
+        yield Place(f"{name} alone" if name in names else name, group, given)
     for length in _lengths(len(experts)):
-        given = {name: length if name in experts else 0.0 for name in names}
-        yield Place(f"{length:.2g} of each expert", "length", given)
+        yield Place(
+            f"{length:.2g} of each expert", "length", {name: length if name in experts else 0.0 for name in names}
+        )
 
 
 def _neighbours(mixes: Sequence[Place], seed: int) -> Iterator[Place]:

@@ -12,10 +12,12 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spkit.models.embedding import collator, features_by_column, similarity, similarity_name, truncated
+from spkit.models.embedding import collator, features_by_column, similarity, truncated
+from spkit.searching.pools import pools_of
 from spkit.searching.probe import Probe
 from spkit.searching.probe_parts import part_of
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut
+from spkit.searching.scores import quick_score
 from spkit.study.analyses._variants import OWN, PAIRS, RANKS, SCORE, Miner, Quantity
 from spkit.tasks import Task
 from spkit.tasks.loss_rows import reads_pairs
@@ -173,18 +175,24 @@ class Probed:
         return lambda embeddings: float(np.mean([float(of_batch(batch, embeddings)) for batch in batches]))
 
     def _score(self, quantity: Quantity, name: str) -> Callable[[_Embeddings], float]:
-        """The quick score of the kind, of all examples of the task in one pool."""
-        task, (batch, *_) = self._stream(quantity, name).task, self._batches(quantity, name)
-        compare = similarity(similarity_name(self._model, task))
-        labels = batch.given["label"].numpy() if "label" in batch.given else None
+        """What `spkit.searching.scores.ProbeScores` gives, from embeddings."""
+        probe = self._probe(quantity.measure, quantity.split, quantity.size)
+        task, pools = probe.tasks[name], pools_of(probe.tasks[name], probe.examples[name])
+        places = [[self._column(task, column, texts) for column, texts in pool.texts.items()] for pool in pools]
 
         def score(embeddings: _Embeddings) -> float:
-            columns = [embeddings[place].float().cpu().numpy() for place in batch.columns]
-            return 100 * task.definition.quick_score(
-                columns, labels, lambda one, other: compare(torch.from_numpy(one), torch.from_numpy(other)).numpy()
-            )
+            found = 0.0
+            for pool, columns in zip(pools, places, strict=True):
+                arrays = [embeddings[place].float().cpu().numpy() for place in columns]
+                found += pool.size * quick_score(self._model, task, arrays, pool.labels, pool.kind)
+            return 100 * found / sum(pool.size for pool in pools)
 
         return score
+
+    def _column(self, task: Task, column: str, texts: Sequence[str]) -> int:
+        """The place of texts that are read as a column of a task."""
+        given = collator(self._model, task, [column])([{column: text} for text in texts])
+        return self._texts.add(features_by_column(given, [column], self._model.device)[column])
 
     def _loss(self, quantity: Quantity, name: str) -> Callable[[_Batch, _Embeddings], Tensor]:
         stream = self._stream(quantity, name)
@@ -222,11 +230,9 @@ class Probed:
         return TaskBatches(probe.tasks[name], rows, self._model, quantity.batch or len(rows), self._seed)
 
     def _new_batches(self, quantity: Quantity, name: str) -> list[_Batch]:
-        """The batches of a first pass, on which a search compares positions; for a score one batch."""
-        stream = self._stream(quantity, name)
-        numbers = [next(stream.rows())] if quantity.measure == SCORE else stream.rows_of_pass(0)
-        made = []
-        for rows in numbers:
+        """The batches of a first pass, on which a search compares positions."""
+        stream, made = self._stream(quantity, name), []
+        for rows in stream.rows_of_pass(0):
             given = stream.collate(rows)
             columns = [self._texts.add(features) for features in stream.features_of(given)]
             made.append(_Batch(rows, given, columns))
@@ -235,13 +241,9 @@ class Probed:
     def _new_pairs(self, quantity: Quantity, name: str) -> _Pairs:
         stream = self._stream(quantity, name)
         query, document, *_ = stream.columns
-        rows = [
-            {column: row[column] for column in (query, document)} for row in stream.examples([*range(stream.row_count)])
-        ]
-        given = collator(self._model, stream.task, [query, document])(rows)
-        features = features_by_column(given, [query, document], self._model.device)
-        right = _right(rows, query, document, relevance_of(stream.task))
-        return _Pairs(self._texts.add(features[query]), self._texts.add(features[document]), right)
+        rows = stream.examples([*range(stream.row_count)])
+        places = [self._column(stream.task, column, [row[column] for row in rows]) for column in (query, document)]
+        return _Pairs(*places, _right(rows, query, document, relevance_of(stream.task)))
 
 
 def _right(rows: Sequence[Mapping[str, str]], query: str, document: str, known: Relevance) -> Bool[Tensor, "Q Q"]:

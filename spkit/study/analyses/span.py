@@ -15,20 +15,24 @@ from spkit.merging.methods import merge
 from spkit.results.labels import method_label
 from spkit.results.schema import SCORES, SPAN, SPAN_COEFFICIENTS
 from spkit.saving.recipe import save_model
+from spkit.searching.black_box import search
+from spkit.searching.starts import most_positions
 from spkit.study.analysis import Analysis
 from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, slug
 from spkit.study.span import JOINT, SpanSettings, check_span, names_of, span_vectors, trainings
-from spkit.study.stages import evaluate_stage, joint_settings, model_of, search_stage, train_stage
+from spkit.study.stages import evaluate_stage, joint_settings, model_of, save_search, search_stage, train_stage
 from spkit.study.tables import SeedRecords, coefficients, evaluated, samples_of
 from spkit.tasks import Task
 
 #: Of the mix that needs no search: what the joint model and each expert have.
 _OF_JOINT, _OF_EXPERT = 0.75, 0.25
 
-#: The searches, by the method of the headline comparison whose settings they have.
-_SEARCHED = {"span:self_position": "self_position", "span:self_position:module": "self_position:module"}
+#: The searches by gradient, each with the settings of a method of the headline comparison.
+_BY_GRADIENT = {"span:self_position": "self_position", "span:self_position:module": "self_position:module"}
+_BY_SCORE = "span:search"
+_SEARCHED = (*_BY_GRADIENT, _BY_SCORE)
 _MIX, _AVERAGE, _RANDOM = "span:joint mix", "span:average", "span:random"
 _LONGER, _SOUP = "joint:longer", "joint:soup"
 
@@ -50,9 +54,10 @@ def _stages(run: SeedRun, settings: SpanSettings) -> None:
         mix = dict.fromkeys(names, 0.0) | dict.fromkeys(experts, _OF_EXPERT) | {JOINT: _OF_JOINT}
         _mix_stage(run, vectors, _MIX, mix)
     _mix_stage(run, vectors, _RANDOM, mix, randomised=experts)
-    for method, of in _SEARCHED.items():
+    for method, of in _BY_GRADIENT.items():
         run.makers[method] = stage = _place(method)
-        search_stage(run, vectors, stage, of, start=list(mix.values()))
+        search_stage(run, vectors, stage, of, start="best_rule")
+    _by_score_stage(run, vectors, settings)
     if settings.longer:
         _longer_stage(run, 1 + trainings(settings, run.profile))
     if settings.soup:
@@ -79,6 +84,20 @@ def _mix_stage(
 
     run.makers[method] = stage = _place(method)
     run.add(stage, {"weights": dict(weights), "randomised": randomised}, [vectors], work, Passes())
+
+
+def _by_score_stage(run: SeedRun, vectors: str, settings: SpanSettings) -> None:
+    """The best position by the scores of the dev splits, from the best named one."""
+    given = {"method": settings.method, "by": "score", "start": "best_rule", "budget": settings.budget}
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        result = search(run.vectors(vectors), run.held_back, seed=run.seed, **given)
+        save_search(result, folder)
+        return {"examples": result.examples}
+
+    run.makers[_BY_SCORE] = stage = _place(_BY_SCORE)
+    passes = Passes(forward=settings.budget * run.profile.probe.size)
+    run.add(stage, {"probe": run.profile.probe.arguments(), **given}, [vectors, *run.all_tasks], work, passes)
 
 
 def _longer_stage(run: SeedRun, times: int) -> None:
@@ -151,7 +170,8 @@ def _listed(table: pd.DataFrame, methods: list[str], against: str) -> str:
     for method in methods:
         own = table[(table["method"] == method) & (table["against"] == against)].set_index("task")
         said = [f"{_said(own.loc[mean])} on the {_TASKS[mean]}" for mean in MEANS if mean in own.index]
-        parts.append(f"{_SAID.get(method, method_label(method.partition(':')[2]))}: {', '.join(said)}")
+        name = _SAID.get(method) or method_label(method).removeprefix("span: ")
+        parts.append(f"{name}: {', '.join(said)}")
     return "; ".join(parts)
 
 
@@ -163,6 +183,12 @@ def _said(row: pd.Series) -> str:
 
 def _check(settings: SpanSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     check_span(settings, profile, tasks)
+    if settings.budget <= (starts := most_positions(len(tasks) + len(names_of(settings, profile)))):
+        raise SpkitError(
+            "`budget` must be larger than the number of positions among which the search takes its start.",
+            f"Found {settings.budget} for up to {starts}.",
+            "Raise it, or name fewer models.",
+        )
     if profile.seeds_of("span") != profile.seeds:
         raise SpkitError(
             "What is merged in the span is compared with the other methods, on every seed.",
