@@ -186,7 +186,8 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
         "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
         "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
-        "the weight μ of the length", "By the size of the probe", "**Verdict.**",
+        "the weight μ of the length", "By the size of the probe",
+        "With joint, joint 0.5, joint proportional, ties in the span", "The controls of this", "**Verdict.**",
         "What would change the first:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -294,12 +295,13 @@ def test_the_profiles_that_come_with_spkit_can_be_read(name):
 
 
 def test_every_analysis_is_in_a_profile():
-    assert {"demo", "tour", "kinds", "paper", "imbalance"} == set(profile_names())
+    assert {"demo", "tour", "kinds", "paper", "imbalance", "span"} == set(profile_names())
     assert {name for profile in profile_names() for name in load_profile(profile).analyses} == set(analysis_names())
-    assert load_profile("tour").analyses.keys() == load_profile("kinds").analyses.keys()
+    on_real_data = {**load_profile("kinds").analyses, **load_profile("span").analyses}
+    assert load_profile("tour").analyses.keys() == on_real_data.keys()
 
 
-@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance"])
+@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance", "span"])
 def test_tasks_of_real_data_need_their_folder(name, tmp_path):
     with pytest.raises(SpkitError, match=r"stsb-train\.jsonl\.gz"):
         chosen_tasks(load_profile(name).with_data(str(tmp_path)))
@@ -326,10 +328,18 @@ def test_tasks_of_real_data_need_their_folder(name, tmp_path):
         ("angles", {"pairs": [["faq", "topic"]], "total": 20, "steps": 1}, "`total` and `ratios` must fit"),
         ("sequential", {"order": ["faq", "faq"]}, "Found 'faq' twice"),
         ("sequential", {"order": ["faq", "no"]}, "two or more of the study's tasks"),
+        ("span", {"joint": False}, "must hold more than the experts"),
+        ("span", {"rules": ["dare"]}, "must be static merges that the study makes.*Found 'dare'"),
+        ("span", {"mixtures": ["fair"]}, "fair"),
+        ("span", {"checkpoints": 10}, "checkpoints"),
+        ("span", {"budget": 16}, "larger than the number of positions.*Found 16 for up to 16"),
         ("sweeps", {}, "values for one or more of 'direction', 'length', 'mu', 'probe_size'"),
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
         ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name two different tasks of the study"),
         ("sweeps", {"probe_size": [65]}, "up to the size of the probe"),
+        ("objectives", {"positions": 28}, "`positions` must be 29 or more: 26 have names"),
+        ("objectives", {"batches": [3]}, "`batch_size` must be at least 4"),
+        ("objectives", {"sizes": [8]}, "enough (probe )?examples for a batch"),
     ],
 )
 def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):

@@ -32,6 +32,8 @@ class Analysis(Generic[Given]):
         claims: the claims of the paper that it can speak of, from its tables.
         check: raises what would go wrong hours later, from the settings, the profile and the study's tasks; it need not
             name its table.
+        methods: methods whose models it has scored beside those of the headline comparison, on every seed of the study;
+            they stand in the same tables.
         figures: names of the figures that show its tables. They are written out in the call of `Analysis`, from where
             `spkit.study.analyses.analyses_of_figures` reads them without importing the analysis.
     """
@@ -42,4 +44,5 @@ class Analysis(Generic[Given]):
     words: Callable[[Mapping[str, pd.DataFrame]], list[str]] = lambda tables: []
     claims: Callable[[Mapping[str, pd.DataFrame]], list[Claim]] = lambda tables: []
     check: Callable[[Given, Profile, Mapping[str, Task]], None] = lambda settings, profile, tasks: None
+    methods: Callable[[Given], list[str]] = lambda settings: []
     figures: tuple[str, ...] = ()

@@ -242,9 +242,27 @@ class Task:
         Raises:
             SpkitError: a loss that its kind cannot take, or InfoNCE without the threshold it needs.
         """
+        return self._trained_with(loss, temperature, self.positive_from)
+
+    def on_pairs(self, temperature: int | float | None = None) -> "Task":
+        """The same task trained with InfoNCE on pairs, whatever its own loss is.
+
+        Pairs with scores need a threshold for it: where the task has none, the highest third of its training pairs
+        are positives.
+        """
+        threshold = self.positive_from
+        if threshold is None and self.definition.scored_pairs:
+            scores = sorted(self.train.with_format(None)[self.columns[-1]][:])
+            threshold = scores[2 * len(scores) // 3]
+        return self._trained_with("infonce", temperature, threshold)
+
+    def _trained_with(
+        self, loss: str | None, temperature: int | float | None, positive_from: int | float | None
+    ) -> "Task":
         other = copy(self)
         object.__setattr__(other, "loss", loss)
         object.__setattr__(other, "temperature", temperature)
+        object.__setattr__(other, "positive_from", positive_from)
         other._check_loss()
         return other
 
