@@ -130,7 +130,7 @@ def candidates(job: Job) -> Iterator[Candidate]:
         if rule.reads_data and not data_of(job):
             continue
         settings = merge_settings({}, rule.name, job.seed)
-        read = len(job.merged) * int(rule.default("examples") or 0)
+        read = sum(min(int(rule.default("examples") or 0), len(task.train)) for task in data_of(job).values())
         passes = Passes(forward=job.picked_by, backward=read)
         made = partial(_by_rule, rule=rule.name, settings=settings)
         yield Candidate(rule.name, "rule", made, passes, {"of": list(job.merged.names), **settings})

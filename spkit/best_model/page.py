@@ -30,8 +30,9 @@ def page(data: ReportData) -> str:
     parts = [
         f"<h1>The best model: {best}</h1>",
         f'<div class="verdict"><p>{escape(data.verdict[0])}</p><p>{escape(data.verdict[1])}</p></div>',
-        f"<p>It lies in the folder <code>model</code> beside this page. Picked among {len(data.rows)} candidates by the "
-        "mean on dev examples, then tested once. Scores are points, 0 to 100, with 95 % intervals over examples.</p>",
+        f"<p>It lies in the folder <code>model</code> beside this page. It was picked among {len(data.rows)} "
+        "candidates by the mean on dev examples, then tested once. Scores are points, 0 to 100, with 95 % intervals "
+        "over examples.</p>",
         "<h2>What was measured</h2>",
         _scores(data),
         '<p class="quiet">The best on dev stands first. Only the picked model, the given ones and the base are tested, '
@@ -57,7 +58,8 @@ def page(data: ReportData) -> str:
 def _scores(data: ReportData) -> str:
     unseen = any(row.unseen for row in data.rows)
     tasks = [task.name for task in data.tasks]
-    head = ["model", "dev", "test", "ahead", *(["unseen", "unseen, ahead"] if unseen else []), *tasks]
+    head = ["model", "dev", "test", "ahead", *(["unseen", "unseen, ahead"] if unseen else [])]
+    head += [f"test: {task}" for task in tasks]
     rows = []
     for row in data.rows:
         cells = [_cell(row.dev.get(MEAN)), _cell(row.test.get(MEAN)), _cell(row.ahead.get(MEAN), sign=True)]

@@ -1,7 +1,7 @@
 """What `spkit.best` returns: the best model, the table, the verdict, and all of it as files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,10 @@ class Report:
         """The best model, made anew at each call."""
         return self._make()
 
-    def with_command(self, command: str) -> "Report":
-        """The same, with the command that makes it again."""
-        return replace(self, data=self.data.model_copy(update={"command": command}))
-
     def save(self, folder: str | Path) -> None:
-        """Write `model/` (as `spkit.save_model` does), `report.html` (one file that needs no network) and `report.json`.
+        """Write the model and the report.
+
+        `model/` as `spkit.save_model` writes it; `report.html`, one file that needs no network; `report.json`.
 
         Args:
             folder: where to; what `spkit best` wrote there is replaced, each file whole or not at all.

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from spkit.best_model.candidates import BASE, BY_GRADIENT, BY_SCORE, Job, Sort
+from spkit.best_model.candidates import Job, Sort
 from spkit.best_model.data import ModelRow, ReportData, Score, TaskRow
 from spkit.best_model.words import next_steps, verdict
 from spkit.environment import machine
@@ -14,15 +14,12 @@ from spkit.evaluation.intervals import interval
 from spkit.evaluation.means import MEANS, TRAINED
 from spkit.evaluation.measurement import Measurement
 from spkit.evaluation.paired import Samples
-from spkit.merging.registry import methods
 from spkit.models.bases import source_of
+from spkit.results.labels import method_label
 from spkit.saving.card import versions
 
 #: A model's measurements.
 Measured = Sequence[Measurement]
-
-#: How candidates are called that have no name of their own.
-_LABELS = {BASE: "base", BY_SCORE: "search", BY_GRADIENT: "search by gradient, by module"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,13 @@ class Results:
     recipe: dict[str, Any] | None
     seconds: float
 
-    def data(self, job: Job, base: Any, resamples: int = 1000) -> ReportData:
+    def data(self, job: Job, base: Any, command: str | None = None, resamples: int = 1000) -> ReportData:
         """All of it as a report's data, with intervals.
 
         Args:
             job: what was measured.
             base: as it was given.
+            command: what makes this report again.
             resamples: samples of the examples behind an interval.
         """
         dev = Samples.draw({0: self.dev}, resamples, job.seed)
@@ -78,7 +76,7 @@ class Results:
             notes=self.notes,
             next=[],
             recipe=self.recipe,
-            command=None,
+            command=command,
             seed=job.seed,
             budget=job.budget,
             seconds=round(self.seconds, 1),
@@ -99,7 +97,7 @@ class Results:
                     ahead[task] = Score(score=_number(one.value), low=_number(one.low), high=_number(one.high))
         return ModelRow(
             name=name,
-            label=label_of(name),
+            label=name if self.sorts[name] in ("given", "mix") else method_label(name),
             sort=self.sorts[name],
             picked=name == self.picked,
             dev={task: _score(dev, name, task) for mean, tasks in dev.means.items() for task in (*tasks, mean)},
@@ -109,16 +107,21 @@ class Results:
         )
 
 
+def ranking(dev: Mapping[str, Measured], sorts: Mapping[str, Sort]) -> list[str]:
+    """Names of the candidates, the best on dev first; of equal ones a given model, then the base: no merge for nothing.
+
+    Args:
+        dev: their measurements on what is picked by.
+        sorts: what each of them is.
+    """
+    first: dict[str, int] = {"given": 0, "base": 1}
+    return sorted(dev, key=lambda name: (-dev_mean(dev[name]), first.get(sorts[name], 2)))
+
+
 def dev_mean(measured: Measured) -> float:
-    """The number that candidates are picked by: the mean over tasks; where a score is undefined, the lowest there is."""
+    """What candidates are picked by: the mean over tasks, or the lowest number where a score is undefined."""
     mean = float(np.mean([one.score for one in measured]))
     return -np.inf if np.isnan(mean) else mean
-
-
-def label_of(name: str) -> str:
-    """A candidate's name as a reader sees it."""
-    known = methods()
-    return known[name].label if name in known else _LABELS.get(name, name)
 
 
 def _score(samples: Samples, name: str, task: str) -> Score:

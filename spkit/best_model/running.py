@@ -21,7 +21,7 @@ from spkit.best_model.candidates import BASE, Candidate, Job, Made, candidates, 
 from spkit.best_model.checks import check_budget, check_names, check_output
 from spkit.best_model.examples import examples_of
 from spkit.best_model.report import Report
-from spkit.best_model.results import Results, dev_mean
+from spkit.best_model.results import Results, dev_mean, ranking
 from spkit.errors import SpkitError
 from spkit.evaluation.measurement import load_measurements, save_measurements
 from spkit.evaluation.measuring import measure
@@ -55,6 +55,7 @@ def best(
     budget: int = 60,
     check_origin: bool = True,
     progress: bool = True,
+    command: str | None = None,
 ) -> Report:
     """Find the best model that can be made of fine-tunes of one base, and say how sure that is.
 
@@ -77,6 +78,7 @@ def best(
         budget: evaluations of the search, 2 or more.
         check_origin: whether to refuse models of another base; see `TaskVectors.from_models`.
         progress: whether to show progress bars.
+        command: what the report says makes it again.
 
     Returns:
         The report: `model()`, `table`, `verdict`, `save(folder)`.
@@ -98,7 +100,7 @@ def best(
     with _folder(output) as (root, keeper):
         run = Run(job, root)
         results = run.all()
-        report = Report(results.data(job, base), partial(run.model, results.picked), keeper)
+        report = Report(results.data(job, base, command), partial(run.model, results.picked), keeper)
         if output is not None:
             report.save(output)
     return report
@@ -152,19 +154,15 @@ class Run:
         self._read = self._inputs(job.examples.read, job.examples.pick)
         self._tested = self._inputs(job.examples.test)
 
-    def steps(self) -> list[tuple[str, Candidate | None, bool]]:
-        """All steps in order: name, candidate (None for the tests), and whether its record is there."""
-        known = [*candidates(self.job)]
-        gradient = from_start(self.job, torch.zeros(1, len(self.job.vectors), dtype=torch.float64), "")
-        done = {one.name: taken(self._stage(one), self.root) is not None for one in known}
-        rows: list[tuple[str, Candidate | None, bool]] = [(one.name, one, done[one.name]) for one in known]
-        return [*rows, (gradient.name, gradient, False), *((f"test of {name}", None, False) for name in self._names())]
+    def is_done(self, one: Candidate) -> bool:
+        """Whether a candidate's record is there."""
+        return taken(self._stage(one), self.root) is not None
 
     def all(self) -> Results:
         """Measure all candidates on dev, then test the best one beside the given models and the base."""
         job = self.job
         known = [*candidates(job)]
-        gradient = from_start(job, torch.zeros(1, len(job.vectors), dtype=torch.float64), "")
+        gradient = gradient_from_anywhere(job)
         tested = sum(len(task.test) for task in job.examples.test.values())
         total = sum(weight(one) for one in (*known, gradient)) + tested * (len(self._names()))
         hidden = not (job.progress and is_main())
@@ -183,8 +181,7 @@ class Run:
             dev = {name: load_measurements(record.folder / _MEASURED) for name, record in self._records.items()}
             given = [name for name in dev if self._known[name].sort == "given"]
             best_given = max(given, key=lambda name: dev_mean(dev[name]))
-            order = {"given": 0, BASE: 1}
-            ranked = sorted(dev, key=lambda name: (-dev_mean(dev[name]), order.get(self._known[name].sort, 2)))
+            ranked = ranking(dev, {name: self._known[name].sort for name in dev})
             picked = ranked[0]
             judged = list(dict.fromkeys([picked, *given, BASE]))
             test: dict[str, Any] = {}
@@ -250,6 +247,11 @@ class Run:
         for number, tasks in enumerate(parts):
             about |= {f"task:{name}:{number}": task.fingerprint() for name, task in tasks.items()}
         return about
+
+
+def gradient_from_anywhere(job: Job) -> Candidate:
+    """The search by gradient before it is known where it starts: as much work as from anywhere."""
+    return from_start(job, torch.zeros(1, len(job.vectors), dtype=torch.float64), "")
 
 
 def weight(one: Candidate) -> int:

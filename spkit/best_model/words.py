@@ -13,20 +13,20 @@ def _picked(data: ReportData) -> str:
     picked, given = data.row(data.picked), data.row(data.best_given)
     if picked.sort == "base":
         return (
-            f"No model and no merge beats the base on dev ({_mean(picked)} points; the best given model, {given.label}, "
-            f"has {_mean(given)}), so the base is returned."
+            f"No model and no merge beats the base on dev: it has {_mean(picked)} points, {given.label}, the best "
+            f"given model, {_mean(given)}, so the base is returned."
         )
     merges = [row for row in data.rows if row.sort not in ("given", "base")]
     if picked.sort == "given":
         best = f"; the best merge, {merges[0].label}, has {_mean(merges[0])}" if merges else ""
         return (
-            f"No merge beats the best given model on dev: {given.label} has {_mean(given)} points{best}, so {given.label} "
-            "is returned."
+            f"No merge beats the best given model on dev: {given.label} has {_mean(given)} points{best}, so "
+            f"{given.label} is returned."
         )
     gain = (picked.dev[MEAN].score or 0.0) - (given.dev[MEAN].score or 0.0)
     return (
-        f"The best model on dev is {picked.label}: {_mean(picked)} points, {gain:.1f} more than {given.label}, the best "
-        "model that was given."
+        f"The best model on dev is {picked.label}: {_mean(picked)} points, {gain:.1f} more than {given.label}, the "
+        "best model that was given."
     )
 
 
@@ -73,12 +73,13 @@ def next_steps(data: ReportData, dev_from_train: bool) -> list[str]:
         steps.append("Give the tasks a `dev` file that no model was trained on: the pick is better founded.")
     if not data.joint:
         steps.append(
-            "Train one model on all tasks together (`spkit train --tasks FILE`), and give it as `--model joint=FOLDER`: "
-            "a mix of it with the others is often ahead of both."
+            "Train one model on all tasks together (`spkit train --tasks FILE`), and give it as "
+            "`--model joint=FOLDER`: a mix of it with the others is often ahead of both."
         )
     if not any(task.role == "unseen" for task in data.tasks):
         steps.append(
-            "Add tasks that nobody trains on, with `test` alone: they show whether the model serves more than its tasks."
+            "Add tasks that nobody trains on, with `test` alone: they show whether the model serves more than its "
+            "own tasks."
         )
     picked, given = data.row(data.picked), data.row(data.best_given)
     if picked.sort not in ("given", "base"):
@@ -86,12 +87,14 @@ def next_steps(data: ReportData, dev_from_train: bool) -> list[str]:
         if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
             tested = sum(task.tested for task in data.tasks if task.role == "trained")
             steps.append(
-                f"Test on more examples than these {tested:,}: the interval of the difference to {given.label} holds zero."
+                f"Test on more examples than these {tested:,}: the interval of the difference to {given.label} holds "
+                "zero."
             )
     else:
         steps.append("Give earlier checkpoints of the trainings as models of their own names: some merge better.")
     if picked.sort == "search":
-        steps.append(f"Search longer: `--budget {4 * data.budget}`, or look around with `spkit explore`.")
+        steps.append(f"Search longer: `--budget {4 * data.budget}`.")
+    steps.append("See how the scores change between the models: `spkit vectors`, then `spkit explore`.")
     return steps
 
 
