@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 import spkit
 from spkit.best_model import candidates, running
 from spkit.best_model.candidates import mix_name
+from spkit.best_model.checks import check_names
 from spkit.best_model.data import ReportData
 from spkit.best_model.examples import examples_of
 from spkit.best_model.page import page
@@ -270,7 +271,6 @@ def test_a_test_from_the_training_file_is_refused(tasks, base, models, tmp_path)
     ("named", "found"),
     [
         ({}, "Found none"),
-        ("runs/faq", "Found str"),
         ({"ties": "runs/faq"}, "Found 'ties'"),
         ({"base": "runs/faq"}, "Found 'base'"),
         ({" ": "runs/faq"}, "Found ' '"),
@@ -279,6 +279,11 @@ def test_a_test_from_the_training_file_is_refused(tasks, base, models, tmp_path)
 def test_names_that_mean_something_else_are_refused(named, found, tasks) -> None:
     with pytest.raises(SpkitError, match=found):
         spkit.best("minilm-l3", named, tasks)
+
+
+def test_models_without_names_are_refused() -> None:
+    with pytest.raises(SpkitError, match=r"must give each model a name\. Found str"):
+        check_names("runs/faq")
 
 
 def test_too_few_examples_and_budgets_are_refused(base, models, tasks) -> None:

@@ -25,7 +25,6 @@ class Report:
 
     data: ReportData
     _make: Callable[[], SentenceTransformer] = field(repr=False)
-    _keeper: Any = field(default=None, repr=False)
 
     @property
     def verdict(self) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -97,11 +98,13 @@ def best(
     if output is not None:
         require("matplotlib", "A report")
     job = prepared(base, models, tasks, output, seed, budget, check_origin, progress)
-    with _folder(output) as (root, keeper):
+    with _folder(output) as root:
         run = Run(job, root)
         results = run.all()
-        report = Report(results.data(job, base, command), partial(run.model, results.picked), keeper)
-        if output is not None:
+        report = Report(results.data(job, base, command), partial(run.model, results.picked))
+        if output is None:  # a search's position lies there, from which the model is made
+            weakref.finalize(report, shutil.rmtree, root, ignore_errors=True)
+        else:
             report.save(output)
     return report
 
@@ -127,15 +130,16 @@ def prepared(
 
 
 @contextmanager
-def _folder(output: str | Path | None) -> Iterator[tuple[Path, Any]]:
-    """Where steps are kept, locked while they run, and what keeps a temporary folder alive."""
-    if output is None:
-        keeper = tempfile.TemporaryDirectory(prefix="spkit-")
-        yield Path(keeper.name), keeper
-        return
-    root = Path(output).expanduser()
-    with locked(root / STEPS, "A report must be made by one process at a time."):
-        yield root, None
+def _folder(output: str | Path | None) -> Iterator[Path]:
+    """Where steps are kept, locked while they run; a temporary folder goes where they fail."""
+    root = Path(tempfile.mkdtemp(prefix="spkit-") if output is None else output).expanduser()
+    try:
+        with locked(root / STEPS, "A report must be made by one process at a time."):
+            yield root
+    except BaseException:
+        if output is None:
+            shutil.rmtree(root, ignore_errors=True)
+        raise
 
 
 class Run:
