@@ -46,7 +46,8 @@ def models(base) -> dict[str, SentenceTransformer]:
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, spkit.Task]:
     tiny = tiny_tasks((48, 40, 24))
-    return {"faq": tiny["faq"], "likeness": tiny["likeness"], "topic": tiny["topic"].as_unseen()}
+    new = spkit.Task(name="new", kind="retrieval", test=tiny_tasks((48, 40, 48))["faq"].test.select(range(24, 48)))
+    return {"faq": tiny["faq"], "likeness": tiny["likeness"], "new": new}
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +78,12 @@ def test_every_candidate_is_measured_and_the_given_ones_are_tested(report) -> No
     rows = {row.name: row for row in report.data.rows}
     assert {name: row.sort for name, row in rows.items()} == {
         "faq": "given", "likeness": "given", "joint": "given", "base": "base", "average": "rule", "ties": "rule",
-        "regmean": "rule", "average of all": "mix", mix_name("joint"): "mix", "search": "search",
+        "regmean": "rule", "average of all": "mix", mix_name("joint"): "mix", "search:score": "search",
         "self_position:module": "search",
     }  # fmt: skip
     assert {name for name, row in rows.items() if row.test} == {"faq", "likeness", "joint", "base", report.data.picked}
     assert all(set(row.dev) == {"faq", "likeness", "mean"} for row in rows.values())
-    assert set(rows["base"].unseen) == {"topic", "unseen mean"}
+    assert set(rows["base"].unseen) == {"new", "unseen mean"}
     assert report.data.joint == ["joint"]
 
 
@@ -114,7 +115,7 @@ def test_scores_are_those_of_evaluate_on_parts_that_share_no_text(report, base, 
         read, picks = (set(map(str, part[name].dev)) for part in (parts.read, parts.pick))
         assert read.isdisjoint(picks)
         assert len(read) + len(picks) == len(tasks[name].dev)
-    assert list(parts.test) == ["faq", "likeness", "topic"]
+    assert list(parts.test) == ["faq", "likeness", "new"]
     scores = spkit.evaluate(models["faq"], parts.pick, split="dev", means=True).set_index("task")["score"]
     for task, one in report.data.row("faq").dev.items():
         assert one.score == pytest.approx(scores[task])
@@ -217,7 +218,7 @@ def test_a_rule_that_cannot_be_run_is_told(base, models, tasks, few_rules, monke
     monkeypatch.setattr(candidates, "point", refuses)
     found = run(base, {"faq": models["faq"]}, {"faq": tasks["faq"]})
     assert "ties was left out: A rule. Found a reason." in found.data.notes
-    assert {row.name for row in found.data.rows} == {"faq", "base", "search", "self_position:module"}
+    assert {row.name for row in found.data.rows} == {"faq", "base", "search:score", "self_position:module"}
     assert found.data.next  # one model and its base work, too
 
 
@@ -238,13 +239,13 @@ def rows_of(tasks, name, *splits) -> dict[str, Dataset]:
 
 def test_a_test_file_alone_gives_both_parts(tasks) -> None:
     lone = spkit.Task(name="faq", kind="retrieval", **rows_of(tasks, "faq", "test"))
-    parts = examples_of({"faq": lone, "topic": tasks["topic"]}, ["faq", "joint"])
+    parts = examples_of({"faq": lone, "new": tasks["new"]}, ["faq", "joint"])
     anchors = [set(part["anchor"]) for part in (parts.read["faq"].dev, parts.pick["faq"].dev, parts.test["faq"].test)]
     assert set.union(*anchors) == set(lone.test["anchor"])
     assert sum(map(len, anchors)) == len(set(lone.test["anchor"]))
     assert parts.notes == ("Task faq has a test file alone: half of it picks the model, the other half tests it.",)
-    assert parts.test["topic"].role == "unseen"
-    assert "topic" not in parts.pick
+    assert parts.test["new"].role == "unseen"
+    assert "new" not in parts.pick
     alone = examples_of({"faq": lone}, ["one", "other"])
     assert list(alone.pick) == ["faq"]
     assert alone.notes[0] == "No model is named after a task: the best one is picked by faq."
@@ -254,7 +255,7 @@ def test_dev_examples_that_models_have_seen_are_told(tasks) -> None:
     task = spkit.Task(name="faq", kind="retrieval", **rows_of(tasks, "faq", "train", "test"))
     assert task.from_train == ("dev",)
     (note,) = examples_of({"faq": task}, ["faq"]).notes
-    assert note.startswith("The dev examples of faq are a part of its training file")
+    assert note.startswith("The dev examples of faq are a part of its training file: ")
     assert examples_of({"faq": tasks["faq"]}, ["faq"]).notes == ()
 
 
@@ -293,7 +294,7 @@ def test_too_few_examples_and_budgets_are_refused(base, models, tasks) -> None:
     with pytest.raises(SpkitError, match="at least 2 evaluations"):
         spkit.best(base, models, tasks, budget=1)
     with pytest.raises(SpkitError, match="Found 'topic'"):
-        examples_of({"topic": spkit.Task(name="topic", kind="clustering", test=tasks["topic"].test)}, ["topic"])
+        examples_of({"topic": spkit.Task(name="topic", kind="clustering", test=tiny_tasks()["topic"].test)}, ["topic"])
 
 
 def test_a_foreign_folder_is_left_alone(base, models, tasks, tmp_path) -> None:

@@ -36,7 +36,7 @@ JOINT_SHARE, EXPERT_SHARE = 0.75, 0.25
 
 BASE = "base"
 #: Names of the searches.
-BY_SCORE, BY_GRADIENT = "search", "self_position:module"
+BY_SCORE, BY_GRADIENT = "search:score", "self_position:module"
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def candidates(job: Job) -> Iterator[Candidate]:
         BY_SCORE,
         "search",
         _searched,
-        Passes(forward=job.picked_by + job.budget * len(job.probe)),
-        {"budget": job.budget, "method": searches.method_for(len(job.models))},
+        Passes(forward=job.picked_by + searches.evaluations(job.vectors, job.budget) * len(job.probe)),
+        {"budget": job.budget, "method": searches.METHOD},
         _search_by_score,
     )
 

@@ -28,7 +28,7 @@ def check_names(models: Any, tasks: Sequence[str] | Mapping[str, Any] = ()) -> N
             f"Found {'none' if isinstance(models, Mapping) else type(models).__name__}.",
             'Pass {"faq": "runs/faq", "joint": "runs/joint"}.',
         )
-    taken = {"base", "mean", "unseen mean", "average of all", "search", "self_position", *methods()}
+    taken = {"base", "mean", "unseen mean", "average of all", "search:score", "self_position:module", *methods()}
     if wrong := [name for name in models if not isinstance(name, str) or not name.strip() or name in taken]:
         raise SpkitError(
             "A model's name must be its own: not that of a merge rule, a search, a mean or the base.",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.held_out import check_tests
+from spkit.tasks.held_out import check_tests, dev_notes
 from spkit.tasks.splits import keep_apart, thin
 from spkit.tasks.task import Task
 
@@ -65,11 +65,7 @@ def examples_of(tasks: Mapping[str, Task], models: Collection[str]) -> Examples:
         if not len(dev):
             judged, dev = _halves(task, task.test, "dev")
             notes.append(f"Task {name} has a test file alone: half of it picks the model, the other half tests it.")
-        elif "dev" in task.from_train:
-            notes.append(
-                f"The dev examples of {name} are a part of its training file, which the models may have seen: give a "
-                "`dev` file, so that the pick does not favour what they have memorised."
-            )
+        notes += dev_notes([task])
         decides, reads = _halves(task, dev, "search")
         reads, decides = (thin(rows, task.kind, most) for rows, most in ((reads, MOST_READ), (decides, MOST_PICKED_BY)))
         train = task.train if len(task.train) else reads

@@ -76,7 +76,7 @@ def best(
         output: a folder for the report, in which steps are kept: what was stopped goes on there. None keeps nothing;
             `Report.save` writes the report then.
         seed: of everything random.
-        budget: evaluations of the search, 2 or more.
+        budget: evaluations of the search by score, beside those of its starts; 2 or more.
         check_origin: whether to refuse models of another base; see `TaskVectors.from_models`.
         progress: whether to show progress bars.
         command: what the report says makes it again.

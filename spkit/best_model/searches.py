@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit._extras import installed
 from spkit.errors import SpkitError
 from spkit.files import parse_json, write_text
 from spkit.searching.black_box import search
@@ -16,27 +15,37 @@ from spkit.searching.choices import Method
 from spkit.searching.probe import Probe
 from spkit.searching.result import PositionResult
 from spkit.searching.self_position import self_position
+from spkit.searching.starts import positions
 from spkit.vectors.task_vectors import TaskVectors
 
 #: The search by gradient: steps, and examples of each task in one.
 STEPS, BATCH = 40, 32
 
+#: The search by score: of few coefficients with few evaluations, by packages that are always there.
+METHOD: Method = "gp"
+
 _POSITION = "position.json"
 
 
-def method_for(count: int) -> Method:
-    """The search without gradients for so many vectors, of those whose packages are installed."""
-    if count < 2:
-        return "grid"
-    return "cma" if installed("cma") else "random"
+def evaluations(vectors: TaskVectors, budget: int) -> int:
+    """Evaluations of the probe by the search by score: at each of its starts, and so many more."""
+    return len(positions(vectors)) + budget
 
 
 def by_score(
     vectors: TaskVectors, probe: Probe, *, budget: int, seed: int, journal: Path | None, progress: bool
 ) -> PositionResult:
-    """The search with few evaluations of the whole probe."""
+    """The search by the score itself, from the best fixed rule on the probe, with few evaluations."""
     return search(
-        vectors, probe, method_for(len(vectors)), budget=budget, seed=seed, journal=journal, progress=progress
+        vectors,
+        probe,
+        METHOD,
+        by="score",
+        start="best_rule",
+        budget=evaluations(vectors, budget),
+        seed=seed,
+        journal=journal,
+        progress=progress,
     )
 
 

@@ -28,7 +28,9 @@ def best(
     output: Annotated[
         Path, typer.Option("--output", "-o", callback=expanded, help="Folder for the model and the report.")
     ] = Path("runs/best"),
-    budget: Annotated[int, typer.Option(min=2, max=MOST, help="Evaluations of the search.")] = 60,
+    budget: Annotated[
+        int, typer.Option(min=2, max=MOST, help="Evaluations of the search by score, beside its starts.")
+    ] = 60,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show the steps, their time and memory; run and write nothing.")
     ] = False,

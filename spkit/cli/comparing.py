@@ -47,9 +47,13 @@ def compare(
         if output is not None:
             check_outputs(output.parent, "compare", output.name)
     from spkit.evaluation.comparison import compare as run
+    from spkit.models.kept_apart import check_kept_apart
     from spkit.tasks import load_tasks
 
-    table = run(named, load_tasks(tasks, task), against=against, resamples=resamples, seed=seed)
+    chosen = load_tasks(tasks, task)
+    with usage():
+        check_kept_apart(named.values(), chosen.values())
+    table = run(named, chosen, against=against, resamples=resamples, seed=seed)
     typer.echo(table.round(3).to_string(index=False, na_rep="-"))
     if output is not None:
         write(table, output, "compare")

@@ -7,7 +7,7 @@ from spkit.errors import SpkitError, quoted
 
 #: The first sentence of the error, and the last.
 _RULE = "A model that was trained elsewhere is scored on examples that its training has not seen."
-_FIX = 'Give each a `test`, with examples that no model was trained on (test = "faq-test.csv").'
+_FIX = 'Give each a `test`, with examples that no model was trained on, as test = "faq-test.csv".'
 
 
 def check_test_tables(tables: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def check_test_tables(tables: Mapping[str, Any]) -> None:
     Raises:
         SpkitError: with the tasks.
     """
-    _refuse(
+    refuse(
         name
         for name, table in tables.items()
         if isinstance(table, Mapping)
@@ -39,10 +39,25 @@ def check_tests(tasks: Iterable[Any]) -> None:
     Raises:
         SpkitError: with the tasks.
     """
-    _refuse(task.name for task in tasks if "test" in task.from_train)
+    refuse(task.name for task in tasks if "test" in task.from_train)
 
 
-def _refuse(names: Iterable[str]) -> None:
+def dev_notes(tasks: Iterable[Any]) -> list[str]:
+    """What is to be said of tasks whose dev examples were taken from their training examples, a sentence each."""
+    return [
+        f"The dev examples of {task.name} are a part of its training file: a model that was trained on the whole of it "
+        "has seen them. Give a `dev` file, so that what it has memorised chooses nothing."
+        for task in tasks
+        if "dev" in task.from_train
+    ]
+
+
+def refuse(names: Iterable[str]) -> None:
+    """Raise for tasks of these names, if there are any.
+
+    Raises:
+        SpkitError: with the names.
+    """
     if lacking := list(names):
         raise SpkitError(
             _RULE, f"Found no `test` for {quoted(lacking)}: it would be a part of the file they train on.", _FIX
