@@ -62,6 +62,8 @@ _OWNERS = {
     "plot": "plot",
     "evaluate": "evaluation",
     "compare": "evaluation.comparison",
+    "best": "best_model.running",
+    "Report": "best_model.report",
     "explore": "explorer",
     "explore_study": "explorer",
 }
@@ -76,6 +78,7 @@ __all__ = [
     "Path",
     "PositionResult",
     "Probe",
+    "Report",
     "SimplexPath",
     "SlerpPath",
     "SpkitError",
@@ -85,6 +88,7 @@ __all__ = [
     "Uncertainty",
     "UndefinedPathError",
     "angles_by_ratio",
+    "best",
     "choose_mu",
     "cluster_tasks",
     "compare",
@@ -123,6 +127,8 @@ __all__ = [
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit import plot
+    from spkit.best_model.report import Report
+    from spkit.best_model.running import best
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
     from spkit.diagnostics.clusters import cluster_tasks

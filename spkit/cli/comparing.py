@@ -54,10 +54,14 @@ def compare(
             check_outputs(output.parent, "compare", output.name)
     from spkit.evaluation.comparison import compare as run
     from spkit.evaluation.comparison import in_words
+    from spkit.models.kept_apart import check_kept_apart
     from spkit.tasks import load_tasks
 
+    chosen = load_tasks(tasks, task)
+    with usage():
+        check_kept_apart(named.values(), chosen.values())
     answer = Answer(as_json)
-    table = run(named, load_tasks(tasks, task), against=against, resamples=resamples, seed=seed)
+    table = run(named, chosen, against=against, resamples=resamples, seed=seed)
     answer.table("comparison", table, digits=2)
     if output is not None:
         write(table, output, "compare")

@@ -75,12 +75,16 @@ def evaluate(
         if output is not None:
             check_outputs(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
+    from spkit.models.kept_apart import check_kept_apart
     from spkit.tasks import load_tasks
     from spkit.tasks.official import load_mteb_file
 
     official = [name for name in split_names(mteb or "") if name not in local]
     official += load_mteb_file(tasks, local) if tasks is not None and local else []
-    chosen = [*(load_tasks(own, task).values() if own is not None else ()), *official]
+    ours = list(load_tasks(own, task).values()) if own is not None else []
+    with usage():
+        check_kept_apart([model], ours)
+    chosen = [*ours, *official]
     scores = run_evaluation(
         loaded_base(model, max_length),
         chosen,

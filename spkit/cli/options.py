@@ -118,12 +118,13 @@ def pair(text: str, option: str) -> tuple[str, str]:
     return name, value
 
 
-def named(experts: list[str]) -> dict[str, Any]:
-    """Experts by name, in order."""
-    pairs = [pair(text, "--expert") for text in experts]
+def named(models: list[str], option: str = "--expert") -> dict[str, Any]:
+    """Models by name, in order, as the values of an option."""
+    pairs = [pair(text, option) for text in models]
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise SpkitError("Experts must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
+        who = "Experts" if option == "--expert" else "Models"
+        raise SpkitError(f"{who} must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
     return dict(pairs)
 
 

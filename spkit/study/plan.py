@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sentence_transformers import SentenceTransformer
 
 from spkit.environment import machine
 from spkit.models.bases import copy_model
@@ -15,8 +16,9 @@ from spkit.study.declared import Study, declare
 from spkit.study.graph import BASE, TASK, Node, Passes
 from spkit.study.profile import Profile
 from spkit.study.records import record_in
-from spkit.study.remaining import in_words as duration
+from spkit.study.remaining import in_time
 from spkit.study.seed_run import SeedRun
+from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 
 #: States of a stage.
@@ -102,7 +104,7 @@ class _Before:
         if not (passes.forward or passes.backward):
             return 0.0
         if self._speed is None:
-            self._speed = _speed(self._study)
+            self._speed = speed(next(iter(self._study.runs.values())).base, self._study.tasks)
         return passes.forward * self._speed[0] + passes.backward * self._speed[1]
 
 
@@ -121,13 +123,18 @@ def _records(root: Path) -> Iterator[list[Mapping[str, Any]]]:
         yield [content for content in contents if {"stage", "config", "inputs", "seconds"} <= set(content)]
 
 
-def _speed(study: Study) -> tuple[float, float]:
-    """Seconds of an example, as a mean over the tasks: embedded only, and with a backward pass."""
+def speed(base: SentenceTransformer, tasks: Mapping[str, Task]) -> tuple[float, float]:
+    """Seconds of an example, as a mean over the tasks: embedded only, and with a backward pass.
+
+    Args:
+        base: of the models that are going to read them.
+        tasks: of whose training examples one batch each is read.
+    """
     import torch
 
-    model = copy_model(next(iter(study.runs.values())).base)
+    model = copy_model(base)
     forward, both = [], []
-    for task in study.tasks.values():
+    for task in tasks.values():
         batches = TaskBatches(task, task.train, model, _EXAMPLES, seed=0)
         batch = next(iter(batches))
         batches.backward(batch)  # the first pass is slower than all others
@@ -181,7 +188,7 @@ def in_words(table: pd.DataFrame) -> str:
     )
     said = f"{len(table) - len(left)} of {len(table)} stages are done."
     if len(left):
-        in_turn, side_by_side = duration(left["seconds"].sum()), duration(longest_way(table))
+        in_turn, side_by_side = in_time(left["seconds"].sum()), in_time(longest_way(table))
         said += (
             f" The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by "
             f"side ({estimated}). After them come the report and its figures."

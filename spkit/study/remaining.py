@@ -37,14 +37,14 @@ class Remaining:
             return ""
         self._said = now
         left = (now - self._began) * sum(self._work.values()) / self._done_here
-        return f"  {self._count - len(self._work)} of {self._count} stages are done; about {in_words(left)} to go"
+        return f"  {self._count - len(self._work)} of {self._count} stages are done; about {in_time(left)} to go"
 
 
-def in_words(seconds: float) -> str:
+def in_time(seconds: float) -> str:
     """A time in words of its size.
 
     Example:
-        >>> in_words(42.0), in_words(600.0), in_words(9000.0)
+        >>> in_time(42.0), in_time(600.0), in_time(9000.0)
         ('42 s', '10 min', '2.5 h')
     """
     if seconds < 120:

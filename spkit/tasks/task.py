@@ -65,6 +65,8 @@ class Task:
             has them; `id` may name each.
         members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
         notes: what was done to its data on the way, in words, such as rows that were left out on purpose.
+        from_train: splits that are a part of what was given as training examples: "dev" where none is given, and what a
+            task file takes from its `train`. Who trained on the whole of it has seen them.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -104,6 +106,7 @@ class Task:
     corpus: Dataset | None = None
     members: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    from_train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -236,6 +239,20 @@ class Task:
         object.__setattr__(part, "train", train)
         return part
 
+    def with_parts(self, *, train: Dataset, dev: Dataset, test: Dataset | None = None) -> "Task":
+        """The same task with other examples in its splits, to read and to choose by, without checks and warnings.
+
+        Args:
+            train: examples that a loss may be computed on.
+            dev: examples to choose by.
+            test: examples that are only scored; its own by default.
+        """
+        part = copy(self)
+        given = {"role": "trained", "train": train, "dev": dev, "test": self.test if test is None else test}
+        for name, value in given.items():
+            object.__setattr__(part, name, value)
+        return part
+
     def with_loss(self, loss: str | None, temperature: int | float | None = None) -> "Task":
         """The same task trained with another loss, at another temperature; its thresholds stay.
 
@@ -296,6 +313,7 @@ class Task:
             ) from None
         object.__setattr__(self, "train", train)
         object.__setattr__(self, "dev", dev)
+        object.__setattr__(self, "from_train", (*self.from_train, "dev"))
 
     def _warn_of_overlap(self) -> None:
         # Negatives are left out: a wrong answer that is seen in training gives nothing away about the test pairs.

@@ -23,6 +23,7 @@ from spkit.locks import locked
 from spkit.models.adapters import fold, has_adapters, unfold
 from spkit.models.bases import base_mark, copy_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
+from spkit.models.kept_apart import mark_kept_apart
 from spkit.models.loading import Precision
 from spkit.models.number_types import loading_of
 from spkit.processes import on_cpus
@@ -190,6 +191,7 @@ def train(
     model.model_card_data.generate_widget_examples = False
     if mark is not None:
         mark_base(model, mark)
+    mark_kept_apart(model, chosen)
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
         check_room(Path(checkpoints), (3 + len(before)) * size, "Checkpoints")
