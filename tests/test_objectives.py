@@ -21,7 +21,7 @@ from spkit.study.analyses._positions import length_of, named_count, places_of, s
 from spkit.study.analyses._probed import Probed, probe_for
 from spkit.study.analyses._ranked import chosen, rank
 from spkit.study.analyses._variants import OWN, PAIRS, RANKS, SCORE, WHOLE, Factors, Quantity, Variant, variants
-from spkit.study.analyses.objectives import ObjectiveSettings
+from spkit.study.analysis_settings.objectives import ObjectiveSettings
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks

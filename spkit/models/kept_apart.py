@@ -56,7 +56,7 @@ def _has_not_seen(noted: Mapping[str, str] | None, task: Task) -> bool:
 
 
 def _kept_apart(folder: Path, depth: int = 0) -> dict[str, str] | None:
-    """What a model's folder says: its own note, or those of all models that it was merged of; None where one has none."""
+    """What a model's folder says: its own note, or those of all that it was merged of; None where one has none."""
     noted = _read(folder / "config.json").get(_MARK)
     if isinstance(noted, dict):
         return noted

@@ -5,51 +5,18 @@ The stage "span/vectors" holds all of them as task vectors. Analyses that read i
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 from spkit.errors import SpkitError, quoted
-from spkit.searching.choices import Method
+from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.methods import merge_names
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Truth, Whole, as_in
 from spkit.study.stages import joint_settings, kept_stage, model_of, train_stage, vectors_stage
 from spkit.tasks import Task
 from spkit.training.checks import check_order
-from spkit.training.shares import check_sampling
 
 #: The stage that leaves the task vectors, and the name of the joint model among them.
 VECTORS, JOINT = "span/vectors", "joint"
-
-_Mixture = Annotated[str | Number, AfterValidator(check_sampling)]
-
-
-class SpanSettings(AnalysisSettings):
-    """What is merged beside the experts, and the controls of what is claimed of it.
-
-    `joint`: the joint model. `checkpoints`: how many models along its training, at equal distances before its end.
-    `mixtures`: joint models with other samplings ("uniform", "proportional", a temperature). `rules`: what static
-    merges of the experts gave. `longer` and `soup`: whether to train the controls, a joint model on as many examples as
-    all these trainings together, and as many joint models of other seeds as there are experts, averaged. `method` and
-    `budget`: of the search by the scores of the dev splits.
-    """
-
-    every_seed: Truth = True
-    joint: Truth = True
-    checkpoints: Whole = Field(0, ge=0, le=9)
-    mixtures: Annotated[tuple[_Mixture, ...], Different] = ()
-    rules: Annotated[tuple[str, ...], Different] = ()
-    longer: Truth = True
-    soup: Truth = False
-    method: Method = as_in("spkit.searching.black_box:search", "method")
-    budget: Whole = as_in("spkit.searching.black_box:search", "budget", ge=2)
-
-    @property
-    def shares(self) -> list[float]:
-        """The shares of the joint training at which it leaves checkpoints."""
-        return [round(number / (self.checkpoints + 1), 2) for number in range(1, self.checkpoints + 1)]
 
 
 def span_settings(profile: Profile) -> SpanSettings:

@@ -4,10 +4,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.errors import SpkitError
 from spkit.models.bases import copy_model
@@ -31,10 +30,10 @@ from spkit.study.analyses._variants import (
     variants,
 )
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.objectives import ObjectiveSettings
 from spkit.study.graph import Passes
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Whole
 from spkit.study.span import JOINT, VECTORS, names_of, span_settings, span_vectors
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
@@ -43,53 +42,28 @@ from spkit.vectors.task_vectors import TaskVectors
 
 _POSITIONS, _START, _SEARCH = "objectives/positions", "objectives/start", "search/self_position"
 
-#: Positions that one stage scores: a study that is stopped loses no more, and several stages run side by side.
-_TOGETHER = 8
-
 #: Positions that must be left beside those with names.
 _DRAWN = 3
 
 _SPLITS: tuple[Literal["train", "dev"], ...] = ("train", "dev")
 _SCALES: tuple[Scale, ...] = ("gap", "gradient")
 _MINERS: tuple[Miner, ...] = ("base", "average")
-_Positive = Annotated[Number, Field(gt=0)]
-_Count = Annotated[Whole, Field(ge=2)]
 
 
-class ObjectiveSettings(AnalysisSettings):
-    """How many `positions` there are, and the values of each factor of the objective.
+def _variants(settings: ObjectiveSettings) -> dict[str, Variant]:
+    """The variants of the objective that the settings make, by name, the usual one first."""
+    factors = Factors(settings.batches, settings.sizes, settings.temperatures, settings.mu)
+    return {one.name_beside(factors.usual): one for one in variants(factors)}
 
-    `batches` are examples of each task, the first of them the usual one; `sizes` are examples of all tasks together,
-    the largest of them the usual one; `temperatures` are those of InfoNCE on pairs; `mu` is the weight of the length.
-    """
 
-    positions: Whole = Field(64, ge=1)
-    batches: Annotated[tuple[_Count, ...], Different] = Field((32, 16, 128), min_length=1)
-    sizes: Annotated[tuple[_Count, ...], Different] = Field((64, 256, 1024), min_length=1)
-    temperatures: Annotated[tuple[_Positive, ...], Different] = Field((0.02, 0.05, 0.1), min_length=1)
-    mu: _Positive = 0.05
+def _usual(settings: ObjectiveSettings) -> Variant:
+    """What a search minimises by default."""
+    return next(iter(_variants(settings).values()))
 
-    @property
-    def variants(self) -> dict[str, Variant]:
-        """The variants of the objective that these values make, by name, the usual one first."""
-        factors = Factors(self.batches, self.sizes, self.temperatures, self.mu)
-        return {one.name_beside(factors.usual): one for one in variants(factors)}
 
-    @property
-    def quantities(self) -> list[Quantity]:
-        """What has to be measured for them."""
-        return quantities(self.variants.values())
-
-    @property
-    def usual(self) -> Variant:
-        """What a search minimises by default."""
-        return next(iter(self.variants.values()))
-
-    @property
-    def chunks(self) -> list[tuple[int, int]]:
-        """The first position of each stage, and that behind its last."""
-        firsts = range(0, self.positions, _TOGETHER)
-        return [(first, min(first + _TOGETHER, self.positions)) for first in firsts]
+def _quantities(settings: ObjectiveSettings) -> list[Quantity]:
+    """What has to be measured for the variants."""
+    return quantities(_variants(settings).values())
 
 
 def _stages(run: SeedRun, settings: ObjectiveSettings) -> None:
@@ -133,8 +107,8 @@ def _positions_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
 
 def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
     """What is measured before any position: the scales of the tasks' losses, and hard negatives."""
-    usual = settings.usual.quantity
-    mining = [one for one in settings.quantities if one.mined]
+    usual = _usual(settings).quantity
+    mining = [one for one in _quantities(settings) if one.mined]
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors, rows = _span_of(run), []
@@ -188,7 +162,7 @@ def _scores_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: in
 
 def _values_stage(run: SeedRun, settings: ObjectiveSettings, first: int, end: int) -> None:
     """Every quantity of every task at some positions."""
-    wanted = settings.quantities
+    wanted = _quantities(settings)
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = _span_of(run)
@@ -236,9 +210,9 @@ def _table(records: SeedRecords, settings: ObjectiveSettings, resamples: int) ->
         places = pd.read_csv(of_seed[_POSITIONS].folder / "positions.csv")
         table = tables.scored(places, [of_seed[f"objectives/scores-{first}"] for first in firsts])
         scales = pd.read_csv(of_seed[_START].folder / "scales.csv")
-        values = {name: tables.values_of(one, measured, scales, table) for name, one in settings.variants.items()}
-        for name, one in settings.variants.items():
-            about = {"variant": name, **tables.about(one), "usual": one == settings.usual}
+        values = {name: tables.values_of(one, measured, scales, table) for name, one in _variants(settings).items()}
+        for name, one in _variants(settings).items():
+            about = {"variant": name, **tables.about(one), "usual": one == _usual(settings)}
             rows.append(about | tables.ranks(one, table, values[name]) | {"seed": seed})
         given = {f"value:{name}": column for name, column in values.items()}
         positions.append(table.assign(**given, seed=seed))

@@ -18,10 +18,11 @@ from spkit.saving.recipe import save_model
 from spkit.searching.black_box import search
 from spkit.searching.starts import most_positions
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, slug
-from spkit.study.span import JOINT, SpanSettings, check_span, names_of, span_vectors, trainings
+from spkit.study.span import JOINT, check_span, names_of, span_vectors, trainings
 from spkit.study.stages import evaluate_stage, joint_settings, model_of, save_search, search_stage, train_stage
 from spkit.study.tables import SeedRecords, coefficients, evaluated, samples_of
 from spkit.tasks import Task

@@ -5,17 +5,14 @@ A file whose name begins with `_` helps others and is none itself.
 """
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-from spkit.study.analyses import analysis
 
 if TYPE_CHECKING:
     from spkit.study.profile import AnalysisSettings
 
 
 def settings_of(name: str) -> "type[AnalysisSettings]":
-    """The model of an analysis' table; that of an analysis without a file here is read off the analysis, slowly.
+    """The model of an analysis' table.
 
     Args:
         name: one of `spkit.study.analyses.analysis_names()`.
@@ -24,5 +21,4 @@ def settings_of(name: str) -> "type[AnalysisSettings]":
         >>> settings_of("around").__name__
         'AroundSettings'
     """
-    module = f"{__name__}.{name}"
-    return import_module(module).SETTINGS if find_spec(module) else analysis(name).settings
+    return import_module(f"{__name__}.{name}").SETTINGS
