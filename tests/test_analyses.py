@@ -18,6 +18,7 @@ from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
+from spkit.study.analysis_settings import settings_of
 from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
 from spkit.study.methods import SEARCHES, TUNED
@@ -426,3 +427,9 @@ def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
 
 def own_file(file, path_of, name):
     return file if name == "spkit.study.analyses.own" else path_of(name)
+
+
+def test_the_settings_of_an_analysis_are_those_that_its_file_of_settings_has() -> None:
+    assert {name: analysis(name).settings for name in analysis_names()} == {
+        name: settings_of(name) for name in analysis_names()
+    }

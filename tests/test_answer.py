@@ -50,7 +50,7 @@ def test_json_is_one_object_with_all_digits(capsys) -> None:
     }  # fmt: skip
     assert content["tables"]["scores"][1]["score"] is None
     assert content | {"tables": {}} == {
-        "tables": {}, "written": {"Table": "out/table.csv"}, "next": "spkit next", "result": "The end.",
+        "tables": {}, "written": {"Table": "out/table.csv"}, "next": ["spkit next"], "result": "The end.",
     }  # fmt: skip
 
 

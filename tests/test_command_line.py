@@ -17,7 +17,7 @@ from spkit.study.analyses import analysis_names
 COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
 
 #: Lines of a screen, at 100 columns.
-SCREEN = 44
+SCREEN = 42
 
 #: What takes from a third of a second to some seconds to import.
 HEAVY = {
@@ -207,7 +207,7 @@ def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
 def test_the_commands_are_there() -> None:
     assert set(COMMANDS) >= {
         "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
-        "figures", "explore", "init", "compare",
+        "figures", "explore", "init", "compare", "best",
     }  # fmt: skip
 
 

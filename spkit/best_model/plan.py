@@ -9,7 +9,8 @@ from spkit.best_model.candidates import BASE, Candidate, Job, candidates
 from spkit.best_model.running import Run, gradient_from_anywhere
 from spkit.merging.registry import methods
 from spkit.study.graph import Passes
-from spkit.study.plan import DONE, TO_DO, in_time, speed
+from spkit.study.plan import DONE, TO_DO, speed
+from spkit.study.remaining import in_time
 
 
 def plan(job: Job, root: Path) -> pd.DataFrame:
@@ -60,17 +61,14 @@ def _models(one: Candidate, job: Job) -> int:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The plan as lines of text: a line a step, and what the whole will take."""
-    width = max(len(name) for name in table["step"])
-    lines = [
-        f"{row['step']:<{width}}  {row['state']:<5}  {row['examples']:>9,} examples  {row['seconds']:8.1f} s  "
-        f"{row['memory']:10,.1f} MB"
-        for row in table.to_dict("records")
-    ]
+    """What the whole plan will take.
+
+    Args:
+        table: of `plan`.
+    """
     left = table[table["state"] == TO_DO]
-    lines.append(
-        f"\n{len(table) - len(left)} of {len(table)} steps are done. The others take about "
+    return (
+        f"{len(table) - len(left)} of {len(table)} steps are done. The others take about "
         f"{in_time(float(left['seconds'].sum()))} and up to {table['memory'].max():,.1f} MB beside the base "
         "(from one batch of each task, measured now)."
     )
-    return "\n".join(lines)

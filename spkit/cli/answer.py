@@ -68,22 +68,22 @@ class Answer:
         """Something that is on the disk now."""
         self._written[what] = str(path)
 
-    def end(self, result: str = "", next_step: str = "") -> None:
+    def end(self, result: str = "", *next_steps: str) -> None:
         """Print what was written, what to do next, and the result.
 
         Args:
             result: one sentence or more.
-            next_step: a command.
+            next_steps: commands.
         """
         if self._as_json:
             if is_main():
-                content = {"tables": self._tables, "written": self._written, "next": next_step, "result": result}
+                content = {"tables": self._tables, "written": self._written, "next": list(next_steps), "result": result}
                 typer.echo(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False))
             return
         for what, path in self._written.items():
             typer.echo(f"{what}: {path}")
-        if next_step:
-            typer.echo(f"Next: {next_step}")
+        for step in next_steps:
+            typer.echo(f"Next: {step}")
         if result:
             typer.echo(result if "\n" in result else typer.style(result, bold=True))
 

@@ -9,6 +9,7 @@ import typer
 
 from spkit._extras import require
 from spkit.best_model.checks import DATA, MODEL, PAGE, check_asked
+from spkit.cli.answer import Answer
 from spkit.cli.checks import usage
 from spkit.cli.loading import loads_a_base
 from spkit.cli.options import MOST, BaseName, CheckOrigin, Seed, TaskSource, base_of, expanded, named
@@ -21,7 +22,7 @@ from spkit.cli.stops import if_stopped
 def best(
     model: Annotated[
         list[str],
-        typer.Option("--model", help="NAME=FOLDER of a model; repeat. Named like its task, or otherwise, as joint."),
+        typer.Option("--model", help="NAME=FOLDER of a model, named like its task or otherwise; repeat."),
     ],
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
@@ -34,7 +35,9 @@ def best(
     plan: Annotated[
         bool, typer.Option("--plan", help="Show the steps, their time and memory; run and write nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print report.json, or the plan as JSON, alone.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print report.json alone, or the plan as one JSON object.")
+    ] = False,
     check_origin: CheckOrigin = True,
     seed: Seed = 0,
 ) -> None:
@@ -50,13 +53,14 @@ def best(
     from spkit.best_model.running import best as run_best
     from spkit.best_model.running import prepared
 
-    source = base_of(base, None)
+    source, answer = base_of(base, None), Answer(as_json)
     if plan:
         from spkit.best_model.plan import in_words
         from spkit.best_model.plan import plan as plan_of
 
         table = plan_of(prepared(source, models, tasks, output, seed, budget, check_origin), output)
-        typer.echo(table.to_json(orient="records") if as_json else in_words(table))
+        answer.table("plan", table, digits=1)
+        answer.end(in_words(table), shlex.join(["spkit", *(one for one in sys.argv[1:] if one != "--plan")]))
         return
     if_stopped(f"Finished steps are kept in {output}: the same command goes on from them.")
     report = run_best(
@@ -73,9 +77,9 @@ def best(
         typer.echo((output / DATA).read_text(encoding="utf-8"), nl=False)
         return
     shown = report.table[["sort", "dev", "test", "test low", "test high", "unseen"]].dropna(axis="columns", how="all")
-    typer.echo(shown.round(1).to_string(na_rep="-"))
+    answer.table("candidates", shown, index=True, digits=1)
     for note in report.data.notes:
-        typer.echo(f"Note: {note}")
-    typer.echo(f"\n{report.verdict}")
-    typer.echo(f"Model: {output / MODEL}. Report: {output / PAGE}, {output / DATA}.")
-    typer.echo("\n".join(f"Next: {step}" for step in report.data.next))
+        answer.say(f"Note: {note}")
+    answer.wrote("Model", output / MODEL)
+    answer.wrote("Report", f"{output / PAGE}, {output / DATA}")
+    answer.end(str(report.verdict), *report.data.next)
