@@ -40,7 +40,7 @@ from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Scale, check_settings, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.path_names import check_path_name, path_names
 from spkit.vectors.folder import check_new_vectors
 
@@ -345,6 +345,30 @@ def position(
             callback=within(least=0), rich_help_panel=_SEARCH, help="Weight of the modules' distance from their mean."
         ),
     ] = 0.0,
+    start: Annotated[
+        Start,
+        typer.Option(
+            metavar="<start>", rich_help_panel=_SEARCH, help=f"Where it starts: {', '.join(get_args(Start))}."
+        ),
+    ] = "average",
+    average_last: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, rich_help_panel=_SEARCH, help="Keep the mean of the last so many positions."),
+    ] = None,
+    trust: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0), rich_help_panel=_SEARCH, help="Greatest distance from the start, in vector norms."
+        ),
+    ] = None,
+    held_back: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0, below=1),
+            rich_help_panel=_SEARCH,
+            help="Share of the probe on which the best position is picked.",
+        ),
+    ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -362,7 +386,9 @@ def position(
     Saves the merged model with its recipe.
     """
     with usage():
-        check_settings(granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty)
+        check_settings(
+            granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty, average_last=average_last
+        )
         check_new_model(output)
         check_tasks(tasks, task, vectors)
     import pandas as pd
@@ -381,9 +407,13 @@ def position(
     answer = Answer(as_json)
     answer.say(f"Probe: {shares} examples of the training splits{fewer}.")
     asked = json.dumps([str(vectors.absolute()), tasks, task, path, granularity, mu, optimizer, learning_rate, steps,
-                        batch_size, scale, spread_penalty, probe_size, seed], default=str)  # fmt: skip
+                        batch_size, scale, spread_penalty, start, average_last, trust, held_back, probe_size, seed],
+                       default=str)  # fmt: skip
     own = output.with_name(f"{output.name}.{text_hash(asked)[:8]}.journal")  # a search of other settings has another
     kept = journal or own
+    validation = None
+    if held_back is not None:
+        probe, validation = probe.hold_back(held_back)
     if_stopped(f"The steps it has made are kept in {kept}: the same command goes on from them.")
     result = self_position(
         task_vectors,
@@ -397,6 +427,10 @@ def position(
         batch_size=batch_size,
         scale=scale,
         spread_penalty=spread_penalty,
+        start=start,
+        average_last=average_last,
+        trust=trust,
+        validation=validation,
         journal=kept,
         seed=seed,
     )
@@ -405,13 +439,15 @@ def position(
     result.save(output)
     if journal is None:
         own.unlink(missing_ok=True)
+    if start in ("best_rule", "best_expert"):
+        answer.say(f"Started at: {result.settings['started_at']}")
     found = result.coefficients
     by_task = found.to_frame("coefficient").rename_axis("task") if isinstance(found, pd.Series) else found
     answer.table("coefficients", by_task, "Coefficients", index=True)
     answer.wrote("Merged model with recipe", output)
     losses = result.history["loss"]
-    own = "" if tasks == "bundled" else f" --tasks {tasks}"
+    of_file = "" if tasks == "bundled" else f" --tasks {tasks}"
     answer.end(
         f"The loss on the probe went from {losses.iloc[0]:.4f} to {losses.iloc[-1]:.4f} in {len(losses)} steps.",
-        f"spkit compare {output} OTHER_MODEL{own}",
+        f"spkit compare {output} OTHER_MODEL{of_file}",
     )
