@@ -41,7 +41,9 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 @app.command(rich_help_panel=STUDIES)
 @may_load_otherwise
 def study(
-    profile: Annotated[str, typer.Argument(help="demo, tour, kinds, paper, imbalance, or the path of a .toml file.")],
+    profile: Annotated[
+        str, typer.Argument(help="demo, tour, kinds, paper, imbalance, span, or the path of a .toml file.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", callback=expanded, help="Folder; default runs/PROFILE.")
     ] = None,

@@ -1,6 +1,7 @@
 """Which objective ranks positions as the true scores do: what each variant's choice costs, the best variant first."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -111,7 +112,7 @@ def _finding(drawn: DataFrame) -> str:
     return f"“{plain(best['variant'])}” loses least: {cost};\nthe default loses {_cost(usual)}."
 
 
-def _cost(row: Mapping[str, float]) -> str:
+def _cost(row: Mapping[str, Any]) -> str:
     known = row["unseen_regret"] == row["unseen_regret"]
     return f"{signed(row['regret'], 1)} points on trained tasks" + (
         f", {signed(row['unseen_regret'], 1)} on unseen ones" if known else ""
