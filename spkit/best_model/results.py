@@ -67,7 +67,7 @@ class Results:
             models={name: source_of(model) for name, model in job.models.items()},
             joint=list(job.joint),
             tasks=_tasks(job, test),
-            norms={name: float(norm) for name, norm in job.vectors.norms().items()},
+            norms={str(name): float(norm) for name, norm in job.vectors.norms().items()},
             cosines={
                 str(a): {str(b): _number(value) for b, value in row.items()}
                 for a, row in job.vectors.cosines().iterrows()

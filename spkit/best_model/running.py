@@ -31,6 +31,7 @@ from spkit.hashing import text_hash
 from spkit.launcher import is_main
 from spkit.locks import locked
 from spkit.models.embedding import settings_of
+from spkit.models.kept_apart import check_kept_apart
 from spkit.searching.measurements import identity
 from spkit.study.records import Record, Stage, finish, taken
 from spkit.tasks.loading import load_tasks
@@ -71,8 +72,9 @@ def best(
         models: by name. A model that is called like a task is its expert; any other is a joint model, a checkpoint, or
             what you like.
         tasks: what the models are for, as `load_tasks` gives them, or the path of a task file. Each has a `test` that
-            no model was trained on; without `dev` a part of `train` picks, or where there is none half of `test`. Tasks
-            that no model is called like, with `test` alone, are unseen: scored, and never chosen by.
+            no model was trained on (one that is taken from `train` is refused, unless `spkit.train` kept it apart).
+            Without `dev` a part of `train` picks, or where there is none half of `test`. Tasks that no model is called
+            like, with `test` alone, are unseen: scored, and never chosen by.
         output: a folder for the report, in which steps are kept: what was stopped goes on there. None keeps nothing;
             `Report.save` writes the report then.
         seed: of everything random.
@@ -121,7 +123,8 @@ def prepared(
 ) -> Job:
     """Read what is asked about, and check that the models belong together; nothing is written."""
     loaded = load_tasks(tasks) if isinstance(tasks, str | Path) else named_tasks(tasks)
-    check_names(models, loaded)
+    check_names(models)
+    check_kept_apart(models.values(), loaded.values())
     examples = examples_of(loaded, models)
     vectors = TaskVectors.from_models(base, models, check_origin=check_origin)
     experts = tuple(name for name in models if name in loaded)
@@ -192,7 +195,7 @@ class Run:
             for name in judged:
                 step(f"test of {name}", lambda name=name: test.update({name: self._test(name)}), tested)
         seconds = sum(record.seconds for record in self._records.values())
-        sorts = {name: self._known[name].sort for name in ranked}
+        sorts: dict[str, Sort] = {name: self._known[name].sort for name in ranked}
         recipe = None if sorts[picked] in ("given", "base") else self._recipe(picked)
         return Results(picked, best_given, ranked, sorts, dev, test, self.notes, recipe, seconds)
 

@@ -30,18 +30,6 @@ def check_test_tables(tables: Mapping[str, Any]) -> None:
     )
 
 
-def check_tests(tasks: Iterable[Any]) -> None:
-    """Raise where the test of a task was taken from its training examples.
-
-    Args:
-        tasks: what models that were given are to be scored on.
-
-    Raises:
-        SpkitError: with the tasks.
-    """
-    refuse(task.name for task in tasks if "test" in task.from_train)
-
-
 def dev_notes(tasks: Iterable[Any]) -> list[str]:
     """What is to be said of tasks whose dev examples were taken from their training examples, a sentence each."""
     return [
