@@ -47,6 +47,7 @@ _OWNERS = {
     "imbalance": "diagnostics.imbalance",
     "effective_weights": "diagnostics.effective_weights",
     "EffectiveWeights": "diagnostics.effective_weights",
+    "data_shares": "diagnostics.data_shares",
     "norms_by_examples": "diagnostics.data_scaling",
     "angles_by_ratio": "diagnostics.data_scaling",
     "fit_line": "diagnostics.line_fit",
@@ -62,6 +63,8 @@ _OWNERS = {
     "plot": "plot",
     "evaluate": "evaluation",
     "compare": "evaluation.comparison",
+    "best": "best_model.running",
+    "Report": "best_model.report",
     "explore": "explorer",
     "explore_study": "explorer",
 }
@@ -76,6 +79,7 @@ __all__ = [
     "Path",
     "PositionResult",
     "Probe",
+    "Report",
     "SimplexPath",
     "SlerpPath",
     "SpkitError",
@@ -85,10 +89,12 @@ __all__ = [
     "Uncertainty",
     "UndefinedPathError",
     "angles_by_ratio",
+    "best",
     "choose_mu",
     "cluster_tasks",
     "compare",
     "count_costs",
+    "data_shares",
     "effective_weights",
     "evaluate",
     "explore",
@@ -123,11 +129,14 @@ __all__ = [
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit import plot
+    from spkit.best_model.report import Report
+    from spkit.best_model.running import best
     from spkit.costs import Cost, count_costs
     from spkit.diagnostics.affinity import task_affinity
     from spkit.diagnostics.clusters import cluster_tasks
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
     from spkit.diagnostics.data_scaling import angles_by_ratio, norms_by_examples
+    from spkit.diagnostics.data_shares import data_shares
     from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights
     from spkit.diagnostics.imbalance import imbalance
     from spkit.diagnostics.line_fit import fit_line

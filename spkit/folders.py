@@ -189,6 +189,14 @@ def is_listed(folder: Path) -> bool:
     return (folder / LIST).is_file()
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder has a list of what spkit wrote, and holds all of it with the same bytes."""
+    try:
+        return is_listed(folder) and not changed_files(folder)
+    except SpkitError:  # the list itself is damaged
+        return False
+
+
 def listed_files(folder: Path) -> list[str]:
     """Names of the files that spkit wrote into a folder; none where it has no list."""
     return list(_files(folder))

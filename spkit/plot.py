@@ -37,6 +37,7 @@ _OWNERS = {
     "landscape": "figures.landscape",
     "methods": "figures.methods",
     "norms": "figures.norms",
+    "objectives": "figures.objectives",
     "pairs": "figures.pairs",
     "pipelines": "figures.pipelines",
     "plane": "figures.plane",
@@ -70,6 +71,7 @@ __all__ = [
     "landscape",
     "methods",
     "norms",
+    "objectives",
     "pairs",
     "pipelines",
     "plane",
@@ -103,6 +105,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.landscape import landscape
     from spkit.figures.methods import methods
     from spkit.figures.norms import norms
+    from spkit.figures.objectives import objectives
     from spkit.figures.pairs import pairs
     from spkit.figures.pipelines import pipelines
     from spkit.figures.plane import plane

@@ -243,7 +243,7 @@ def default_of(function: str, parameter: str) -> Any:
     node: Any = tree
     for name in path.split("."):
         found: list[Any] = [one for one in node.body if getattr(one, "name", None) == name]
-        node = found[0]
+        node = found[-1]  # its overloads stand before it
     takes: ast.arguments = node.args
     by_place = zip(takes.args[len(takes.args) - len(takes.defaults) :], takes.defaults, strict=True)
     by_name = zip(takes.kwonlyargs, takes.kw_defaults, strict=True)

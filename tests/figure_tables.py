@@ -186,6 +186,18 @@ def write_analyses(
             ends = {"low": ahead - 1, "high": ahead + 1, "flops": 1e12 * epochs, "seed": seed}
             verdict = "ahead" if ahead > 1 else "behind" if ahead < -1 else "open"
             tables["imbalance_map"].append({**about, "difference": ahead, **ends, "verdict": verdict})
+        for place, variant in enumerate(("own loss, train", "own loss, dev", "InfoNCE 0.05, train", "score, dev")):
+            ranked = {"correlation": 0.1 + 0.2 * place, "regret": 4.0 - place}
+            row = {f"{mean}{name}": value + 0.1 * random.normal() for mean in ("", "unseen_")
+                   for name, value in ranked.items()}  # fmt: skip
+            row |= {f"{name}_error": 0.2 for name in row}
+            row |= {f"{mean}correlation_{part}": 0.1 for mean in ("", "unseen_") for part in ("hull", "half")}
+            about = {"measure": variant.split(",")[0], "split": variant.split(", ")[1], "mined": "", "scale": "mean"}
+            about |= {"size": 64, "batch": 8, "temperature": np.nan, "mu": 0.0, "hull": False, "usual": not place}
+            tables["objectives"].append({"variant": variant, **row, **about, "chosen": "average", "seed": seed})
+        for place, position in enumerate(("average", "hull: 0", "beyond: 0")):
+            where = {"position": position, "group": "rule", "in_hull": place < 2, "length": 1.0 + place}
+            tables["objectives_positions"].append({**where, "mean": 60.0, "unseen_mean": 50.0 + place, "seed": seed})
     made = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     made["norms_fit"] = lines_through(made["norms"])
     made["pairs_fit"] = correlations(made["pairs"])

@@ -255,6 +255,17 @@ def test_what_a_training_of_an_adapter_returns_is_an_expert(base, tasks, tmp_pat
         TaskVectors.from_models(other, {"faq": expert})
 
 
+def test_what_a_training_of_an_adapter_keeps_are_experts(base, tasks, tmp_path):
+    start = deepcopy(base)
+    start.add_adapter(peft.LoraConfig(**LORA))
+    settings = {"steps": 6, "batch_size": 8, "learning_rate": 1e-2, "progress": False, "keep": [0.5, 1.0]}
+    kept = train(start, tasks["faq"], **settings, checkpoints=tmp_path)
+    vectors = TaskVectors.from_models(base, {str(share): model for share, model in kept.items()})
+    assert 0 < vectors.cosines().loc["0.5", "1.0"] < 0.9999
+    again = train(start, tasks["faq"], **settings, checkpoints=tmp_path)  # from the finished training's checkpoint
+    torch.testing.assert_close(flat(fold(again[0.5])), flat(vectors.at([1.0, 0.0])), **CLOSE)
+
+
 def test_a_training_of_an_adapter_goes_on_from_its_checkpoint(base, tasks, tmp_path):
     start = deepcopy(base)
     start.add_adapter(peft.LoraConfig(**LORA, lora_dropout=0.0))

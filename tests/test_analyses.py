@@ -18,6 +18,7 @@ from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.analyses.pairs import _drawn, correlation
+from spkit.study.analysis_settings import settings_of
 from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
 from spkit.study.methods import SEARCHES, TUNED
@@ -143,6 +144,9 @@ def test_resampling_counts_all_that_each_way_costs(root):
     costs = read(root, "costs.csv").query("seed == 3").set_index("stage")["flops"]
     paid = costs[["train/faq", "train/likeness", "resampling/self_position"]].sum()
     assert one.loc["self_position", "flops"] == pytest.approx(paid, rel=1e-6)
+    assert one.loc["total 3-1", "share"] == 0.75
+    assert 0 < one.loc["self_position", "share"] < 1
+    assert one["share"].isna().sum() == 4
     assert one.loc["self_position", "search_flops"] == pytest.approx(costs["resampling/self_position"], rel=1e-6)
 
 
@@ -186,7 +190,8 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
         "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
         "The joint model holds",
         "Norm of a task vector", "Joint training on two tasks", "On one pair of tasks", "the length λ",
-        "the weight μ of the length", "By the size of the probe", "**Verdict.**",
+        "the weight μ of the length", "By the size of the probe",
+        "With joint, joint 0.5, joint proportional, ties in the span", "The controls of this", "**Verdict.**",
         "What would change the first:",
     )  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -294,12 +299,13 @@ def test_the_profiles_that_come_with_spkit_can_be_read(name):
 
 
 def test_every_analysis_is_in_a_profile():
-    assert {"demo", "tour", "kinds", "paper", "imbalance"} == set(profile_names())
+    assert {"demo", "tour", "kinds", "paper", "imbalance", "span"} == set(profile_names())
     assert {name for profile in profile_names() for name in load_profile(profile).analyses} == set(analysis_names())
-    assert load_profile("tour").analyses.keys() == load_profile("kinds").analyses.keys()
+    on_real_data = {**load_profile("kinds").analyses, **load_profile("span").analyses}
+    assert load_profile("tour").analyses.keys() == on_real_data.keys()
 
 
-@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance"])
+@pytest.mark.parametrize("name", ["kinds", "paper", "imbalance", "span"])
 def test_tasks_of_real_data_need_their_folder(name, tmp_path):
     with pytest.raises(SpkitError, match=r"stsb-train\.jsonl\.gz"):
         chosen_tasks(load_profile(name).with_data(str(tmp_path)))
@@ -326,10 +332,18 @@ def test_tasks_of_real_data_need_their_folder(name, tmp_path):
         ("angles", {"pairs": [["faq", "topic"]], "total": 20, "steps": 1}, "`total` and `ratios` must fit"),
         ("sequential", {"order": ["faq", "faq"]}, "Found 'faq' twice"),
         ("sequential", {"order": ["faq", "no"]}, "two or more of the study's tasks"),
+        ("span", {"joint": False}, "must hold more than the experts"),
+        ("span", {"rules": ["dare"]}, "must be static merges that the study makes.*Found 'dare'"),
+        ("span", {"mixtures": ["fair"]}, "fair"),
+        ("span", {"checkpoints": 10}, "checkpoints"),
+        ("span", {"budget": 16}, "larger than the number of positions.*Found 16 for up to 16"),
         ("sweeps", {}, "values for one or more of 'direction', 'length', 'mu', 'probe_size'"),
         ("sweeps", {"length": [1.0], "probe_seeds": [0, 1]}, "belongs to the sweep over 'probe_size'"),
         ("sweeps", {"direction": [1.0], "pairs": [["faq", "no"]]}, "must name two different tasks of the study"),
         ("sweeps", {"probe_size": [65]}, "up to the size of the probe"),
+        ("objectives", {"positions": 28}, "`positions` must be 29 or more: 26 have names"),
+        ("objectives", {"batches": [3]}, "`batch_size` must be at least 4"),
+        ("objectives", {"sizes": [8]}, "enough (probe )?examples for a batch"),
     ],
 )
 def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):
@@ -416,3 +430,9 @@ def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
 
 def own_file(file, path_of, name):
     return file if name == "spkit.study.analyses.own" else path_of(name)
+
+
+def test_the_settings_of_an_analysis_are_those_that_its_file_of_settings_has() -> None:
+    assert {name: analysis(name).settings for name in analysis_names()} == {
+        name: settings_of(name) for name in analysis_names()
+    }

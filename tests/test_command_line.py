@@ -1,6 +1,7 @@
 """The command line: help and errors come at once, in one line, before anything heavy is imported."""
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -10,9 +11,13 @@ import typer
 
 from spkit import __version__, cli
 from spkit.cli import app
+from spkit.study.analyses import analysis_names
 
 #: By name, as the command line has them.
 COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
+
+#: Lines of a screen, at 100 columns.
+SCREEN = 42
 
 #: What takes from a third of a second to some seconds to import.
 HEAVY = {
@@ -46,7 +51,8 @@ print(json.dumps([said[0].getvalue(), said[1].getvalue(), status, sorted(package
 def run(arguments, folder) -> tuple[str, str, int, set[str]]:
     """What a command writes to stdout and stderr in a process of its own, its status, and what it imported."""
     command = [sys.executable, "-c", PROBE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    wide = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True, env=wide)
     out, err, status, packages = json.loads(done.stdout.splitlines()[-1])
     return out, err, status, set(packages)
 
@@ -56,11 +62,13 @@ def test_help_imports_nothing_heavy(arguments, tmp_path) -> None:
     out, err, status, packages = run(arguments, tmp_path)
     assert (status, err) == (0, "")
     assert not packages & {*HEAVY, "numpy", "rich"}
+    assert len(out.splitlines()) <= SCREEN
+    assert max(map(len, out.splitlines())) <= 100
     if arguments == ["--version"]:
         assert out.strip() == f"spkit {__version__}"
     elif len(arguments) < 2:
         assert all(f"  {name} " in out for name in COMMANDS)
-        assert "..." not in out.partition("Commands:")[2]  # the first sentence of each fits in its line
+        assert "..." not in out.partition("Start here:")[2]  # the first sentence of each fits in its line
     else:
         assert "--output" in out
 
@@ -104,6 +112,10 @@ WRONG = [
     (["figures", "--results", "nothing"], "Found no folder 'nothing'"),
     (["figures", "--study", "paer"], "Found 'paer'. There is 'paper'"),
     (["figures", "--study", "paper"], "Found no folder 'data/results/paper'"),
+    (["init", "nothing.csv"], "Found no 'nothing.csv'"),
+    (["init", "answers.docx"], "A data file must end in .csv"),
+    (["init", "lacks.toml"], "A data file must end in .csv"),
+    (["init", "x.csv", "-o", "tasks.txt"], "A task file must end in .toml"),
     (["explore", "nothing"], "Found none in nothing/seed0/vectors/vectors"),
     (["explore", "--vectors", "nothing"], "Found no nothing/vectors.safetensors"),
 ]
@@ -119,6 +131,17 @@ def test_wrong_usage_is_one_line_at_once_with_exit_status_2(arguments, message, 
     assert message in line
     assert not packages & HEAVY
     assert [path.name for path in tmp_path.iterdir()] == ["lacks.toml"]  # nothing was begun
+
+
+def test_a_wrong_key_in_any_table_of_a_profile_is_refused_at_once(tmp_path) -> None:
+    wrong = "".join(f"[{name}]\nnonsense = 1\n" for name in analysis_names())
+    profile = 'base = "minilm-l3"\ntasks = ["headline", "chat"]\n[training]\nsteps = 1\n' + wrong
+    (tmp_path / "mine.toml").write_text(profile)
+    out, err, status, packages = run(["study", "mine.toml"], tmp_path)
+    assert (out, status) == ("", 2)
+    assert all(f"Found `{name}.nonsense`" in err for name in analysis_names())
+    assert "torch" not in packages
+    assert not packages & HEAVY
 
 
 @pytest.mark.parametrize(
@@ -184,5 +207,43 @@ def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
 def test_the_commands_are_there() -> None:
     assert set(COMMANDS) >= {
         "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
-        "figures", "explore",
+        "figures", "explore", "init", "compare", "best",
     }  # fmt: skip
+
+
+#: Commands that print no table of their own: they train, draw, open a page, or print a summary.
+WITHOUT_TABLE = {"train", "demo", "figures", "explore"}
+
+
+def test_what_prints_a_table_can_print_json() -> None:
+    commands = getattr(typer.main.get_command(app), "commands")  # noqa: B009
+    with_json = {name for name, one in commands.items() if any(param.name == "as_json" for param in one.params)}
+    assert set(COMMANDS) - with_json <= WITHOUT_TABLE
+
+
+def test_common_options_stand_first_and_the_others_in_sections(tmp_path) -> None:
+    out, *_ = run(["train", "--help"], tmp_path)
+    places = [out.index(words) for words in ("\nOptions:", "--steps", "\nSeveral tasks:", "--mixing", "--dtype")]
+    assert places == sorted(places)
+    assert "<=x<=" not in out
+
+
+def test_a_task_file_is_made_without_torch(tmp_path) -> None:
+    rows = "".join(f"how is thing {n}?,it is {n} times as good\n" for n in range(60))
+    (tmp_path / "faq.csv").write_text("question,answer\n" + rows)
+    out, err, status, packages = run(["init", "faq.csv", "-o", "tasks.toml"], tmp_path)
+    assert (status, err) == (0, "")
+    assert "torch" not in packages
+    assert out.splitlines()[-3:] == [
+        "Task file: tasks.toml",
+        "Next: spkit imbalance --tasks tasks.toml -o runs/imbalance",
+        "1 task: faq (retrieval). Read the lines that say 'guessed'.",
+    ]
+    out, err, status, _ = run(["init", "faq.csv", "-o", "tasks.toml", "--json"], tmp_path)
+    said = json.loads(out)
+    assert said["written"] == {"Task file": "tasks.toml"}
+    assert {row["split"] for row in said["tables"]["tasks"]} == {"train", "dev", "test"}
+    (tmp_path / "tasks.toml").write_text("# mine\n")
+    out, err, status, _ = run(["init", "faq.csv", "-o", "tasks.toml"], tmp_path)
+    assert (out, status) == ("", 2)
+    assert "changed since" in err

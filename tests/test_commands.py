@@ -1,5 +1,6 @@
 """What commands hand on to the functions that they stand around; the functions themselves have tests of their own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def test_a_study_is_planned_or_given_to_workers(studied, monkeypatch) -> None:
     monkeypatch.setattr("spkit.study.plan.plan", lambda profile, folder: planned.append(folder) or table)
     assert "0 of 1 stages are done" in invoke("study", "demo", "--plan", "-o", "elsewhere")
     assert planned == [Path("elsewhere")]
+    content = json.loads(invoke("study", "demo", "--plan", "-o", "elsewhere", "--json"))
+    assert content["tables"]["plan"] == table.to_dict("records")
     assert not studied
     invoke("study", "demo", "--workers", "3")
     assert studied["engine"] == {"workers": 3, "cluster": None}
@@ -102,6 +105,9 @@ def test_methods_are_listed_with_their_parameters() -> None:
     said = invoke("merge", "--list")
     assert "ties: " in said
     assert "density" in said
+    for order in (["--list", "--json"], ["--json", "--list"]):
+        listed = {one["name"]: one for one in json.loads(invoke("merge", *order))["tables"]["methods"]}
+        assert any(parameter.startswith("density") for parameter in listed["ties"]["parameters"])
 
 
 def test_a_sampling_is_a_name_a_temperature_or_shares() -> None:

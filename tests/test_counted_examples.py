@@ -69,7 +69,7 @@ def test_a_search_by_gradient_counts_all_that_it_embeds(vectors, probe, validati
 
 
 @pytest.mark.filterwarnings("ignore:Probe tasks")
-@pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma"])
+@pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma", "gp"])
 @pytest.mark.parametrize("scale", ["mean", "gap", "gradient"])
 def test_a_black_box_search_counts_all_that_it_embeds(vectors, probe, method, scale) -> None:
     pair = vectors.select(["faq", "likeness"])

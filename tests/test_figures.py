@@ -37,7 +37,7 @@ ALL_NAMES = [
     "conflict_along_training", "conflict_along_training_by_module", "affinity", "pairs", "imbalance",
     "effective_weights", "norms", "angles", "geometry", "sweep_direction", "sweep_length", "sweep_mu",
     "sweep_probe_size", "trajectory", "coefficients", "trade_off", "resampling", "resampling_scores",
-    "imbalance_map",
+    "imbalance_map", "objectives",
 ]  # fmt: skip
 MODULES = ("embeddings", "layer.0.attention", "pooler")
 TASKS = ("faq", "sts", "topic")

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from spkit.drawing.place import Sheet
 from spkit.errors import SpkitError
 from spkit.figures import check_figures, draw_figures
 from spkit.figures.listing import all_rules
+from spkit.figures.objectives import objectives
+from spkit.results.schema import OBJECTIVES
 from spkit.study.analyses import analyses_of_figures, analysis, analysis_names
 from tests.figure_tables import MERGES, MODULES, TASKS, write_analyses
 
@@ -36,6 +39,7 @@ FIGURES = {
     "resampling": "resampling",
     "resampling_scores": "resampling",
     "imbalance_map": "imbalance_map",
+    "objectives": "objectives",
 }
 FIRST, SECOND, THIRD = TASKS[:3]
 #: Tables that every study makes.
@@ -365,3 +369,28 @@ def test_quality_is_drawn_over_each_cost(results, drawn):
     assert "n = 17 ways" in caption(drawn, "resampling")
     whole = source.query("metric != 'cosine_spearman:words'")
     assert_mean_and_seeds(data(drawn, "resampling_scores"), whole, ["method", "task"], ["score", "low", "high"])
+
+
+# Objectives
+
+
+def test_objectives_stand_in_the_order_of_what_their_choices_cost(results, drawn):
+    shown, source = data(drawn, "objectives"), pd.read_csv(results / "objectives.csv")
+    regrets = ["regret", "unseen_regret"]
+    assert_mean_and_seeds(shown, source, ["variant"], [*regrets, "correlation", "unseen_correlation"])
+    costs = shown[shown["seed"] == "mean"][regrets].mean(axis=1)
+    assert costs.is_monotonic_increasing
+    first = shown.iloc[0]
+    text = caption(drawn, "objectives")
+    assert text.startswith(f"“{first['variant']}” loses least: {first['regret']:.1f} points on trained tasks")
+    assert "the default loses" in text
+
+
+def test_objectives_without_unseen_tasks_have_one_mean():
+    known = {name: [1.0, 0.5] for name in ("regret", "regret_error", "correlation", "correlation_error")}
+    table = pd.DataFrame({"variant": ["own loss, train", "score, dev"], "usual": [True, False], **known})
+    unknown = [column for column in OBJECTIVES.columns if column not in table]
+    regret, correlation = objectives(table.assign(**dict.fromkeys(unknown, np.nan)), Sheet())
+    assert [tick.get_text() for tick in regret.get_yticklabels()] == ["score, dev", "own loss, train (default)"]
+    assert [handle.get_label() for handle in regret.get_legend_handles_labels()[0]] == ["trained tasks"]
+    assert correlation.get_xlabel() == "rank correlation"

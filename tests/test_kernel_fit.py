@@ -9,8 +9,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from spkit.explorer import surrogate
-from spkit.explorer.kernel_fit import likeliest_scales
 from spkit.explorer.surrogate import Surrogate
+from spkit.searching.kernel_fit import likeliest_scales
 
 
 def drawn(count: int, dimensions: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

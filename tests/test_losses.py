@@ -87,7 +87,7 @@ def test_a_task_brings_its_own_loss(model) -> None:
 
 
 def rows_of(batches: TaskBatches, number: int) -> list[list[int]]:
-    return list(batches._rows_of(number))
+    return list(batches.rows_of_pass(number))
 
 
 @pytest.mark.parametrize("name", ["faq", "topic", "likeness"])

@@ -80,7 +80,7 @@ def test_batches_hold_one_data_set_in_proportion_to_its_size(encoder) -> None:
     ]
     stream = TaskBatches(task, task.train, encoder, 8, 0)
     counts: Counter[str] = Counter()
-    order = list(stream._rows_of(0))
+    order = list(stream.rows_of_pass(0))
     for batch in order:
         examples = stream.examples(batch)
         words = {example["anchor"].split()[0] for example in examples}
@@ -91,7 +91,7 @@ def test_batches_hold_one_data_set_in_proportion_to_its_size(encoder) -> None:
     assert full_batches(task, 8, 0, 99) == 20
     assert full_batches(task, 8, 0, 7) == 7
     again = TaskBatches(pool(), task.train, encoder, 8, 0)
-    assert list(again._rows_of(0)) == order != list(stream._rows_of(1))
+    assert list(again.rows_of_pass(0)) == order != list(stream._rows_of(1))
 
 
 def test_the_loss_of_a_batch_is_that_of_its_own_data_set(encoder) -> None:
@@ -162,7 +162,7 @@ def test_classes_of_a_pool_share_no_batch(encoder) -> None:
     task = spkit.pool_tasks("all", [topic, retrieval("large", 32)])
     label = dict(zip(topic.train["text"], topic.train["label"], strict=True))
     stream = TaskBatches(task, task.train, encoder, 8, 0)
-    batches = [[example["anchor"] for example in stream.examples(batch)] for batch in stream._rows_of(0)]
+    batches = [[example["anchor"] for example in stream.examples(batch)] for batch in stream.rows_of_pass(0)]
     seen = [[label[text] for text in batch] for batch in batches if batch[0] in label]
     assert len(seen) > 10
     assert all(len(set(labels)) == len(labels) == 3 for labels in seen)

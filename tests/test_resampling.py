@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spkit.errors import SpkitError
 from spkit.tasks import Task
-from spkit.training import trainer as training
+from spkit.training import fitting
 from spkit.training.resampling import _divided, resample
 from spkit.training.samplers import batch_sampler, training_view
 from spkit.training.sampling import ShareBatchSampler
@@ -126,7 +126,7 @@ def test_joint_training_gets_its_batches_in_the_ratio(monkeypatch) -> None:
                 seen.append(batch)
                 yield batch
 
-    monkeypatch.setattr(training, "ShareBatchSampler", Noted)
+    monkeypatch.setattr(fitting, "ShareBatchSampler", Noted)
     train(tiny_encoder(0, WORDS), resampled, epochs=1.0, batch_size=8, progress=False)
     assert Counter(min(batch) < 48 for batch in seen) == {True: 6, False: 6}
     assert {len(batch) for batch in seen} == {8}

@@ -396,6 +396,11 @@ RANGES = [
     ("imbalance_map.at_epochs", 0.1, 0, "above 0"),
     ("imbalance_map.at_ratio", 0.1, 0, "above 0"),
     ("imbalance_map.samplings", ["uniform"], [], "a list of 1 or more"),
+    ("objectives.positions", 1, 0, "1 or more"),
+    ("objectives.batches", [2], [], "a list of 1 or more"),
+    ("objectives.sizes", [2], [], "a list of 1 or more"),
+    ("objectives.temperatures", [0.1], [], "a list of 1 or more"),
+    ("objectives.mu", 0.1, 0, "above 0"),
     ("norms.sizes", [1], [], "a list of 1 or more"),
     ("norms.epochs", 0.1, 0, "above 0"),
     ("norms.steps", 1, 0, "1 or more"),
@@ -943,7 +948,7 @@ def test_commands_from_tasks_to_a_scored_merge(home, tmp_path) -> None:
     command("train", *mixed, "--sampling", "faq=3,likeness=1", "--conflict-every", 2, "--conflict-batches", 4)
     assert set(read(tmp_path / "joint.conflict", "summary.csv")["step"]) == {0, 2, 4}
     said = command("imbalance", *given, "--joint", tmp_path / "joint", "-o", tmp_path / "shares")
-    assert "Of its own vector they explain" in said
+    assert "The vectors explain" in said
     weights = read(tmp_path / "shares", "effective_weights.csv")
     assert weights["task"].tolist() == ["faq", "likeness"]
     assert weights["weight"].notna().all()

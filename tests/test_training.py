@@ -20,6 +20,7 @@ from spkit.hashing import weights_hash
 from spkit.models.bases import base_mark
 from spkit.models.fits import check_fits
 from spkit.tasks import Task
+from spkit.training import fitting
 from spkit.training import trainer as training
 from spkit.training.batches import TaskBatches
 from spkit.training.losses import task_loss
@@ -102,7 +103,7 @@ class Turns(ShareBatchSampler):
 )
 def test_joint_training_draws_batches_by_shares(base, tasks, monkeypatch, sampling, expected) -> None:
     Turns.seen = []
-    monkeypatch.setattr(training, "ShareBatchSampler", Turns)
+    monkeypatch.setattr(fitting, "ShareBatchSampler", Turns)
     small = Task(**{**vars(tasks["likeness"]), "train": tasks["likeness"].train.select(range(30))})
     train(base, [tasks["faq"], small], steps=12, sampling=sampling, **QUICK)
     counts = Counter(Turns.seen[:12])
@@ -111,7 +112,7 @@ def test_joint_training_draws_batches_by_shares(base, tasks, monkeypatch, sampli
 
 def test_joint_epochs_are_as_many_batches_as_the_tasks_have(base, tasks, monkeypatch) -> None:
     Turns.seen = []
-    monkeypatch.setattr(training, "ShareBatchSampler", Turns)
+    monkeypatch.setattr(fitting, "ShareBatchSampler", Turns)
     train(base, [tasks["faq"], tasks["likeness"]], epochs=1.0, **QUICK)
     assert Counter(Turns.seen) == {0: 60 // 8, 1: 60 // 8}
 
@@ -290,7 +291,7 @@ def checkpoints(monkeypatch, tmp_path):
         return arguments
 
     monkeypatch.setattr(training, "_arguments", often)
-    monkeypatch.setattr(training, "ProgressBar", Kill)
+    monkeypatch.setattr(fitting, "ProgressBar", Kill)
     Kill.began = []
     return tmp_path / "checkpoints"
 
@@ -429,7 +430,7 @@ def test_bad_input_is_refused_before_training(base, tasks, monkeypatch, change, 
     def never(*given, **settings) -> None:
         raise AssertionError("a trainer was built")
 
-    monkeypatch.setattr(training, "CheckpointedTrainer", never)
+    monkeypatch.setattr(fitting, "CheckpointedTrainer", never)
     chosen = [tasks[name] for name in change.get("tasks", ["faq"])]
     with pytest.raises(SpkitError, match=message):
         # Unwrapped: the annotations themselves refuse some of these in tests, where types are checked.

@@ -76,6 +76,13 @@ examples = 8
 methods = ["average", "ties"]
 [examples]
 characters = 24
+[span]
+checkpoints = 1
+mixtures = ["uniform", "proportional"]
+rules = ["ties"]
+soup = true
+method = "random"
+budget = 25
 [imbalance_map]
 pair = ["faq", "likeness"]
 total = 64
@@ -85,6 +92,11 @@ epochs = [2, 3]
 at_ratio = 3
 samplings = ["proportional", "uniform"]
 methods = ["average", "ties"]
+[objectives]
+positions = 29
+batches = [8, 16]
+sizes = [64, 32]
+temperatures = [0.05, 0.1]
 [grids]
 pair = ["faq", "likeness"]
 pipelines = ["separate"]

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.help import MEASURED
 from spkit.cli.loading import loads_models
 from spkit.cli.options import Seed, TaskNames, TaskSource, check_outputs, expanded, pair, write
 from spkit.cli.root import app
@@ -25,9 +27,13 @@ def compare(
         Path | None, typer.Option("--output", "-o", callback=expanded, help="File for the table, as CSV.")
     ] = None,
     resamples: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Samples of the test examples behind an interval.")
+        int,
+        typer.Option(
+            min=1, max=1_000_000, rich_help_panel=MEASURED, help="Samples of the test examples behind an interval."
+        ),
     ] = 1000,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Say which model is better, by how much, and how sure that is.
 
@@ -47,13 +53,20 @@ def compare(
         if output is not None:
             check_outputs(output.parent, "compare", output.name)
     from spkit.evaluation.comparison import compare as run
+    from spkit.evaluation.comparison import in_words
+    from spkit.models.kept_apart import check_kept_apart
     from spkit.tasks import load_tasks
 
-    table = run(named, load_tasks(tasks, task), against=against, resamples=resamples, seed=seed)
-    typer.echo(table.round(3).to_string(index=False, na_rep="-"))
+    chosen = load_tasks(tasks, task)
+    with usage():
+        check_kept_apart(named.values(), chosen.values())
+    answer = Answer(as_json)
+    table = run(named, chosen, against=against, resamples=resamples, seed=seed)
+    answer.table("comparison", table, digits=2)
     if output is not None:
         write(table, output, "compare")
-        typer.echo(f"Table: {output}")
+        answer.wrote("Table", output)
+    answer.end(" ".join(in_words(table)), f"spkit evaluate MODEL{f' --tasks {tasks}' if tasks != 'bundled' else ''}")
 
 
 def _named(models: list[str]) -> dict[str, str]:

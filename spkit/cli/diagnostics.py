@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.help import MEASURED, MEASURES
 from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
@@ -30,12 +32,15 @@ from spkit.searching.choices import Over
 from spkit.searching.position_folder import check_position
 from spkit.signatures import LARGEST_SEED
 
+#: Section of the options that belong to some sweeps.
+_SOME = "Of some sweeps"
+
 #: Tables of a conflict report: matrices tasks × tasks, and lists.
 _MATRICES = ("cosine", "corrected", "low", "high", "verdict")
 _LISTS = ("pairs", "by_module", "conflict_by_module")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_a_base
 def conflict(
     output: Output,
@@ -46,9 +51,12 @@ def conflict(
         int, typer.Option(max=MOST, callback=in_blocks, help="Micro-batches of each task, a multiple of 4.")
     ] = 16,
     batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in each.")] = 32,
-    dropout: Annotated[bool, typer.Option("--dropout", help="Use dropout, as training does.")] = False,
+    dropout: Annotated[
+        bool, typer.Option("--dropout", rich_help_panel=MEASURED, help="Use dropout, as training does.")
+    ] = False,
     max_length: MaxLength = None,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the conflict between the tasks' gradients.
 
@@ -73,36 +81,41 @@ def conflict(
         write(getattr(report, name), output / f"{name}.csv", "conflict", index=True)
     for name in _LISTS:
         write(getattr(report, name), output / f"{name}.csv", "conflict")
+    answer = Answer(as_json)
+    answer.table(
+        "ceiling",
+        report.ceiling.rename("ceiling").rename_axis("task").to_frame(),
+        "Ceiling of the raw cosine",
+        index=True,
+    )
+    answer.table("by_module", report.conflict_by_module, "Directional and magnitude conflict (raw cosines)")
     shown = report.pairs[["a", "b", "corrected", "low", "high", "conflicting", "verdict"]]
     conditions = f"{batches} batches of {batch_size}, dropout {'on' if dropout else 'off'}"
-    typer.echo(f"Corrected cosine ({conditions})\n{shown.round(3).to_string(index=False, na_rep='-')}")
-    typer.echo(f"Ceiling of the raw cosine\n{report.ceiling.round(3).to_string(na_rep='-')}")
-    by_module = report.conflict_by_module.round(3).to_string(index=False, na_rep="-")
-    typer.echo(f"Directional and magnitude conflict (raw cosines)\n{by_module}")
-    typer.echo(f"Tables: {output}")
+    answer.table("pairs", shown, f"Corrected cosine ({conditions})")
+    answer.wrote("Tables", output)
+    counts = shown[shown["a"] != shown["b"]]["verdict"].value_counts()
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    answer.end(f"Pairs of tasks: {said}.", "spkit train --task NAME --steps 80 -o runs/NAME, once for each task")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_a_base
 def imbalance(
     output: Output,
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    vectors: Annotated[
-        Path | None, typer.Option(help="Folder that `spkit vectors` wrote: adds the norms of the task vectors.")
-    ] = None,
+    vectors: Annotated[Path | None, typer.Option(help="Folder of `spkit vectors`: adds the vectors' norms.")] = None,
     sampling: SamplingRule = "proportional",
-    joint: Annotated[
-        Path | None, typer.Option(help="A jointly trained model's folder: adds what each vector weighs in it.")
-    ] = None,
+    joint: Annotated[Path | None, typer.Option(help="A joint model: adds what each vector weighs in it.")] = None,
     batches: Annotated[
         int | None,
-        typer.Option(min=2, max=MOST, help="Micro-batches of each task for the norms of its gradients; default: none."),
+        typer.Option(min=2, max=MOST, rich_help_panel=MEASURED, help="Micro-batches of each task, for gradient norms."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in each.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST, rich_help_panel=MEASURED, help="Examples in each.")] = 32,
     max_length: MaxLength = None,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how unequal the tasks are.
 
@@ -131,21 +144,29 @@ def imbalance(
         seed=seed,
     )
     write(table, output / "imbalance.csv", "imbalance", index=True)
-    typer.echo(table.round(3).to_string(na_rep="-"))
-    typer.echo(f"Table: {output / 'imbalance.csv'}")
+    answer = Answer(as_json)
+    answer.table("imbalance", table, index=True)
+    answer.wrote("Table", output / "imbalance.csv")
+    steps = table["step_share"]
+    said = (
+        f"{steps.idxmax()} has {steps.max():.0%} of the steps of a joint training, {steps.idxmin()} {steps.min():.0%}."
+    )
     if joint is not None and task_vectors is not None:
         weights = effective_weights(joint, task_vectors)
         explained = weights.table.assign(explained=weights.explained)
         write(explained, output / "effective_weights.csv", "imbalance", index=True)
-        typer.echo(f"Weights of the vectors in the joint model\n{weights.table.round(3).to_string()}")
-        typer.echo(f"Of its own vector they explain {weights.explained:.0%}: {output / 'effective_weights.csv'}")
+        answer.table("effective_weights", weights.table, "Weights of the vectors in the joint model", index=True)
+        answer.wrote("Weights", output / "effective_weights.csv")
+        said += f" The vectors explain {weights.explained:.0%} of the joint model's own."
+    own = "" if tasks == "bundled" else f" --tasks {tasks}"
+    answer.end(said, f"spkit conflict{own} -o runs/conflict")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURES)
 @loads_models
 def sweep(
     output: Output,
-    vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
+    vectors: Annotated[Path, typer.Option(help="Folder of `spkit vectors`.")],
     over: Annotated[Over, typer.Option(help="What changes.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
@@ -154,27 +175,36 @@ def sweep(
         typer.Option(callback=within(least=0), help="A point of the sweep; repeat. Default: a grid."),
     ] = None,
     between: Annotated[
-        list[str] | None, typer.Option(help="Two vectors as faq+sts (direction); repeat. Default: every pair.")
+        list[str] | None,
+        typer.Option(rich_help_panel=_SOME, help="Two vectors, faq+sts (direction); repeat. Default: all."),
     ] = None,
     length: Annotated[
         float | None,
         typer.Option(
-            callback=within(above=0), help="λ at which directions are swept (direction). Default: that of --mark, or 1."
+            callback=within(above=0), rich_help_panel=_SOME, help="λ of the directions. Default: that of --mark, or 1."
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, max=MOST, help="Steps of each search (mu and probe_size).")] = 60,
+    steps: Annotated[
+        int, typer.Option(min=1, max=MOST, rich_help_panel=_SOME, help="Steps of each search (mu, probe_size).")
+    ] = 60,
     mark: Annotated[
-        Path | None, typer.Option(help="Folder that `spkit position` wrote: its rows are `marked`, beside the sweep's.")
+        Path | None, typer.Option(rich_help_panel=_SOME, help="Folder of `spkit position`: its rows are `marked`.")
     ] = None,
     split: Annotated[Literal["dev", "test"], typer.Option(help="Which examples.")] = "dev",
-    probe_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of the probe (mu and probe_size).")] = 1024,
+    probe_size: Annotated[
+        int, typer.Option(min=1, max=MOST, rich_help_panel=_SOME, help="Examples of the probe (mu, probe_size).")
+    ] = 1024,
     probe_seed: Annotated[
         list[int] | None,
         typer.Option(
-            min=0, max=LARGEST_SEED, help="A draw of each part of the probe (probe_size); repeat. Default: one."
+            min=0,
+            max=LARGEST_SEED,
+            rich_help_panel=_SOME,
+            help="A draw of each part of the probe (probe_size); repeat.",
         ),
     ] = None,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Score merges while one thing changes.
 
@@ -210,10 +240,21 @@ def sweep(
         length=length,
         **settings,
         split=split,
+        scored=chosen,
         journal=output / "journal",
         seed=seed,
     )
     write(table, output / f"{over}.csv", "sweep")
     unsaid = ["low", "high", *(["marked"] if position is None else [])]
-    typer.echo(table.drop(columns=unsaid).round(3).to_string(index=False))
-    typer.echo(f"Table: {output / f'{over}.csv'}")
+    answer = Answer(as_json)
+    answer.table("sweep", table.drop(columns=unsaid))
+    answer.wrote("Table", output / f"{over}.csv")
+    swept = table[(table["task"] == "mean") & ~table["marked"].astype(bool)].dropna(subset=["score"])
+    means = swept.sort_values("score", ascending=False).to_dict("records")
+    said = ""
+    if means:
+        where = f"{over} {means[0]['value']:g}" + (f" of {means[0]['pair']}" if means[0]["pair"] else "")
+        said = (
+            f"The best mean on {split} is {means[0]['score']:.1f} at {where}; the lowest is {means[-1]['score']:.1f}."
+        )
+    answer.end(said, f"spkit position --vectors {vectors} -o runs/position")

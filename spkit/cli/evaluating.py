@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, usage
+from spkit.cli.help import MEASURED
 from spkit.cli.loading import loads_a_base
 from spkit.cli.options import MaxLength, Seed, TaskNames, check_outputs, expanded, loaded_base, write
 from spkit.cli.root import app
@@ -21,27 +23,26 @@ def evaluate(
     tasks: Annotated[
         str | None,
         typer.Option(
-            help="'bundled', the path of a TOML task file, or a folder in BEIR's layout. "
-            "Default: 'bundled', or nothing where --mteb is given."
+            help="'bundled', a TOML task file, or a folder in BEIR's layout. Default: 'bundled', or none beside --mteb."
         ),
     ] = None,
     task: TaskNames = None,
     mteb: Annotated[
         str | None,
         typer.Option(
-            help="Official tasks and benchmarks of mteb, separated by commas: STSBenchmark,'MTEB(eng, v2)'. On local "
-            "files where the task file has tables [mteb.NAME], else from the hub or its cache."
+            help="Tasks and benchmarks of mteb, separated by commas: STSBenchmark,'MTEB(eng, v2)'. From local files "
+            "where the task file has tables [mteb.NAME]."
         ),
     ] = None,
     split: Annotated[
         Literal["test", "dev"] | None,
-        typer.Option(help="Which examples. Default: test, or mteb's choice for an official task without one."),
+        typer.Option(help="Which examples. Default: test, or what mteb takes."),
     ] = None,
     instruction: Annotated[
         str | None,
         typer.Option(
-            help="For instruct models on official tasks: a template for mteb's instruction of each task, "
-            "as 'Instruct: {instruction} Query: '."
+            rich_help_panel=MEASURED,
+            help="A template for mteb's instruction of each of its tasks: 'Instruct: {instruction} Query: '.",
         ),
     ] = None,
     output: Annotated[
@@ -50,11 +51,12 @@ def evaluate(
             "--output",
             "-o",
             callback=expanded,
-            help="Folder for scores.csv, and for mteb's own result files; default: print only.",
+            help="Folder for scores.csv and mteb's result files.",
         ),
     ] = None,
     max_length: MaxLength = None,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Score a model with mteb's own metrics.
 
@@ -73,12 +75,16 @@ def evaluate(
         if output is not None:
             check_outputs(output, "evaluate", "scores.csv")
     from spkit.evaluation import evaluate as run_evaluation
+    from spkit.models.kept_apart import check_kept_apart
     from spkit.tasks import load_tasks
     from spkit.tasks.official import load_mteb_file
 
     official = [name for name in split_names(mteb or "") if name not in local]
     official += load_mteb_file(tasks, local) if tasks is not None and local else []
-    chosen = [*(load_tasks(own, task).values() if own is not None else ()), *official]
+    ours = list(load_tasks(own, task).values()) if own is not None else []
+    with usage():
+        check_kept_apart([model], ours)
+    chosen = [*ours, *official]
     scores = run_evaluation(
         loaded_base(model, max_length),
         chosen,
@@ -90,11 +96,18 @@ def evaluate(
         instruction=instruction,
         results=output / "mteb" if output is not None and official else None,
         means=True,
+        progress=True,
     )
-    typer.echo(scores.round(2).to_string(index=False))
+    answer = Answer(as_json)
+    answer.table("scores", scores, digits=2)
     if output is not None:
         write(scores, output / "scores.csv", "evaluate")
-        typer.echo(f"Scores: {output / 'scores.csv'}")
+        answer.wrote("Scores", output / "scores.csv")
+    means = scores[scores["metric"] == "mean"]
+    said = [
+        f"{row['task']} {row['score']:.1f} ({row['low']:.1f} to {row['high']:.1f})" for row in means.to_dict("records")
+    ]
+    answer.end(f"{model}: {', '.join(said)}.", f"spkit compare {model} ANOTHER_MODEL{f' --tasks {own}' if own else ''}")
 
 
 def _sources(tasks: str | None, mteb: str | None) -> tuple[str | None, list[str]]:

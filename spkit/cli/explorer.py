@@ -55,6 +55,7 @@ def explore(
     from spkit.explorer import explore_study
     from spkit.explorer.page import serve
     from spkit.tasks import load_tasks
+    from spkit.tasks.held_out import dev_notes
 
     where = tasks if tasks == "bundled" else str(Path(tasks).resolve())
     common: dict[str, Any] = {"tasks": where, "points": points, "seed": seed}
@@ -75,7 +76,10 @@ def explore(
         }
         arguments = {**beside, **common, "vectors": str(folder)}
         given = {key: value for key, value in arguments.items() if key != "data"}
-        opened = open_explorer(**{**given, "tasks": load_tasks(where, folder=data)})
+        chosen = load_tasks(where, folder=data)
+        for note in dev_notes(chosen.values()):
+            typer.echo(f"Note: {note}")
+        opened = open_explorer(**{**given, "tasks": chosen})
     else:
         call, arguments = "explore_study", {**common, "run": str(run.resolve())}
         opened = explore_study(**arguments)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from spkit.cli.checks import usage
+from spkit.cli.help import LOADING
 from spkit.models.loading import Loading, NumberType, loading_by_default
 
 #: Type and option of each; the defaults are those of `Loading`.
@@ -15,20 +16,33 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "dtype": (
         NumberType,
         typer.Option(
-            help="Numbers in memory; auto is the checkpoint's type. Folders are written in the checkpoint's type."
+            metavar="<type>",
+            rich_help_panel=LOADING,
+            help="Numbers in memory: float32, bfloat16, float16, or auto, the checkpoint's type.",
         ),
     ),
-    "device": (str | None, typer.Option(help="Torch device, as cpu or cuda:1. Default: the best there is.")),
+    "device": (
+        str | None,
+        typer.Option(rich_help_panel=LOADING, help="Torch device, as cpu or cuda:1. Default: the best."),
+    ),
     "trust_remote_code": (
         bool,
         typer.Option(
-            "--trust-remote-code", help="Run the code that comes with the models. It can do anything: read it first."
+            "--trust-remote-code",
+            rich_help_panel=LOADING,
+            help="Run code that comes with the models: read it first.",
         ),
     ),
-    "revision": (str | None, typer.Option(help="Branch, tag or commit, where the base is a hub id.")),
+    "revision": (
+        str | None,
+        typer.Option(rich_help_panel=LOADING, help="Branch, tag or commit of a base from the hub."),
+    ),
     "attention": (
         str | None,
-        typer.Option(help="Implementation of attention, as eager, sdpa or flash_attention_2. Default: the best."),
+        typer.Option(
+            rich_help_panel=LOADING,
+            help="Attention: eager, sdpa or flash_attention_2.",
+        ),
     ),
 }
 

@@ -1,12 +1,16 @@
 """Commands that make, merge and score models."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
+from typer._click.core import Context  # what typer hands to a callback, and not its own typer.Context
 
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
+from spkit.cli.help import SEVERAL, STEPS
 from spkit.cli.loading import loads_a_base, loads_models
 from spkit.cli.options import (
     MOST,
@@ -36,19 +40,22 @@ from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Scale, check_settings, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.path_names import check_path_name, path_names
 from spkit.vectors.folder import check_new_vectors
 
+#: Sections of the help.
+_COST, _SEARCH = "Memory and speed", "Settings of the search"
 
-@app.command()
+
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def train(
     output: Output,
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=MOST, help="Optimiser steps; give this or --epochs.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=MOST, help="Optimiser steps: these or --epochs.")] = None,
     epochs: Annotated[
         float | None, typer.Option(callback=within(above=0, most=MOST), help="Passes over the training examples.")
     ] = None,
@@ -56,41 +63,44 @@ def train(
     batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples in a batch.")] = 32,
     precision: Annotated[
         Literal["float32", "bfloat16"],
-        typer.Option(help="Numbers of the forward and backward passes; weights are trained in float32 in any case."),
+        typer.Option(
+            metavar="<type>", rich_help_panel=_COST, help="float32 or bfloat16, of the passes; weights are in float32."
+        ),
     ] = "float32",
     mini_batch_size: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST, help="Examples that pass through the model together: large batches in little memory."
+            min=1, max=MOST, rich_help_panel=_COST, help="Examples that pass together: large batches in little memory."
         ),
     ] = None,
     sampling: SamplingRule = "proportional",
     mixing: Annotated[
-        Literal["task", "step"], typer.Option(help="Joint training: a step on a batch of one task, or of every task.")
+        Literal["task", "step"],
+        typer.Option(rich_help_panel=SEVERAL, help="A step is on a batch of one task, or of each."),
     ] = "task",
     conflict_every: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=MOST,
-            help="Measure the tasks' conflict every so many steps, into OUTPUT.conflict. Default: never.",
+            rich_help_panel=SEVERAL,
+            help="Measure conflict every so many steps: OUTPUT.conflict.",
         ),
     ] = None,
     conflict_batches: Annotated[
-        int, typer.Option(max=MOST, callback=in_blocks, help="Micro-batches of each task in such a measurement.")
+        int,
+        typer.Option(max=MOST, callback=in_blocks, rich_help_panel=SEVERAL, help="Micro-batches of each task in it."),
     ] = 16,
     order: Annotated[
-        Literal["joint", "sequential"], typer.Option(help="Several tasks: together, or one after the other.")
+        Literal["joint", "sequential"], typer.Option(rich_help_panel=SEVERAL, help="Together, or one after the other.")
     ] = "joint",
     max_length: MaxLength = None,
     seed: Seed = 0,
 ) -> None:
     """Train on one task, or on several.
 
-    One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on.
-
-    With several GPUs: torchrun --nproc-per-node 4 -m spkit.cli train ..., or accelerate launch -m spkit.cli train ...:
-    the batch size stays that of the whole step, and the result is that of one process.
+    One task makes an expert; several are trained on jointly, or one after the other. A stopped training goes on. With
+    several GPUs: torchrun --nproc-per-node 4 -m spkit.cli train ...; the result is that of one process.
     """
     with usage():
         check_new_model(output)
@@ -150,7 +160,13 @@ def train(
     )
     save_model(model, output)
     remove_checkpoints(checkpoints)
-    typer.echo(f"Trained on {', '.join(chosen)}: {output}")
+    answer = Answer()
+    answer.wrote("Model", output)
+    if conflict_every is not None:
+        answer.wrote("Conflict along the training", output.with_name(f"{output.name}.conflict"))
+    own = "" if tasks == "bundled" else f" --tasks {tasks}"
+    expert = f"spkit vectors --base {base} --expert {next(iter(chosen))}={output} --expert ... -o runs/vectors"
+    answer.end(f"Trained on {', '.join(chosen)}.", expert if len(chosen) == 1 else f"spkit evaluate {output}{own}")
 
 
 def _kept_checkpoints(folder: Path) -> str:
@@ -158,7 +174,7 @@ def _kept_checkpoints(folder: Path) -> str:
     return f"Its last checkpoint is kept in {folder}: the same command goes on from it." if kept else ""
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def vectors(
     output: Output,
@@ -166,6 +182,7 @@ def vectors(
     base: BaseName = "minilm-l3",
     max_length: MaxLength = None,
     check_origin: CheckOrigin = True,
+    as_json: AsJson = False,
 ) -> None:
     """Subtract the base from each expert.
 
@@ -179,21 +196,47 @@ def vectors(
     say_replaced(output)
     task_vectors = TaskVectors.from_models(base_of(base, max_length), named(expert), check_origin=check_origin)
     task_vectors.save(output)
-    typer.echo(task_vectors.norms().round(4).to_string())
-    typer.echo(task_vectors.cosines().round(4).to_string())
-    typer.echo(f"Task vectors: {output}")
+    cosines, norms = task_vectors.cosines(), task_vectors.norms()
+    answer = Answer(as_json)
+    answer.table("norms", norms.rename("norm").rename_axis("task").to_frame(), "Lengths", index=True)
+    answer.table("cosines", cosines.rename_axis("task"), "Cosines", index=True)
+    answer.wrote("Task vectors", output)
+    answer.end(
+        f"{len(task_vectors)} task vectors of {task_vectors.num_parameters:,} numbers.",
+        f"spkit position --vectors {output} -o runs/position",
+    )
 
 
-def _print_methods(asked: bool) -> bool:
-    if asked:
+def _asked(what: str) -> Callable[[Context, bool], bool]:
+    """A callback of --list and of --json: the methods are printed once both are known, in whatever order they stand."""
+
+    def note(context: Context, given: bool) -> bool:
+        asked = context.meta
+        asked[what] = given
+        if asked.get("list") and "json" in asked:
+            _print_methods(as_json=asked["json"])
+            raise typer.Exit
+        return given
+
+    return note
+
+
+def _print_methods(as_json: bool) -> None:
+    if as_json:
+        answer = Answer(as_json)
+        rows = []
         for one in methods().values():
-            typer.echo(f"{one.name}: {one.summary} [{one.paper}]")
-            typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
-        raise typer.Exit
-    return asked
+            about = {"name": one.name, "summary": one.summary, "paper": one.paper}
+            rows.append(about | {"parameters": [str(parameter) for parameter in one.settings]})
+        answer.rows("methods", rows)
+        answer.end()
+        return
+    for one in methods().values():
+        typer.echo(f"{typer.style(one.name, bold=True)}: {one.summary} [{one.paper}]")
+        typer.echo(f"    {', '.join(str(parameter) for parameter in one.settings)}")
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_a_base
 def merge(
     output: Output,
@@ -205,15 +248,13 @@ def merge(
     ] = "slerp",
     parameter: Annotated[
         list[str] | None,
-        typer.Option(
-            "--parameter", "--set", help="A parameter of the method, NAME=VALUE with VALUE as JSON; repeat for more."
-        ),
+        typer.Option("--parameter", "--set", help="NAME=VALUE of the method, with VALUE as JSON; repeat for more."),
     ] = None,
     tasks: Annotated[
         str,
         typer.Option(
-            help="Task file, or 'bundled': what is read by "
-            f"{', '.join(one.name for one in methods().values() if one.reads_data)}."
+            help="'bundled', or a TOML task file: for the methods that read data ("
+            f"{', '.join(one.name for one in methods().values() if one.reads_data)})."
         ),
     ] = "bundled",
     max_length: MaxLength = None,
@@ -221,8 +262,11 @@ def merge(
     list_methods: Annotated[
         bool,
         typer.Option(
-            "--list", callback=_print_methods, is_eager=True, help="Print the methods with their parameters and stop."
+            "--list", callback=_asked("list"), is_eager=True, help="Print the methods with their parameters and stop."
         ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", callback=_asked("json"), is_eager=True, help="Print one JSON object instead.")
     ] = False,
 ) -> None:
     """Merge experts by a fixed rule.
@@ -247,7 +291,11 @@ def merge(
         given["tasks"] = load_tasks(tasks, list(named(expert)))
     merged = run_merge(base_of(base, max_length), named(expert), method, check_origin=check_origin, **given)
     save_model(merged, output)
-    typer.echo(f"Merged with {method}: {output}")
+    answer = Answer(as_json)
+    answer.wrote("Merged model with recipe", output)
+    models = " ".join(str(place) for place in named(expert).values())
+    own = "" if tasks == "bundled" else f" --tasks {tasks}"
+    answer.end(f"Merged {', '.join(named(expert))} with {method}.", f"spkit compare {output} {models}{own}")
 
 
 def _known_path(name: str) -> str:
@@ -258,54 +306,93 @@ def _known_path(name: str) -> str:
     return name
 
 
-@app.command()
+@app.command(rich_help_panel=STEPS)
 @loads_models
 def position(
     output: Output,
-    vectors: Annotated[Path, typer.Option(help="Folder that `spkit vectors` wrote.")],
+    vectors: Annotated[Path, typer.Option(help="Folder of `spkit vectors`.")],
     tasks: TaskSource = "bundled",
     task: TaskNames = None,
     path: Annotated[
         str, typer.Option(callback=_known_path, help=f"Path of the search: {', '.join(path_names())}.")
     ] = "slerp",
     granularity: Annotated[
-        Granularity, typer.Option(help="One coefficient a task, or one a task in every module.")
+        Granularity, typer.Option(rich_help_panel=_SEARCH, help="One coefficient a task, or one in each module.")
     ] = "model",
-    mu: Annotated[float, typer.Option(callback=within(least=0), help="Weight of the length.")] = 0.01,
-    optimizer: Annotated[Optimizer, typer.Option(help="Optimiser of the search.")] = "sgd",
-    learning_rate: Annotated[float | None, typer.Option(callback=within(above=0), help="First step size.")] = None,
+    mu: Annotated[
+        float, typer.Option(callback=within(least=0), rich_help_panel=_SEARCH, help="Weight of the length.")
+    ] = 0.01,
+    optimizer: Annotated[Optimizer, typer.Option(rich_help_panel=_SEARCH, help="Optimiser of the search.")] = "sgd",
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=within(above=0), rich_help_panel=_SEARCH, help="First step size.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, max=MOST, help="Steps of the search.")] = 60,
-    batch_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of each task in a step.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=MOST, rich_help_panel=_SEARCH, help="Examples of each task in a step.")
+    ] = 32,
     scale: Annotated[
         Scale,
         typer.Option(
             parser=scale_of,
-            metavar=f"[{'|'.join(get_args(Scale))}]",
-            help="How the tasks' losses are put on one scale.",
+            metavar="<scale>",
+            rich_help_panel=_SEARCH,
+            help=f"One scale for the losses: {', '.join(get_args(Scale))}.",
         ),
     ] = "mean",
     spread_penalty: Annotated[
         float,
-        typer.Option(callback=within(least=0), help="Weight of the modules' mean squared distance from their mean."),
+        typer.Option(
+            callback=within(least=0), rich_help_panel=_SEARCH, help="Weight of the modules' distance from their mean."
+        ),
     ] = 0.0,
+    start: Annotated[
+        Start,
+        typer.Option(
+            metavar="<start>", rich_help_panel=_SEARCH, help=f"Where it starts: {', '.join(get_args(Start))}."
+        ),
+    ] = "average",
+    average_last: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, rich_help_panel=_SEARCH, help="Keep the mean of the last so many positions."),
+    ] = None,
+    trust: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0), rich_help_panel=_SEARCH, help="Greatest distance from the start, in vector norms."
+        ),
+    ] = None,
+    held_back: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0, below=1),
+            rich_help_panel=_SEARCH,
+            help="Share of the probe on which the best position is picked.",
+        ),
+    ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
             callback=expanded,
-            help="File from which a stopped search goes on. Default: one beside the output, until that is written.",
+            rich_help_panel=_SEARCH,
+            help="File from which a stopped search goes on. Default: beside the output.",
         ),
     ] = None,
     probe_size: Annotated[int, typer.Option(min=1, max=MOST, help="Examples of the probe.")] = 1024,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Search for the best position between experts, on a probe.
 
     Saves the merged model with its recipe.
     """
     with usage():
-        check_settings(granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty)
+        check_settings(
+            granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty, average_last=average_last
+        )
         check_new_model(output)
         check_tasks(tasks, task, vectors)
+    import pandas as pd
+
     from spkit.searching.probe import Probe
     from spkit.searching.self_position import self_position
     from spkit.tasks import load_tasks
@@ -317,11 +404,16 @@ def position(
     shares = ", ".join(f"{name} {len(rows)}" for name, rows in probe.examples.items())
     held = sum(len(rows) for rows in probe.examples.values())
     fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
-    typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
+    answer = Answer(as_json)
+    answer.say(f"Probe: {shares} examples of the training splits{fewer}.")
     asked = json.dumps([str(vectors.absolute()), tasks, task, path, granularity, mu, optimizer, learning_rate, steps,
-                        batch_size, scale, spread_penalty, probe_size, seed], default=str)  # fmt: skip
+                        batch_size, scale, spread_penalty, start, average_last, trust, held_back, probe_size, seed],
+                       default=str)  # fmt: skip
     own = output.with_name(f"{output.name}.{text_hash(asked)[:8]}.journal")  # a search of other settings has another
     kept = journal or own
+    validation = None
+    if held_back is not None:
+        probe, validation = probe.hold_back(held_back)
     if_stopped(f"The steps it has made are kept in {kept}: the same command goes on from them.")
     result = self_position(
         task_vectors,
@@ -335,6 +427,10 @@ def position(
         batch_size=batch_size,
         scale=scale,
         spread_penalty=spread_penalty,
+        start=start,
+        average_last=average_last,
+        trust=trust,
+        validation=validation,
         journal=kept,
         seed=seed,
     )
@@ -343,5 +439,15 @@ def position(
     result.save(output)
     if journal is None:
         own.unlink(missing_ok=True)
-    typer.echo(result.coefficients.round(4).to_string())
-    typer.echo(f"Merged model with recipe: {output}")
+    if start in ("best_rule", "best_expert"):
+        answer.say(f"Started at: {result.settings['started_at']}")
+    found = result.coefficients
+    by_task = found.to_frame("coefficient").rename_axis("task") if isinstance(found, pd.Series) else found
+    answer.table("coefficients", by_task, "Coefficients", index=True)
+    answer.wrote("Merged model with recipe", output)
+    losses = result.history["loss"]
+    of_file = "" if tasks == "bundled" else f" --tasks {tasks}"
+    answer.end(
+        f"The loss on the probe went from {losses.iloc[0]:.4f} to {losses.iloc[-1]:.4f} in {len(losses)} steps.",
+        f"spkit compare {output} OTHER_MODEL{of_file}",
+    )

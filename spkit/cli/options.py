@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from spkit.cli.help import LOADING, SEVERAL
 from spkit.diagnostics.blocks import check_batches
 from spkit.errors import SpkitError, quoted
 from spkit.files import parse_json
@@ -28,24 +29,27 @@ MOST = 1_000_000_000
 
 Output = Annotated[Path, typer.Option("--output", "-o", callback=expanded, help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")]
-BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a model folder, or a hub id.")]
-TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or the path of a TOML task file.")]
-TaskNames = Annotated[
-    list[str] | None, typer.Option("--task", help="Name of one task; repeat for several. Default: all.")
-]
+BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a folder, or a hub id.")]
+TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or a TOML task file.")]
+TaskNames = Annotated[list[str] | None, typer.Option("--task", help="Name of one task; repeat for more. Default: all.")]
 Experts = Annotated[list[str], typer.Option("--expert", help="NAME=FOLDER of an expert; repeat, in order.")]
 CheckOrigin = Annotated[
     bool,
     typer.Option(
-        "--check-origin/--no-check-origin", help="Refuse experts whose weights say that they are from another base."
+        "--check-origin/--no-check-origin",
+        rich_help_panel=LOADING,
+        help="Refuse experts that seem to be from another base.",
     ),
 ]
 SamplingRule = Annotated[
     str,
-    typer.Option("--sampling", help="Joint training: proportional, uniform, a temperature, or shares as faq=3,sts=1."),
+    typer.Option(
+        "--sampling", rich_help_panel=SEVERAL, help="proportional, uniform, a temperature, or shares: faq=3,sts=1."
+    ),
 ]
 MaxLength = Annotated[
-    int | None, typer.Option(min=1, max=MOST, help="Tokens at which texts are cut. Default: the model's own limit.")
+    int | None,
+    typer.Option(min=1, max=MOST, rich_help_panel=LOADING, help="Tokens at which texts are cut. Default: the model's."),
 ]
 
 
@@ -114,12 +118,13 @@ def pair(text: str, option: str) -> tuple[str, str]:
     return name, value
 
 
-def named(experts: list[str]) -> dict[str, Any]:
-    """Experts by name, in order."""
-    pairs = [pair(text, "--expert") for text in experts]
+def named(models: list[str], option: str = "--expert") -> dict[str, Any]:
+    """Models by name, in order, as the values of an option."""
+    pairs = [pair(text, option) for text in models]
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise SpkitError("Experts must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
+        who = "Experts" if option == "--expert" else "Models"
+        raise SpkitError(f"{who} must have different names.", f"Found {quoted(names)}.", "Rename one of them.")
     return dict(pairs)
 
 

@@ -5,13 +5,15 @@ from typing import Annotated
 import typer
 
 from spkit import __version__
+from spkit.cli.help import App, Group
 
-app = typer.Typer(
+app = App(
     name="spkit",
+    cls=Group,
     add_completion=False,
     context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain text: it reads well everywhere, and rich takes a tenth of a second to import
+    rich_markup_mode=None,  # plain text, in sections of our own: see `spkit.cli.help`
 )
 
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from spkit._extras import require
+from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import usage
+from spkit.cli.help import STUDIES
 from spkit.cli.loading import may_load_otherwise
 from spkit.cli.options import Output, Seed, expanded, seeds_of
 from spkit.cli.root import app
@@ -15,6 +17,9 @@ from spkit.errors import SpkitError
 from spkit.figures.studies_with_own import check_study
 from spkit.study.analyses import analysis_names, check_names
 from spkit.study.workers import check_engine
+
+#: Section of the help.
+_MACHINES = "Several processors or machines"
 
 
 @app.command()
@@ -30,15 +35,15 @@ def demo(output: Output = Path("runs/demo"), seed: Seed = 0) -> None:
 
     _say_if_stopped(output)
     root = run_study(load_profile("demo").with_seeds((seed,)), output, typer.echo)
-    typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
-    typer.echo(f"Tables: {root}/*.csv. Figures: {root}/figures. Merged models: {root}/seed{seed}/search/*/model.")
-    typer.echo("Open the notebooks with: make lab")
+    _end(Answer(), root, f"spkit explore {root}")
 
 
-@app.command()
+@app.command(rich_help_panel=STUDIES)
 @may_load_otherwise
 def study(
-    profile: Annotated[str, typer.Argument(help="demo, tour, kinds, paper, imbalance, or the path of a .toml file.")],
+    profile: Annotated[
+        str, typer.Argument(help="demo, tour, kinds, paper, imbalance, span, or the path of a .toml file.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", callback=expanded, help="Folder; default runs/PROFILE.")
     ] = None,
@@ -47,13 +52,11 @@ def study(
     analyses: Annotated[
         str | None,
         typer.Option(
-            help=f"Some of the profile's analyses, separated by commas, or none; by default all that it has. There are "
+            help=f"Some of the profile's analyses, separated by commas, or none; default: all that it has. There are "
             f"{', '.join(analysis_names())}."
         ),
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the task file's data; default: beside it.")] = None,
     publish: Annotated[
         Path | None, typer.Option(help="Also copy result files and records, without models, here.")
     ] = None,
@@ -61,29 +64,25 @@ def study(
         bool, typer.Option("--plan", help="Show the stages, what is done and an estimated time; run nothing.")
     ] = False,
     workers: Annotated[
-        int, typer.Option(help="Processes of this machine that run stages side by side; each has one GPU, if any.")
+        int, typer.Option(rich_help_panel=_MACHINES, help="Processes that run stages side by side, with a GPU each.")
     ] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers run the stages; see below.")
+        str | None, typer.Option(rich_help_panel=_MACHINES, help="Address of a Dask scheduler; see above.")
     ] = None,
+    as_json: AsJson = False,
     *,
     loading: dict[str, Any],
 ) -> None:
     """Run a study in stages, going on where it was stopped.
 
-    What is finished is not done again.
-
-    On one machine with several GPUs: spkit study PROFILE --workers 4.
-
-    On a cluster: pip install "spkit[cluster]" on all machines, and keep the study's folder where all see it. Start dask
-    scheduler, then on each machine, for each GPU, dask worker ADDRESS --nthreads 1, under Slurm for example by srun
-    --gpus-per-task=1, and run spkit study PROFILE --cluster ADDRESS. Whoever reaches the scheduler can run programs as
-    you: keep it inside a network that you trust, or give Dask certificates.
+    What is finished is not done again. On a cluster: pip install "spkit[cluster]" on all machines, which share the
+    study's folder; start dask scheduler, for each GPU dask worker ADDRESS --nthreads 1, and pass --cluster ADDRESS.
+    Whoever reaches the scheduler can run programs as you: keep it inside a network that you trust.
     """
-    from spkit.study.profile_file import check_tables
+    from spkit.study.profile_file import check_profile
 
     with usage():
-        check_tables(profile, base, None if data is None else str(data))
+        check_profile(profile, base, None if data is None else str(data))
         chosen_seeds = None if seeds is None else seeds_of(seeds)
         check_engine(workers, cluster)
         names = None if analyses is None else () if analyses == "none" else tuple(analyses.split(","))
@@ -95,8 +94,7 @@ def study(
     from spkit.study.plan import plan as plan_study
     from spkit.study.run import publish as publish_results
 
-    with usage():  # the tables of analyses, too
-        chosen = load_profile(profile)
+    chosen = load_profile(profile)
     if base is not None:
         chosen = chosen.with_base(base)
     chosen = chosen.with_loading(loading)
@@ -106,23 +104,33 @@ def study(
         chosen = chosen.with_analyses(names)
     if data is not None:
         chosen = chosen.with_data(str(data))
-    folder = output or Path("runs") / chosen.name
+    folder, answer = output or Path("runs") / chosen.name, Answer(as_json)
     if plan:
-        typer.echo(in_words(plan_study(chosen, folder)))
+        table = plan_study(chosen, folder)
+        answer.table("plan", table, digits=1)
+        answer.end(in_words(table), f"spkit study {profile} -o {folder}")
         return
     _say_if_stopped(folder)
-    root = run_study(chosen, folder, typer.echo, workers=workers, cluster=cluster)
-    typer.echo(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}")
+    root = run_study(chosen, folder, answer.say, workers=workers, cluster=cluster)
     if publish is not None:
         publish_results(root, publish)
-        typer.echo(f"Result files and records: {publish}")
+        answer.wrote("Result files and records", publish)
+    _end(answer, root, f"spkit explore {root}")
+
+
+def _end(answer: Answer, root: Path, next_step: str) -> None:
+    """Say where a study's results are, with its summary last."""
+    answer.wrote("Tables", root / "*.csv")
+    answer.wrote("Figures", root / "figures")
+    answer.wrote("Merged models", root / "seed*/search/*/model")
+    answer.end(f"\n{(root / 'summary.md').read_text(encoding='utf-8')}", next_step)
 
 
 def _say_if_stopped(output: Path) -> None:
     if_stopped(f"Finished stages and checkpoints are kept in {output}: the same command goes on from them.")
 
 
-@app.command()
+@app.command(rich_help_panel=STUDIES)
 def figures(
     results: Annotated[
         Path | None,
@@ -137,8 +145,8 @@ def figures(
         typer.Option(
             "--study",
             metavar="STUDY",
-            help="Draw the figures that a study has of its own: paper, all figures and tables of arXiv 2410.15035, "
-            "one to one, with their page. RESULTS then has a folder of tables for each base.",
+            help="Draw what a study has of its own: paper, the figures and tables of arXiv 2410.15035, with a page. "
+            "RESULTS then has a folder of tables for each base.",
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Name of one figure; repeat for several.")] = None,
@@ -173,5 +181,9 @@ def figures(
         typer.echo("All figures are up to date.")
         return
     if_stopped(f"Figures that were finished are in {output}.")
-    for path in draw_figures(results, output, only, study=of_study):
+    drawn = draw_figures(results, output, only, study=of_study, progress=True)
+    for path in drawn:
         typer.echo(path)
+    answer = Answer()
+    answer.wrote("Figures", output)
+    answer.end(f"{len(drawn)} files of figures are drawn.", f"open {output / 'figures.md'}")

@@ -15,6 +15,7 @@ _FAMILY_NAMES = {
     "merge": "orange, merges by a fixed rule",
     "tuned": "green, those whose length is tuned on the probe",
     "searched": "dark blue, Self Positioning",
+    "span": "purple, merges of joint models and experts",
 }
 
 

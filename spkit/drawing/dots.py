@@ -11,7 +11,7 @@ from spkit.drawing.style import FAINT, FAMILY_COLOURS, FAMILY_MARKERS
 from spkit.results.frames import records
 from spkit.results.labels import family, metric_label
 
-_MARKER_SIZES = {"base": 5, "expert": 4, "joint": 4.2, "merge": 4.5, "tuned": 4.5, "searched": 7.5}
+_MARKER_SIZES = {"base": 5, "expert": 4, "joint": 4.2, "merge": 4.5, "tuned": 4.5, "searched": 7.5, "span": 5}
 
 
 def rows_with_gaps(groups: Sequence[object], gap: float = 0.45) -> list[float]:

@@ -23,8 +23,9 @@ FAMILY_COLOURS = {
     "merge": _ORANGE,
     "tuned": _GREEN,
     "searched": _BLUE,
+    "span": _PURPLE,
 }
-FAMILY_MARKERS = {"base": "X", "expert": "s", "joint": "D", "merge": "o", "tuned": "o", "searched": "*"}
+FAMILY_MARKERS = {"base": "X", "expert": "s", "joint": "D", "merge": "o", "tuned": "o", "searched": "*", "span": "P"}
 
 #: Colours of tasks, in order. Yellow is left out: it cannot be read as a line on white.
 TASK_COLOURS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY, _BLACK)

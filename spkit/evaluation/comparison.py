@@ -13,7 +13,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEAN, MEANS
 from spkit.evaluation.measurement import Measurement
 from spkit.evaluation.measuring import Tasks, measure
-from spkit.evaluation.paired import Samples
+from spkit.evaluation.paired import A_BETTER, B_BETTER, Samples
 
 #: A model, its folder or its hub id.
 Model: TypeAlias = SentenceTransformer | str | Path
@@ -103,10 +103,37 @@ def compare(
                 if not isinstance(run, Model):
                     measurements[number][name] = run
                     continue
-                measured = measure(run, tasks, split=split, batch_size=batch_size, name=name, cache=cache)
+                measured = measure(
+                    run, tasks, split=split, batch_size=batch_size, name=name, cache=cache, progress=progress
+                )
                 measurements[number][name] = measured
                 bar.update()
     return differences(Samples.draw(measurements, resamples, seed), pairs)
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """What a comparison says of the means, a sentence a pair and mean.
+
+    Args:
+        table: of `compare`.
+
+    Example:
+        >>> about = {"task": "mean", "a": "new", "b": "old", "difference": -1.5, "low": -2.0, "high": -1.0}
+        >>> in_words(pd.DataFrame([about | {"verdict": "b is better"}]))
+        ['old is better than new on the mean: by 1.5 points (1.0 to 2.0).']
+    """
+    said = []
+    for row in table[table["task"].isin(list(MEANS))].to_dict("records"):
+        a, b, verdict = row["a"], row["b"], row["verdict"]
+        sign = -1 if verdict == B_BETTER else 1
+        low, high = sorted((sign * row["low"], sign * row["high"]))
+        how = f"{sign * row['difference']:.1f} points ({low:.1f} to {high:.1f})"
+        if verdict in (A_BETTER, B_BETTER):
+            better, worse = (b, a) if verdict == B_BETTER else (a, b)
+            said.append(f"{better} is better than {worse} on the {row['task']}: by {how}.")
+        else:
+            said.append(f"{a} against {b} on the {row['task']}: {verdict}, {how}.")
+    return said
 
 
 def differences(samples: Samples, pairs: Sequence[tuple[str, str]], seed: int | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 from sentence_transformers import SentenceTransformer
+from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted, shown
 from spkit.evaluation.means import TRAINED, UNSEEN, ScoredRole
@@ -34,6 +35,7 @@ def measure(
     cache: str | Path | None = None,
     instruction: str | None = None,
     results: str | Path | None = None,
+    progress: bool = False,
 ) -> list[Measurement]:
     """Score a model on tasks with mteb, keeping what each example contributed.
 
@@ -60,6 +62,7 @@ def measure(
             instruction of each of its tasks is put; it stands before queries and other texts, not before documents.
             Tasks of ours have `prompts` for it.
         results: a folder for mteb's own result files of its tasks, in mteb's layout.
+        progress: whether to show a progress bar over the tasks.
 
     Returns:
         A measurement per task, in order.
@@ -88,7 +91,8 @@ def measure(
         chosen = [splits_of(task, split) for task in resolved]
         encoder = Encoder(model, name or f"spkit/{revision[:12]}", revision)
         measurements = []
-        for task, splits in zip(resolved, chosen, strict=True):
+        each = list(zip(resolved, chosen, strict=True))
+        for task, splits in tqdm(each, desc=name or "evaluate", unit="task", leave=False, disable=not progress):
             settings = splits, batch_size, seed, instruction, folder
             if cache is None:
                 measurements.append(run(encoder, task, *settings))
@@ -124,6 +128,7 @@ def evaluate(
     instruction: str | None = None,
     results: str | Path | None = None,
     means: bool = False,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Score a model on tasks with mteb and say how sure each score is.
 
@@ -145,6 +150,7 @@ def evaluate(
         results: a folder for mteb's own result files of its tasks, in mteb's layout.
         means: whether to add a row `mean` over the trained tasks and a row `unseen mean` over the others, where there
             are any; the rows then stand in this order: trained tasks, their mean, unseen ones, their mean.
+        progress: whether to show a progress bar over the tasks.
 
     Returns:
         Columns task, role ("trained", or "unseen" for tasks that are only ever scored, as mteb's own are), metric,
@@ -166,6 +172,7 @@ def evaluate(
         cache=cache,
         instruction=instruction,
         results=results,
+        progress=progress,
     )
     samples = Samples.draw({0: {"": measurements}}, resamples, seed)
     rows = score_rows(samples, "", 0, means=means, seed=seed)

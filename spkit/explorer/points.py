@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from scipy.stats import qmc
 
 from spkit.searching.journal import Journal
 from spkit.searching.paths import Path as SpanPath
+from spkit.searching.sobol import sobol
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def spread(
     n = len(gram)
     on_path = 0 if path is None else (count + 1) // 2
     # A sequence for each half: every other value of one sequence covers only half of the range in some dimensions.
-    free = ranges.free[0] + np.ptp(ranges.free) * _sobol(count - on_path, n, seed)
+    free = ranges.free[0] + np.ptp(ranges.free) * sobol(count - on_path, n, seed)
     if path is None:
         return free
-    drawn = _sobol(on_path, n + 1, seed + 1)
+    drawn = sobol(on_path, n + 1, seed + 1)
     # Exponential variables over their sum are uniform on the simplex.
     weights = -np.log(np.clip(drawn[:, :n], 1e-6, 1 - 1e-6))
     lengths = ranges.length[0] + np.ptp(ranges.length) * np.clip(drawn[:, n], 1e-3, 1.0)
@@ -133,9 +133,3 @@ def spread(
         phi = torch.tensor([*np.log(weight / weight.mean()), np.log(length)], dtype=torch.float64)
         on_the_path.append(path.coefficients(phi, gram).numpy())
     return np.concatenate([np.array(on_the_path), free])
-
-
-def _sobol(count: int, dimensions: int, seed: int) -> Float[np.ndarray, "m D"]:
-    """Values between 0 and 1, the first of a scrambled sequence whose length is a power of two, as it has to be."""
-    number = int(np.ceil(np.log2(max(count, 2))))
-    return qmc.Sobol(dimensions, rng=seed).random_base2(number)[:count]

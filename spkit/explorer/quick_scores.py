@@ -1,10 +1,9 @@
 """Scores and losses of a position on a few short examples of each task, fast enough to answer when a slider stops."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -14,10 +13,11 @@ from torch import Tensor
 from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
-from spkit.models.embedding import readings, settings_of, shorten_texts, similarity, similarity_name
+from spkit.models.embedding import readings, settings_of, shorten_texts
 from spkit.models.loading import Precision
 from spkit.searching.precision import compute_in
 from spkit.searching.reader import EMBEDDED, Reader
+from spkit.searching.scores import quick_score
 from spkit.tasks.loss_rows import reads_pairs
 from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
@@ -165,16 +165,3 @@ class QuickScores:
     def embed(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
         """The embeddings of tokenised texts, by the working copy."""
         return self._reader(features)[EMBEDDED]
-
-
-def quick_score(
-    model: SentenceTransformer,
-    task: Task,
-    embeddings: Sequence[Float[np.ndarray, "B D"]],
-    labels: np.ndarray | None,
-) -> float:
-    """The score of a few examples by their embeddings, compared as `spkit.evaluate` compares them; a fraction."""
-    function = similarity(similarity_name(model, task))
-    return task.definition.quick_score(
-        embeddings, labels, lambda one, other: function(torch.from_numpy(one), torch.from_numpy(other)).numpy()
-    )

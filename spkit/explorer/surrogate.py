@@ -2,16 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_solve
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from spkit.explorer.kernel_fit import likeliest_scales
 from spkit.files import parse_json, write_text
+from spkit.searching.kernel_fit import gaussian_process, likeliest_scales, standardised
 
 #: Points that scales are fitted to, and that answers are made of: more of them cost the cube of their number.
 _FITTED, _USED = 128, 512
@@ -46,13 +43,9 @@ class Surrogate:
         positions, values = positions[used], values[used]
         if scales is None:
             scales = _fitted(positions, values)
-        self._processes: list[Any] = []  # Any: scikit-learn's stubs know neither its arrays nor its kernels
-        ones: Any = np.ones(positions.shape[1])
-        unset: Any = None
-        for column, logarithms in zip(values.T, scales, strict=True):
-            kernel = ConstantKernel() * Matern(ones, nu=2.5) + WhiteKernel()
-            process = GaussianProcessRegressor(kernel.clone_with_theta(logarithms), optimizer=unset, normalize_y=True)
-            self._processes.append(process.fit(positions, column))
+        self._processes = [
+            gaussian_process(positions, column, own) for column, own in zip(values.T, scales, strict=True)
+        ]
 
     @property
     def scales(self) -> Float[np.ndarray, "O H"]:
@@ -75,10 +68,8 @@ class Surrogate:
 
 
 def _fitted(positions: Float[np.ndarray, "n N"], values: Float[np.ndarray, "n O"]) -> Float[np.ndarray, "O H"]:
-    spread = values.std(0)
-    units = (values - values.mean(0)) / np.where(spread > 0, spread, 1.0)
     chosen = _even(len(positions), _FITTED)
-    return np.stack([likeliest_scales(positions[chosen], column) for column in units[chosen].T])
+    return np.stack([likeliest_scales(positions[chosen], column) for column in standardised(values)[chosen].T])
 
 
 def _even(count: int, wanted: int) -> Int[np.ndarray, " m"]:

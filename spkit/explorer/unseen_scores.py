@@ -15,9 +15,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.explorer.quick_scores import CancelledError, QuickScores, quick_score
+from spkit.explorer.quick_scores import CancelledError, QuickScores
 from spkit.hashing import spread_seed, text_hash
 from spkit.models.embedding import collator, features_by_column, readings, truncated
+from spkit.searching.scores import quick_score
 from spkit.tasks.task import Task
 from spkit.training.samplers import batch_sampler
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients

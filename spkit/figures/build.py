@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from spkit.drawing.files import SUFFIXES, NoTableError, differences, is_fresh, write_figure
 from spkit.drawing.rule import NothingToDrawError, Rule, chosen_rules
 from spkit.errors import SpkitError, quoted
@@ -19,6 +21,7 @@ def draw_figures(
     *,
     stale_only: bool = False,
     study: str | None = None,
+    progress: bool = False,
 ) -> list[Path]:
     """Draw figures from a study's files, each as PDF, PNG, the data drawn (CSV) and its provenance (JSON).
 
@@ -32,6 +35,7 @@ def draw_figures(
         stale_only: whether a figure that was made of the same tables, code and style stays as it is.
         study: "paper" for the figures and tables of arXiv 2410.15035, one to one, and their page `paper.md`; `results`
             then holds a folder of tables for each base, or the tables of one. Default: our own figures.
+        progress: whether to show a progress bar.
 
     Returns:
         The files written, four for each figure; the page is not among them.
@@ -43,7 +47,8 @@ def draw_figures(
     results = _folder(results, collection)
     written: list[Path] = []
     lacks: dict[str, NothingToDrawError] = {}
-    for rule in chosen_rules(collection.rules(results), only):
+    rules = chosen_rules(collection.rules(results), only)
+    for rule in tqdm(rules, desc="figures", unit="figure", leave=False, disable=not progress):
         try:
             if not (stale_only and is_fresh(rule, results, output)):
                 written += write_figure(rule, results, output)

@@ -40,6 +40,6 @@ def run_study(
 
     def draw(root: Path) -> None:
         say("  figures …")
-        draw_figures(root, root / "figures", stale_only=True)
+        draw_figures(root, root / "figures", stale_only=True, progress=True)
 
     return run.run_study(profile, output, say, draw, workers=workers, cluster=cluster)

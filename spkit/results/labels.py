@@ -14,9 +14,10 @@ _LABELS = {
     "joint": "joint training",
     "self_position": "Self Positioning",
 }
+_IN_SPAN = {"joint mix": "0.75 joint + 0.25 each", "random": "random vectors", "search": "search by score"}
 
 #: The place of each family in the order of methods; a tuned merge stands among the merges.
-_FAMILIES = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4}
+_FAMILIES = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4, "span": 5}
 
 
 def metric_label(metric: str) -> str:
@@ -30,17 +31,19 @@ def metric_label(metric: str) -> str:
 
 
 def family(method: str) -> str:
-    """The kind of a method: base, expert, joint, merge, tuned or searched.
+    """The kind of a method: base, expert, joint, merge, tuned, searched, or span where joint models are merged, too.
 
     Example:
         >>> family("expert:faq"), family("ties"), family("ties_tuned"), family("self_position:module")
         ('expert', 'merge', 'tuned', 'searched')
+        >>> family("joint:longer"), family("span:average")
+        ('joint', 'span')
     """
-    if method in ("base", "joint"):
-        return method
-    for prefix, kind in (("expert", "expert"), ("self_position", "searched"), ("search", "searched")):
-        if method.partition(":")[0] == prefix:
-            return kind
+    stem = method.partition(":")[0]
+    if stem in ("base", "joint", "expert", "span"):
+        return stem
+    if stem in ("self_position", "search"):
+        return "searched"
     return "tuned" if method.endswith("_tuned") else "merge"
 
 
@@ -50,7 +53,12 @@ def method_label(method: str) -> str:
     Example:
         >>> method_label("task_arithmetic_tuned"), method_label("self_position:module")
         ('task arithmetic, tuned', 'Self Positioning, by module')
+        >>> method_label("joint:longer"), method_label("span:joint mix")
+        ('joint training, longer', 'span: 0.75 joint + 0.25 each')
     """
+    if method.startswith("span:"):
+        own = method.removeprefix("span:")
+        return f"span: {_IN_SPAN.get(own) or method_label(own)}"
     if method.startswith("expert:"):
         return f"expert: {method.removeprefix('expert:')}"
     stem, _, detail = method.removesuffix("_tuned").partition(":")

@@ -215,6 +215,27 @@ IMBALANCE_MAP = Table(
     "imbalance_map.csv", ("ratio", "epochs", "method", "against", "task", "seed"), (*_DIFFERENCE, "flops"), ("verdict",)
 )
 
+#: With joint models in the span: each method against joint training and against each control; the mean over seeds.
+SPAN = Table("span.csv", ("method", "against", "task"), _DIFFERENCE, (*_PLACE, "verdict"))
+#: Where the searches in that span ended: a row a module and task vector.
+SPAN_COEFFICIENTS = Table("span_coefficients.csv", ("method", "module", "vector", "seed"), ("coefficient",))
+_CORRELATIONS = ("correlation", "correlation_error", "correlation_hull", "correlation_half")
+_RANKED = (*_CORRELATIONS, "regret", "regret_error")
+#: How well each variant of the objective ranks the positions of objectives_positions.csv, by the mean over the trained
+#: tasks and (`unseen_...`) over the unseen ones. `batch` 0 is one as large as can be; `chosen` is the position that it
+#: calls best.
+OBJECTIVES = Table(
+    "objectives.csv",
+    ("variant", "seed"),
+    (*_RANKED, *(f"unseen_{name}" for name in _RANKED), "size", "batch", "temperature", "mu"),
+    ("measure", "split", "mined", "scale", "hull", "usual", "chosen"),
+)
+#: Each position with its true means; further columns are its coefficients ("coefficient:NAME") and what each variant
+#: gives there ("value:VARIANT").
+OBJECTIVES_POSITIONS = Table(
+    "objectives_positions.csv", ("position", "seed"), ("mean", "unseen_mean", "length"), ("group", "in_hull")
+)
+
 #: Every table that has a schema, by its file's name.
 TABLES: Mapping[str, Table] = {table.file: table for table in list(globals().values()) if isinstance(table, Table)}
 

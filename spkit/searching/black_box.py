@@ -1,8 +1,6 @@
-"""Black-box searches of the coefficients, under the same objective and result as the search by gradient."""
+"""Black-box searches of the coefficients, by the loss or by the score, with the same result as a search by gradient."""
 
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
-from itertools import product
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,25 @@ from spkit._extras import require
 from spkit.errors import SpkitError
 from spkit.launcher import is_main
 from spkit.models.loading import Precision
-from spkit.searching.choices import Method, Scale, check_choice, scale_of
+from spkit.searching.black_box_methods import METHODS, values_per_axis
+from spkit.searching.choices import By, Method, Scale, Start, check_choice, scale_of
+from spkit.searching.held_back import HeldBack
 from spkit.searching.journal import Journal
+from spkit.searching.measure import Measure
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.searching.result import PositionResult
+from spkit.searching.scores import ProbeScores
+from spkit.searching.starts import candidates, distinct
+from spkit.vectors.coefficients import Coefficients
 from spkit.vectors.task_vectors import TaskVectors
 
 #: The package behind a method, where it is not our own.
 _PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
-#: The objective at coefficients [N], in float64.
-_Loss = Callable[[np.ndarray], float]
+#: μ where none is given.
+_MU: dict[By, float] = {"loss": 0.01, "score": 0.0}
 
 
 def search(
@@ -35,33 +39,46 @@ def search(
     probe: Probe,
     method: Method = "cma",
     *,
+    by: By = "loss",
+    start: Start | Coefficients = "average",
     budget: int = 60,
     bounds: tuple[float, float] = (0.0, 1.5),
-    mu: float = 0.01,
+    mu: float | None = None,
     batch_size: int = 32,
     scale: Scale = "mean",
     weights: Mapping[str, float] | None = None,
+    validation: Probe | None = None,
     journal: str | Path | None = None,
     precision: Precision = "float32",
     seed: int = 0,
     progress: bool = True,
 ) -> PositionResult:
-    """Search the coefficients c without gradients: what `self_position` must beat, and a check that it does.
+    """Search the coefficients c without gradients: by the score itself, or by the loss that `self_position` minimises.
 
-    Each evaluation is the loss on the whole probe plus μ · Σ|c|, which is what `self_position` minimises on the path
-    `"free"`. The first one is the average, 1/N each, so that no search ends worse than that.
+    A score (nDCG, a rank correlation, an accuracy) has no gradient, but says what a loss only stands in for: losses
+    rank positions badly (a loss can fall with the length of a merge while its scores fall too). Each evaluation is one
+    pass over the whole probe. By the loss it adds μ · Σ|c|, which is what `self_position` minimises on the path
+    `"free"`; by the score it takes that off the mean score. No search ends worse on the probe than it starts.
 
     Args:
         vectors: the task vectors, or a sparsified set of them.
-        probe: the examples whose loss is minimised.
+        probe: the examples. By the score, take dev examples: experts may know those of train by heart.
         method: `"grid"` (as many values for each coefficient as the budget allows), `"random"` (uniform), `"tpe"`
-            (optuna's tree-structured Parzen estimator) or `"cma"` (CMA-ES, from the average).
-        budget: evaluations of the whole probe, at least 2.
-        bounds: lowest and highest coefficient.
-        mu: weight of the sum of the coefficients' magnitudes, 0 or more.
-        batch_size: examples of each task in a batch; they are each other's negatives.
-        scale: see `spkit.searching.objective.Objective`.
-        weights: see `spkit.searching.objective.Objective`.
+            (optuna's tree-structured Parzen estimator), `"cma"` (CMA-ES, around the start) or `"gp"` (a Gaussian
+            process with expected improvement, after Sobol points: for few evaluations of few coefficients).
+        by: `"loss"`, of which less is better, or `"score"`, the mean of the tasks' scores in points; see
+            `spkit.searching.scores.ProbeScores`.
+        start: where it starts, as of `spkit.self_position`. Those that `"best_expert"` and `"best_rule"` choose among
+            are the first evaluations. A named start is moved into the bounds.
+        budget: evaluations of the whole probe, more than there are starts to choose among.
+        bounds: lowest and highest coefficient; the lowest may be below 0.
+        mu: weight of the sum of the coefficients' magnitudes, 0 or more, in units of the loss or of points. None is
+            0.01 by the loss, as in `self_position`, and 0 by the score, which does not reward length.
+        batch_size: by the loss, examples of each task in a batch: they are each other's negatives.
+        scale: by the loss, see `spkit.searching.objective.Objective`.
+        weights: how much each probe task counts, by name; None is the same for all.
+        validation: a probe on other examples. The start and each new best are measured on it, too, and the best on it
+            is returned, which is never worse there than the start.
         journal: a file that keeps each measurement. A search that was stopped goes on from it, when called again with
             the same settings, as if it had never stopped; None keeps nothing.
         precision: `"bfloat16"` embeds texts in numbers of 8 bits (weights, losses and projections stay float32): faster
@@ -70,72 +87,112 @@ def search(
         progress: whether to show a progress bar.
 
     Returns:
-        The best position seen; its history has a row an evaluation, with `step`, `loss`, `loss:<task>`,
-        `coefficient:<task>`, `seconds` and `examples` (embedded up to then). A search that is interrupted returns
-        the best it has.
+        The best position seen, on the validation where there is one. Its history has a row an evaluation, with `step`,
+        `loss` and `loss:<task>`, or `score` and `score:<task>` (with the μ term in the first), `coefficient:<task>`,
+        `seconds` and `examples` (embedded up to then), and `validation` where it was measured. A search that is
+        interrupted returns the best it has.
 
     Raises:
-        SpkitError: an unknown method or scale, a setting out of range, a budget that fills no grid, CMA-ES on one task
-            vector, a loss that is not finite, a journal of another search.
+        SpkitError: an unknown method, start or scale, a setting out of range, a budget that fills no grid, CMA-ES on
+            one task vector, a loss that is not finite, a journal of another search.
 
     References:
-        Bergstra et al. 2011 (TPE); Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772.
+        Bergstra et al. 2011 (TPE); Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772; Jones, Schonlau
+        and Welch 1998 (expected improvement).
     """
-    _check(method, budget, bounds, mu, len(vectors))
+    _check(method, by, budget, bounds, mu, scale, len(vectors))
     scale = scale_of(scale)
-    objective = Objective(vectors, probe, batch_size, scale, seed, weights, precision=precision)
+    mu = _MU[by] if mu is None else mu
+    starts = {name: _within(rows, bounds, name) for name, rows in candidates(vectors, start, "model").items()}
+    starts = distinct(starts)
+    _check_budget(method, budget, len(starts), len(vectors))
+
+    def measure_on(examples: Probe) -> Measure:
+        if by == "score":
+            return Measure(ProbeScores(vectors, examples, weights=weights, precision=precision))
+        return Measure(Objective(vectors, examples, batch_size, scale, seed, weights, precision=precision))
+
+    measure = measure_on(probe)
+    held_back = None if validation is None else measure_on(validation)
     settings: dict[str, Any] = {
         "method": method,
+        "by": by,
         "granularity": "model",
+        "start": start if isinstance(start, str) else starts["given"].tolist(),
         "budget": budget,
         "bounds": list(bounds),
         "mu": mu,
         "batch_size": batch_size,
         "scale": scale,
-        "scales": objective.scales,
+        "scales": measure.source.scales if isinstance(measure.source, Objective) else None,
         "weights": None if weights is None else dict(weights),
         "probe": {name: len(part) for name, part in probe.examples.items()},
         "probe_split": probe.split,
         "probe_seed": probe.seed,
+        "validation": None if validation is None else {name: len(part) for name, part in validation.examples.items()},
         "precision": precision,
         "seed": seed,
     }
 
     def all_settings() -> dict[str, Any]:
-        return settings | identity(vectors) | {"texts": probe.fingerprint()}
+        texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
+        return settings | identity(vectors) | {"texts": texts}
 
-    measurements = Measurements(Journal(journal, all_settings), objective)
+    sources = [one.source for one in (measure, held_back) if one is not None]
+    measurements = Measurements(Journal(journal, all_settings), *sources)
+    guard = None if held_back is None else HeldBack(held_back, measurements)
     rows: list[dict[str, float]] = []
+    costs: list[float] = []
+    places: list[torch.Tensor] = []
     interrupted, hidden = False, not (progress and is_main())
     with tqdm(total=budget, desc=f"search {method}", unit="pass", disable=hidden) as bar:
 
-        def loss_at(given: np.ndarray) -> float:
+        def cost_at(given: np.ndarray) -> float:
             coefficients = torch.from_numpy(np.asarray(given, dtype=np.float64))
             asked = coefficients.tolist()
-            measured = measurements.make(
-                lambda: {"coefficients": asked, "task_losses": objective.task_losses(coefficients[None])}
-            )
+            measured = measurements.make(lambda: {"coefficients": asked, "values": measure.at(coefficients[None])})
             _check_recorded(measured["coefficients"], asked, len(rows))
-            losses = measured["task_losses"]
-            loss = objective.scaled(losses) + mu * float(coefficients.abs().sum())
-            row = {"step": len(rows), "loss": loss} | {f"loss:{name}": value for name, value in losses.items()}
+            values, penalty = measured["values"], mu * float(coefficients.abs().sum())
+            cost = measure.sign * measure.mean(values) + penalty
+            row = {"step": len(rows), by: measure.sign * cost} | {f"{by}:{name}": one for name, one in values.items()}
             row |= {f"coefficient:{n}": v for n, v in zip(vectors.names, asked, strict=True)}
             rows.append(row | {"seconds": measurements.seconds, "examples": measurements.examples})
+            costs.append(cost)
+            places.append(coefficients[None])
+            if len(rows) > len(starts) and cost < min(costs[:-1]):
+                look(len(rows) - 1)
             bar.update()
-            return loss
+            return cost
+
+        def look(number: int) -> None:
+            if guard is not None:
+                at = places[number]
+                rows[number]["validation"], _ = guard.look(at, mu * float(at.abs().sum()))
+                rows[-1]["examples"] = measurements.examples
 
         try:
-            start = np.clip(np.full(len(vectors), 1.0 / len(vectors)), *bounds)
-            loss_at(start)
-            _METHODS[method](loss_at, start, bounds, budget - 1, seed)
+            known = [(one[0].numpy(), cost_at(one[0].numpy())) for one in starts.values()]
+            first = costs.index(min(costs))
+            settings["started_at"] = list(starts)[first]
+            look(first)
+            METHODS[method](cost_at, known, known[first][0], bounds, budget - len(starts), seed)
         except KeyboardInterrupt:
             interrupted = True
             if not rows:
                 raise
     settings |= {"interrupted": interrupted, "examples": measurements.examples}
-    best = min(rows, key=lambda row: row["loss"])
-    position = torch.tensor([[best[f"coefficient:{name}"] for name in vectors.names]], dtype=torch.float64)
-    return PositionResult(vectors, position, ["model"], pd.DataFrame(rows), settings)
+    best = guard.best if guard is not None and guard.best is not None else places[costs.index(min(costs))]
+    return PositionResult(vectors, best, ["model"], pd.DataFrame(rows), settings)
+
+
+def _within(rows: torch.Tensor, bounds: tuple[float, float], name: str) -> torch.Tensor:
+    """A start in the bounds: one with a name is moved into them, one that was given must lie there."""
+    inside = rows.clamp(*bounds)
+    if name == "given" and not torch.equal(inside, rows):
+        raise SpkitError(
+            "`start` must lie within `bounds`.", f"Found {rows[0].tolist()} and {bounds}.", "Widen `bounds`."
+        )
+    return inside
 
 
 def _check_recorded(recorded: list[float], asked: list[float], number: int) -> None:
@@ -143,89 +200,44 @@ def _check_recorded(recorded: list[float], asked: list[float], number: int) -> N
         raise SpkitError(
             "A search can only go on where its method asks for what the journal holds.",
             f"Found coefficients {recorded} in evaluation {number}, where {asked} are asked for.",
-            "Use the versions of numpy, optuna and cma that it began with, or the name of a new file.",
+            "Use the versions of numpy, scipy, scikit-learn, optuna and cma that it began with, or the name of a new "
+            "file.",
         )
 
 
-def _grid(loss_at: _Loss, start: np.ndarray, bounds: tuple[float, float], budget: int, seed: int) -> None:
-    per_axis = _values_per_axis(budget, len(start))
-    for place in product(np.linspace(*bounds, per_axis), repeat=len(start)):
-        loss_at(np.array(place))
-
-
-def _random(loss_at: _Loss, start: np.ndarray, bounds: tuple[float, float], budget: int, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    for _ in range(budget):
-        loss_at(generator.uniform(*bounds, size=len(start)))
-
-
-def _tpe(loss_at: _Loss, start: np.ndarray, bounds: tuple[float, float], budget: int, seed: int) -> None:
-    import optuna
-
-    names = [str(number) for number in range(len(start))]
-    with _quiet_optuna():
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        study.optimize(
-            lambda trial: loss_at(np.array([trial.suggest_float(name, *bounds) for name in names])), n_trials=budget
-        )
-
-
-@contextmanager
-def _quiet_optuna():
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _cma(loss_at: _Loss, start: np.ndarray, bounds: tuple[float, float], budget: int, seed: int) -> None:
-    import cma
-
-    options = {"bounds": [[bounds[0]], [bounds[1]]], "seed": seed + 1, "verbose": -9}  # its seed 0 is the clock
-    before = np.random.get_state()  # it draws from numpy's global generator
-    try:
-        strategy = cma.CMAEvolutionStrategy(start, (bounds[1] - bounds[0]) / 5, options)
-        while budget > 0 and not strategy.stop():
-            points = strategy.ask()
-            losses = [loss_at(point) for point in points[:budget]]
-            budget -= len(points)
-            if budget >= 0:  # part of a generation teaches the strategy nothing
-                strategy.tell(points, losses)
-    finally:
-        np.random.set_state(before)
-
-
-_METHODS = {"grid": _grid, "random": _random, "tpe": _tpe, "cma": _cma}
-
-
-def _values_per_axis(budget: int, count: int) -> int:
-    values = 1
-    while (values + 1) ** count <= budget:
-        values += 1
-    return values
-
-
-def _check(method: str, budget: int, bounds: tuple[float, float], mu: float, count: int) -> None:
+def _check(
+    method: str, by: str, budget: int, bounds: tuple[float, float], mu: float | None, scale: str, count: int
+) -> None:
     check_choice("method", method, Method)
+    check_choice("by", by, By)
+    if by == "score" and scale != "mean":
+        raise SpkitError(
+            "`scale` belongs to a search by the loss: all scores are points.", f"Found {scale!r}.", "Leave it out."
+        )
     if method in _PACKAGES:
         require(_PACKAGES[method], f"The search {method!r}")
     if budget < 2:
         raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
     if not -np.inf < bounds[0] < bounds[1] < np.inf:
         raise SpkitError("`bounds` must be a lower and a higher number.", f"Found {bounds}.", "Pass (0.0, 1.5).")
-    if not mu >= 0:
+    if mu is not None and not mu >= 0:
         raise SpkitError("`mu` must be 0 or more.", f"Found {mu}.", "Pass 0.01, for example.")
-    if method == "grid" and _values_per_axis(budget - 1, count) < 2:
-        raise SpkitError(
-            "A grid must have at least two values for each coefficient, beside the average.",
-            f"Found a budget of {budget} for {count} task vectors, which need {2**count + 1}.",
-            "Raise `budget`, or use another method: a grid grows exponentially with the number of vectors.",
-        )
     if method == "cma" and count < 2:
         raise SpkitError(
             "CMA-ES needs at least two coefficients.", f"Found {count} task vector.", 'Use "grid" or "tpe".'
+        )
+
+
+def _check_budget(method: str, budget: int, starts: int, count: int) -> None:
+    if budget < starts + 1:
+        raise SpkitError(
+            "`budget` must be larger than the number of starts that are chosen among.",
+            f"Found {budget} for {starts} starts.",
+            "Raise `budget`, or name one start.",
+        )
+    if method == "grid" and values_per_axis(budget - starts, count) < 2:
+        raise SpkitError(
+            "A grid must have at least two values for each coefficient, beside the start.",
+            f"Found a budget of {budget} for {count} task vectors, which need {2**count + starts}.",
+            "Raise `budget`, or use another method: a grid grows exponentially with the number of vectors.",
         )

@@ -15,15 +15,18 @@ Granularity = Literal["model", "module"]
 #: What moves a position along its path; see `spkit.searching.descent`.
 Optimizer = Literal["sgd", "adam", "lbfgs"]
 
-#: Where a search may start, by name.
-Start = Literal["average", "best_expert", "slerp"]
+#: Where a search may start, by name; see `spkit.searching.starts`.
+Start = Literal["average", "best_expert", "slerp", "metagpt", "best_rule"]
+
+#: What positions are compared by; see `spkit.searching.measure`.
+By = Literal["loss", "score"]
 
 #: How the tasks' losses are put on one scale before they are averaged; see `spkit.searching.objective`.
 Scale = Literal["mean", "gap", "gradient"]
 
 
 #: Black-box searches; see `spkit.searching.black_box`.
-Method = Literal["grid", "random", "tpe", "cma"]
+Method = Literal["grid", "random", "tpe", "cma", "gp"]
 
 #: What a sweep changes; see `spkit.searching.over`.
 Over = Literal["direction", "length", "mu", "probe_size"]
@@ -82,6 +85,8 @@ def check_settings(
     patience: int | None = None,
     spread_penalty: float = 0.0,
     batches_per_step: int = 1,
+    average_last: int | None = None,
+    trust: float | None = None,
 ) -> None:
     """Raise what `self_position` would raise about these settings, before anything is computed."""
     check_choice("granularity", granularity, Granularity)
@@ -92,6 +97,14 @@ def check_settings(
             f"Found {learning_rate}.",
             "Leave it out.",
         )
+    if average_last is not None and (optimizer == "lbfgs" or average_last < 1):
+        raise SpkitError(
+            "`average_last` must be positive, and belongs to a search in steps: 'lbfgs' ends at the lowest loss.",
+            f"Found {average_last} for {optimizer!r}.",
+            "Pass 10, for example, or leave it out.",
+        )
+    if trust is not None and not 0 < trust < math.inf:
+        raise SpkitError("`trust` must be positive and finite.", f"Found {trust}.", "Pass 0.5, for example.")
     if not 0 <= spread_penalty < math.inf:
         raise SpkitError(
             "`spread_penalty` must be 0 or more, and finite.", f"Found {spread_penalty}.", "Pass 0.05, for example."

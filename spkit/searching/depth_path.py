@@ -104,3 +104,8 @@ class _OnDepth(Position):
     def length(self) -> Float[Tensor, ""]:
         """λ."""
         return self.path.length(self.parameters[0])
+
+    def move_to(self, coefficients: Float[Tensor, "M N"]) -> None:
+        """Move φ to the lines nearest to coefficients."""
+        with torch.no_grad():
+            self.parameters[0] = self.path.start_at(coefficients, self.names)

@@ -1,5 +1,6 @@
 """How a search moves: stochastic gradient descent on batches, or a quasi-Newton method on the whole probe."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spkit.searching.choices import Optimizer
+from spkit.searching.held_back import HeldBack
 from spkit.searching.measurements import Measurements
 from spkit.searching.objective import Objective
 from spkit.searching.position import Position
@@ -20,28 +22,30 @@ class Run:
     Args:
         position: what is moved.
         objective: what is minimised.
-        validation: the objective on other examples, which the best position is chosen by; None chooses the last.
+        validation: watches other examples, on which the best position is chosen; None chooses the last.
         measurements: makes the evaluations.
         mu: weight of the length.
         spread_penalty: weight of the mean squared distance of the modules' coefficients from their mean.
         validate_every: steps between two looks at the validation.
+        average_last: the search stands at the mean of its last so many positions; 1 is the last alone.
         patience: looks without a new best after which the search stops.
         after_step: called after each evaluation of the objective.
 
     Attributes:
         rows: the history, a row an evaluation.
-        last: coefficients at the last φ.
+        last: coefficients at the last φ, or the mean of the last.
     """
 
     def __init__(
         self,
         position: Position,
         objective: Objective,
-        validation: Objective | None,
+        validation: HeldBack | None,
         measurements: Measurements,
         *,
         mu: float,
         spread_penalty: float,
+        average_last: int,
         validate_every: int,
         patience: int | None,
         after_step: Callable[[], object],
@@ -52,8 +56,14 @@ class Run:
         self._validate_every, self._patience = validate_every, patience
         self.rows: list[dict[str, float]] = []
         self.last = self._finite = position.coefficients().detach()
-        self._best: tuple[float, Tensor] | None = None
+        self._recent: deque[tuple[Tensor, float]] = deque(maxlen=average_last)
         self._looks_since_best = 0
+
+    def begin(self) -> float | None:
+        """Look at the start on the validation, so that nothing worse is chosen; the value there, where there is one."""
+        if self._validation is None:
+            return None
+        return self._validation.look(self.last, self._mu * float(self.position.length().detach()))[0]
 
     def evaluate(self, whole: bool) -> float:
         """The objective at the present φ, on the next batches or on the whole probe; leaves the gradient on φ."""
@@ -85,16 +95,15 @@ class Run:
 
     def reached(self, end: bool) -> bool:
         """Take note of where φ now stands; True when nothing better has come for as long as the patience says."""
-        self.last = self.position.coefficients().detach()
-        validation, here = self._validation, self.last
-        if validation is None or (len(self.rows) % self._validate_every and not end):
+        self.position.settle()
+        self._recent.append((self.position.coefficients().detach(), float(self.position.length().detach())))
+        self.last = torch.stack([rows for rows, _ in self._recent]).mean(0)
+        if self._validation is None or (len(self.rows) % self._validate_every and not end):
             return False
-        value = self._measurements.make(lambda: validation.scaled(validation.task_losses(here)))
-        value += self._mu * float(self.position.length().detach())
+        length = sum(length for _, length in self._recent) / len(self._recent)
+        value, best = self._validation.look(self.last, self._mu * length)
         self.rows[-1] |= {"validation": value, "examples": self._measurements.examples}
-        self._looks_since_best += 1
-        if self._best is None or value < self._best[0]:
-            self._best, self._looks_since_best = (value, self.last), 0
+        self._looks_since_best = 0 if best else self._looks_since_best + 1
         return self._patience is not None and self._looks_since_best >= self._patience
 
     def end_at(self, parameters: Tensor) -> None:
@@ -109,7 +118,8 @@ class Run:
 
     def chosen(self) -> Float[Tensor, "M N"]:
         """The coefficients that are best on the validation; the last without one."""
-        return self._best[1] if self._best is not None else self.last
+        best = self._validation.best if self._validation is not None else None
+        return self.last if best is None else best
 
 
 def descend(run: Run, optimizer: Optimizer, rate: float, steps: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spkit.searching.journal import Journal
 from spkit.searching.objective import Objective
+from spkit.searching.scores import ProbeScores
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -22,7 +23,7 @@ class Measurements:
         examples: embedded up to the end of the last measurement; see `Objective.examples`.
     """
 
-    def __init__(self, journal: Journal, *objectives: Objective) -> None:
+    def __init__(self, journal: Journal, *objectives: Objective | ProbeScores) -> None:
         self._journal, self._objectives = journal, objectives
         self._began = time.perf_counter()
         self.seconds, self.examples = 0.0, self._embedded()

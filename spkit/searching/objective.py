@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import NotFiniteError, SpkitError, quoted
+from spkit.errors import NotFiniteError, quoted
 from spkit.launcher import process_count
 from spkit.models.bases import copy_model
 from spkit.models.embedding import truncated
@@ -20,6 +20,7 @@ from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
 from spkit.searching.token_rows import TokenRows
+from spkit.searching.weights import shares_of
 from spkit.training.batches import TaskBatches
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -96,7 +97,7 @@ class Objective:
         precision: Precision = "float32",
     ) -> None:
         self.scale = scale_of(scale)
-        _check_weights(weights, probe.tasks)
+        self.shares = shares_of(weights, probe.tasks)
         self.vectors = vectors
         self.model = copy_model(vectors.base)
         if (device := own_device()) is not None:
@@ -115,8 +116,6 @@ class Objective:
         self._once: dict[tuple[str, ...], OnceEach] = {}
         self._token_rows = TokenRows(self.model)
         self._kept: dict[str, list[dict[str, Any]]] = {}
-        total = sum(weights.values()) if weights is not None else len(self.batches)
-        self.shares = {name: (weights[name] if weights is not None else 1.0) / total for name in self.batches}
         self.scales = dict.fromkeys(self.batches, 1.0)
         if self.scale != "mean":
             self.scales = self._measured_scales(vectors if experts is None else experts)
@@ -334,21 +333,6 @@ def _values(gradient: Tensor) -> Tensor:
 def _one_hot(vectors: TaskVectors, name: str | None = None) -> Float[Tensor, "1 N"]:
     """Coefficients of the expert of a name; of the base without one."""
     return torch.tensor([[float(one == name) for one in vectors.names]], dtype=torch.float64)
-
-
-def _check_weights(weights: Mapping[str, float] | None, tasks: Mapping[str, Any]) -> None:
-    if weights is None:
-        return
-    if set(weights) != set(tasks):
-        raise SpkitError(
-            "`weights` must name each task of the probe once.",
-            f"Found {quoted(weights)} for {quoted(tasks)}.",
-            "Name each of them.",
-        )
-    if not all(0 < value < float("inf") for value in weights.values()):
-        raise SpkitError(
-            "`weights` must be positive.", f"Found {dict(weights)}.", "Leave a task out of the probe to ignore it."
-        )
 
 
 def _finite(loss: float, task: str, coefficients: Float[Tensor, "M N"]) -> float:

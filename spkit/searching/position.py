@@ -59,6 +59,76 @@ class Position:
         own = self.parameters[torch.tensor(self.answers)]
         return torch.stack([self.path.length(parameters) for parameters in own]).mean()
 
+    def settle(self) -> None:
+        """Put φ where its coefficients are, after a step, on a path whose coefficients are a projection of φ.
+
+        A gradient at a φ that is projected has no part across the border, and would never lead back inside.
+        """
+        if getattr(self.path, "projects", False):
+            self.move_to(self.coefficients().detach())
+
+    def move_to(self, coefficients: Float[Tensor, "M N"]) -> None:
+        """Move φ to coefficients that the path contains."""
+        with torch.no_grad():
+            places = zip(coefficients, self.grams, self.answers, strict=True)
+            for number, (row, gram, answer) in enumerate(places):
+                if answer:
+                    self.parameters[number] = self.path.start(row, gram)
+
+
+class NearStart(Position):
+    """A position that stays within a distance of where it began: a trust region.
+
+    The distance is that of the weights, ‖V·(c − c_start)‖ in the Gram metric, over all modules together. What lies
+    farther out is moved straight back to the border, which is the projection onto the ball.
+
+    Args:
+        position: what is held back, at its start.
+        vectors: give the metric.
+        radius: the greatest distance, as a share of the norm of the longest task vector.
+    """
+
+    def __init__(self, position: Position, vectors: TaskVectors, radius: float) -> None:
+        self._inner, self.path, self.names, self.parameters = (
+            position,
+            position.path,
+            position.names,
+            position.parameters,
+        )
+        self._start = position.coefficients().detach()
+        by_module = len(self._start) > 1
+        self._grams = torch.stack(list(vectors.gram(by="module").values())) if by_module else vectors.gram()[None]
+        self._radius = radius * float(vectors.gram().diagonal().max().sqrt())
+
+    def distance(self, coefficients: Float[Tensor, "M N"]) -> Float[Tensor, ""]:
+        """From the start, in the weights' own unit."""
+        away = coefficients - self._start
+        return torch.einsum("mi,mij,mj->", away, self._grams, away).clamp(min=0).sqrt()
+
+    def coefficients(self) -> Float[Tensor, "M N"]:
+        """Coefficients at the present φ, or where the border is crossed on the way to them."""
+        given = self._inner.coefficients()
+        if not self._is_outside(given):
+            return given
+        return self._start + (given - self._start) * (self._radius / self.distance(given))
+
+    def _is_outside(self, coefficients: Float[Tensor, "M N"]) -> bool:
+        return float(self.distance(coefficients.detach())) > self._radius * (1 + 1e-9)
+
+    def length(self) -> Float[Tensor, ""]:
+        """λ."""
+        return self._inner.length()
+
+    def settle(self) -> None:
+        """Put φ on the border where it has crossed it."""
+        self._inner.settle()
+        if self._is_outside(self._inner.coefficients().detach()):
+            self.move_to(self.coefficients().detach())
+
+    def move_to(self, coefficients: Float[Tensor, "M N"]) -> None:
+        """Move φ to coefficients that the path contains."""
+        self._inner.move_to(coefficients)
+
 
 def position_on(vectors: TaskVectors, path: Path, modules: bool, start: Float[Tensor, "R N"]) -> Position:
     """Where a search begins: a `Position`, or that of a path whose modules have their parameters in common.

@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from spkit.errors import NotFiniteError, SpkitError, quoted
+from spkit.errors import NotFiniteError, SpkitError
 from spkit.launcher import is_main
 from spkit.models.loading import Precision
 from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.descent import Run, descend, quasi_newton
+from spkit.searching.held_back import HeldBack
 from spkit.searching.journal import Journal
+from spkit.searching.measure import Measure
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
-from spkit.searching.paths import Path, SlerpPath, path_of
-from spkit.searching.position import position_on
+from spkit.searching.paths import Path, path_of
+from spkit.searching.position import NearStart, Position, position_on
 from spkit.searching.probe import Probe
 from spkit.searching.result import PositionResult
+from spkit.searching.starts import candidates, distinct
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -40,6 +42,8 @@ def self_position(
     scale: Scale = "mean",
     weights: Mapping[str, float] | None = None,
     spread_penalty: float = 0.0,
+    average_last: int | None = None,
+    trust: float | None = None,
     start: Start | Coefficients | ModuleCoefficients = "average",
     validation: Probe | None = None,
     validate_every: int = 10,
@@ -76,10 +80,17 @@ def self_position(
         weights: how much each probe task counts, by name, where some matter more; None is the same for all.
         spread_penalty: weight of the mean squared distance of the modules' coefficients from their mean over the
             modules, 0 or more: keeps the coefficients of single modules from drifting far from the others.
+        average_last: the position is the mean of the last so many, which takes out the noise of single batches
+            (Polyak averaging); None is the last alone.
+        trust: how far the position may move from its start, as a share of the norm of the longest task vector: the
+            distance of the weights, ‖V·(c − c_start)‖. What lies beyond is moved back to the border. None is any way.
         start: `"average"` (1/N each), `"slerp"` (the fold of all vectors at a_i = λ = 1, where the paper's experiments
-            start), `"best_expert"` (the one with the lowest loss on the probe), or coefficients, also those of another
-            result, by module where the search is.
-        validation: a probe on other examples; with it the best position on it is returned, not the last.
+            start), `"metagpt"` (shares of the squared norms), `"best_expert"` (the one with the lowest loss on the
+            probe), `"best_rule"` (the lowest loss of all positions that have a name, see
+            `spkit.searching.starts.positions`: these rules, longer averages, each vector, and mixes that weigh one
+            heavily), or coefficients, also those of another result, by module where the search is.
+        validation: a probe on other examples; with it the best position on it is returned, not the last, and never one
+            whose loss there is above that of the start.
         validate_every: steps between two looks at the validation.
         patience: looks without a new best after which the search stops; None goes on to the end.
         batches_per_step: batches of each task in a step. Under `accelerate launch` (on CPUs: `torchrun`) the processes
@@ -105,7 +116,17 @@ def self_position(
         arXiv 2410.15035, "Self Positioning".
     """
     check_settings(
-        granularity, mu, optimizer, learning_rate, steps, validate_every, patience, spread_penalty, batches_per_step
+        granularity,
+        mu,
+        optimizer,
+        learning_rate,
+        steps,
+        validate_every,
+        patience,
+        spread_penalty,
+        batches_per_step,
+        average_last,
+        trust,
     )
     scale = scale_of(scale)
     if patience is not None and validation is None:
@@ -114,7 +135,7 @@ def self_position(
     if hasattr(chosen_path, "position"):  # its coefficients differ from module to module, whatever is asked for
         granularity = "module"
     rate = None if optimizer == "lbfgs" else learning_rate if learning_rate is not None else 0.1
-    given_start = start if isinstance(start, str) else _start_rows(vectors, start, granularity)
+    starts = candidates(vectors, start, granularity)
     objective = Objective(vectors, probe, batch_size, scale, seed, weights, batches_per_step, precision=precision)
     held_back = None
     if validation is not None:
@@ -124,6 +145,8 @@ def self_position(
         "granularity": granularity,
         "mu": mu,
         "spread_penalty": spread_penalty,
+        "average_last": average_last,
+        "trust": trust,
         "optimizer": optimizer,
         "learning_rate": rate,
         "steps": steps,
@@ -135,7 +158,7 @@ def self_position(
         "probe": {name: len(rows) for name, rows in probe.examples.items()},
         "probe_split": probe.split,
         "probe_seed": probe.seed,
-        "start": given_start if isinstance(given_start, str) else given_start.tolist(),
+        "start": start if isinstance(start, str) else starts["given"].tolist(),
         "validation": None if validation is None else {name: len(rows) for name, rows in validation.examples.items()},
         "validate_every": validate_every,
         "patience": patience,
@@ -149,23 +172,28 @@ def self_position(
 
     objectives = (objective,) if held_back is None else (objective, held_back)
     measurements = Measurements(Journal(journal, all_settings), *objectives)
-    first = _named_start(given_start, objective, measurements) if isinstance(given_start, str) else given_start
-    position = position_on(vectors, chosen_path, granularity == "module", first)
+    guard = None if held_back is None else HeldBack(Measure(held_back), measurements)
+    name, position = _begun(vectors, chosen_path, granularity, start, starts, Measure(objective), measurements)
+    settings["started_at"] = name
+    if trust is not None:
+        position = NearStart(position, vectors, trust)
     failure, interrupted = None, False
     hidden = not (progress and is_main())
     with tqdm(total=steps, desc=f"position {granularity}", unit="step", disable=hidden) as bar:
         run = Run(
             position,
             objective,
-            held_back,
+            guard,
             measurements,
             mu=mu,
             spread_penalty=spread_penalty,
+            average_last=average_last or 1,
             validate_every=validate_every,
             patience=patience,
             after_step=bar.update,
         )
         try:
+            settings["validation_at_start"] = run.begin()
             if rate is None:
                 quasi_newton(run, steps)
             else:
@@ -183,31 +211,30 @@ def self_position(
     return result
 
 
-def _start_rows(
-    vectors: TaskVectors, start: Coefficients | ModuleCoefficients, granularity: str
-) -> Float[Tensor, "R N"]:
-    rows = vectors.coefficients(start)
-    if len(rows) > 1 and granularity != "module":
-        raise SpkitError(
-            "A start by module needs a search by module.",
-            f"Found coefficients for {len(rows)} modules.",
-            'Pass granularity="module", or one coefficient for each task vector.',
-        )
-    return rows
-
-
-def _named_start(name: str, objective: Objective, measurements: Measurements) -> Float[Tensor, "1 N"]:
-    count = len(objective.vectors)
-    if name == "average":
-        return torch.full((1, count), 1.0 / count, dtype=torch.float64)
-    if name == "slerp":
-        return SlerpPath().fold(torch.ones(count, dtype=torch.float64), objective.vectors.gram())[None]
-    if name != "best_expert":
-        raise SpkitError(
-            f"`start` must be one of {quoted(get_args(Start))}, or coefficients.",
-            f"Found {name!r}.",
-            "Pass one of these.",
-        )
-    experts = torch.eye(count, dtype=torch.float64)[:, None]
-    losses = measurements.make(lambda: [objective.scaled(objective.task_losses(expert)) for expert in experts])
-    return experts[losses.index(min(losses))]
+def _begun(
+    vectors: TaskVectors,
+    path: Path,
+    granularity: str,
+    asked: object,
+    starts: Mapping[str, Float[Tensor, "_ N"]],
+    measure: Measure,
+    measurements: Measurements,
+) -> tuple[str, Position]:
+    """The start with the lowest loss, where there are several, and its name; each as the path can hold it."""
+    positions: dict[str, Position] = {}
+    refused: SpkitError | None = None
+    for name, rows in starts.items():
+        try:
+            positions[name] = position_on(vectors, path, granularity == "module", rows)
+        except SpkitError as error:  # of all rules, those that the path can start at
+            if asked != "best_rule":
+                raise
+            refused = error
+    if not positions and refused is not None:
+        raise refused
+    places = distinct({name: one.coefficients().detach() for name, one in positions.items()})
+    names, costs = list(places), [0.0]
+    if len(names) > 1:
+        costs = measurements.make(lambda: [measure.cost(rows) for rows in places.values()])
+    best = names[costs.index(min(costs))]
+    return best, positions[best]

@@ -124,6 +124,22 @@ def sweep(
 
     References:
         Li et al., arXiv 2410.15035: the sweeps over direction and length, over μ, and over the size of the probe.
+        Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903: the length of one vector.
+
+    Example:
+        Keep what the base knew: an expert and its base are one vector, and how much of it to add is one number. Its
+        scores on the own task and on unseen ones show what each length gains and loses; `vectors.at([0.5])` is the
+        model.
+
+        >>> from spkit import load_base, load_tasks, train
+        >>> base = load_base("minilm-l3", max_seq_length=16)
+        >>> tasks = load_tasks("bundled", names=["chat", "colours"])  # nobody trains on colours
+        >>> expert = train(base, tasks["chat"], steps=2, progress=False)
+        >>> vectors = TaskVectors.from_models(base, {"chat": expert})
+        >>> settings = {"values": [0, 0.5], "scored": tasks, "split": "test", "progress": False}
+        >>> table = sweep(vectors, {"chat": tasks["chat"]}, "length", **settings)
+        >>> table.pivot_table("score", "value", "task").columns.tolist()
+        ['chat', 'colours', 'mean', 'unseen mean']
     """
     given = {"pairs": pairs, "length": length, "around": around, "probe": probe, "probe_seeds": probe_seeds}
     _check_arguments(over, split, {**given, "settings": settings or None})

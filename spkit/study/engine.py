@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from spkit.errors import SpkitError, quoted
 from spkit.study.declared import Study
 from spkit.study.orders import Order, work_on
+from spkit.study.remaining import Remaining
+from spkit.study.seed_run import SeedRun
 from spkit.study.workers import on_cluster, side_by_side
 
 #: Times that workers may end without having finished any stage between.
@@ -36,10 +38,34 @@ def run_stages(study: Study, workers: int = 1, cluster: str | None = None) -> No
     elif workers > 1:
         _carried(study, lambda: side_by_side(workers))
     else:
+        remaining = _remaining(study)
         for seed, run in study.runs.items():
             run.say(f"Seed {seed}")
             for name in run.nodes:
-                run.finish(name)
+                there = _taken(run, name)
+                if not there:
+                    run.finish(name)
+                _tell(remaining, run, name, there)
+
+
+def _taken(run: SeedRun, name: str) -> bool:
+    """Whether a stage's record is there; it is taken then."""
+    there = run.take(name)
+    if there:
+        run.say(f"  seed{run.seed}/{name}: done before")
+    return there
+
+
+def _remaining(study: Study) -> Remaining:
+    return Remaining((run.seed, node) for run, node in study.nodes())
+
+
+def _tell(remaining: Remaining, run: SeedRun, name: str, there: bool) -> None:
+    """Note that a stage is done, and say now and then how long the others take."""
+    if there:
+        remaining.taken(run.seed, name)
+    elif said := remaining.ran(run.seed, name):
+        run.say(said)
 
 
 class _Progress:
@@ -49,6 +75,7 @@ class _Progress:
         self.study = study
         self.waiting = [(run.seed, node.name) for run, node in study.nodes()]
         self.running: dict[Future[None], tuple[int, str]] = {}
+        self.remaining = _remaining(study)
 
     def send(self, executor: Executor) -> None:
         """Take the records that are there, and send every stage that has all it reads."""
@@ -58,8 +85,8 @@ class _Progress:
             if not all(need in run.records for need in run.nodes[name].stages):
                 continue
             self.waiting.remove(stage)
-            if run.take(name):
-                run.say(f"  seed{seed}/{name}: done before")
+            if _taken(run, name):
+                _tell(self.remaining, run, name, there=True)
                 continue
             order = Order(self.study.profile, str(self.study.root.absolute()), os.getcwd(), seed, name)
             try:
@@ -81,6 +108,7 @@ class _Progress:
                     f"Found no such record of seed{seed}/{name} in {self.study.root.absolute()}.",
                     "Pass --output in a folder that all machines share, and install one environment on all of them.",
                 )
+            _tell(self.remaining, self.study.runs[seed], name, there=False)
 
     def back(self) -> list[str]:
         """Let what was running wait again; gives the names."""

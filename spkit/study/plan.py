@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sentence_transformers import SentenceTransformer
 
 from spkit.environment import machine
 from spkit.models.bases import copy_model
@@ -15,7 +16,9 @@ from spkit.study.declared import Study, declare
 from spkit.study.graph import BASE, TASK, Node, Passes
 from spkit.study.profile import Profile
 from spkit.study.records import record_in
+from spkit.study.remaining import in_time
 from spkit.study.seed_run import SeedRun
+from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 
 #: States of a stage.
@@ -101,7 +104,7 @@ class _Before:
         if not (passes.forward or passes.backward):
             return 0.0
         if self._speed is None:
-            self._speed = _speed(self._study)
+            self._speed = speed(next(iter(self._study.runs.values())).base, self._study.tasks)
         return passes.forward * self._speed[0] + passes.backward * self._speed[1]
 
 
@@ -120,13 +123,18 @@ def _records(root: Path) -> Iterator[list[Mapping[str, Any]]]:
         yield [content for content in contents if {"stage", "config", "inputs", "seconds"} <= set(content)]
 
 
-def _speed(study: Study) -> tuple[float, float]:
-    """Seconds of an example, as a mean over the tasks: embedded only, and with a backward pass."""
+def speed(base: SentenceTransformer, tasks: Mapping[str, Task]) -> tuple[float, float]:
+    """Seconds of an example, as a mean over the tasks: embedded only, and with a backward pass.
+
+    Args:
+        base: of the models that are going to read them.
+        tasks: of whose training examples one batch each is read.
+    """
     import torch
 
-    model = copy_model(next(iter(study.runs.values())).base)
+    model = copy_model(base)
     forward, both = [], []
-    for task in study.tasks.values():
+    for task in tasks.values():
         batches = TaskBatches(task, task.train, model, _EXAMPLES, seed=0)
         batch = next(iter(batches))
         batches.backward(batch)  # the first pass is slower than all others
@@ -162,13 +170,11 @@ def longest_way(table: pd.DataFrame) -> float:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The plan as lines of text: a line a stage, and what the whole will take."""
-    width = max(len(stage) for stage in table["stage"])
-    lines = []
-    for row in table.to_dict("records"):
-        known = row["seconds"] == row["seconds"]
-        took = f"{row['seconds']:8.1f} s" if known else f"{'?':>8}  "
-        lines.append(f"{row['stage']:<{width}}  {row['state']:<5} {took}  {row['source']:<10}  reads {row['needs']}")
+    """What the whole plan will take.
+
+    Args:
+        table: of `plan`.
+    """
     left = table[table["state"] == TO_DO]
     counts = left["source"].value_counts()
     estimated = ", ".join(
@@ -180,23 +186,11 @@ def in_words(table: pd.DataFrame) -> str:
         )
         if source in counts
     )
-    lines.append(f"\n{len(table) - len(left)} of {len(table)} stages are done.")
+    said = f"{len(table) - len(left)} of {len(table)} stages are done."
     if len(left):
-        in_turn, side_by_side = _long(left["seconds"].sum()), _long(longest_way(table))
-        lines.append(
-            f"The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by side "
-            f"({estimated}). After them come the report and its figures."
+        in_turn, side_by_side = in_time(left["seconds"].sum()), in_time(longest_way(table))
+        said += (
+            f" The other {len(left)} take about {in_turn} one after the other, and {side_by_side} at least side by "
+            f"side ({estimated}). After them come the report and its figures."
         )
-    return "\n".join(lines)
-
-
-def _long(seconds: float) -> str:
-    """A time in words of its size.
-
-    Example:
-        >>> _long(42.0), _long(600.0), _long(9000.0)
-        ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return said

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from spkit._extras import MissingPackageError
 from spkit.errors import SpkitError
 from spkit.models.sources import check_model
-from spkit.study.analyses import analysis, analysis_names
+from spkit.study.analyses import analysis_names
+from spkit.study.analysis_settings import settings_of
 from spkit.study.places import profile_path
-from spkit.study.profile import Profile, Tables
+from spkit.study.profile import AnalysisSettings, Profile, Tables
 from spkit.study.settings import problems, refuse
 from spkit.tasks.sources import check_source
 
@@ -46,8 +47,9 @@ def load_profile(profile: str | Path) -> Profile:
         'minilm-l3'
     """
     path = profile_path(profile)
-    made = _validated(_read(path), path)
-    return placed(made, path)
+    tables, analyses, said = _read_tables(path)
+    refuse(said, str(path))
+    return placed(Profile(**dict(tables or ()), name=path.stem, file=str(path), analyses=analyses), path)
 
 
 def placed(tables: AnyTables, path: Path) -> AnyTables:
@@ -62,8 +64,8 @@ def placed(tables: AnyTables, path: Path) -> AnyTables:
     return tables.model_copy(update=changes)
 
 
-def check_tables(profile: str | Path, base: str | None = None, data: str | None = None) -> None:
-    """Raise what is wrong with a profile beside the tables of its analyses, whose modules take seconds to import.
+def check_profile(profile: str | Path, base: str | None = None, data: str | None = None) -> None:
+    """Raise what is wrong with a profile, before anything is imported that takes seconds.
 
     Args:
         profile: as of `load_profile`.
@@ -74,14 +76,7 @@ def check_tables(profile: str | Path, base: str | None = None, data: str | None 
         SpkitError: as `load_profile`; also a base, a task file or a data file that is not there.
     """
     path = profile_path(profile)
-    table = _read(path)
-    said = _renamed(table)
-    names = analysis_names()
-    try:
-        tables = Tables.model_validate({key: value for key, value in table.items() if key not in names})
-    except ValidationError as error:
-        said += problems(Tables, error, more=names)
-        tables = None
+    tables, _, said = _read_tables(path)
     if tables is not None:
         instead = {key: value for key, value in (("base", base), ("data", data)) if value is not None}
         said += check_places(placed(tables, path).model_copy(update=instead))
@@ -124,25 +119,25 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _validated(table: dict[str, Any], path: Path) -> Profile:
+def _read_tables(path: Path) -> tuple[Tables | None, dict[str, AnalysisSettings], list[str]]:
+    """A file's own tables, those of its analyses by name, and what is wrong with either, a sentence each."""
+    table = _read(path)
     said = _renamed(table)
     names = analysis_names()
-    own = {key: value for key, value in table.items() if key not in names}
-    analyses: dict[str, Any] = {}
+    analyses: dict[str, AnalysisSettings] = {}
     for name in table:
         if name in names:
-            model = analysis(name).settings
+            model = settings_of(name)
             try:
                 analyses[name] = model.model_validate(table[name])
             except ValidationError as error:
                 said += problems(model, error, name)
-    tables = None
     try:
-        tables = Tables.model_validate(own)
+        tables = Tables.model_validate({key: value for key, value in table.items() if key not in names})
     except ValidationError as error:
         said += problems(Tables, error, more=names)
-    refuse(said, str(path))
-    return Profile(**dict(tables or ()), name=path.stem, file=str(path), analyses=analyses)
+        tables = None
+    return tables, analyses, said
 
 
 def _renamed(table: dict[str, Any]) -> list[str]:

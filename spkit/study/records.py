@@ -9,9 +9,8 @@ from typing import Any
 from spkit.code_hash import code_hash
 from spkit.costs import count_costs
 from spkit.environment import machine
-from spkit.errors import SpkitError
 from spkit.files import parse_json
-from spkit.folders import LIST, changed_files, is_listed, write_folder
+from spkit.folders import LIST, is_listed, is_whole, write_folder
 from spkit.hashing import file_hash, text_hash
 from spkit.saving.card import versions
 
@@ -76,7 +75,7 @@ def finish(stage: Stage, root: Path, say: Callable[[str], None]) -> Record:
     if before is not None:
         say(f"  {stage.name}: done before")
         return before
-    if is_listed(folder) and not _whole(folder):
+    if is_listed(folder) and not is_whole(folder):
         say(f"  {stage.name}: files are missing or damaged, and are made again")
     content: dict[str, Any] = {}
 
@@ -108,7 +107,7 @@ def taken(stage: Stage, root: Path) -> Record | None:
         root: the study's folder.
     """
     folder = root / stage.name
-    before = _read(folder) if _whole(folder) else None
+    before = _read(folder) if is_whole(folder) else None
     return Record(folder, before) if before is not None and _equal(before, _wanted(stage)) else None
 
 
@@ -147,11 +146,3 @@ def _outputs(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(folder).as_posix(): {"sha256": file_hash(path), "bytes": path.stat().st_size} for path in paths
     }
-
-
-def _whole(folder: Path) -> bool:
-    """Whether a stage's folder holds the bytes that were written, its record included."""
-    try:
-        return is_listed(folder) and not changed_files(folder)
-    except SpkitError:  # the list itself is damaged
-        return False

@@ -50,7 +50,9 @@ def report(
 
     def work(folder: Path) -> Mapping[str, Any]:
         resamples = profile.evaluation.resamples
-        samples = tables.samples_of(records, method_names(tasks, profile.static), resamples)
+        more_methods = [method for name in profile.analyses for method in _methods(name, profile)]
+        methods = [*method_names(tasks, profile.static), *more_methods]
+        samples = tables.samples_of(records, methods, resamples)
         static = merge_names(profile.static)
         made = _headline(samples, records, static, tasks) | _analyses(profile, records, resamples)
         held_back = {
@@ -96,6 +98,11 @@ def _headline(
         HISTORY.file: tables.history(records, _SEARCH_STAGES, tasks),
         COSTS.file: tables.costs(records),
     }
+
+
+def _methods(name: str, profile: Profile) -> list[str]:
+    """The methods that an analysis adds to the comparison."""
+    return analysis(name).methods(profile.analyses[name])
 
 
 def _analyses(profile: Profile, records: Mapping[int, Mapping[str, Record]], resamples: int) -> dict[str, pd.DataFrame]:

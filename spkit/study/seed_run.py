@@ -71,7 +71,7 @@ class SeedRun:
 
         Args:
             name: of the stage, without the seed.
-            config: what decides its output beside what it reads.
+            config: what decides its output beside what it reads; the run's seed is added where it names none.
             needs: what it reads: `"base"`, `"task:NAME"`, or names of earlier stages.
             work: fills a folder and returns metrics. What it reads beside `needs` must stand in `config`.
             passes: how much it embeds, as far as that is known.
@@ -79,7 +79,7 @@ class SeedRun:
         """
         needs = tuple(needs)
         check_needs(name, needs, self.nodes)
-        self.nodes[name] = Node(name, {**config, "seed": self.seed}, needs, work, passes, afterwards)
+        self.nodes[name] = Node(name, {"seed": self.seed, **config}, needs, work, passes, afterwards)
 
     def stage(self, name: str) -> Stage:
         """A declared stage with the hashes of all that it reads; the stages among that must be finished."""

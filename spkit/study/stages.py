@@ -43,22 +43,42 @@ def train_stage(
         run: the seed.
         name: of the stage.
         tasks: what to train on.
-        settings: what `spkit.train` takes.
+        settings: what `spkit.train` takes; its `seed` is that of the run where none is given.
         config: what beside the settings decides the data of `tasks`, where these are not the study's own.
     """
+    _training_stage(run, name, tasks, settings, {**settings, **(config or {})}, {"model": 1.0})
+
+
+def kept_stage(
+    run: SeedRun, name: str, tasks: Sequence[Task], settings: Mapping[str, Any], shares: Sequence[float]
+) -> None:
+    """Train jointly, and leave the models at some shares of the training, each in the folder that its share names."""
+    _training_stage(run, name, tasks, settings, {**settings, "keep": list(shares)}, {f"{one:g}": one for one in shares})
+
+
+def _training_stage(
+    run: SeedRun,
+    name: str,
+    tasks: Sequence[Task],
+    settings: Mapping[str, Any],
+    config: Mapping[str, Any],
+    left: Mapping[str, float],
+) -> None:
+    """Train, and leave models: the folder of each, and its share of the training."""
     checkpoints = run.checkpoints(name)
+    seeded = {"seed": run.seed, **settings}
 
     def work(folder: Path) -> Mapping[str, Any]:
-        model = train(run.base, list(tasks), seed=run.seed, checkpoints=checkpoints, **settings)
-        # Task vectors are made of it: nothing is rounded away.
-        save_model(model, folder / "model", dtype="float32")
+        models = train(run.base, list(tasks), checkpoints=checkpoints, keep=list(left.values()), **seeded)
+        for place, share in left.items():  # task vectors are made of them: nothing is rounded away
+            save_model(models[share], folder / place, dtype="float32")
         return {}
 
     def afterwards() -> None:  # only now: a stop before costs nothing
         remove_checkpoints(checkpoints)
 
     needs = ["base", *(f"task:{task.name}" for task in tasks)]
-    run.add(name, {**settings, **(config or {})}, needs, work, _trained(tasks, settings), afterwards)
+    run.add(name, config, needs, work, _trained(tasks, settings), afterwards)
 
 
 def _trained(tasks: Sequence[Task], settings: Mapping[str, Any]) -> Passes:
@@ -171,10 +191,18 @@ def tune_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
     run.add(name, config | settings, [vectors, *run.all_tasks], work, passes)
 
 
-def search_stage(run: SeedRun, vectors: str, name: str, method: str) -> None:
-    """Search a position on the probe, and measure its loss on held-back examples, once."""
+def search_stage(run: SeedRun, vectors: str, name: str, method: str, **changed: Any) -> None:
+    """Search a position on the probe, and measure its loss on held-back examples, once.
+
+    Args:
+        run: the seed.
+        vectors: the stage that saved the vectors.
+        name: of the stage.
+        method: one of `SEARCHES`.
+        changed: settings in place of the profile's.
+    """
     table, granularity = SEARCHES[method]
-    settings = getattr(run.profile, table).arguments()
+    settings = getattr(run.profile, table).arguments() | changed
 
     def work(folder: Path) -> Mapping[str, Any]:
         span = run.vectors(vectors)

@@ -163,9 +163,11 @@ def _build(name: str, table: Any, file: _TaskFile) -> Task:
     if table.get("unique", False):
         given = unique_texts(given, kind)
     given, notes = _apart(given, kind_named(kind), table.get("apart_from", ()), file, where)
+    taken: list[str] = []
     try:
         for split, default in splits_made(table).items():
             if split not in given and "train" in given:
+                taken.append(split)
                 share = table.get(f"{split}_share", default)
                 given["train"], given[split] = keep_apart(given["train"], kind, share, split)
         if "limit" in table:
@@ -174,7 +176,8 @@ def _build(name: str, table: Any, file: _TaskFile) -> Task:
         raise SpkitError(f"The splits of {where} cannot be made.", str(error)) from error
     splits: dict[str, Any] = given | {key: table[key] for key in LOSS_KEYS if key in table}
     try:
-        return Task(name=name, kind=kind, prompts=prompts, role=role, corpus=corpus, notes=notes, **splits)
+        about: dict[str, Any] = {"role": role, "corpus": corpus, "notes": notes, "from_train": tuple(taken)}
+        return Task(name=name, kind=kind, prompts=prompts, **about, **splits)
     except SpkitError as error:
         raise SpkitError(str(error), f"(In {where}.)") from error
 

@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from datasets import Dataset
-from sentence_transformers import SentenceTransformer
-from torch import nn
 
 from spkit.errors import SpkitError, quoted, shown
 from spkit.tasks.checks import (
@@ -28,6 +26,9 @@ from spkit.tasks.splits import DEV_SHARE, keep_apart
 
 #: What a task is for: to be trained on and scored, only ever trained on, or only ever scored.
 Role = Literal["trained", "training", "unseen"]
+
+#: Makes the loss, a torch module, from a SentenceTransformer. Neither is imported here: tasks are read without torch.
+Loss = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +65,8 @@ class Task:
             has them; `id` may name each.
         members: of a pool (`spkit.pool_tasks`): the tasks whose pairs it holds; a column `dataset` names each row's.
         notes: what was done to its data on the way, in words, such as rows that were left out on purpose.
+        from_train: splits that are a part of what was given as training examples: "dev" where none is given, and what a
+            task file takes from its `train`. Who trained on the whole of it has seen them.
 
     A row may hold a list of positives or negatives of a retrieval task; it is written out as rows, each positive beside
     each negative in turn. Labels may be booleans or whole floats; they become integers.
@@ -95,7 +98,7 @@ class Task:
     dev: Dataset | None = None
     test: Dataset = None  # pyright: ignore[reportAssignmentType]  # the same
     prompts: Mapping[str, str] | None = None
-    loss: str | Callable[[SentenceTransformer], nn.Module] | None = None
+    loss: str | Loss | None = None
     temperature: int | float | None = None
     positive_from: int | float | None = None
     negative_to: int | float | None = None
@@ -103,6 +106,7 @@ class Task:
     corpus: Dataset | None = None
     members: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    from_train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -235,15 +239,47 @@ class Task:
         object.__setattr__(part, "train", train)
         return part
 
+    def with_parts(self, *, train: Dataset, dev: Dataset, test: Dataset | None = None) -> "Task":
+        """The same task with other examples in its splits, to read and to choose by, without checks and warnings.
+
+        Args:
+            train: examples that a loss may be computed on.
+            dev: examples to choose by.
+            test: examples that are only scored; its own by default.
+        """
+        part = copy(self)
+        given = {"role": "trained", "train": train, "dev": dev, "test": self.test if test is None else test}
+        for name, value in given.items():
+            object.__setattr__(part, name, value)
+        return part
+
     def with_loss(self, loss: str | None, temperature: int | float | None = None) -> "Task":
         """The same task trained with another loss, at another temperature; its thresholds stay.
 
         Raises:
             SpkitError: a loss that its kind cannot take, or InfoNCE without the threshold it needs.
         """
+        return self._trained_with(loss, temperature, self.positive_from)
+
+    def on_pairs(self, temperature: int | float | None = None) -> "Task":
+        """The same task trained with InfoNCE on pairs, whatever its own loss is.
+
+        Pairs with scores need a threshold for it: where the task has none, the highest third of its training pairs
+        are positives.
+        """
+        threshold = self.positive_from
+        if threshold is None and self.definition.scored_pairs:
+            scores = sorted(self.train.with_format(None)[self.columns[-1]][:])
+            threshold = scores[2 * len(scores) // 3]
+        return self._trained_with("infonce", temperature, threshold)
+
+    def _trained_with(
+        self, loss: str | None, temperature: int | float | None, positive_from: int | float | None
+    ) -> "Task":
         other = copy(self)
         object.__setattr__(other, "loss", loss)
         object.__setattr__(other, "temperature", temperature)
+        object.__setattr__(other, "positive_from", positive_from)
         other._check_loss()
         return other
 
@@ -277,6 +313,7 @@ class Task:
             ) from None
         object.__setattr__(self, "train", train)
         object.__setattr__(self, "dev", dev)
+        object.__setattr__(self, "from_train", (*self.from_train, "dev"))
 
     def _warn_of_overlap(self) -> None:
         # Negatives are left out: a wrong answer that is seen in training gives nothing away about the test pairs.

@@ -111,11 +111,17 @@ class TaskBatches:
         """Examples in a batch: what was asked for, or what the rows can fill; of several parts the most."""
         return max(sampler.batch_size for sampler in self._samplers)
 
+    @property
+    def row_count(self) -> int:
+        """How many rows batches are drawn from."""
+        return self._starts[-1]
+
     def epoch(self, number: int) -> Iterator[dict[str, Any]]:
         """The batches of one pass over the rows."""
-        yield from map(self.collate, self._rows_of(number))
+        yield from map(self.collate, self.rows_of_pass(number))
 
-    def _rows_of(self, number: int) -> Iterator[list[int]]:
+    def rows_of_pass(self, number: int) -> Iterator[list[int]]:
+        """Row numbers of the batches of one pass."""
         for sampler in self._samplers:
             sampler.set_epoch(number)
         if len(self._samplers) == 1:
@@ -132,7 +138,7 @@ class TaskBatches:
         """Endless row numbers of batches, pass after pass: what `collate` makes batches of."""
         numbers = count()
         while True:  # another order of few different examples may fill no batch
-            passes = (self._rows_of(number) for number in islice(numbers, _PASSES))
+            passes = (self.rows_of_pass(number) for number in islice(numbers, _PASSES))
             full = next((rows for rows in map(list, passes) if rows), None)
             if full is None:
                 raise SpkitError(

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from spkit.costs import Cost, so_far
-from spkit.errors import SpkitError
 from spkit.files import parse_json
-from spkit.folders import changed_files, is_listed, list_folder
+from spkit.folders import is_listed, is_whole, list_folder
 from spkit.hashing import text_hash, weights_hash
 from spkit.launcher import is_main
 from spkit.models.adapters import has_adapters
@@ -29,11 +28,17 @@ from spkit.training.sharing import SharingTrainer
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where it lies, whether the training was over when it was written, and what the training had cost."""
+    """Where it lies, the step after which it was written, of how many, and what the training had cost."""
 
     folder: Path
-    finished: bool
+    step: int
+    steps: int
     cost: Cost
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training was over when it was written."""
+        return self.step >= self.steps
 
 
 #: All numbers of a model with adapters: what the library saves of one is the adapter alone.
@@ -63,19 +68,12 @@ def restored_adapted(model: SentenceTransformer, folder: Path) -> bool:
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The last whole checkpoint: one that was cut off while it was written, or is damaged, is passed over."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit() and _is_whole(path)]
+    found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit() and is_whole(path)]
     for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
         state = parse_json((path / "trainer_state.json").read_text(encoding="utf-8"))
         cost = state["stateful_callbacks"][KeptCost.__name__]["attributes"]
-        return Checkpoint(path, state["global_step"] >= state["max_steps"], Cost(**cost))
+        return Checkpoint(path, state["global_step"], state["max_steps"], Cost(**cost))
     return None
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        return is_listed(folder) and not changed_files(folder)
-    except SpkitError:  # the list itself is damaged
-        return False
 
 
 def remove_checkpoints(root: Path) -> None:
@@ -116,6 +114,7 @@ def checkpoint_folder(
     arguments: SentenceTransformerTrainingArguments,
     sampling: Sampling,
     mini_batch_size: int | None = None,
+    keep: Sequence[float] = (),
 ) -> Path:
     """A folder named by all that decides the result, so that no training goes on from another one's checkpoint."""
     keys = (
@@ -147,4 +146,6 @@ def checkpoint_folder(
     }
     if mini_batch_size is not None:
         identity["mini_batch_size"] = mini_batch_size
+    if keep:  # what lies beside the checkpoints of one training is no other's
+        identity["keep"] = sorted(keep)
     return root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

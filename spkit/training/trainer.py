@@ -7,50 +7,85 @@ from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, overload
 
 import numpy as np
 import torch
-from datasets import DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 from transformers.utils.import_utils import is_torch_bf16_gpu_available
 
-from spkit.costs import add_earlier, count_costs
 from spkit.errors import SpkitError
 from spkit.files import check_room
 from spkit.hashing import weights_hash
 from spkit.launcher import is_main, process_count
 from spkit.locks import locked
-from spkit.models import embedding
 from spkit.models.adapters import fold, has_adapters, unfold
-from spkit.models.bases import base_mark, copy_model, load_model, mark_base, quiet_libraries
+from spkit.models.bases import base_mark, copy_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
-from spkit.models.loading import Loading, Precision
+from spkit.models.kept_apart import mark_kept_apart
+from spkit.models.loading import Precision
 from spkit.models.number_types import loading_of
 from spkit.processes import on_cpus
 from spkit.tasks import Task
-from spkit.tasks.loss_rows import text_columns
-from spkit.training.checkpoints import (
-    CheckpointedTrainer,
-    KeptCost,
-    checkpoint_folder,
-    last_checkpoint,
-    restored_adapted,
-)
+from spkit.training.checkpoints import checkpoint_folder
 from spkit.training.checks import check_order, check_training
-from spkit.training.losses import check_mini_batch, task_loss
-from spkit.training.parts import parts_of
+from spkit.training.fitting import fit, label_of
+from spkit.training.kept import KeptModels, check_keep
+from spkit.training.losses import check_mini_batch
 from spkit.training.precision import check_precision, check_trained, in_type_of, master_weights
-from spkit.training.relevance import relevance_of
-from spkit.training.samplers import batch_sampler
-from spkit.training.sampling import ShareBatchSampler
-from spkit.training.shares import Sampling, shares
-from spkit.training.sharing import quiet_launch
-from spkit.training.watching import FiniteLoss, ProgressBar
+from spkit.training.shares import Sampling
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
 LEARNING_RATE = 1e-4
+
+
+@overload
+def train(
+    base: SentenceTransformer,
+    tasks: Task | Sequence[Task] | Mapping[str, Task],
+    *,
+    steps: int | None = ...,
+    epochs: float | None = ...,
+    learning_rate: float = ...,
+    batch_size: int = ...,
+    sampling: Sampling = ...,
+    mixing: Literal["task", "step"] = ...,
+    order: Literal["joint", "sequential"] = ...,
+    precision: Precision = ...,
+    mini_batch_size: int | None = ...,
+    seed: int = ...,
+    args: SentenceTransformerTrainingArguments | None = ...,
+    checkpoints: str | Path | None = ...,
+    keep: None = None,
+    callbacks: Sequence[TrainerCallback] = ...,
+    after_each: Callable[[str, SentenceTransformer], None] | None = ...,
+    progress: bool = ...,
+) -> SentenceTransformer: ...
+
+
+@overload
+def train(
+    base: SentenceTransformer,
+    tasks: Task | Sequence[Task] | Mapping[str, Task],
+    *,
+    steps: int | None = ...,
+    epochs: float | None = ...,
+    learning_rate: float = ...,
+    batch_size: int = ...,
+    sampling: Sampling = ...,
+    mixing: Literal["task", "step"] = ...,
+    order: Literal["joint", "sequential"] = ...,
+    precision: Precision = ...,
+    mini_batch_size: int | None = ...,
+    seed: int = ...,
+    args: SentenceTransformerTrainingArguments | None = ...,
+    checkpoints: str | Path | None = ...,
+    keep: Sequence[float],
+    callbacks: Sequence[TrainerCallback] = ...,
+    after_each: Callable[[str, SentenceTransformer], None] | None = ...,
+    progress: bool = ...,
+) -> dict[float, SentenceTransformer]: ...
 
 
 def train(
@@ -69,10 +104,11 @@ def train(
     seed: int = 0,
     args: SentenceTransformerTrainingArguments | None = None,
     checkpoints: str | Path | None = None,
+    keep: Sequence[float] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     after_each: Callable[[str, SentenceTransformer], None] | None = None,
     progress: bool = True,
-) -> SentenceTransformer:
+) -> SentenceTransformer | dict[float, SentenceTransformer]:
     """Train a copy of the base on one task (an expert), on several jointly, or on one after the other.
 
     One task gives the expert whose difference to the base is the task vector. Several tasks give the joint model that
@@ -110,6 +146,9 @@ def train(
             control.
         checkpoints: a folder; training that was stopped goes on from its last checkpoint there, if everything that
             decides the result is unchanged. What `callbacks` do is not looked at.
+        keep: shares of the training, above 0 and up to 1, at which its model is returned, too: checkpoints to merge, as
+            [0.5, 0.75, 1.0]. They are on the disk during the training (in `checkpoints` where that is given, so that a
+            killed training gives the same models, else in the folder for temporary files), and in memory at its end.
         callbacks: transformers' trainer callbacks, for example to measure along the way; with `order="sequential"` the
             same ones in the training of each task. The model stands in their keyword `model`. A task that was finished
             from `checkpoints` calls none.
@@ -118,12 +157,14 @@ def train(
         progress: whether to show a progress bar.
 
     Returns:
-        The trained model, in evaluation mode. It carries the base's weights hash in its configuration.
+        The trained model, in evaluation mode. It carries the base's weights hash in its configuration. With `keep` a
+        dictionary: share to such a model, in the order given; 1 is the end of the training.
 
     Raises:
         SpkitError: neither or both of `steps` and `epochs`, no task, a batch that a task cannot fill, shares that
-            do not fit `mixing`, `after_each` without an order, a precision that the machine has not, mini-batches of a
-            loss that takes none, a loss or weights that are not finite, weights that grew without bound.
+            do not fit `mixing`, `after_each` without an order, `keep` with one, or of steps that are none or the same,
+            a precision that the machine has not, mini-batches of a loss that takes none, a loss or weights that are not
+            finite, weights that grew without bound.
 
     References:
         Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", arXiv 2101.06983.
@@ -138,6 +179,9 @@ def train(
     check_order(chosen, sampling, mixing, order, after_each is not None)
     check_precision(precision)
     check_mini_batch(chosen, mini_batch_size)
+    if keep is not None:
+        check_keep(keep, order)
+    before = [share for share in keep or () if share < 1]  # the end
     plan = [[task] for task in chosen] if order == "sequential" else [chosen]
     base = without_unheld(base)
     mark = base_mark(base) or _hash_below_adapters(base)
@@ -147,9 +191,13 @@ def train(
     model.model_card_data.generate_widget_examples = False
     if mark is not None:
         mark_base(model, mark)
+    mark_kept_apart(model, chosen)
+    size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
-        size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-        check_room(Path(checkpoints), 3 * size, "Checkpoints")
+        check_room(Path(checkpoints), (3 + len(before)) * size, "Checkpoints")
+    elif before:
+        check_room(Path(tempfile.gettempdir()), len(before) * size, "Kept models")
+    models: dict[float, SentenceTransformer] = {}
     for part in plan:
         with quiet_libraries(), _kept_random_state(), tempfile.TemporaryDirectory(prefix="spkit-") as scratch:
             run = partial(_arguments, part, steps, epochs, learning_rate, batch_size, seed, checkpoints is not None)
@@ -158,20 +206,24 @@ def train(
             _fit_processes(given)
             if mixing == "step":  # uniform turns are a cycle, so that these batches are one of each task
                 given.gradient_accumulation_steps *= len(part)
+            folder = Path(scratch)
             if checkpoints is not None:
-                folder = checkpoint_folder(Path(checkpoints), model, part, given, sampling, mini_batch_size)
+                folder = checkpoint_folder(Path(checkpoints), model, part, given, sampling, mini_batch_size, before)
                 given.output_dir = str(folder)
+            kept = KeptModels(before, folder, shared=checkpoints is not None)
             with (
                 nullcontext()
                 if checkpoints is None or not is_main()
                 else locked(Path(str(given.output_dir)), "A training must have its checkpoints to itself.")
             ):
-                fit = partial(_fit, model, part, given, sampling, checkpoints is not None, progress, callbacks)
-                fit(loading_of(base), mini_batch_size)
-        check_trained(base, model, _label(part))
+                of_part = partial(fit, model, part, given, sampling, checkpoints is not None, progress, callbacks)
+                of_part(loading_of(base), mini_batch_size, kept)
+            models |= {share: in_type_of(base, kept.read(share, model)) for share in before}
+        check_trained(base, model, label_of(part))
         if after_each is not None:
             after_each(part[0].name, in_type_of(base, copy_model(model)))
-    return in_type_of(base, model).eval()
+    trained = in_type_of(base, model).eval()
+    return trained if keep is None else {share: models.get(share, trained) for share in keep}
 
 
 def _hash_below_adapters(base: SentenceTransformer) -> str | None:
@@ -184,75 +236,6 @@ def _hash_below_adapters(base: SentenceTransformer) -> str | None:
     below, whole = unfold(base), fold(base)
     same = all(torch.equal(one, other) for one, other in zip(below.parameters(), whole.parameters(), strict=True))
     return weights_hash(below) if same else None
-
-
-def _fit(
-    model: SentenceTransformer,
-    tasks: list[Task],
-    arguments: SentenceTransformerTrainingArguments,
-    sampling: Sampling,
-    resume: bool,
-    progress: bool,
-    callbacks: Sequence[TrainerCallback],
-    how: Loading,
-    mini_batch_size: int | None,
-) -> None:
-    label = _label(tasks)
-    last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
-    if last is not None and last.finished:  # the trainer would take one more step
-        if not restored_adapted(model, last.folder):
-            model.load_state_dict(load_model(last.folder, how).state_dict())
-        add_earlier(last.cost)
-        return
-    size = arguments.train_batch_size
-    parts = {task.name: parts_of(task, task.train, size) for task in tasks}
-    sizes = {name: [len(part.rows) for part in own] for name, own in parts.items()}
-    weights = shares({name: sum(own) for name, own in sizes.items()}, sampling)
-    datasets = {_key(part.name): part.rows for own in parts.values() for part in own}
-    several = len(datasets) > 1
-    arguments.batch_sampler = partial(batch_sampler, relevance=relevance_of(*tasks))
-    steps = arguments.max_steps
-    if several:
-        each = arguments.gradient_accumulation_steps
-        if steps <= 0:
-            batches = arguments.num_train_epochs * sum(len(view) // size for view in datasets.values())
-            steps = max(1, round(batches / each))
-            arguments.max_steps = steps
-        arguments.multi_dataset_batch_sampler = partial(
-            ShareBatchSampler,
-            weights=[weights[name] for name in parts],
-            steps=steps * each,
-            parts=[[count / sum(own) for count in own] for own in sizes.values()],
-        )
-    # Each column is read as evaluation reads it, unless the arguments say otherwise.
-    prompts, losses = {}, {}
-    routes: dict[str, Any] = {}
-    for task in tasks:
-        loss = task_loss(task, model, mini_batch_size)
-        for part in parts[task.name]:
-            key, columns = _key(part.name), text_columns(task, part.rows)
-            losses[key] = loss
-            prompts[key], routes[key] = embedding.prompts(model, task, columns), embedding.routes(model, task, columns)
-    arguments.prompts = arguments.prompts or (prompts if several else next(iter(prompts.values())))
-    arguments.router_mapping = arguments.router_mapping or (routes if several else next(iter(routes.values())))
-    with count_costs() as cost, embedding.truncated(model), quiet_launch():
-        trainer = CheckpointedTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=DatasetDict(list(datasets.items())) if several else next(iter(datasets.values())),
-            loss=losses if several else next(iter(losses.values())),
-            callbacks=[
-                KeptCost(cost),
-                FiniteLoss(label),
-                *([ProgressBar(label)] if progress and is_main() else []),
-                *callbacks,
-            ],
-        )
-        trainer.remove_callback(PrinterCallback)
-        if last is not None:
-            add_earlier(last.cost)
-        trainer.train(resume_from_checkpoint=None if last is None else str(last.folder))
-    model.zero_grad(set_to_none=True)
 
 
 def _arguments(
@@ -289,15 +272,6 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
-
-
-def _key(name: str) -> str:
-    """torch keeps the losses as modules, whose names may hold no dot: another sign stands for it in the trainer."""
-    return name.replace(".", "\N{ONE DOT LEADER}")
-
-
-def _label(tasks: list[Task]) -> str:
-    return " + ".join(task.name for task in tasks)
 
 
 def _fit_processes(arguments: SentenceTransformerTrainingArguments) -> None:

@@ -12,14 +12,18 @@ from torch import Tensor, nn
 from spkit.errors import SpkitError
 from spkit.files import check_room, reserve
 from spkit.hashing import weights_hash
+from spkit.locks import locked
 from spkit.models.adapters import fold, load_expert
 from spkit.models.agreement import Agreement
 from spkit.models.bases import load_model, source_of
 from spkit.models.completeness import unheld, without_unheld
 from spkit.models.fits import check_fits
 from spkit.models.layout import Layout
+from spkit.models.number_types import loading_of
 from spkit.models.origin import note_source
-from spkit.vectors.matrix import column_blocks
+from spkit.vectors import storage
+from spkit.vectors.folder import check_new_vectors
+from spkit.vectors.matrix import check_rows, column_blocks
 from spkit.vectors.provenance import Provenance, states_of
 from spkit.vectors.room import room
 
@@ -62,6 +66,39 @@ def task_vectors_of(
     if named:
         note_source(base, str(provenance.base), base_hash)
     return base, matrix, base_hash, provenance
+
+
+def write_task_vectors(
+    folder: str | Path,
+    base: SentenceTransformer | str | Path,
+    models: Mapping[str, nn.Module | str | Path],
+    dtype: torch.dtype,
+    check_origin: bool,
+) -> bool:
+    """Write task vectors to a folder, without having them in memory; see `TaskVectors.from_models`.
+
+    Args:
+        folder: where to.
+        base: θ0.
+        models: name to θ_i.
+        dtype: of the matrix.
+        check_origin: whether to refuse experts that were trained from another base.
+
+    Returns:
+        Whether the base's own code was trusted, as loading the folder asks again.
+    """
+    folder = Path(folder).expanduser()
+    check_new_vectors(folder)
+    file = folder.with_name(f".{folder.name}.matrix")
+    with locked(file, "Task vectors must be written by one process at a time."):
+        try:  # what a killed process left under this name is overwritten
+            base, matrix, base_hash, provenance = task_vectors_of(base, models, dtype, file, check_origin)
+            layout = Layout.of(base)
+            check_rows(tuple(models), matrix, layout)
+            storage.save(folder, base, tuple(models), matrix, layout, base_hash, provenance)
+        finally:
+            file.unlink(missing_ok=True)
+    return loading_of(base).trust_remote_code
 
 
 def subtract(

@@ -12,20 +12,18 @@ from torch import Tensor, nn
 
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import weights_hash
-from spkit.locks import locked
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
-from spkit.models.number_types import loading_of
 from spkit.models.other_kinds import kind_of_object
+from spkit.models.runs import checkpoints_of
 from spkit.vectors import sparsify, storage
 from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
-from spkit.vectors.folder import check_new_vectors
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
 from spkit.vectors.projection import project_by_module
 from spkit.vectors.provenance import Provenance
 from spkit.vectors.room import chosen_rows
-from spkit.vectors.subtraction import task_vectors_of
+from spkit.vectors.subtraction import task_vectors_of, write_task_vectors
 
 #: How the numbers of the vectors are kept.
 Storage = Literal["float32", "bfloat16"]
@@ -128,18 +126,37 @@ class TaskVectors:
                 base, models, getattr(torch, dtype), check_origin=check_origin
             )
             return cls(base, list(models), matrix, base_hash, provenance)
-        folder = Path(folder).expanduser()
-        check_new_vectors(folder)
-        file = folder.with_name(f".{folder.name}.matrix")
-        with locked(file, "Task vectors must be written by one process at a time."):
-            try:  # what a killed process left under this name is overwritten
-                base, matrix, base_hash, provenance = task_vectors_of(
-                    base, models, getattr(torch, dtype), file, check_origin
-                )
-                cls(base, list(models), matrix, base_hash, provenance).save(folder)
-            finally:
-                file.unlink(missing_ok=True)
-        return cls.load(folder, trust_remote_code=loading_of(base).trust_remote_code)
+        trusted = write_task_vectors(folder, base, models, getattr(torch, dtype), check_origin)
+        return cls.load(folder, trust_remote_code=trusted)
+
+    @classmethod
+    def from_runs(
+        cls,
+        base: SentenceTransformer | str | Path,
+        runs: str | Path,
+        *,
+        last: int | None = None,
+        folder: str | Path | None = None,
+        dtype: Storage = "float32",
+        check_origin: bool = True,
+    ) -> "TaskVectors":
+        """Subtract the base from each checkpoint of a training: which of them to merge is then a search.
+
+        Args:
+            base: the model that the training began with, or its folder or id.
+            runs: the `output_dir` of a trainer of transformers or sentence-transformers, or a folder with several such.
+            last: at most so many checkpoints of each training, the latest; None is all.
+            folder, dtype, check_origin: as in `from_models`.
+
+        Returns:
+            The task vectors in the order of the steps, called "checkpoint-500", or "run/checkpoint-500" of several
+            trainings; see `spkit.models.runs.checkpoints_of`.
+
+        Raises:
+            SpkitError: a folder without checkpoints, or what `from_models` raises.
+        """
+        models = checkpoints_of(runs, last)
+        return cls.from_models(base, models, folder=folder, dtype=dtype, check_origin=check_origin)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,8 +1,8 @@
 """MetaGPT: coefficients by the vectors' own lengths."""
 
-from spkit.errors import SpkitError, quoted
 from spkit.merging.registry import method
 from spkit.merging.weights import Point
+from spkit.searching.starts import squared_norm_shares
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -23,13 +23,4 @@ def metagpt(vectors: TaskVectors, *, length: float = 1.0) -> Point:
     References:
         Zhou et al., "MetaGPT: Merging Large Language Models Using Model Exclusive Task Arithmetic", arXiv 2406.11385.
     """
-    gram = vectors.gram()
-    assert not isinstance(gram, dict)
-    squares = gram.diagonal()
-    if not bool(squares.sum() > 0):
-        raise SpkitError(
-            "'metagpt' needs a task vector that is not zero.",
-            f"Found none among {quoted(vectors.names)}.",
-            "Pass experts that differ from the base.",
-        )
-    return vectors, length * squares / squares.sum()
+    return vectors, length * squared_norm_shares(vectors)

@@ -7,9 +7,7 @@ searches then hold these two vectors alone.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from spkit.code_hash import code_hash
 from spkit.errors import SpkitError, quoted
@@ -18,25 +16,15 @@ from spkit.searching.probe import Probe
 from spkit.searching.result import PositionResult, load_position
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._pairs import check_pairs
+from spkit.study.analysis_settings._two import Pipeline, TwoSettings
 from spkit.study.graph import TASK, Passes
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different
 from spkit.study.stages import save_search, whole
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 
-#: Experts trained apart, or models saved after each task of one training ("iterative" in the paper).
-Pipeline = Literal["separate", "sequential"]
-
 _PLACES: dict[Pipeline, str] = {"separate": "", "sequential": "sequential/"}
-
-
-class TwoSettings(AnalysisSettings):
-    """The `pair` of tasks, which a study of two need not name, and the `pipelines` whose task vectors are merged."""
-
-    pair: tuple[str, str] | None = None
-    pipelines: Annotated[tuple[Pipeline, ...], Different] = Field(("separate", "sequential"), min_length=1)
 
 
 def check_two(name: str, settings: TwoSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:

@@ -9,22 +9,13 @@ import pandas as pd
 from spkit.diagnostics.affinity import check_affinity, task_affinity
 from spkit.results.schema import AFFINITY
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.affinity import AffinitySettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Number, Whole, as_in
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
 _STAGE = "affinity"
-_MEASURED_BY = "spkit.diagnostics.affinity:task_affinity"
-
-
-class AffinitySettings(AnalysisSettings):
-    """Settings of `spkit.task_affinity`."""
-
-    learning_rate: Number = as_in(_MEASURED_BY, "learning_rate", gt=0)
-    batches: Whole = as_in(_MEASURED_BY, "batches", ge=2)
-    batch_size: Whole = as_in(_MEASURED_BY, "batch_size", ge=1)
 
 
 def _stages(run: SeedRun, settings: AffinitySettings) -> None:

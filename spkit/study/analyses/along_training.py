@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.diagnostics.conflict import ConflictCallback
 from spkit.diagnostics.conflict.measuring import check_sizes
 from spkit.results.schema import CONFLICT_ALONG_TRAINING
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.along_training import AlongTrainingSettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole, as_in
 from spkit.study.stages import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
@@ -21,15 +20,6 @@ from spkit.tasks import Task
 from spkit.training.trainer import train
 
 _STAGE = "along_training"
-_MEASURED_BY = "spkit.diagnostics.conflict.callback:ConflictCallback.__init__"
-
-
-class AlongTrainingSettings(AnalysisSettings):
-    """Settings of `spkit.ConflictCallback`."""
-
-    every: Whole = Field(ge=1, examples=["every = 32, to measure after each 32 steps"])
-    batches: Whole = as_in(_MEASURED_BY, "batches", ge=1)
-    batch_size: Whole = as_in(_MEASURED_BY, "batch_size", ge=1)
 
 
 def _stages(run: SeedRun, settings: AlongTrainingSettings) -> None:

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Annotated
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.diagnostics.data_scaling import angle_rows
 from spkit.diagnostics.hyperbola_fit import fit_hyperbola
@@ -16,29 +14,15 @@ from spkit.errors import SpkitError
 from spkit.results.schema import ANGLES, ANGLES_FIT
 from spkit.study.analyses._data_sets import owner_needs, with_data_sets
 from spkit.study.analyses._pairs import check_pairs
-from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
+from spkit.study.analyses._trainings import rows_of, training_stage
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.angles import AngleSettings
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.checks import check_batch
-
-_Parts = Annotated[Whole, Field(ge=1)]
-
-
-class AngleSettings(LengthSettings):
-    """`pairs` of tasks or of data sets of a pool, `total` examples of both, and the `ratios` of their numbers."""
-
-    pairs: Annotated[tuple[tuple[str, str], ...], Different] = Field(
-        min_length=1, examples=['pairs = [["headline", "similarity"]]']
-    )
-    total: Whole = Field(ge=2, examples=["total = 256, the examples of both tasks together"])
-    ratios: Annotated[tuple[tuple[_Parts, _Parts], ...], Different] = Field(
-        ((3, 1), (2, 1), (1, 1), (1, 2), (1, 3)), min_length=1
-    )
 
 
 def _stages(run: SeedRun, settings: AngleSettings) -> None:

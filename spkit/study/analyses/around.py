@@ -1,11 +1,10 @@
 """The paper's Figures 6 and 7: scores around the position that a search gave, and over the weight μ of its length."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import Field
 
 from spkit.results.schema import AROUND
 from spkit.searching.result import PositionResult
@@ -13,8 +12,6 @@ from spkit.searching.sweep_points import slerp_parameters
 from spkit.study.analyses._curves import curves_of
 from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
 from spkit.study.analyses._two import (
-    Pipeline,
-    TwoSettings,
     check_two,
     pair_of,
     position_of,
@@ -25,35 +22,14 @@ from spkit.study.analyses._two import (
 )
 from spkit.study.analyses.directions import coefficients_at
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings._two import Pipeline
+from spkit.study.analysis_settings.around import AroundSettings, Line
 from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
-
-_Over = Literal["direction", "length", "mu"]
-_NotNegative = Annotated[Number, Field(ge=0)]
-
-
-class AroundSettings(TwoSettings):
-    """The values of each line: the `direction` (share of the second vector), the `length` λ, and `mu`.
-
-    A line without values is left out. Directions are at the λ that the search gave, lengths at its direction.
-    """
-
-    direction: Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Different] = (
-        0.0, 1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6, 1.0,
-    )  # fmt: skip
-    length: Annotated[tuple[_NotNegative, ...], Different] = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
-    mu: Annotated[tuple[_NotNegative, ...], Different] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
-
-    @property
-    def lines(self) -> dict[_Over, list[float]]:
-        """The values of each line that has any."""
-        each: dict[_Over, tuple[float, ...]] = {"direction": self.direction, "length": self.length, "mu": self.mu}
-        return {over: list(values) for over, values in each.items() if values}
 
 
 def _stages(run: SeedRun, settings: AroundSettings) -> None:
@@ -63,7 +39,7 @@ def _stages(run: SeedRun, settings: AroundSettings) -> None:
             _stage(run, pipeline, pair, over, values)
 
 
-def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], over: _Over, values: list[float]) -> None:
+def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], over: Line, values: list[float]) -> None:
     def series() -> Iterator[Point]:
         span, position = span_of(run, pipeline, pair), position_of(run, pipeline, pair)
         own = _known(span, position)

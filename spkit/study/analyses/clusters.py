@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.diagnostics.clusters import check_clusters, cluster_tasks
 from spkit.errors import SpkitError, quoted
@@ -18,11 +17,11 @@ from spkit.searching.self_position import self_position
 from spkit.study.analyses._counted import forget_trainings, trained
 from spkit.study.analyses._series import Point, Scored, of_stage, series_rows, series_stage
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.clusters import ClusterSettings
 from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Whole
 from spkit.study.stages import joint_settings, whole
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
@@ -32,14 +31,6 @@ from spkit.tasks.pools import pool_tasks
 from spkit.vectors.task_vectors import TaskVectors
 
 _LABEL, _SEARCH = "clusters", "self_position"
-
-
-class ClusterSettings(AnalysisSettings):
-    """`clusters`: how many, each number by itself; `examples` embedded of each data set; `methods`: the rules."""
-
-    clusters: Annotated[tuple[Annotated[Whole, Field(ge=2)], ...], Different] = Field((2, 3), min_length=1)
-    examples: Whole = Field(100, ge=1)
-    methods: Annotated[tuple[str, ...], Different] = ("average", "slerp", "ties")
 
 
 def _stages(run: SeedRun, settings: ClusterSettings) -> None:

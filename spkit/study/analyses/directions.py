@@ -1,12 +1,10 @@
 """The paper's Figure 4: Average and SLERP along all directions between two vectors, in both pipelines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal
 
 import pandas as pd
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
 from spkit.results import frames
@@ -15,25 +13,15 @@ from spkit.results.schema import DIRECTIONS
 from spkit.searching.paths import SlerpPath
 from spkit.study.analyses._curves import curves_of
 from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
-from spkit.study.analyses._two import Pipeline, TwoSettings, check_two, pair_of, span_of, vectors_of
+from spkit.study.analyses._two import check_two, pair_of, span_of, vectors_of
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings._two import Pipeline
+from spkit.study.analysis_settings.directions import DirectionSettings, Rule
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.vectors.plane import Plane
-
-_Method = Literal["average", "slerp"]
-
-
-class DirectionSettings(TwoSettings):
-    """The `shares` of the second vector, and the rules (`methods`) that go from one vector to the other."""
-
-    shares: Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Different] = Field(
-        (0.0, 1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6, 1.0), min_length=1
-    )
-    methods: Annotated[tuple[_Method, ...], Different] = Field(("average", "slerp"), min_length=1)
 
 
 def coefficients_at(method: str, share: float, gram: Float[Tensor, "2 2"]) -> Float[Tensor, " 2"]:
@@ -55,7 +43,7 @@ def _stages(run: SeedRun, settings: DirectionSettings) -> None:
             _stage(run, pipeline, pair, method, list(settings.shares))
 
 
-def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], method: _Method, shares: list[float]) -> None:
+def _stage(run: SeedRun, pipeline: Pipeline, pair: Sequence[str], method: Rule, shares: list[float]) -> None:
     def series() -> Iterator[Point]:
         span = span_of(run, pipeline, pair)
         gram = span.gram()

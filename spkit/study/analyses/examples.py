@@ -3,20 +3,19 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import UNSEEN
 from spkit.results.schema import EXAMPLES
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.examples import ExampleSettings
 from spkit.study.graph import TASK
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets
@@ -24,13 +23,6 @@ from spkit.tasks.loss_rows import loss_columns, loss_rows
 
 _STAGE, _ROWS = "examples", "rows.json"
 _TEXTS, _HIDDEN = ("query", "positive", "negative"), "(not shown)"
-
-
-class ExampleSettings(AnalysisSettings):
-    """`characters`: where the texts of an example are cut; `hidden`: data sets whose texts may not be published."""
-
-    characters: Whole = Field(160, ge=20)
-    hidden: Annotated[tuple[str, ...], Different] = ()
 
 
 def _stages(run: SeedRun, settings: ExampleSettings) -> None:

@@ -1,11 +1,10 @@
 """The paper's Table 2 and Figure 3: every rule at each value of its own setting, in both pipelines, picked twice."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from spkit.errors import SpkitError
 from spkit.merging.methods import merge
@@ -15,8 +14,6 @@ from spkit.study.analyses import _grid_words
 from spkit.study.analyses._grid_tables import Grid, Setting
 from spkit.study.analyses._series import Point, Scored, scored_on, series_stage
 from spkit.study.analyses._two import (
-    Pipeline,
-    TwoSettings,
     check_two,
     pair_of,
     search_needs,
@@ -28,18 +25,15 @@ from spkit.study.analyses._two import (
     vectors_of,
 )
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings._two import Pipeline
+from spkit.study.analysis_settings.grids import SEARCH, GridSettings
 from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, slug
-from spkit.study.settings import Different, Number
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.samplers import check_batch_size
-
-_Positive = Annotated[Number, Field(gt=0)]
-_NotNegative = Annotated[Number, Field(ge=0)]
-_Share = Annotated[Number, Field(ge=0, le=1)]
 
 #: What each rule's setting is called in the tables, and the parameter that it is.
 _PARAMETERS = {
@@ -49,30 +43,7 @@ _PARAMETERS = {
     "ties": ("λ", "length"),
     "regmean": ("off-diagonal", "shrink"),
 }
-_SEARCH = "self_position"
 _REFERENCES = ("base", "joint")
-
-
-class GridSettings(TwoSettings):
-    """The values of each rule's setting, as the paper has them; an empty list leaves the rule out.
-
-    `weights` are those of the two vectors in Average, SLERP and Fisher, where a larger one gives its vector more (the
-    paper's printed a_i stand the other way round); `ties` is λ; `regmean` the factor on the off-diagonal entries of the
-    Gram matrices, `shrink` of the rule; `mu` the weight of the length in the search, whose other settings are those of
-    [search].
-    """
-
-    weights: Annotated[tuple[tuple[_Positive, _Positive], ...], Different] = ((1, 5), (2, 4), (3, 3), (4, 2), (5, 1))
-    ties: Annotated[tuple[_NotNegative, ...], Different] = (0.8, 1.0, 1.2, 1.4, 1.6)
-    regmean: Annotated[tuple[_Share, ...], Different] = (0.0, 0.1, 0.2, 0.3, 0.4)
-    mu: Annotated[tuple[_NotNegative, ...], Different] = (0.0, 0.05, 0.1)
-
-    @property
-    def grids(self) -> dict[str, list[Any]]:
-        """The values of each method that has any, in JSON's types."""
-        weighted = {rule: [list(pair) for pair in self.weights] for rule in ("average", "slerp", "fisher")}
-        each = weighted | {"ties": list(self.ties), "regmean": list(self.regmean), _SEARCH: list(self.mu)}
-        return {method: values for method, values in each.items() if values}
 
 
 def _stages(run: SeedRun, settings: GridSettings) -> None:
@@ -100,11 +71,11 @@ def _grid_stage(
     run: SeedRun, pipeline: Pipeline, pair: Sequence[str], method: str, values: Sequence[Any], scored: Scored
 ) -> None:
     """All settings of one method on one pipeline's vectors."""
-    usual = {} if method == _SEARCH else merge_settings(run.profile.merges.settings, method, run.seed)
+    usual = {} if method == SEARCH else merge_settings(run.profile.merges.settings, method, run.seed)
 
     def series() -> Iterator[Point]:
         for value in values:
-            if method == _SEARCH:
+            if method == SEARCH:
                 result = searched(run, pipeline, pair, mu=value)
                 yield {"examples": result.examples}, result.model()
                 continue
@@ -114,7 +85,7 @@ def _grid_stage(
             span = span_of(run, pipeline, pair)
             yield {}, merge(span.base, span, method, **parameters)
 
-    if method == _SEARCH:
+    if method == SEARCH:
         config = {"probe": run.profile.probe.arguments(), **run.profile.search.arguments()}
         needs, passes = search_needs(run, pipeline, pair), search_passes(run, len(values))
     else:
@@ -139,7 +110,7 @@ def _label(method: str, value: Any) -> str:
         >>> _label("fisher", [1.0, 5.0]), _label("ties", 1.2), _label("self_position", 0.05)
         ('weights 1:5', 'λ 1.2', 'μ 0.05')
     """
-    name = "μ" if method == _SEARCH else _PARAMETERS[method][0]
+    name = "μ" if method == SEARCH else _PARAMETERS[method][0]
     return f"{name} {value[0]:g}:{value[1]:g}" if isinstance(value, list) else f"{name} {value:g}"
 
 
@@ -175,7 +146,7 @@ def _pairs(settings: Iterable[Setting]) -> list[tuple[str, str]]:
     methods = list(dict.fromkeys(one.method for one in settings))
     rules = [method for method in methods if method in _PARAMETERS]
     pairs = [(method, "joint") for method in methods if method != "joint"]
-    return pairs + [(one, rule) for one in ("slerp", _SEARCH) for rule in rules if one in methods and one != rule]
+    return pairs + [(one, rule) for one in ("slerp", SEARCH) for rule in rules if one in methods and one != rule]
 
 
 def _check(settings: GridSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
@@ -187,7 +158,7 @@ def _check(settings: GridSettings, profile: Profile, tasks: Mapping[str, Task]) 
             "Leave one of them at its default.",
         )
     for method in settings.grids:
-        if method != _SEARCH and find(method).reads_data:
+        if method != SEARCH and find(method).reads_data:
             usual = profile.merges.settings.get(method, {})
             pair = [tasks[name] for name in pair_of(settings, tasks)]
             check_batch_size(pair, usual.get("batch_size", find(method).default("batch_size")))

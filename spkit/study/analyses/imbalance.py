@@ -5,28 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.diagnostics.effective_weights import effective_weights
 from spkit.diagnostics.imbalance import imbalance
 from spkit.results.schema import EFFECTIVE_WEIGHTS
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.imbalance import ImbalanceSettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Whole, as_in
 from spkit.study.stages import model_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.training.checks import check_batch
 
 _STAGE = "imbalance"
-
-
-class ImbalanceSettings(AnalysisSettings):
-    """Settings of the gradients' part of `spkit.imbalance`."""
-
-    batches: Whole = Field(8, ge=2)
-    batch_size: Whole = as_in("spkit.diagnostics.imbalance:imbalance", "batch_size", ge=1)
 
 
 def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:

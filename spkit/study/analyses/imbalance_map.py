@@ -8,11 +8,9 @@ is the imbalance alone. The larger task gives up what the smaller one gains; sma
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
 
 from spkit.costs import count_costs
 from spkit.diagnostics.nested_subsets import subsets
@@ -30,52 +28,21 @@ from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analyses._series import Point, points_of, scored_on, series_stage
 from spkit.study.analyses._two import task_needs
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.imbalance_map import MapSettings
 from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Whole
 from spkit.study.stages import whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.checks import check_training
-from spkit.training.shares import check_sampling
 from spkit.vectors.task_vectors import TaskVectors
 
 _LABEL, _SEARCH = "imbalance_map", "self_position"
-_Positive = Annotated[Number, Field(gt=0)]
-_Sampling = Annotated[str | Number, AfterValidator(check_sampling)]
 
 #: What a difference says by its interval; the figure leaves open cells open.
 AHEAD, BEHIND, OPEN = "ahead", "behind", "open"
-
-
-class MapSettings(AnalysisSettings):
-    """The larger and the smaller of two tasks (`pair`), and the cells of the map.
-
-    `total` examples of both stand in each of the `ratios` at the study's own epochs (or `at_epochs`), and at
-    `at_ratio` in each number of `epochs`. Joint training takes each of the `samplings`; `methods` are the rules.
-    """
-
-    pair: tuple[str, str] = Field(examples=['pair = ["retrieval", "sts"]'])
-    total: Whole = Field(ge=2, examples=["total = 4000, the examples of both tasks together"])
-    ratios: Annotated[tuple[_Positive, ...], Different] = Field((1, 3, 10, 30), min_length=1)
-    at_epochs: _Positive = 3.0
-    epochs: Annotated[tuple[_Positive, ...], Different] = (0.5, 1, 3, 6)
-    at_ratio: _Positive = 10.0
-    samplings: Annotated[tuple[_Sampling, ...], Different] = Field(("proportional", "uniform", 2.0), min_length=1)
-    methods: Annotated[tuple[str, ...], Different] = ("average", "slerp", "ties")
-
-    def cells(self) -> list[tuple[float, float]]:
-        """Ratio and epochs of each cell, each once."""
-        over_ratios = [(float(ratio), float(self.at_epochs)) for ratio in self.ratios]
-        over_epochs = [(float(self.at_ratio), float(epochs)) for epochs in self.epochs]
-        return list(dict.fromkeys([*over_ratios, *over_epochs]))
-
-    def sizes(self, ratio: float) -> tuple[int, int]:
-        """Examples of the larger and of the smaller task."""
-        smaller = round(self.total / (1 + ratio))
-        return self.total - smaller, smaller
 
 
 def joint_name(sampling: str | float) -> str:

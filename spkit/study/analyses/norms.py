@@ -4,41 +4,25 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from itertools import product
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 
 from spkit.diagnostics.data_scaling import norm_row
 from spkit.diagnostics.line_fit import ALL_GROUPS, fit_line
 from spkit.errors import SpkitError
 from spkit.results.schema import NORMS, NORMS_FIT
 from spkit.study.analyses._data_sets import owner_needs, with_data_sets
-from spkit.study.analyses._trainings import LengthSettings, rows_of, training_stage
+from spkit.study.analyses._trainings import rows_of, training_stage
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.norms import NormSettings
 from spkit.study.paper import AGAINST, AS, OPEN, PART, Claim
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Truth, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.tasks.loss_rows import loss_rows
-
-
-class NormSettings(LengthSettings):
-    """`sizes`: the numbers of examples to train on; `whole`: whether each group is also trained on all that it has."""
-
-    sizes: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] | None = Field(
-        None, min_length=1, examples=["sizes = [64, 128, 256]"]
-    )
-    whole: Truth = False
-
-    @model_validator(mode="after")
-    def _some_size(self) -> "NormSettings":
-        if not self.sizes and not self.whole:
-            raise SpkitError("Norms must be measured at `sizes`, at the `whole` of each group, or both.", "Found none.")
-        return self
 
 
 def _stages(run: SeedRun, settings: NormSettings) -> None:

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from spkit.diagnostics.conflict import gradient_conflict
 from spkit.diagnostics.conflict.measuring import check_sizes
@@ -16,28 +15,13 @@ from spkit.errors import SpkitError, quoted
 from spkit.evaluation import Measurement, bootstrap, interval, load_measurements, measure, save_measurements
 from spkit.results.schema import PAIRS, PAIRS_FIT
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.pairs import FEWEST, PairSettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, check_names
-from spkit.study.settings import Different, Whole, as_in
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task, load_tasks
 from spkit.training.checks import check_training
 from spkit.training.trainer import train
-
-#: Fewest tasks of which something is said: leaving one of them out must leave several pairs.
-_FEWEST = 4
-
-
-class PairSettings(AnalysisSettings):
-    """`tasks` to make pairs of, the `steps` for each task, a `limit` of pairs, and how conflict is measured."""
-
-    tasks: Annotated[tuple[str, ...], Different] = Field(
-        min_length=_FEWEST, examples=['tasks = ["topic-sport", ...], ten or more']
-    )
-    steps: Whole = Field(ge=1, examples=["steps = 16"])
-    limit: Whole | None = Field(None, ge=1)
-    batches: Whole = Field(8, ge=1)
-    batch_size: Whole = as_in("spkit.diagnostics.conflict.measuring:gradient_conflict", "batch_size", ge=1)
 
 
 def _stages(run: SeedRun, settings: PairSettings) -> None:
@@ -150,7 +134,7 @@ def correlation(pairs: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {"statistic": statistic, "r": np.nan, "low": np.nan, "high": np.nan, **about}
         whole = _correlation(known, statistic)
         left_out = [_correlation(known[(known["a"] != name) & (known["b"] != name)], statistic) for name in names]
-        if len(names) < _FEWEST or whole is None or None in left_out:
+        if len(names) < FEWEST or whole is None or None in left_out:
             row["verdict"] = "too few pairs, or no spread among them"
         else:
             error = np.sqrt((len(names) - 1) * np.var(np.array(left_out, dtype=float)))

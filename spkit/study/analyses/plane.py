@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from pydantic import Field
 
 from spkit.code_hash import code_hash
 from spkit.errors import SpkitError
@@ -20,8 +19,6 @@ from spkit.searching.measurements import identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
 from spkit.study.analyses._two import (
-    Pipeline,
-    TwoSettings,
     check_two,
     pair_of,
     position_of,
@@ -31,10 +28,11 @@ from spkit.study.analyses._two import (
 )
 from spkit.study.analyses.directions import coefficients_at
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings._two import Pipeline
+from spkit.study.analysis_settings.plane import PlaneSettings
 from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Whole
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.vectors.plane import Plane
@@ -42,17 +40,6 @@ from spkit.vectors.plane import Plane
 _GRID, _POINTS = "grid.csv", "points.csv"
 #: How far the picture goes beyond what it must show, as a share of it.
 _MARGIN = 0.15
-
-
-class PlaneSettings(TwoSettings):
-    """The `points` along each side of the grid, the `batches` of each task at each point, and the rules' `shares`.
-
-    A batch is one of [search], of the examples that its probe draws from. The paper takes 200 batches.
-    """
-
-    points: Whole = Field(20, ge=2)
-    batches: Whole = Field(16, ge=1)
-    shares: Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Different] = (1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6)
 
 
 def _stages(run: SeedRun, settings: PlaneSettings) -> None:

@@ -1,10 +1,9 @@
 """The paper's Figure 8a: Self Positioning by the ratio of two tasks in its probe, whose size is fixed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEANS
@@ -12,8 +11,6 @@ from spkit.results.schema import PROBE_RATIOS, RESAMPLING
 from spkit.study.analyses._curves import curves_of
 from spkit.study.analyses._series import Point, of_stage, scored_on, series_rows, series_stage
 from spkit.study.analyses._two import (
-    Pipeline,
-    TwoSettings,
     check_two,
     pair_of,
     pair_probing,
@@ -22,25 +19,12 @@ from spkit.study.analyses._two import (
     searched,
 )
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings._two import Pipeline
+from spkit.study.analysis_settings.probe_ratios import ProbeRatioSettings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
-
-_Parts = Annotated[Whole, Field(ge=1)]
-
-
-class ProbeRatioSettings(TwoSettings):
-    """The `ratios` of the two tasks, first to second.
-
-    A ratio is that of the examples in the probe, and of the losses in the objective: where the paper draws a batch, a
-    task has its share of the batch, and so of the loss.
-    """
-
-    ratios: Annotated[tuple[tuple[_Parts, _Parts], ...], Different] = Field(
-        ((3, 1), (3, 2), (3, 3), (2, 3), (1, 3)), min_length=1
-    )
 
 
 def _stages(run: SeedRun, settings: ProbeRatioSettings) -> None:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError, quoted
@@ -14,22 +13,16 @@ from spkit.results.labels import method_label
 from spkit.results.schema import PIPELINES
 from spkit.saving.recipe import save_model
 from spkit.study.analysis import Analysis
+from spkit.study.analysis_settings.sequential import SequentialSettings
 from spkit.study.methods import SEARCHES
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different
 from spkit.study.stages import evaluate_stage, merges_and_searches, vectors_stage
 from spkit.study.tables import SeedRecords, evaluated, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.trainer import train
 
 _LABEL = "sequential"
-
-
-class SequentialSettings(AnalysisSettings):
-    """`order`: the tasks in the order in which they are trained on; by default that of the study."""
-
-    order: Annotated[tuple[str, ...], Field(min_length=2), Different] | None = None
 
 
 def _stages(run: SeedRun, settings: SequentialSettings) -> None:

@@ -3,10 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEAN, MEANS
@@ -20,35 +19,18 @@ from spkit.searching.result import load_position
 from spkit.searching.sweep import sweep
 from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.sweeps import KINDS, SweepSettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Seed, Whole
 from spkit.study.stages import pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
-_KINDS: tuple[Over, ...] = ("direction", "length", "mu", "probe_size")
 #: Which sweep a setting beside the values belongs to.
 _OPTIONS: dict[str, Over] = {"pairs": "direction", "probe_seeds": "probe_size"}
 _SEARCH = "search/self_position"
 #: Points below which a curve's highest and lowest value count as one.
 _NOTHING = 0.5
-
-
-class SweepSettings(AnalysisSettings):
-    """The values of each sweep, the `pairs` of tasks that directions go between, and the draws of a probe's size."""
-
-    direction: Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Different] | None = Field(None, min_length=1)
-    length: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Different] | None = Field(None, min_length=1)
-    mu: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Different] | None = Field(None, min_length=1)
-    probe_size: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Different] | None = Field(None, min_length=1)
-    pairs: Annotated[tuple[tuple[str, str], ...], Different] | None = Field(None, min_length=1)
-    probe_seeds: Annotated[tuple[Seed, ...], Different] | None = Field(None, min_length=1)
-
-    @property
-    def kinds(self) -> list[Over]:
-        """The sweeps that are given values."""
-        return [kind for kind in _KINDS if getattr(self, kind) is not None]
 
 
 def _stages(run: SeedRun, settings: SweepSettings) -> None:
@@ -91,7 +73,7 @@ def _check(settings: SweepSettings, profile: Profile, tasks: Mapping[str, Task])
     given = settings.arguments()
     if not settings.kinds:
         raise SpkitError(
-            f"There must be values for one or more of {quoted(_KINDS)}.",
+            f"There must be values for one or more of {quoted(KINDS)}.",
             "Found none.",
             "Write length = [0.0, 0.5, 1.0, 1.5], for example.",
         )

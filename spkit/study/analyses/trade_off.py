@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import Field
 
 from spkit.evaluation import load_measurements, save_measurements
 from spkit.evaluation.paired import Samples
@@ -16,24 +15,14 @@ from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
 from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis import Analysis
-from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.analysis_settings.trade_off import TradeOffSettings
+from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.settings import Different, Number, Whole
 from spkit.study.stages import measured_by, pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
 _SEARCH, _SCORES = "trade_off/search", "trade_off/scores"
-
-
-class TradeOffSettings(AnalysisSettings):
-    """The two tasks, the ratios of their weights in the objective, and the steps of the search at each ratio."""
-
-    between: tuple[str, str] = Field(examples=['between = ["headline", "similarity"]'])
-    ratios: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Different] = Field(
-        (0.125, 0.5, 1.0, 2.0, 8.0), min_length=1
-    )
-    steps: Whole = Field(20, ge=1)
 
 
 def _stages(run: SeedRun, settings: TradeOffSettings) -> None:

@@ -248,13 +248,14 @@ class Kind:
         raise NotImplementedError
 
     def quick_score(
-        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+        self, embeddings: Sequence[Float[np.ndarray, "_ D"]], labels: np.ndarray | None, similarity: SimilarityFunction
     ) -> float:
-        """The score of one batch in the explorer, read off the embeddings of its texts.
+        """The score of a few examples, read off the embeddings of their texts.
 
         Args:
             embeddings: of each text column, as the model gives them.
-            labels: the target, where there is one.
+            labels: the target, where there is one. Where there is none, how much each of all documents answers each
+                query, shape [Q, C]; None says that each row's own document does, and no other.
             similarity: by which a task of this kind is scored for the model.
 
         Returns:

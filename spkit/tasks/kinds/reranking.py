@@ -56,14 +56,18 @@ class Reranking(Kind):
         return Dataset.from_dict(triplets)
 
     def quick_score(
-        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+        self, embeddings: Sequence[Float[np.ndarray, "_ D"]], labels: np.ndarray | None, similarity: SimilarityFunction
     ) -> float:
-        """1 / rank of each query's own positive, which is the average precision where one candidate is right."""
-        queries, positives, negatives = embeddings
-        similarities = similarity(queries, np.concatenate([positives, negatives]))
-        own = np.diagonal(similarities)[:, None]
-        # Of equal similarities the positive comes last: a model that embeds all texts alike must not look perfect.
-        return float((1 / (similarities >= own).sum(axis=1)).mean())
+        """The average precision of what answers each query; of one answer it is 1 / rank.
+
+        Of equal similarities an answer comes last: a model that embeds all texts alike must not look perfect.
+        """
+        from sklearn.metrics import label_ranking_average_precision_score
+
+        queries, *candidates = embeddings
+        similarities = similarity(queries, np.concatenate(candidates))
+        right = np.eye(*similarities.shape) if labels is None else labels > 0
+        return float(label_ranking_average_precision_score(right, similarities))
 
     def mteb_class(self) -> Any:
         """mteb's retrieval, which reranks where candidates are given; its own class for reranking is deprecated."""

@@ -83,14 +83,15 @@ class Retrieval(Kind):
             )
 
     def quick_score(
-        self, embeddings: Sequence[Float[np.ndarray, "B D"]], labels: np.ndarray | None, similarity: SimilarityFunction
+        self, embeddings: Sequence[Float[np.ndarray, "_ D"]], labels: np.ndarray | None, similarity: SimilarityFunction
     ) -> float:
-        """nDCG@10 of each anchor's own positive among all positives and given negatives of the batch."""
+        """nDCG@10 of what answers each anchor among all positives and given negatives."""
         from sklearn.metrics import ndcg_score
 
         anchors, *documents = embeddings
         similarities = similarity(anchors, np.concatenate(documents))
-        return float(ndcg_score(np.eye(*similarities.shape), similarities, k=10))
+        right = np.eye(*similarities.shape) if labels is None else labels
+        return float(ndcg_score(right, similarities, k=10))
 
     def mteb_class(self) -> Any:
         """mteb's retrieval."""

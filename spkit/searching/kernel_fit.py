@@ -1,4 +1,6 @@
-"""The scales of a Gaussian process: most likely ones, at a cost that hardly grows with the number of coefficients."""
+"""Gaussian processes over coefficients: fitted at a cost that hardly grows with the number of coefficients."""
+
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -59,3 +61,34 @@ def likeliest_scales(positions: Float[np.ndarray, "n N"], values: Float[np.ndarr
     best = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     amplitude = np.log(values @ cho_solve(factors(best)[1], values) / count)
     return np.concatenate([[amplitude], best[:-1], [amplitude + best[-1]]])
+
+
+def gaussian_process(
+    positions: Float[np.ndarray, "n N"], values: Float[np.ndarray, " n"], scales: Float[np.ndarray, " H"] | None = None
+) -> Any:
+    """scikit-learn's Gaussian process of measured values, with a length scale for each coefficient, and noise.
+
+    Args:
+        positions: measured coefficients.
+        values: what was measured there.
+        scales: logarithms of the kernel's parameters, as `likeliest_scales` gives them; None fits them.
+
+    Returns:
+        A fitted `GaussianProcessRegressor`. (Any: scikit-learn's stubs know neither its arrays nor its kernels.)
+    """
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    if scales is None:
+        scales = likeliest_scales(positions, standardised(values))
+    ones: Any = np.ones(positions.shape[1])
+    unset: Any = None
+    kernel = ConstantKernel() * Matern(ones, nu=2.5) + WhiteKernel()
+    process = GaussianProcessRegressor(kernel.clone_with_theta(scales), optimizer=unset, normalize_y=True)
+    return process.fit(positions, values)
+
+
+def standardised(values: Float[np.ndarray, "n *O"]) -> Float[np.ndarray, "n *O"]:
+    """Values with mean 0 and variance 1, column by column; a column that is the same everywhere as zeros."""
+    spread = values.std(0)
+    return (values - values.mean(0)) / np.where(spread > 0, spread, 1.0)
