@@ -114,13 +114,18 @@ def _next(
     process, lowest, count = gaussian_process(places, costs), costs.min(), places.shape[1]
     near = places[costs.argmin()] + 0.1 * generator.standard_normal((_NEAR, count))
     drawn = np.clip(np.concatenate([generator.uniform(size=(_SPREAD, count)), near]), 0.0, 1.0)
-    expected = expected_improvement(*process.predict(drawn, return_std=True), lowest)
-    top = drawn[expected.argmax()]
-    if not expected.max() > 0:
+
+    def expected(at: Float[np.ndarray, "m N"]) -> Float[np.ndarray, " m"]:
+        mean, deviation = process.predict(at, return_std=True)
+        return expected_improvement(mean, deviation, lowest)
+
+    found = expected(drawn)
+    top, most = drawn[found.argmax()], float(found.max())
+    if not most > 0:
         return top
 
     def loss(place: np.ndarray) -> float:
-        return -float(expected_improvement(*process.predict(place[None], return_std=True), lowest)[0] / expected.max())
+        return -float(expected(place[None])[0]) / most
 
     moved = minimize(loss, top, method="L-BFGS-B", bounds=[(0.0, 1.0)] * count, options={"maxiter": 20})
     return np.clip(moved.x, 0.0, 1.0) if moved.fun <= loss(top) else top
