@@ -47,6 +47,7 @@ _OWNERS = {
     "imbalance": "diagnostics.imbalance",
     "effective_weights": "diagnostics.effective_weights",
     "EffectiveWeights": "diagnostics.effective_weights",
+    "data_shares": "diagnostics.data_shares",
     "norms_by_examples": "diagnostics.data_scaling",
     "angles_by_ratio": "diagnostics.data_scaling",
     "fit_line": "diagnostics.line_fit",
@@ -89,6 +90,7 @@ __all__ = [
     "cluster_tasks",
     "compare",
     "count_costs",
+    "data_shares",
     "effective_weights",
     "evaluate",
     "explore",
@@ -128,6 +130,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.diagnostics.clusters import cluster_tasks
     from spkit.diagnostics.conflict import ConflictCallback, ConflictReport, gradient_conflict
     from spkit.diagnostics.data_scaling import angles_by_ratio, norms_by_examples
+    from spkit.diagnostics.data_shares import data_shares
     from spkit.diagnostics.effective_weights import EffectiveWeights, effective_weights
     from spkit.diagnostics.imbalance import imbalance
     from spkit.diagnostics.line_fit import fit_line

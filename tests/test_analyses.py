@@ -143,6 +143,9 @@ def test_resampling_counts_all_that_each_way_costs(root):
     costs = read(root, "costs.csv").query("seed == 3").set_index("stage")["flops"]
     paid = costs[["train/faq", "train/likeness", "resampling/self_position"]].sum()
     assert one.loc["self_position", "flops"] == pytest.approx(paid, rel=1e-6)
+    assert one.loc["total 3-1", "share"] == 0.75
+    assert 0 < one.loc["self_position", "share"] < 1
+    assert one["share"].isna().sum() == 4
     assert one.loc["self_position", "search_flops"] == pytest.approx(costs["resampling/self_position"], rel=1e-6)
 
 

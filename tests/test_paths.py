@@ -5,10 +5,12 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from torch import Tensor
 
 import spkit
 from spkit.errors import SpkitError, UndefinedPathError
+from spkit.searching.hull_path import HullPath
 from spkit.searching.path_names import path_names
 from spkit.searching.paths import PATHS, FreePath, Path, SimplexPath, SlerpPath, path_of
 from spkit.searching.raw_path import RawPath
@@ -276,3 +278,28 @@ def test_a_raw_number_may_leave_what_is_positive():
     beyond = RawPath().coefficients(float64(1.2, -0.2, 1.0), torch.eye(2).double())
     assert float(beyond[1]) < 0
     assert float(RawPath().coefficients(float64(1.0, 1.0, -0.5), torch.eye(2).double()).sum()) < 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-2, 2), min_size=1, max_size=5))
+def test_the_hull_path_takes_the_nearest_point_of_the_hull(point):
+    """By scipy's solver; what lies in the hull is itself, with its whole gradient, so that a border can be left."""
+    given_point, gram = float64(*point).requires_grad_(), torch.eye(len(point), dtype=torch.float64)
+    found = HullPath().coefficients(given_point, gram)
+    assert bool((found >= 0).all())
+    assert float(found.detach().sum()) <= 1 + 1e-9
+    wanted = given_point.detach().numpy()
+    solved = minimize(
+        lambda c: ((c - wanted) ** 2).sum(),
+        np.full(len(point), 0.5 / len(point)),
+        jac=lambda c: 2 * (c - wanted),
+        bounds=[(0, None)] * len(point),
+        constraints={"type": "ineq", "fun": lambda c: 1 - c.sum(), "jac": lambda c: -np.ones(len(c))},
+        options={"ftol": 1e-12},
+    )
+    np.testing.assert_allclose(found.detach().numpy(), solved.x, atol=1e-5)
+    again = found.detach().clone().requires_grad_()
+    HullPath().coefficients(again, gram).sum().backward()
+    assert torch.equal(again.grad, torch.ones_like(again))
+    torch.testing.assert_close(HullPath().start(found.detach(), gram), found.detach())
+    assert float(HullPath().length(given_point).detach()) == pytest.approx(float(found.detach().sum()))

@@ -16,39 +16,21 @@ from spkit.study.analyses.span import methods_of
 from spkit.study.chosen import chosen_tasks
 from spkit.study.declared import declare
 from spkit.study.methods import method_names
-from spkit.study.run import run_study
 from spkit.study.span import names_of, span_settings, span_vectors, trainings
 from spkit.vectors.task_vectors import TaskVectors
-from tests.tiny_study import NAMES, PROFILE, write_home
+from tests.tiny_study import NAMES, STATIC
 
-#: The profile of the tiny study without its other analyses, and with one static merge.
-OWN = """
-[span]
-checkpoints = 1
-mixtures = ["uniform", "proportional"]
-rules = ["average"]
-soup = true
-method = "random"
-budget = 23
-"""
-BESIDE = ["joint", "joint 0.5", "joint proportional", "average"]
+BESIDE = ["joint", "joint 0.5", "joint proportional", "ties"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("span")
-    write_home(folder)
-    headline = PROFILE.partition("[sequential]")[0]
-    lines = [line for line in headline.splitlines() if not line.startswith("merges.")]
-    text = "\n".join([*lines[:-1], 'merges = {methods = ["average"], evaluations = 3}', lines[-1]])
-    (folder / "own.toml").write_text(text + OWN, encoding="utf-8")
-    return folder
+def home(tiny_home):
+    return tiny_home
 
 
 @pytest.fixture(scope="module")
-def root(home):
-    run_study(load_profile(home / "own.toml"), home / "run", lambda line: None)
-    return home / "run"
+def root(tiny_study):
+    return tiny_study / "run"
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +51,12 @@ def test_it_holds_experts_joint_models_their_checkpoints_and_rules(root, vectors
     assert vectors.names == (*NAMES, *BESIDE)
     folder = root / "seed3"
     made = {"faq": "train/faq/model", "joint": "train/joint/model", "joint 0.5": "span/checkpoints/0.5",
-            "joint proportional": "span/joint proportional/model", "average": "merge/average/model"}  # fmt: skip
+            "joint proportional": "span/joint proportional/model", "ties": "merge/ties/model"}  # fmt: skip
     for name, place in made.items():
         row = vectors.matrix[vectors.names.index(name)].double()
         torch.testing.assert_close(row, changed(vectors, folder / place), atol=1e-6, rtol=0)
     assert (vectors.norms() > 0).all()
     assert vectors.cosines().loc["joint", "joint 0.5"] > 0.5  # one training
-    mean = vectors.matrix[: len(NAMES)].double().mean(0)
-    torch.testing.assert_close(vectors.matrix[-1].double(), mean, atol=1e-6, rtol=0)
 
 
 def test_mixes_are_the_coefficients_that_they_say(root, vectors):
@@ -115,7 +95,7 @@ def test_controls_see_as_many_examples_as_all_trainings(home, root):
     assert costs["span/checkpoints"] == costs["train/joint"] == costs["span/soup 1"] == experts
     # Experts, the joint model, whose training leaves the checkpoints, too, and the other mixture.
     assert costs["span/longer"] == 3 * experts
-    profile = load_profile(home / "own.toml")
+    profile = load_profile(home / "all.toml")
     assert trainings(span_settings(profile), profile) == 2
     folder = root / "seed3" / "span"
     soup = [folder / f"soup {number}" / "model" for number in range(1, 5)]
@@ -128,14 +108,14 @@ def test_controls_see_as_many_examples_as_all_trainings(home, root):
 
 
 def test_its_methods_stand_in_the_tables_of_the_study(home, root):
-    settings = span_settings(load_profile(home / "own.toml"))
+    settings = span_settings(load_profile(home / "all.toml"))
     own = methods_of(settings)
     assert own == [
         "span:average", "span:joint mix", "span:self_position", "span:self_position:module", "span:search",
         "span:random", "joint:longer", "joint:soup",
     ]  # fmt: skip
     scores = SCORES.read(root)
-    assert list(dict.fromkeys(scores["method"])) == [*method_names(NAMES, ["average"]), *own]
+    assert list(dict.fromkeys(scores["method"])) == [*method_names(NAMES, STATIC), *own]
     assert {"mean", "unseen mean"} <= set(scores.loc[scores["method"] == "span:search", "task"])
     table, means = SPAN.read(root), pd.read_csv(root / "comparisons_mean.csv")
     both = table.merge(means, on=["method", "against", "task"], suffixes=("", "_study"))
@@ -150,7 +130,7 @@ def test_its_methods_stand_in_the_tables_of_the_study(home, root):
 
 
 def test_a_mixture_that_joint_training_has_is_no_second_model(home):
-    profile = load_profile(home / "own.toml")
+    profile = load_profile(home / "all.toml")
     assert names_of(span_settings(profile), profile) == BESIDE
     said = []
     study = declare(profile, home / "elsewhere", said.append)
@@ -160,7 +140,7 @@ def test_a_mixture_that_joint_training_has_is_no_second_model(home):
 
 
 def test_every_seed_has_them(home):
-    profile = load_profile(home / "own.toml").with_seeds((3, 4))
+    profile = load_profile(home / "all.toml").with_seeds((3, 4))
     assert profile.seeds_of("span") == (3, 4)
     settings = span_settings(profile).model_copy(update={"every_seed": False})
     first = profile.model_copy(update={"analyses": {"span": settings}})

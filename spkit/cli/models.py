@@ -36,7 +36,7 @@ from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.merging.registry import PASS_THROUGH, find, methods
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Scale, check_settings, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.path_names import check_path_name, path_names
 from spkit.vectors.folder import check_new_vectors
 
@@ -288,6 +288,25 @@ def position(
         float,
         typer.Option(callback=within(least=0), help="Weight of the modules' mean squared distance from their mean."),
     ] = 0.0,
+    start: Annotated[
+        Start, typer.Option(help="Where it starts; best_rule measures all rules and begins at the best.")
+    ] = "average",
+    average_last: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="The mean of the last so many positions is kept.")
+    ] = None,
+    trust: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0), help="Greatest distance from the start, in norms of the longest task vector."
+        ),
+    ] = None,
+    held_back: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(above=0, below=1),
+            help="Share of the probe on which the best position is chosen, never worse there than the start.",
+        ),
+    ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -303,7 +322,9 @@ def position(
     Saves the merged model with its recipe.
     """
     with usage():
-        check_settings(granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty)
+        check_settings(
+            granularity, mu, optimizer, learning_rate, steps, spread_penalty=spread_penalty, average_last=average_last
+        )
         check_new_model(output)
         check_tasks(tasks, task, vectors)
     from spkit.searching.probe import Probe
@@ -319,9 +340,13 @@ def position(
     fewer = f" ({probe_size} were asked for; there are no more)" if held < probe_size else ""
     typer.echo(f"Probe: {shares} examples of the training splits{fewer}.")
     asked = json.dumps([str(vectors.absolute()), tasks, task, path, granularity, mu, optimizer, learning_rate, steps,
-                        batch_size, scale, spread_penalty, probe_size, seed], default=str)  # fmt: skip
+                        batch_size, scale, spread_penalty, start, average_last, trust, held_back, probe_size, seed],
+                       default=str)  # fmt: skip
     own = output.with_name(f"{output.name}.{text_hash(asked)[:8]}.journal")  # a search of other settings has another
     kept = journal or own
+    validation = None
+    if held_back is not None:
+        probe, validation = probe.hold_back(held_back)
     if_stopped(f"The steps it has made are kept in {kept}: the same command goes on from them.")
     result = self_position(
         task_vectors,
@@ -335,6 +360,10 @@ def position(
         batch_size=batch_size,
         scale=scale,
         spread_penalty=spread_penalty,
+        start=start,
+        average_last=average_last,
+        trust=trust,
+        validation=validation,
         journal=kept,
         seed=seed,
     )
@@ -343,5 +372,7 @@ def position(
     result.save(output)
     if journal is None:
         own.unlink(missing_ok=True)
+    if start in ("best_rule", "best_expert"):
+        typer.echo(f"Started at: {result.settings['started_at']}")
     typer.echo(result.coefficients.round(4).to_string())
     typer.echo(f"Merged model with recipe: {output}")

@@ -47,7 +47,7 @@ class Searched(Protocol):
 
 
 def trajectory(history: Searched | DataFrame, ax: Place = None) -> list[Axes]:
-    """A search step by step: the loss on its probe, and the coefficient of each task vector.
+    """A search step by step: the loss or score on its probe, and the coefficient of each task vector.
 
     Args:
         history: what `spkit.self_position` or `spkit.search` returns; or a table with the columns method, step, loss,
@@ -55,8 +55,8 @@ def trajectory(history: Searched | DataFrame, ax: Place = None) -> list[Axes]:
         ax: where to draw; see `spkit.drawing.Place`.
 
     Returns:
-        The panels: the loss of every search (faint: each step and seed; strong: a running mean), then for each search
-        its coefficients.
+        The panels: the loss of every search, or its score where it went by that (faint: each step and seed; strong: a
+        running mean), then for each search its coefficients.
 
     Raises:
         SpkitError: there is no step, or a column is missing.
@@ -73,6 +73,7 @@ def trajectory(history: Searched | DataFrame, ax: Place = None) -> list[Axes]:
     size = (WIDE, _HEIGHT * -(-(1 + len(methods)) // across))
     first, *others = panels_on(ax, ["loss", *methods], size, across=across)
     _draw_losses(first, losses, methods)
+    first.set_title(f"{'loss' if isinstance(history, DataFrame) else _by(history)} on the probe")
     low, high = extent(coefficients, "value")
     margin = 0.05 * (high - low) or 0.1
     limits = min(low - margin, 0.0), high + margin
@@ -96,17 +97,22 @@ def _parts(history: Searched | DataFrame) -> tuple[DataFrame, DataFrame, int]:
 def _of_result(result: Searched) -> DataFrame:
     """A search's own history, whose tasks are columns, as a study's table has it."""
     wide = result.history
-    method = str(result.settings.get("method", "self_position"))
+    method, by = str(result.settings.get("method", "self_position")), _by(result)
     by_module = ":module" if result.settings.get("granularity") == "module" else ""
     tasks = [name.removeprefix("coefficient:") for name in map(str, wide) if name.startswith("coefficient:")]
     parts = [
-        wide[["step", "loss"]].assign(
-            method=f"{method}{by_module}", task=task, task_loss=wide.get(f"loss:{task}", float("nan")),
+        wide[["step"]].assign(
+            loss=wide[by], method=f"{method}{by_module}", task=task, task_loss=wide.get(f"{by}:{task}", float("nan")),
             coefficient=wide[f"coefficient:{task}"],
         )
         for task in tasks
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def _by(result: Searched) -> str:
+    """What the search went by: "loss" or "score"."""
+    return str(result.settings.get("by", "loss"))
 
 
 @figure("trajectory", inputs=[HISTORY], order=200)
@@ -174,7 +180,6 @@ def _draw_losses(panel: Axes, losses: DataFrame, methods: list[str]) -> None:
             line = rows(part, part["seed"] == seed)
             panel.plot(line["step"], line["value"], color=colour, alpha=0.22, linewidth=0.6)
         panel.plot(mean["step"], mean["running_mean"], color=colour, linestyle=dashes, label=_short(method))
-    panel.set_title("loss on the probe")
     panel.set_xlabel("step")
     panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     panel.yaxis.set_major_locator(MaxNLocator(nbins=5))

@@ -161,6 +161,8 @@ class Search(Settings):
     mu: Number = as_in(_SEARCH, "mu", ge=0)
     scale: str = as_in(_SEARCH, "scale")
     start: Start = as_in(_SEARCH, "start")
+    average_last: Whole | None = as_in(_SEARCH, "average_last", ge=1)
+    trust: Number | None = as_in(_SEARCH, "trust", gt=0)
 
     @field_validator("path")
     @classmethod
@@ -176,7 +178,9 @@ class Search(Settings):
 
     @model_validator(mode="after")
     def _fitting(self) -> "Search":
-        check_settings(optimizer=self.optimizer, learning_rate=self.learning_rate)
+        check_settings(
+            optimizer=self.optimizer, learning_rate=self.learning_rate, average_last=self.average_last, trust=self.trust
+        )
         return self
 
 

@@ -78,11 +78,11 @@ class KeptModels(TrainerCallback):
                 "Leave some out, or train for more steps.",
             )
 
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called before the checkpoint of the same step is written, which so never lies beyond what is kept."""
         for share in self.shares:
             if state.global_step == step_of(share, state.max_steps):
-                self._write(share, model)
+                self._write(share, kwargs["model"])
 
     def check_up_to(self, step: int, steps: int) -> None:
         """Raise where a training that goes on after a step lacks what it kept up to that, or it is damaged.

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field
 
 from spkit._extras import require
+from spkit.diagnostics.data_shares import data_shares
 from spkit.errors import SpkitError
 from spkit.evaluation.means import MEANS
 from spkit.results.labels import way_label
@@ -21,6 +22,7 @@ from spkit.study.analyses._two import pair_probing
 from spkit.study.analysis import Analysis
 from spkit.study.paper import AGAINST, OPEN, Claim, outcome_of
 from spkit.study.profile import AnalysisSettings, Profile
+from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
 from spkit.study.settings import Different, Number, Truth, Whole
 from spkit.study.stages import evaluate_stage, save_search, train_stage
@@ -124,7 +126,8 @@ def _search(run: SeedRun, pair: list[str]) -> str:
 def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -> dict[str, pd.DataFrame]:
     """Scores of each method beside all that it cost: of Self Positioning the experts' trainings, too.
 
-    `ahead` is the score minus that of Self Positioning, with its paired interval.
+    `ahead` is the score minus that of Self Positioning, with its paired interval; `share` the first task's share of the
+    data at a ratio, or what the searched coefficients stand for.
     """
     first = next(iter(records.values()))
     methods = [f"{_LABEL}:{name.partition('/')[2]}" for name in first if name.startswith(f"{_LABEL}/")]
@@ -145,7 +148,9 @@ def _table(records: SeedRecords, settings: ResamplingSettings, resamples: int) -
             **{key: sum(one[key] for one in costs) for key in ("examples", "tokens", "flops", "seconds")},
             "search_flops": costs[0]["flops"] if own == "self_position" else 0,
         }
-        rows.append({**row, "method": own, "group": _group(own), **cost, **paired})
+        rows.append(
+            {**row, "method": own, "group": _group(own), "share": _share(own, settings, of_seed), **cost, **paired}
+        )
     return {RESAMPLING.file: pd.DataFrame(rows).drop(columns="forgetting")}
 
 
@@ -153,6 +158,18 @@ def _group(method: str) -> str:
     """What a method is one of: total, max, sampling, mixed, surgery or self_position."""
     word = method.partition(" ")[0]
     return word if word in ("total", "max", "mixed", "surgery", "self_position") else "sampling"
+
+
+def _share(method: str, settings: ResamplingSettings, records: Mapping[str, Record]) -> float:
+    """The first task's share of the data at a ratio, or that the searched coefficients stand for; NaN of others."""
+    if method == "self_position":
+        table = pd.read_csv(records[f"{_LABEL}/self_position"].folder / "coefficients.csv")
+        found = table.groupby("task")["coefficient"].mean()
+        return data_shares(found)[settings.pair[0]] if (found > 0).any() else float("nan")
+    if _group(method) not in ("total", "max"):
+        return float("nan")
+    first, second = map(int, method.partition(" ")[2].split("-"))
+    return first / (first + second)
 
 
 _AHEAD = "{ahead:+.1f} [{ahead_low:+.1f}, {ahead_high:+.1f}]"
@@ -183,7 +200,28 @@ def _of_mean(table: pd.DataFrame, mean: str) -> str:
         f"({way_label(best, [])}, picked on the test scores) reaches {numbers[best]['score']:.1f} points on the {mean} "
         f"and Self Positioning {searched['score']:.1f}: a difference of {ahead}. Trying all {len(ratios)} ratios costs "
         f"{sum(ratios) / searched['flops']:.1f} times the FLOPs of both experts and the search, of which the search "
-        f"takes {100 * searched['search_flops'] / searched['flops']:.0f} %.{without}"
+        f"takes {100 * searched['search_flops'] / searched['flops']:.0f} %.{without}{_as_advice(table)}"
+    )
+
+
+def _as_advice(table: pd.DataFrame) -> str:
+    """Whether ratios near to what the searched coefficients stand for score higher; nothing for fewer than three."""
+    if "share" not in table:  # of a study before it was kept
+        return ""
+    means = table.groupby("method")[["share", "score"]].mean().dropna()
+    if "self_position" not in means.index:
+        return ""
+    advised, parts = float(means["share"]["self_position"]), []
+    for scheme in ("total", "max"):
+        own = means[means.index.str.startswith(f"{scheme} ")]
+        if len(own) >= 3:
+            rank = (-(own["share"] - advised).abs()).corr(own["score"], method="spearman")
+            parts.append(f"{rank:+.2f} over {len(own)} ratios ({way_label(f'{scheme} 1-1', []).partition(', ')[2]})")
+    if not parts:
+        return ""
+    return (
+        f" As advice for data the searched coefficients stand for {100 * advised:.0f} % of the first task; the rank "
+        f"correlation of a ratio's nearness to that with its score is {' and '.join(parts)}."
     )
 
 

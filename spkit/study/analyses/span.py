@@ -168,14 +168,15 @@ def _listed(table: pd.DataFrame, methods: list[str], against: str) -> str:
     """What the intervals of each method say, on either mean."""
     parts = []
     for method in methods:
-        own = table[(table["method"] == method) & (table["against"] == against)].set_index("task")
-        said = [f"{_said(own.loc[mean])} on the {_TASKS[mean]}" for mean in MEANS if mean in own.index]
+        own = table[(table["method"] == method) & (table["against"] == against)]
+        by_task = {row["task"]: row for row in own.to_dict("records")}
+        said = [f"{_said(by_task[mean])} on the {_TASKS[mean]}" for mean in MEANS if mean in by_task]
         name = _SAID.get(method) or method_label(method).removeprefix("span: ")
         parts.append(f"{name}: {', '.join(said)}")
     return "; ".join(parts)
 
 
-def _said(row: pd.Series) -> str:
+def _said(row: Mapping[Any, Any]) -> str:
     points = f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]"
     shown = {A_BETTER: "above", B_BETTER: "below", OPEN: "not shown to differ"}
     return f"{shown.get(row['verdict'], row['verdict'])} ({points})"
