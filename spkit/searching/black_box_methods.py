@@ -93,16 +93,17 @@ def gp(cost_at: Cost, known: Known, start: np.ndarray, bounds: tuple[float, floa
     low, width, count = bounds[0], bounds[1] - bounds[0], len(start)
     points, costs = [point for point, _ in known], [cost for _, cost in known]
 
-    def ask(point: np.ndarray) -> None:
+    def ask(place: np.ndarray) -> None:
+        point = np.round(low + width * place, 6)  # so that a resumed search asks for the same to the last digit
         points.append(point)
         costs.append(cost_at(point))
 
     spread = min(2 * count, budget // 2)
     for place in sobol(spread, count, seed):
-        ask(low + width * place)
+        ask(place)
     generator = np.random.default_rng(seed)
     for _ in range(budget - spread):
-        ask(low + width * _next((np.array(points) - low) / width, np.array(costs), generator))
+        ask(_next((np.array(points) - low) / width, np.array(costs), generator))
 
 
 def _next(
