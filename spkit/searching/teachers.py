@@ -144,8 +144,8 @@ class SimilarityToTeacher(nn.Module):
         ours, given = _others(own), _others(theirs.to(own.device))
         if self._form == "mse":
             return (ours - given).square().mean()
-        own_logs, given_logs = (functional.log_softmax(one / self._temperature, 1) for one in (ours, given))
-        return functional.kl_div(own_logs, given_logs, reduction="batchmean", log_target=True)
+        own_logs, their_logs = (functional.log_softmax(one / self._temperature, 1) for one in (ours, given))
+        return functional.kl_div(own_logs, their_logs, reduction="batchmean", log_target=True)
 
 
 def _others(embeddings: Float[Tensor, "B D"]) -> Float[Tensor, "B others"]:
