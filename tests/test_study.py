@@ -408,6 +408,8 @@ RANGES = [
     ("angles.total", 2, 1, "2 or more"),
     ("angles.ratios", [[1, 1]], [], "a list of 1 or more"),
     ("resampling.steps", 1, 0, "1 or more"),
+    ("span.checkpoints", 0, -1, "0 or more"),
+    ("span.budget", 2, 1, "2 or more"),
     ("sweeps.length", [0.0], [], "a list of 1 or more"),
     ("sweeps.direction", [0.0], [], "a list of 1 or more"),
     ("sweeps.mu", [0.0], [], "a list of 1 or more"),

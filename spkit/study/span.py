@@ -107,10 +107,11 @@ def _others(run: SeedRun, settings: SpanSettings) -> Iterable[tuple[str, str, Pa
         kept_stage(run, "span/checkpoints", tasks, usual, settings.shares)
         for share in settings.shares:
             yield f"{JOINT} {share:g}", "span/checkpoints", run.folder("span/checkpoints") / f"{share:g}"
+    own = _own_mixtures(settings, run.profile)
     for mixture in settings.mixtures:
-        if mixture == run.profile.joint.sampling:
+        if mixture not in own:
             run.say(f"  span: {_mixture_name(mixture)} is the joint model itself: left out")
-    for mixture in _own_mixtures(settings, run.profile):
+    for mixture in own:
         stage = f"span/{_mixture_name(mixture)}"
         train_stage(run, stage, tasks, usual | {"sampling": mixture})
         yield _mixture_name(mixture), stage, model_of(run, stage)
@@ -119,7 +120,8 @@ def _others(run: SeedRun, settings: SpanSettings) -> Iterable[tuple[str, str, Pa
 
 
 def _own_mixtures(settings: SpanSettings, profile: Profile) -> list[str | float]:
-    return [mixture for mixture in settings.mixtures if mixture != profile.joint.sampling]
+    same = profile.joint.sampling if settings.joint else None
+    return [mixture for mixture in settings.mixtures if mixture != same]
 
 
 def _mixture_name(mixture: str | float) -> str:
