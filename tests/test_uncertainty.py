@@ -285,6 +285,12 @@ def test_the_spread_penalty_of_a_search_determines_what_the_loss_does_not(monkey
     np.testing.assert_allclose(penalised.coefficients["standard_error"], expected, rtol=1e-6)
 
 
+def test_a_search_by_the_score_has_none(vectors, probe) -> None:
+    result = search(vectors, probe, "random", by="score", budget=2, progress=False)
+    with pytest.raises(SpkitError, match=r"that of the lowest loss.*by the score"):
+        uncertainty(result, probe, progress=False)
+
+
 def test_the_bar_counts_every_pass(vectors, tasks, monkeypatch, capsys) -> None:
     probe = Probe.sample(tasks, size=96)
     result = search(vectors, probe, "random", budget=2, **QUICK)

@@ -1,6 +1,7 @@
 """Scores of positions on a few examples: what a loss on them is a stand-in for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,10 @@ class ProbeScores:
         return dict(zip(scores, totals.tolist(), strict=True))
 
 
+#: Texts of a column, tokenised.
+_Features = dict[str, Any]
+
+
 class _Texts:
     """The texts of a task's pools, tokenised.
 
@@ -153,10 +158,7 @@ class _Texts:
 
     def __init__(self, model: SentenceTransformer, task: Task, pools: Sequence[Pool]) -> None:
         self._model = model
-        self._chunks = [
-            {column: list(_tokenised(model, task, column, texts)) for column, texts in pool.texts.items()}
-            for pool in pools
-        ]
+        self._chunks = [_tokenised(model, task, pool.texts) for pool in pools]
         flat = [features for pool in self._chunks for chunks in pool.values() for features in chunks]
         self._once = OnceEach(model, flat) if all(map(can_be_cut, flat)) else None
 
@@ -177,8 +179,19 @@ class _Texts:
         return self._model(moved)[EMBEDDED]
 
 
-def _tokenised(model: SentenceTransformer, task: Task, column: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-    collate = collator(model, task, [column])
-    for start in range(0, len(texts), _TOGETHER):
-        batch = collate([{column: text} for text in texts[start : start + _TOGETHER]])
-        yield features_by_column(batch, [column], torch.device("cpu"))[column]
+def _tokenised(
+    model: SentenceTransformer, task: Task, texts: Mapping[str, Sequence[str]]
+) -> dict[str, list[_Features]]:
+    """Each column's texts, some together, as the model reads the columns of an example.
+
+    Columns that are shorter than others are filled up, as examples have a text in each, and the filling is cut off.
+    """
+    collate, together = collator(model, task, list(texts)), list(zip_longest(*texts.values(), fillvalue=""))
+    tokenised: dict[str, list[_Features]] = {column: [] for column in texts}
+    for start in range(0, len(together), _TOGETHER):
+        batch = collate([dict(zip(texts, row, strict=True)) for row in together[start : start + _TOGETHER]])
+        for column, features in features_by_column(batch, list(texts), torch.device("cpu")).items():
+            if (count := len(texts[column]) - start) > 0:
+                tensors = {key: value[:count] for key, value in features.items() if isinstance(value, Tensor)}
+                tokenised[column].append(features | tensors)
+    return tokenised

@@ -75,7 +75,7 @@ def uncertainty(result: PositionResult, probe: Probe, *, progress: bool = True) 
         Intervals, Hessian and directions.
 
     Raises:
-        SpkitError: a task with fewer than two batches.
+        SpkitError: a task with fewer than two batches, or a search by the score.
         NotFiniteError: a loss or a gradient that is not finite.
 
     References:
@@ -83,6 +83,12 @@ def uncertainty(result: PositionResult, probe: Probe, *, progress: bool = True) 
         1998, theorem 4.5.1 (an eigenvalue lies within the residual).
     """
     settings, vectors, rows = result.settings, result.vectors, result.rows
+    if settings.get("by") == "score":
+        raise SpkitError(
+            "The uncertainty is that of the lowest loss, where gradients scatter around zero.",
+            "Found a search by the score.",
+            "Search by the loss, or score the position on other examples.",
+        )
     reasons = _held(result)
     free = reasons == ""
     objective = Objective(

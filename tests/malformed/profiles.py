@@ -247,6 +247,15 @@ VALUES: dict[str, list[Any]] = {
     "resampling.mixing": TRUTH,
     "resampling.surgery": ["upgrad", ["upgrd"], ["upgrad", "upgrad"], [3], [""], {"upgrad": 1}],
     "resampling.steps": whole(1),
+    "span.joint": TRUTH,
+    "span.checkpoints": [*whole(0), 10],
+    "span.mixtures": ["uniform", ["unifrom"], [0.5], [0], [NAN], [True], [[2.0]], ["proportional", "proportional"]],
+    "span.rules": ["ties", ["tise"], ["dare"], ["ties", "ties"], [3], [""], {"ties": 1}],
+    "span.longer": TRUTH,
+    "span.soup": TRUTH,
+    "span.method": choice("cma"),
+    "span.budget": [*whole(2), 22],
+    "span.every_seed": TRUTH,
     "sweeps.direction": [0.5, "0.5", [], [1.5], [-0.1], [NAN], [INF], ["0.5"], [True], [0.5, 0.5], {"a": 1}, [[0.5]]],
     "sweeps.length": [1.0, [], [-0.5], [NAN], [INF], ["1"], [True], [1, 1.0], {"a": 1}],
     "sweeps.mu": [0.1, [], [-0.1], [NAN], [INF], ["0.1"], [True], [0.1, 0.1]],
@@ -274,6 +283,9 @@ for _table in ("search", "search_module"):
         f"{_table}.batch_size": whole(1),
         f"{_table}.mu": number(0, False),
         f"{_table}.scale": choice("mean"),
+        f"{_table}.start": choice("average"),
+        f"{_table}.average_last": whole(1),
+        f"{_table}.trust": number(0, True),
     }
 
 #: Changes that contradict each other, or that are wrong together: keys with values, and what the error must say.
