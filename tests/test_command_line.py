@@ -104,6 +104,11 @@ WRONG = [
     (["figures", "--results", "nothing"], "Found no folder 'nothing'"),
     (["figures", "--study", "paer"], "Found 'paer'. There is 'paper'"),
     (["figures", "--study", "paper"], "Found no folder 'data/results/paper'"),
+    (["best"], "Missing option '--model'"),
+    (["best", "--model", "faq"], "`--model` must be NAME=VALUE."),
+    (["best", "--model", "ties=minilm-l6"], "Found 'ties'"),
+    (["best", "--model", "faq=./no-such-folder"], "there is no such folder"),
+    (["best", "--model", "faq=minilm-l6", "--tasks", "no.toml"], "Could not read 'no.toml'"),
     (["explore", "nothing"], "Found none in nothing/seed0/vectors/vectors"),
     (["explore", "--vectors", "nothing"], "Found no nothing/vectors.safetensors"),
 ]
