@@ -186,12 +186,12 @@ def train(
     base = without_unheld(base)
     mark = base_mark(base) or _hash_below_adapters(base)
     model = copy_model(base)
+    mark_kept_apart(model, chosen)
     master_weights(model)
     # Its examples are drawn at random and embedded at each start: a resumed training would cost more than a whole one.
     model.model_card_data.generate_widget_examples = False
     if mark is not None:
         mark_base(model, mark)
-    mark_kept_apart(model, chosen)
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     if checkpoints is not None:  # the weights, and two numbers for each that the optimiser keeps
         check_room(Path(checkpoints), (3 + len(before)) * size, "Checkpoints")
