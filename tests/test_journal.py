@@ -9,6 +9,7 @@ from spkit import NotFiniteError, Probe, SpkitError, search, self_position
 from spkit.searching import journal
 from spkit.searching.journal import Journal
 from spkit.searching.objective import Objective
+from spkit.searching.scores import ProbeScores
 from tests.tiny import tiny_tasks
 
 SETTINGS = {"path": "free", "steps": 9, "batch_size": 8, "progress": False, "validate_every": 4}
@@ -74,7 +75,7 @@ BLACK_BOX = {
 }
 
 
-@pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma"])
+@pytest.mark.parametrize("method", ["grid", "random", "tpe", "cma", "gp"])
 def test_a_stopped_black_box_search_goes_on_as_if_it_had_not_stopped(vectors, tmp_path, monkeypatch, method):
     probe, two, path = Probe.sample(tiny_tasks(), size=48), vectors.select(["faq", "topic"]), tmp_path / "search.jsonl"
     alone = search(two, probe, method, **BLACK_BOX)
@@ -99,6 +100,33 @@ def test_a_stopped_black_box_search_goes_on_as_if_it_had_not_stopped(vectors, tm
     monkeypatch.setattr(Objective, "task_losses", None)
     again = search(two, probe, method, journal=path, **BLACK_BOX)
     assert again.history.equals(resumed.history)
+
+
+@pytest.mark.parametrize("method", ["tpe", "cma", "gp"])
+def test_a_stopped_search_by_the_score_goes_on_too(vectors, tmp_path, monkeypatch, method):
+    """From the best rule, with looks at held-back examples between the evaluations."""
+    probe, two, path = Probe.sample(tiny_tasks(), size=48), vectors.select(["faq", "topic"]), tmp_path / "search.jsonl"
+    validation = Probe.sample(tiny_tasks(), size=48, split="dev")
+    given = {"by": "score", "start": "best_rule", "budget": 20, "validation": validation, "progress": False}
+    alone = search(two, probe, method, **given)
+    measured, calls = ProbeScores.at, []
+
+    def counted(self, coefficients):
+        calls.append(coefficients)
+        if len(calls) == 14:
+            raise KeyboardInterrupt
+        return measured(self, coefficients)
+
+    monkeypatch.setattr(ProbeScores, "at", counted)
+    stopped = search(two, probe, method, journal=path, **given)
+    assert stopped.settings["interrupted"]
+    assert 9 <= len(stopped.history) < 14
+    resumed = search(two, probe, method, journal=path, **given)
+    assert torch.equal(resumed.rows, alone.rows)
+    assert no_seconds(resumed).equals(no_seconds(alone))
+    assert resumed.settings["started_at"] == alone.settings["started_at"]
+    with pytest.raises(SpkitError, match="with other by"):
+        search(two, probe, method, journal=path, **{**given, "by": "loss"})
 
 
 def test_a_journal_of_another_black_box_search_is_refused(vectors, tmp_path):

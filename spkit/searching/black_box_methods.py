@@ -93,16 +93,17 @@ def gp(cost_at: Cost, known: Known, start: np.ndarray, bounds: tuple[float, floa
     low, width, count = bounds[0], bounds[1] - bounds[0], len(start)
     points, costs = [point for point, _ in known], [cost for _, cost in known]
 
-    def ask(point: np.ndarray) -> None:
+    def ask(place: np.ndarray) -> None:
+        point = np.round(low + width * place, 6)  # so that a resumed search asks for the same to the last digit
         points.append(point)
         costs.append(cost_at(point))
 
     spread = min(2 * count, budget // 2)
     for place in sobol(spread, count, seed):
-        ask(low + width * place)
+        ask(place)
     generator = np.random.default_rng(seed)
     for _ in range(budget - spread):
-        ask(low + width * _next((np.array(points) - low) / width, np.array(costs), generator))
+        ask(_next((np.array(points) - low) / width, np.array(costs), generator))
 
 
 def _next(
@@ -114,13 +115,18 @@ def _next(
     process, lowest, count = gaussian_process(places, costs), costs.min(), places.shape[1]
     near = places[costs.argmin()] + 0.1 * generator.standard_normal((_NEAR, count))
     drawn = np.clip(np.concatenate([generator.uniform(size=(_SPREAD, count)), near]), 0.0, 1.0)
-    expected = expected_improvement(*process.predict(drawn, return_std=True), lowest)
-    top = drawn[expected.argmax()]
-    if not expected.max() > 0:
+
+    def expected(at: Float[np.ndarray, "m N"]) -> Float[np.ndarray, " m"]:
+        mean, deviation = process.predict(at, return_std=True)
+        return expected_improvement(mean, deviation, lowest)
+
+    found = expected(drawn)
+    top, most = drawn[found.argmax()], float(found.max())
+    if not most > 0:
         return top
 
     def loss(place: np.ndarray) -> float:
-        return -float(expected_improvement(*process.predict(place[None], return_std=True), lowest)[0] / expected.max())
+        return -float(expected(place[None])[0]) / most
 
     moved = minimize(loss, top, method="L-BFGS-B", bounds=[(0.0, 1.0)] * count, options={"maxiter": 20})
     return np.clip(moved.x, 0.0, 1.0) if moved.fun <= loss(top) else top

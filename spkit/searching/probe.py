@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -129,7 +129,7 @@ class Probe:
             order = drawn_order(self.tasks[name], rows, generator)
             for side, chosen in zip(sides, (order[kept:], order[:kept]), strict=True):
                 side[name] = rows.select(sorted(chosen.tolist()))
-        return Probe(self.tasks, sides[0], self.split, self.seed), Probe(self.tasks, sides[1], self.split, self.seed)
+        return replace(self, examples=sides[0]), replace(self, examples=sides[1])
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.examples.values())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -52,7 +53,7 @@ def part_of(probe: Probe, size: int, seed: int) -> Probe:
         generator = torch.Generator().manual_seed(spread_seed(seed, name))
         order = drawn_order(probe.tasks[name], probe.examples[name], generator)
         examples[name] = probe.examples[name].select(sorted(order[:count].tolist()))
-    return Probe(probe.tasks, examples, probe.split, seed)
+    return replace(probe, examples=examples, seed=seed)
 
 
 def _counts(probe: Probe, size: int) -> dict[str, int]:

@@ -28,10 +28,11 @@ class PositionResult:
         vectors: the span.
         rows: coefficients, one row for the model or one for each module, float64.
         modules: what each row stands for.
-        history: a row a step: `step`, `loss` (with μ·λ), `loss:<task>`, `coefficient:<task>` (mean over modules),
-            `gradient_norm`, `seconds` and `examples` (embedded up to then, all that was measured included), and
-            `validation` where it was measured.
-        settings: everything that decided the search; whether it was `interrupted`, and the `examples` it embedded.
+        history: a row a step: `step`, `loss` (with μ·λ) and `loss:<task>` (of a search by the score, `score` and
+            `score:<task>`), `coefficient:<task>` (mean over modules), `gradient_norm`, `seconds` and `examples`
+            (embedded up to then, all that was measured included), and `validation` where it was measured.
+        settings: everything that decided the search; where it `started_at`, whether it was `interrupted`, and the
+            `examples` it embedded.
     """
 
     vectors: TaskVectors

@@ -61,10 +61,12 @@ def self_position(
 
     Args:
         vectors: the task vectors, or a sparsified set of them (TIES basis).
-        probe: the examples whose loss is minimised.
+        probe: the examples whose loss is minimised. `spkit.searching.teachers.taught(probe, vectors)` makes one that
+            needs no labels: each task's expert is the teacher.
         path: `"slerp"` (the paper's fold and length, both kept positive), `"raw"` (the same in the paper's own
-            numbers), `"simplex"` (positive weights times a length), `"free"` (the coefficients themselves), another
-            name of `spkit.searching.path_names`, or a `spkit.Path`.
+            numbers), `"simplex"` (positive weights times a length), `"free"` (the coefficients themselves), `"hull"`
+            (these between the base and the experts: 0 or more, and 1 in sum at most), another name of
+            `spkit.searching.path_names`, or a `spkit.Path`.
         granularity: `"model"` for one coefficient a task, `"module"` for one in each module (embeddings, each layer's
             attention, each layer's MLP, heads).
         mu: weight of the length λ in the objective, 0 or more. The paper tries 0, 0.05 and 0.1 and takes the best by
@@ -90,7 +92,7 @@ def self_position(
             `spkit.searching.starts.positions`: these rules, longer averages, each vector, and mixes that weigh one
             heavily), or coefficients, also those of another result, by module where the search is.
         validation: a probe on other examples; with it the best position on it is returned, not the last, and never one
-            whose loss there is above that of the start.
+            whose loss there is above that of the start, which is looked at first.
         validate_every: steps between two looks at the validation.
         patience: looks without a new best after which the search stops; None goes on to the end.
         batches_per_step: batches of each task in a step. Under `accelerate launch` (on CPUs: `torchrun`) the processes

@@ -90,7 +90,8 @@ WRONG: dict[str, dict[str, list[str]]] = {
         "-o": _NEW_FOLDER, "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--path": ["", "slrep", "SLERP", "_paths"],
         "--granularity": ["", "models"], "--mu": _NOT_NEGATIVE, "--optimizer": ["", "adem"], "--learning-rate": _POSITIVE, "--steps": _COUNT,
         "--batch-size": _COUNT, "--scale": ["", "meen"], "--spread-penalty": _NOT_NEGATIVE, "--probe-size": [*_COUNT, "1", "3"], "--seed": _SEED,
-        "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"],
+        "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"], "--start": ["", "best", "[0.5]"], "--average-last": _COUNT,
+        "--trust": _POSITIVE, "--held-back": [*_POSITIVE, "1", "0.999"],
     },
     "sweep": {
         "-o": _NEW_FOLDER[1:-1], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],

@@ -274,6 +274,9 @@ for _table in ("search", "search_module"):
         f"{_table}.batch_size": whole(1),
         f"{_table}.mu": number(0, False),
         f"{_table}.scale": choice("mean"),
+        f"{_table}.start": choice("average"),
+        f"{_table}.average_last": whole(1),
+        f"{_table}.trust": number(0, True),
     }
 
 #: Changes that contradict each other, or that are wrong together: keys with values, and what the error must say.
