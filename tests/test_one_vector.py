@@ -68,9 +68,9 @@ def test_it_is_searched_without_gradients(one, probe, method):
 def test_its_length_is_swept_over_its_own_task_and_others(one, tasks):
     own = {"faq": tasks["faq"]}
     both = {**own, "topic": tasks["topic"].as_unseen()}
-    table = spkit.sweep(one, own, "length", values=[0.0, 0.5, 1.0], scored=both, split="test", progress=False)
+    table = spkit.sweep(one, own, "length", values=[0.0, 1.0], scored=both, split="test", progress=False)
     assert set(table["task"]) == {"faq", "mean", "topic", "unseen mean"}
-    assert table.groupby("value")["coefficient:faq"].first().tolist() == [0.0, 0.5, 1.0]
+    assert table.groupby("value")["coefficient:faq"].first().tolist() == [0.0, 1.0]
 
 
 def test_a_direction_needs_a_second(one, tasks):

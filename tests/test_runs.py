@@ -32,7 +32,7 @@ def test_checkpoints_are_vectors_in_the_order_of_their_steps(base, runs):
     assert vectors.names == ("checkpoint-4", "checkpoint-8", "checkpoint-10")  # not as text is ordered
     norms = vectors.norms()
     assert 0 < norms["checkpoint-4"] < norms["checkpoint-10"]
-    at_last = vectors.at({"checkpoint-4": 0, "checkpoint-8": 0, "checkpoint-10": 1})
+    at_last = vectors.at([0.0, 0.0, 1.0])
     ends = zip(at_last.parameters(), load_model(runs / "first" / "checkpoint-10").parameters(), strict=True)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in ends)
 

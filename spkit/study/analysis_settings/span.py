@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, Strict
 
 from spkit.searching.choices import Method
 from spkit.study.profile import AnalysisSettings
@@ -24,7 +24,7 @@ class SpanSettings(AnalysisSettings):
 
     every_seed: Truth = True
     joint: Truth = True
-    checkpoints: Whole = Field(0, ge=0, le=9)
+    checkpoints: Annotated[int, Strict(), Field(ge=0, le=9)] = 0
     mixtures: Annotated[tuple[_Mixture, ...], Different] = ()
     rules: Annotated[tuple[str, ...], Different] = ()
     longer: Truth = True
