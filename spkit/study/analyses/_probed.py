@@ -242,8 +242,10 @@ class Probed:
         stream = self._stream(quantity, name)
         query, document, *_ = stream.columns
         rows = stream.examples([*range(stream.row_count)])
-        places = [self._column(stream.task, column, [row[column] for row in rows]) for column in (query, document)]
-        return _Pairs(*places, _right(rows, query, document, relevance_of(stream.task)))
+        queries, documents = (
+            self._column(stream.task, column, [row[column] for row in rows]) for column in (query, document)
+        )
+        return _Pairs(queries, documents, _right(rows, query, document, relevance_of(stream.task)))
 
 
 def _right(rows: Sequence[Mapping[str, str]], query: str, document: str, known: Relevance) -> Bool[Tensor, "Q Q"]:

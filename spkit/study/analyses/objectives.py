@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -233,12 +235,21 @@ def _check(settings: ObjectiveSettings, profile: Profile, tasks: Mapping[str, Ta
             "Found joint = false in [span].",
             "Leave it at its default.",
         )
-    check_batch_size(tasks.values(), min(settings.batches))
-    for measure in (OWN, PAIRS, SCORE):
-        for split in _SPLITS:
-            largest = max(settings.sizes)
+    with _said_of("batches"):
+        check_batch_size(tasks.values(), min(settings.batches))
+    largest = max(settings.sizes)
+    with _said_of("sizes"):
+        for measure, split in product((OWN, PAIRS, SCORE), _SPLITS):
             probe = probe_for(measure, tasks, split, largest, largest, profile.seeds[0])
             probe_sizes(probe, list(dict.fromkeys(min(size, len(probe)) for size in settings.sizes)))
+
+
+@contextmanager
+def _said_of(key: str) -> Iterator[None]:
+    try:
+        yield
+    except SpkitError as error:
+        raise SpkitError(f"`{key}`: {error}") from error
 
 
 ANALYSIS = Analysis(ObjectiveSettings, _stages, _table, tables.words, check=_check, figures=("objectives",))
