@@ -179,6 +179,7 @@ def test_what_was_measured_is_not_measured_again(report, base, models, tasks, fe
     assert run(base, models, tasks, folder).data == report.data
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on(report, base, models, tasks, few_rules, tmp_path, monkeypatch) -> None:
     asked: list[str] = []
     real, measure = candidates.searches.search, steps.measure

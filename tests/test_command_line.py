@@ -116,6 +116,11 @@ WRONG = [
     (["init", "answers.docx"], "A data file must end in .csv"),
     (["init", "lacks.toml"], "A data file must end in .csv"),
     (["init", "x.csv", "-o", "tasks.txt"], "A task file must end in .toml"),
+    (["best"], "Missing option '--model'"),
+    (["best", "--model", "faq"], "`--model` must be NAME=VALUE."),
+    (["best", "--model", "ties=minilm-l6"], "Found 'ties'"),
+    (["best", "--model", "faq=./no-such-folder"], "there is no such folder"),
+    (["best", "--model", "faq=minilm-l6", "--tasks", "no.toml"], "Could not read 'no.toml'"),
     (["explore", "nothing"], "Found none in nothing/seed0/vectors/vectors"),
     (["explore", "--vectors", "nothing"], "Found no nothing/vectors.safetensors"),
 ]

@@ -9,6 +9,7 @@ import spkit
 from spkit.cli import app
 from spkit.errors import SpkitError
 from spkit.models.kept_apart import check_kept_apart, mark_kept_apart
+from spkit.models.kept_apart_notes import MARK, noted
 from spkit.tasks.held_out import check_test_tables
 from tests.experts import noisy
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
@@ -94,3 +95,28 @@ def test_a_task_file_is_refused_before_its_data_is_read(table, refused) -> None:
         return
     with pytest.raises(SpkitError, match=r"Found no `test` for 'a'"):
         check_test_tables({"a": table})
+
+
+def noting(folder, note=None, experts=None) -> str:
+    """A folder with what a model's says, and no model."""
+    folder.mkdir()
+    config = {} if note is None else {MARK: note}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    if experts is not None:
+        (folder / "recipe.json").write_text(json.dumps({"experts": experts}), encoding="utf-8")
+    return str(folder)
+
+
+def test_a_merge_knows_what_all_its_models_know(tmp_path) -> None:
+    faq, sts = noting(tmp_path / "faq", {"faq": "a"}), noting(tmp_path / "sts", {"sts": "b"})
+    foreign = noting(tmp_path / "foreign")
+    assert noted(noting(tmp_path / "both", None, {"faq": faq, "sts": sts})) == {"faq": "a", "sts": "b"}
+    assert noted(noting(tmp_path / "deep", {"x": "c"}, {"m": str(tmp_path / "both")})) == {
+        "x": "c", "faq": "a", "sts": "b"
+    }  # fmt: skip
+    assert noted(noting(tmp_path / "mixed", {"faq": "a"}, {"faq": faq, "other": foreign})) is None
+    assert noted(noting(tmp_path / "memory", None, {"faq": None})) is None
+    over = noting(tmp_path / "over", None, {"faq": faq, "itself": str(tmp_path / "over")})
+    assert noted(over) is None
+    assert noted("minilm-l3") == {}
+    assert noted(tmp_path / "nothing") is None

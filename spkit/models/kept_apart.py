@@ -11,7 +11,8 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.hashing import text_hash
 from spkit.models.bases import transformer_of
-from spkit.models.kept_apart_notes import MARK, noted
+from spkit.models.kept_apart_notes import MARK, noted, of_merge
+from spkit.models.origin import recipe_of
 from spkit.tasks.held_out import refuse
 from spkit.tasks.task import Task
 
@@ -25,8 +26,8 @@ def mark_kept_apart(model: SentenceTransformer, tasks: Iterable[Task]) -> None:
     """
     transformer = transformer_of(model)
     if transformer is not None:
-        known = _in_memory(model) or {}
-        transformer.config.update({MARK: known | {task.name: _hash(task) for task in tasks}})
+        noted_here = {task.name: _hash(task) if "test" in task.from_train else "" for task in tasks}
+        transformer.config.update({MARK: (_note(model) or {}) | noted_here})
 
 
 def check_kept_apart(models: Iterable[SentenceTransformer | str | Path], tasks: Iterable[Task]) -> None:
@@ -45,10 +46,15 @@ def check_kept_apart(models: Iterable[SentenceTransformer | str | Path], tasks: 
         refuse(task.name for task in taken if not all(_has_not_seen(notes, task) for notes in known))
 
 
-def _in_memory(model: SentenceTransformer) -> dict[str, str] | None:
+def _note(model: SentenceTransformer) -> dict[str, str] | None:
     transformer = transformer_of(model)
     notes = None if transformer is None else getattr(transformer.config, MARK, None)
     return None if notes is None else dict(notes)
+
+
+def _in_memory(model: SentenceTransformer) -> dict[str, str] | None:
+    recipe = recipe_of(model)
+    return of_merge(_note(model), recipe["experts"]) if recipe is not None else _note(model)
 
 
 def _has_not_seen(notes: Mapping[str, str] | None, task: Task) -> bool:
@@ -56,6 +62,5 @@ def _has_not_seen(notes: Mapping[str, str] | None, task: Task) -> bool:
 
 
 def _hash(task: Task) -> str:
-    """Of the test examples that a training on the task does not see; that of none for what has none."""
-    rows = task.test.with_format(None) if task.scored else None
-    return text_hash(*(json.dumps(row, sort_keys=True, default=repr) for row in rows or ()))[:16]
+    """Of the test examples that a training on the task does not see."""
+    return text_hash(*(json.dumps(row, sort_keys=True, default=repr) for row in task.test.with_format(None)))[:16]

@@ -10,9 +10,6 @@ from spkit.models.sources import BUNDLED_BASES
 #: The key of a model's configuration: task to a hash of its test examples.
 MARK = "_spkit_kept_apart"
 
-#: A merge of merges of merges is followed so far.
-_DEEPEST = 8
-
 
 def noted(model: str | Path) -> dict[str, str] | None:
     """What a model says: its own note, or those of all models that it was merged of.
@@ -23,7 +20,7 @@ def noted(model: str | Path) -> dict[str, str] | None:
     Returns:
         Hashes by task; None where nothing is known of the model, or of one that it was merged of.
     """
-    return {} if str(model) in BUNDLED_BASES else _noted(Path(model).expanduser(), _DEEPEST)
+    return _noted(model, ())
 
 
 def together(parts: list[dict[str, str] | None]) -> dict[str, str] | None:
@@ -42,14 +39,28 @@ def together(parts: list[dict[str, str] | None]) -> dict[str, str] | None:
     return joined
 
 
-def _noted(folder: Path, deepest: int) -> dict[str, str] | None:
-    own = _read(folder / "config.json").get(MARK)
-    if isinstance(own, dict):
-        return own
-    merged = _read(folder / "recipe.json").get("experts")
-    if not isinstance(merged, dict) or not merged or not deepest:
-        return None
-    return together([None if source is None else _noted(Path(source), deepest - 1) for source in merged.values()])
+def of_merge(
+    base: Mapping[str, str] | None, experts: Mapping[str, str | None], above: tuple[Path, ...] = ()
+) -> dict[str, str] | None:
+    """What is known of a merge.
+
+    Args:
+        base: the note of its base; None is that of a base that nobody trained here.
+        experts: where the merged models came from; None for one in memory, of which nothing is known.
+        above: folders of merges that it is a part of: one that was saved over its own expert is a part of itself.
+    """
+    parts = [None if source is None else _noted(source, above) for source in experts.values()]
+    return together([dict(base or {}), *parts])
+
+
+def _noted(model: str | Path, above: tuple[Path, ...]) -> dict[str, str] | None:
+    if str(model) in BUNDLED_BASES:
+        return {}
+    folder = Path(model).expanduser().resolve()
+    own, merged = _read(folder / "config.json").get(MARK), _read(folder / "recipe.json").get("experts")
+    if isinstance(merged, dict) and merged:
+        return None if folder in above else of_merge(own, merged, (*above, folder))
+    return own if isinstance(own, dict) else None
 
 
 def _read(file: Path) -> Mapping[str, Any]:
