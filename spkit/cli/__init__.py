@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from spkit.cli import best, comparing, diagnostics, evaluating, explorer, models, studies, tasks
+from spkit.cli import best, comparing, diagnostics, evaluating, explorer, models, positions, studies, tasks
 from spkit.cli.checks import WrongUsageError
 from spkit.cli.root import app
 from spkit.cli.stops import about_files, close_pipe, stoppable, stopped, was_stopped
@@ -85,4 +85,16 @@ def _end(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-__all__ = ["app", "best", "comparing", "diagnostics", "evaluating", "explorer", "main", "models", "studies", "tasks"]
+__all__ = [
+    "app",
+    "best",
+    "comparing",
+    "diagnostics",
+    "evaluating",
+    "explorer",
+    "main",
+    "models",
+    "positions",
+    "studies",
+    "tasks",
+]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead: tables, written, next, result.")]
 
-#: Columns of an output that is no terminal: as many as a table needs.
+#: Columns of the output: as many as a table needs.
 _WIDE = 10_000
 
 #: Styles of rows by what their `verdict` begins with.
@@ -41,7 +41,16 @@ class Answer:
         """A remark on the way; it is no part of the answer."""
         typer.echo(text, err=self._as_json)
 
-    def table(self, name: str, table: "pd.DataFrame", title: str = "", *, index: bool = False, digits: int = 3) -> None:
+    def table(
+        self,
+        name: str,
+        table: "pd.DataFrame",
+        title: str = "",
+        *,
+        index: bool = False,
+        digits: int = 3,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
         """Show a table.
 
         Args:
@@ -50,6 +59,7 @@ class Answer:
             title: a line above it.
             index: whether its index is a column, too.
             digits: of its numbers behind the point; JSON has all of them.
+            columns: those to show, with their headings; JSON has all of them.
         """
         frame = table.reset_index() if index else table
         if self._as_json:
@@ -57,6 +67,7 @@ class Answer:
             return
         if title:
             typer.echo(typer.style(title, bold=True))
+        frame = frame if columns is None else frame[list(columns)].rename(columns=columns)
         typer.echo(_aligned(frame, digits) if len(frame) else "(no rows)")
         typer.echo()
 
@@ -105,15 +116,14 @@ def _aligned(table: "pd.DataFrame", digits: int) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    console = Console(highlight=False, width=_WIDE)  # in a narrow terminal a row goes on in its next line, in one piece
     shown = Table(box=None, pad_edge=False, header_style="bold")
     formats: list[Callable[[Any], str]] = []
     for name in table.columns:
         numeric = pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])
         decimal = numeric and pd.api.types.is_float_dtype(table[name])
         formats.append(_number(_digits(table[name], digits)) if decimal else str)
-        shown.add_column(Text(str(name)), justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(Text(str(name)), justify="right" if numeric else "left", no_wrap=True)
     for row in table.to_dict("records"):
         cells = [Text("-" if pd.isna(cell) else say(cell)) for say, cell in zip(formats, row.values(), strict=True)]
         shown.add_row(*cells, style=_style(row))

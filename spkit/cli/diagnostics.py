@@ -245,9 +245,12 @@ def sweep(
         seed=seed,
     )
     write(table, output / f"{over}.csv", "sweep")
-    unsaid = ["low", "high", *(["marked"] if position is None else [])]
+    unsaid = ["over", "role", "metric", "low", "high", *(["marked"] if position is None else [])]
+    unsaid += [] if over == "direction" else ["pair"]
+    short = {name: name.removeprefix("coefficient:") for name in table.columns if name not in unsaid}
+    shown = {name: name if ours in table.columns else ours for name, ours in short.items()}
     answer = Answer(as_json)
-    answer.table("sweep", table.drop(columns=unsaid))
+    answer.table("sweep", table, columns=shown)
     answer.wrote("Table", output / f"{over}.csv")
     swept = table[(table["task"] == "mean") & ~table["marked"].astype(bool)].dropna(subset=["score"])
     means = swept.sort_values("score", ascending=False).to_dict("records")
