@@ -369,6 +369,8 @@ RANGES = [
     ("search.batch_size", 1, 0, "1 or more"),
     ("search.mu", 0, -0.1, "0 or more"),
     ("search_module.mu", 0, -0.1, "0 or more"),
+    ("search.average_last", 1, 0, "1 or more"),
+    ("search.trust", 0.1, 0, "above 0"),
     ("conflict.batches", 1, 0, "1 or more"),
     ("conflict.batch_size", 1, 0, "1 or more"),
     ("evaluation.resamples", 1, 0, "1 or more"),
@@ -475,7 +477,8 @@ def test_every_range_of_a_profile_is_tested() -> None:
         for name, field in model.model_fields.items()
         if any(hasattr(limit, bound) for limit in field.metadata for bound in ("gt", "ge", "min_length"))
     }
-    alike = {f"search_module.{name}" for name in ("learning_rate", "steps", "batch_size")}  # one model, two tables
+    # One model, two tables.
+    alike = {f"search_module.{name}" for name in ("learning_rate", "steps", "batch_size", "average_last", "trust")}
     alike |= {f"angles.{name}" for name in ("epochs", "steps")}
     alike |= {"base", "data"}  # texts that are not empty: tests/malformed/profiles.py
     assert bounded - alike == {key for key, *_ in RANGES}
