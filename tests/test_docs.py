@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
+import matplotlib.pyplot as plt
 import pytest
 
 import spkit
@@ -151,6 +152,7 @@ def test_the_code_of_a_page_runs(page: str, furnished: Path, tmp_path: Path, mon
     scope: dict[str, object] = {}
     for number, block in enumerate(blocks(DOCS / page, "python"), start=1):
         exec(compile(block.text, f"{page}, block {number}", "exec"), scope)
+    plt.close("all")
 
 
 @pytest.mark.parametrize("page", PAGES)

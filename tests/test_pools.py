@@ -91,7 +91,7 @@ def test_batches_hold_one_data_set_in_proportion_to_its_size(encoder) -> None:
     assert full_batches(task, 8, 0, 99) == 20
     assert full_batches(task, 8, 0, 7) == 7
     again = TaskBatches(pool(), task.train, encoder, 8, 0)
-    assert list(again.rows_of_pass(0)) == order != list(stream._rows_of(1))
+    assert list(again.rows_of_pass(0)) == order != list(stream.rows_of_pass(1))
 
 
 def test_the_loss_of_a_batch_is_that_of_its_own_data_set(encoder) -> None:

@@ -99,7 +99,7 @@ def test_a_text_that_stands_in_several_batches_is_read_once(trained) -> None:
     assert ours == pytest.approx(theirs, rel=1e-5)
     read = set()
     for part in objective.batches.values():
-        read.update(text for rows in part._rows_of(0) for row in part.examples(rows) for text in row.values())
+        read.update(text for rows in part.rows_of_pass(0) for row in part.examples(rows) for text in row.values())
     assert cost.texts == len(read) < 0.6 * plainly.texts
     assert cost.examples == plainly.examples == sum(objective.examples.values())
 

@@ -66,7 +66,7 @@ def test_a_part_of_a_task_knows_the_answers_of_the_whole(model) -> None:
     for seed in range(10):
         stream = TaskBatches(task, part, model, 2, seed)
         for number in range(5):
-            for chosen in stream._rows_of(number):
+            for chosen in stream.rows_of_pass(number):
                 assert {part[row]["anchor"] for row in chosen} != {"a", "b"}
     with pytest.raises(SpkitError, match=r"At least 2 examples.*Found 1 of 2"):
         TaskBatches(task, part.select([0, 1]), model, 2, 0)

@@ -216,7 +216,7 @@ def test_pairs_of_classes_are_of_one_label_and_share_no_batch(encoder) -> None:
     assert {(row["text"], row["positive"]) for row in rows} == {(row["text"], row["positive"]) for row in again}
     stream = TaskBatches(task, task.train, encoder, 8, 0)
     assert stream.batch_size == len(TOPICS)
-    for batch in list(stream._rows_of(0)) + list(stream._rows_of(1)):
+    for batch in list(stream.rows_of_pass(0)) + list(stream.rows_of_pass(1)):
         labels = [label[example["text"]] for example in stream.examples(batch)]
         assert len(set(labels)) == len(labels)
     with pytest.raises(SpkitError, match=r"full batch of 4.*different examples"):
@@ -285,7 +285,7 @@ def test_rows_with_and_without_a_negative_share_no_batch(encoder) -> None:
     task = with_negatives(24, 40)
     stream = TaskBatches(task, task.train, encoder, 8, 0)
     seen = []
-    for batch in stream._rows_of(0):
+    for batch in stream.rows_of_pass(0):
         examples = stream.examples(batch)
         assert len({tuple(example) for example in examples}) == 1
         assert len(stream.features_of(stream.collate(batch))) == len(examples[0])

@@ -146,7 +146,9 @@ class TaskVectors:
             base: the model that the training began with, or its folder or id.
             runs: the `output_dir` of a trainer of transformers or sentence-transformers, or a folder with several such.
             last: at most so many checkpoints of each training, the latest; None is all.
-            folder, dtype, check_origin: as in `from_models`.
+            folder: as in `from_models`.
+            dtype: likewise.
+            check_origin: likewise.
 
         Returns:
             The task vectors in the order of the steps, called "checkpoint-500", or "run/checkpoint-500" of several

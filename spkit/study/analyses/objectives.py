@@ -118,6 +118,7 @@ def _start_stage(run: SeedRun, settings: ObjectiveSettings) -> None:
             probe = probe_for(OWN, run.tasks, split, usual.size, usual.size, run.seed)
             for scale in _SCALES:
                 with warnings.catch_warnings(record=True) as said:  # a task without a gap: kept beside its number
+                    warnings.simplefilter("always")
                     scales = Objective(vectors, probe, usual.batch, scale, run.seed).scales
                 note = " ".join(str(one.message) for one in said)
                 about = {"split": split, "scale": scale, "note": note}
