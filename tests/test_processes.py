@@ -48,6 +48,5 @@ def test_only_projected_gradients_and_losses_travel(answers):
     modules = answers["rank0"]["modules"]
     each_step = modules * vectors + tasks
     assert each_step <= (vectors * modules + 1) * tasks
-    assert answers["rank0"]["sent"] == [tasks] + [each_step] * steps + [
-        tasks
-    ]  # a loss a task for each look at the validation
+    looked = [tasks]  # a loss a task for each look at the validation, the first at the start
+    assert answers["rank0"]["sent"] == [*looked, *[each_step] * steps, *looked]
