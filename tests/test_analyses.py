@@ -16,9 +16,8 @@ from spkit import _code_units
 from spkit.errors import SpkitError
 from spkit.evaluation import load_measurements
 from spkit.study import analyses, load_profile, run_study
-from spkit.study.analyses import analysis, analysis_names
+from spkit.study.analyses import analysis, analysis_names, settings_of
 from spkit.study.analyses.pairs import _drawn, correlation
-from spkit.study.analysis_settings import settings_of
 from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
 from spkit.study.methods import SEARCHES, TUNED

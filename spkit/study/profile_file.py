@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from spkit._extras import MissingPackageError
 from spkit.errors import SpkitError
 from spkit.models.sources import check_model
-from spkit.study.analyses import analysis_names
-from spkit.study.analysis_settings import settings_of
+from spkit.study.analyses import analysis_names, settings_of
 from spkit.study.places import profile_path
 from spkit.study.profile import AnalysisSettings, Profile, Tables
 from spkit.study.settings import problems, refuse

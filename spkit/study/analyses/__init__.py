@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from spkit.errors import SpkitError, quoted
 from spkit.signatures import nearest
+from spkit.study import analysis_settings
 
 if TYPE_CHECKING:
     from spkit.study.analysis import Analysis
+    from spkit.study.profile import AnalysisSettings
 
 
 def analysis_names() -> list[str]:
@@ -51,6 +53,23 @@ def analysis(name: str) -> "Analysis[Any]":
         name: one of `analysis_names()`.
     """
     return import_module(f"{__name__}.{name}").ANALYSIS
+
+
+def settings_of(name: str) -> "type[AnalysisSettings]":
+    """The model of an analysis' table.
+
+    Read from its file of settings, which imports nothing heavy; an analysis that has none says them itself.
+
+    Args:
+        name: one of `analysis_names()`.
+
+    Example:
+        >>> settings_of("around").__name__
+        'AroundSettings'
+    """
+    if any(module.name == name for module in pkgutil.iter_modules(analysis_settings.__path__)):
+        return import_module(f"{analysis_settings.__name__}.{name}").SETTINGS
+    return analysis(name).settings
 
 
 def analyses_of_figures() -> dict[str, str]:
