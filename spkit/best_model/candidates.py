@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.best_model import searches
+from spkit.best_model.checks import AVERAGE, BASE, BY_GRADIENT, BY_SCORE
 from spkit.best_model.examples import Examples
 from spkit.hashing import text_hash
 from spkit.merging.experts import in_json
@@ -23,6 +24,7 @@ from spkit.models.bases import copy_model
 from spkit.saving.recipe import attach, position_recipe
 from spkit.searching.measurements import identity
 from spkit.searching.probe import Probe
+from spkit.searching.starts import HEAVY, LIGHT
 from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.tasks.task import Task
@@ -30,13 +32,6 @@ from spkit.vectors.task_vectors import TaskVectors
 
 #: What a candidate is. The order decides between equal scores: nothing is merged for nothing.
 Sort: TypeAlias = Literal["given", "base", "rule", "mix", "search"]
-
-#: The share of the joint model in a mix, and that of each expert.
-JOINT_SHARE, EXPERT_SHARE = 0.75, 0.25
-
-BASE = "base"
-#: Names of the searches.
-BY_SCORE, BY_GRADIENT = "search:score", "self_position:module"
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,7 @@ def candidates(job: Job) -> Iterator[Candidate]:
         made = partial(_by_rule, rule=rule.name, settings=settings)
         yield Candidate(rule.name, "rule", made, passes, {"of": list(job.merged.names), **settings})
     if len(job.merged) < len(job.models):
-        yield Candidate("average of all", "mix", partial(_mixed, mix=_mean), once)
+        yield Candidate(AVERAGE, "mix", partial(_mixed, mix=_mean), once)
     for name in job.joint if len(job.models) > 1 else ():
         yield Candidate(mix_name(name), "mix", partial(_mixed, mix=partial(_mix, name=name)), once)
     yield Candidate(
@@ -169,7 +164,7 @@ def from_start(job: Job, start: Float[Tensor, "M N"], name: str) -> Candidate:
 
 def mix_name(name: str) -> str:
     """How the mix with a joint model is called."""
-    return f"{JOINT_SHARE:g} {name} + {EXPERT_SHARE:g} of each other"
+    return f"{HEAVY:g} {name} + {LIGHT:g} of each other"
 
 
 def data_of(job: Job) -> dict[str, Task]:
@@ -210,7 +205,7 @@ def _mean(job: Job) -> list[float]:
 
 def _mix(job: Job, *, name: str) -> list[float]:
     others = job.experts or job.joint
-    return [JOINT_SHARE if one == name else EXPERT_SHARE * (one in others) for one in job.vectors.names]
+    return [HEAVY if one == name else LIGHT * (one in others) for one in job.vectors.names]
 
 
 def _searched(job: Job, folder: Path) -> Made:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spkit.errors import SpkitError, quoted
+from spkit.evaluation.means import MEANS
 from spkit.folders import check_own_file
 from spkit.merging.registry import methods
 from spkit.models.kept_apart_notes import noted
@@ -15,6 +16,9 @@ from spkit.tasks.sources import check_source, task_tables
 #: Who writes the report's files, in the folder's list; and their names.
 BY = "spkit best"
 MODEL, PAGE, DATA = "model", "report.html", "report.json"
+
+#: Names of candidates that are no model's and no rule's.
+BASE, AVERAGE, BY_SCORE, BY_GRADIENT = "base", "average of all", "search:score", "self_position:module"
 
 
 def check_names(models: Any) -> None:
@@ -29,7 +33,7 @@ def check_names(models: Any) -> None:
             f"Found {'none' if isinstance(models, Mapping) else type(models).__name__}.",
             'Pass {"faq": "runs/faq", "joint": "runs/joint"}.',
         )
-    taken = {"base", "mean", "unseen mean", "average of all", "search:score", "self_position:module", *methods()}
+    taken = {BASE, AVERAGE, BY_SCORE, BY_GRADIENT, *MEANS, *methods()}
     if wrong := [name for name in models if not isinstance(name, str) or not name.strip() or name in taken]:
         raise SpkitError(
             "A model's name must be its own: not that of a merge rule, a search, a mean or the base.",

@@ -13,7 +13,8 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from spkit.best_model.candidates import BASE, Candidate, Job, Made, Sort, candidates, from_start
+from spkit.best_model.candidates import Candidate, Job, Made, Sort, candidates, from_start
+from spkit.best_model.checks import BASE
 from spkit.best_model.results import Results, dev_mean, ranking
 from spkit.errors import SpkitError
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
@@ -65,13 +66,13 @@ class Run:
         """Measure all candidates on dev, then test the best one beside the given models and the base."""
         job, known = self.job, [*candidates(self.job)]
         last, most = gradient_from_anywhere(job), len(job.models) + 2
-        total = sum(_weight(one.passes) for one in (*known, last)) + most * _weight(self.test_passes)
+        total = sum(one.passes.work for one in (*known, last)) + most * self.test_passes.work
         with tqdm(total=total, desc="best", unit="example", disable=not (job.progress and is_main())) as bar:
 
             def step(name: str, work: Callable[[], object], passes: Passes) -> None:
                 bar.set_postfix_str(name)
                 work()
-                bar.update(_weight(passes))
+                bar.update(passes.work)
 
             for one in known:
                 step(one.name, partial(self._try, one), one.passes)
@@ -167,11 +168,6 @@ class Run:
 def gradient_from_anywhere(job: Job) -> Candidate:
     """The search by gradient before it is known where it starts: as much work as from anywhere."""
     return from_start(job, torch.zeros(1, len(job.vectors), dtype=torch.float64), "")
-
-
-def _weight(passes: Passes) -> int:
-    """Work in examples that are embedded; a backward pass costs twice as much as a forward one."""
-    return passes.forward + 3 * passes.backward
 
 
 def measured(

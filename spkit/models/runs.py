@@ -34,10 +34,10 @@ def checkpoints_of(folder: str | Path, last: int | None = None) -> dict[str, Pat
     if not root.is_dir():
         found = f"Found the file {root}." if root.exists() else f"Found no {root}."
         raise SpkitError("A training's output must be a folder.", found, "Pass the trainer's `output_dir`.")
-    own = _in_order(root)
+    own = in_order(root)
     if own:
         return {path.name: path for path in own[-(last or len(own)) :]}
-    runs = [(run, _in_order(run)) for run in sorted(root.iterdir()) if run.is_dir()]
+    runs = [(run, in_order(run)) for run in sorted(root.iterdir()) if run.is_dir()]
     found = {f"{run.name}/{path.name}": path for run, paths in runs for path in paths[-(last or len(paths)) :]}
     if not found:
         there = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
@@ -50,7 +50,7 @@ def checkpoints_of(folder: str | Path, last: int | None = None) -> dict[str, Pat
     return found
 
 
-def _in_order(folder: Path) -> list[Path]:
-    """Checkpoints by their steps; 1000 comes after 500."""
+def in_order(folder: Path) -> list[Path]:
+    """The checkpoints that lie in a folder itself, by their steps; 1000 comes after 500."""
     steps = {path: path.name.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*") if path.is_dir()}
     return sorted((path for path, step in steps.items() if step.isdigit()), key=lambda path: int(steps[path]))

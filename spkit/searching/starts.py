@@ -17,7 +17,7 @@ from spkit.vectors.task_vectors import TaskVectors
 _FEW = 4
 
 #: The share of the one vector that a mix weighs heavily, beside that of each other.
-_HEAVY, _LIGHT = 0.75, 0.25
+HEAVY, LIGHT = 0.75, 0.25
 
 
 def squared_norm_shares(vectors: TaskVectors) -> Float[Tensor, " N"]:
@@ -91,8 +91,8 @@ def positions(vectors: TaskVectors) -> dict[str, Float[Tensor, "1 N"]]:
             continue
     one_hot = torch.eye(count, dtype=torch.float64)
     found |= dict(zip(vectors.names, one_hot, strict=True))
-    mixes = _LIGHT + (_HEAVY - _LIGHT) * one_hot
-    found |= {f"{_HEAVY} {name}": row for name, row in zip(vectors.names, mixes, strict=True)}
+    mixes = LIGHT + (HEAVY - LIGHT) * one_hot
+    found |= {f"{HEAVY} {name}": row for name, row in zip(vectors.names, mixes, strict=True)}
     return distinct({name: row[None] for name, row in found.items()})
 
 

@@ -80,7 +80,7 @@ def taught(probe: Probe, vectors: TaskVectors, form: Form = "mse", temperature: 
         expert = vectors.at([float(one == name) for one in vectors.names])
         known = _embedded(expert, probe, name)
         del expert  # one at a time is in memory
-        tasks[name] = replace(task, loss=_Lesson(known, form, temperature), temperature=None)
+        tasks[name] = replace(task, loss=_LossOf(known, form, temperature), temperature=None)
     about = [vectors.base_hash, *vectors.names, str(vectors.gram().tolist()), form, str(temperature)]
     return TaughtProbe(tasks, probe.examples, probe.split, probe.seed, text_hash(*about))
 
@@ -108,7 +108,7 @@ def _keys(features: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _LossOf:
     """Makes the loss of a task from the model that is searched."""
 
     known: Mapping[bytes, Tensor]

@@ -28,6 +28,11 @@ class Passes:
     forward: int = 0
     backward: int = 0
 
+    @property
+    def work(self) -> int:
+        """All of them, each counted as often as it costs a forward pass: a backward one costs about two more."""
+        return self.forward + 3 * self.backward
+
 
 @dataclass(frozen=True)
 class Node:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 
 from spkit.study.graph import Node
 
-#: A backward pass costs about twice a forward pass, which it comes with.
-_BACKWARD = 3
 #: Seconds between two remarks.
 _BETWEEN = 30.0
 
@@ -20,7 +18,7 @@ class Remaining:
     """
 
     def __init__(self, stages: Iterable[tuple[int, Node]], clock: Callable[[], float] = time.monotonic) -> None:
-        self._work = {(seed, node.name): _work(node) for seed, node in stages}
+        self._work = {(seed, node.name): 0 if node.passes is None else node.passes.work for seed, node in stages}
         self._count, self._done_here = len(self._work), 0
         self._clock = clock
         self._began = self._said = clock()
@@ -50,8 +48,3 @@ def in_time(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _work(node: Node) -> int:
-    """Examples of a stage, each counted as often as it costs a forward pass."""
-    return 0 if node.passes is None else node.passes.forward + _BACKWARD * node.passes.backward

@@ -21,6 +21,7 @@ from spkit.hashing import text_hash, weights_hash
 from spkit.launcher import is_main
 from spkit.models.adapters import has_adapters
 from spkit.models.embedding import settings_of
+from spkit.models.runs import in_order
 from spkit.tasks import Task
 from spkit.training.shares import Sampling
 from spkit.training.sharing import SharingTrainer
@@ -68,8 +69,7 @@ def restored_adapted(model: SentenceTransformer, folder: Path) -> bool:
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The last whole checkpoint: one that was cut off while it was written, or is damaged, is passed over."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit() and is_whole(path)]
-    for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+    for path in filter(is_whole, reversed(in_order(folder))):
         state = parse_json((path / "trainer_state.json").read_text(encoding="utf-8"))
         cost = state["stateful_callbacks"][KeptCost.__name__]["attributes"]
         return Checkpoint(path, state["global_step"], state["max_steps"], Cost(**cost))

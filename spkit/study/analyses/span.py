@@ -16,7 +16,7 @@ from spkit.results.labels import method_label
 from spkit.results.schema import SCORES, SPAN, SPAN_COEFFICIENTS
 from spkit.saving.recipe import save_model
 from spkit.searching.black_box import search
-from spkit.searching.starts import most_positions
+from spkit.searching.starts import HEAVY, LIGHT, most_positions
 from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.graph import Passes
@@ -26,9 +26,6 @@ from spkit.study.span import JOINT, check_span, names_of, span_vectors, training
 from spkit.study.stages import evaluate_stage, joint_settings, model_of, save_search, search_stage, train_stage
 from spkit.study.tables import SeedRecords, coefficients, evaluated, samples_of
 from spkit.tasks import Task
-
-#: Of the mix that needs no search: what the joint model and each expert have.
-_OF_JOINT, _OF_EXPERT = 0.75, 0.25
 
 #: The searches by gradient, each with the settings of a method of the headline comparison.
 _BY_GRADIENT = {"span:self_position": "self_position", "span:self_position:module": "self_position:module"}
@@ -52,7 +49,7 @@ def _stages(run: SeedRun, settings: SpanSettings) -> None:
     _mix_stage(run, vectors, _AVERAGE, average)
     mix = average
     if settings.joint:
-        mix = dict.fromkeys(names, 0.0) | dict.fromkeys(experts, _OF_EXPERT) | {JOINT: _OF_JOINT}
+        mix = dict.fromkeys(names, 0.0) | dict.fromkeys(experts, LIGHT) | {JOINT: HEAVY}
         _mix_stage(run, vectors, _MIX, mix)
     _mix_stage(run, vectors, _RANDOM, mix, randomised=experts)
     for method, of in _BY_GRADIENT.items():
@@ -156,7 +153,7 @@ def _words(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 _CONTROLS = (_AVERAGE, _RANDOM, _LONGER, _SOUP)
 #: The methods in a sentence.
 _SAID = {
-    _MIX: f"{_OF_JOINT} of the joint model and {_OF_EXPERT} of each expert",
+    _MIX: f"{HEAVY} of the joint model and {LIGHT} of each expert",
     _AVERAGE: "the plain average of the same models",
     _RANDOM: "random vectors of the experts' norms in their place",
     _LONGER: "a joint training on as many examples as all of these trainings",
