@@ -131,6 +131,18 @@ def drag_first_slider(page) -> list[str]:
     return page.evaluate("() => window.said")
 
 
+def boxes_of(page, parts: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Where the parts stand, once all do: a part that is drawn anew at this moment has no place."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        page.wait_for_function(DRAWN)
+        boxes = {name: part.bounding_box() for name, part in parts.items()}
+        if all(boxes.values()):
+            return boxes
+        page.wait_for_timeout(100)
+    raise AssertionError(f"parts without a place: {[name for name, box in boxes.items() if not box]}")
+
+
 def stands_on_the_screen(page, within: float) -> None:
     """What one looks at while sliding is seen at once, and nothing of it stands over something else."""
     parts = {
@@ -144,8 +156,7 @@ def stands_on_the_screen(page, within: float) -> None:
             "map": ".js-plotly-plot >> nth=1",
         }.items()
     }
-    page.wait_for_function(DRAWN)
-    boxes = {name: part.bounding_box() for name, part in parts.items()}
+    boxes = boxes_of(page, parts)
     top = boxes["verdict"]["y"]
     for name, box in boxes.items():
         assert box["x"] >= 0, name
