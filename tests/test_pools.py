@@ -14,7 +14,7 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.searching.probe_parts import part_of
 from spkit.study.chosen import chosen_tasks
-from spkit.study.profile import Loss
+from spkit.study.profile_tables import Loss
 from spkit.tasks import Task
 from spkit.training.batches import TaskBatches
 from spkit.training.parts import full_batches, parts_of

@@ -15,7 +15,7 @@ from spkit.results.labels import method_label, ordered_methods
 from spkit.signatures import Count, Parameter, Part, Range, Share, UnitInterval, checked, parameters_of
 from spkit.study import load_profile
 from spkit.study.methods import STATIC, TUNED, merge_names, merge_settings
-from spkit.study.profile import Merges
+from spkit.study.profile_tables import Merges
 from spkit.vectors.task_vectors import TaskVectors
 from tests.experts import flat
 

@@ -32,7 +32,7 @@ from spkit.merging.methods import point
 from spkit.models.bases import load_base
 from spkit.searching.probe import Probe
 from spkit.searching.self_position import self_position
-from spkit.study import load_profile, run_study, stages
+from spkit.study import load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names
 from spkit.study.methods import SEARCHES, STATIC, TUNED, method_names
 from spkit.study.places import profile_names
@@ -40,6 +40,7 @@ from spkit.study.profile import Profile
 from spkit.study.records import Stage, finish
 from spkit.study.run import publish
 from spkit.study.seed_run import SeedRun
+from spkit.study.stages import headline, merging, training
 from spkit.study.tables import comparisons, mean_comparisons
 from spkit.study.verdict import verdict, words
 from spkit.tasks import load_tasks
@@ -115,7 +116,7 @@ class Stopped:
 @pytest.fixture(scope="module")
 def stopped_run(home) -> tuple[Path, Stopped]:
     """The study, stopped before its joint training, and then run to its end."""
-    original, trained = stages.train, []
+    original, trained = training.train, []
 
     def stopping(base, tasks, **settings):
         if len(tasks) > 1:
@@ -125,7 +126,7 @@ def stopped_run(home) -> tuple[Path, Stopped]:
 
     profile, root = load_profile(home / "small.toml"), home / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "train", stopping)
+        patch.setattr(training, "train", stopping)
         with pytest.raises(KeyboardInterrupt):
             run_study(profile, root, lambda line: None)
     folders = sorted(path.name for path in (root / "seed3" / "train").iterdir() if path.name[0] != ".")
@@ -655,7 +656,7 @@ def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.Mo
         one.cache_clear()
 
 
-STAGES = "spkit.study.stages"
+MERGING, TRAINS = "spkit.study.stages.merging", "spkit.study.stages.training"
 TRAINING = {"steps": 1, "batch_size": 8}
 EVERY_SECOND = ("result.history.to_csv", "result.history[::2].to_csv")
 
@@ -673,19 +674,19 @@ def work_of(make: Callable[[SeedRun], object], home: Path) -> Callable[[Path], M
 @pytest.mark.parametrize(
     ("make", "module", "old", "new", "again"),
     [
-        (lambda run: stages.search_stage(run, "vectors", "s", "self_position"), STAGES, *EVERY_SECOND, True),
-        (lambda run: stages.merge_stage(run, "vectors", "m", "ties"), STAGES, *EVERY_SECOND, False),
-        (lambda run: stages.train_stage(run, "t", [], TRAINING), STAGES, *EVERY_SECOND, False),
+        (lambda run: merging.search_stage(run, "vectors", "s", "self_position"), MERGING, *EVERY_SECOND, True),
+        (lambda run: merging.merge_stage(run, "vectors", "m", "ties"), MERGING, *EVERY_SECOND, False),
+        (lambda run: training.train_stage(run, "t", [], TRAINING), TRAINS, "geometry.csv", "angles.csv", False),
         (
-            lambda run: stages.search_stage(run, "vectors", "s", "self_position"),
-            STAGES,
+            lambda run: merging.search_stage(run, "vectors", "s", "self_position"),
+            MERGING,
             '"""The model, coefficients and history of a search',
             '"""What a search has',
             False,
         ),
-        (stages.conflict_stage, "spkit.diagnostics.blocks", "BLOCKS = 4", "BLOCKS = 2", True),
-        (lambda run: stages.train_stage(run, "t", [], TRAINING), "spkit.study.verdict", "Forgetting", "Lost", False),
-        (lambda run: stages.vectors_stage(run, "v", {}, []), "spkit.folders", "unfinished.mkdir()", "pass", True),
+        (headline.conflict_stage, "spkit.diagnostics.blocks", "BLOCKS = 4", "BLOCKS = 2", True),
+        (lambda run: training.train_stage(run, "t", [], TRAINING), "spkit.study.verdict", "Forgetting", "Lost", False),
+        (lambda run: training.vectors_stage(run, "v", {}, []), "spkit.folders", "unfinished.mkdir()", "pass", True),
     ],
 )  # fmt: skip
 def test_a_stage_runs_again_where_code_that_it_reaches_has_changed(

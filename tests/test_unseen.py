@@ -18,7 +18,7 @@ from spkit.searching.probe import Probe
 from spkit.study import chosen, declared, load_profile, run_study, seed_run
 from spkit.study.declared import declare
 from spkit.study.records import Record
-from spkit.study.stages import evaluate_stage, measured_by
+from spkit.study.stages.scoring import evaluate_stage, measured_by
 from spkit.tasks import Task, load_tasks
 from spkit.training.trainer import train
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks

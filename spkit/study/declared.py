@@ -16,7 +16,8 @@ from spkit.study.profile_file import check_places
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun, check_names, prepare
 from spkit.study.settings import refuse
-from spkit.study.stages import expert_stages, headline_stages
+from spkit.study.stages.headline import headline_stages
+from spkit.study.stages.training import expert_stages
 from spkit.tasks import Task
 
 

@@ -11,7 +11,7 @@ from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.methods import merge_names
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import joint_settings, kept_stage, model_of, train_stage, vectors_stage
+from spkit.study.stages.training import joint_settings, kept_stage, model_of, train_stage, vectors_stage
 from spkit.tasks import Task
 from spkit.training.checks import check_order
 

@@ -17,7 +17,7 @@ from spkit.study.analyses._two import task_needs
 from spkit.study.graph import Passes
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import pools_of
+from spkit.study.stages.scoring import pools_of
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 

@@ -20,7 +20,7 @@ from spkit.study.analysis_settings._two import Pipeline, TwoSettings
 from spkit.study.graph import TASK, Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import save_search, whole
+from spkit.study.stages.merging import save_search, whole
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 

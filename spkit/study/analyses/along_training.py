@@ -13,7 +13,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.along_training import AlongTrainingSettings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import joint_settings
+from spkit.study.stages.training import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.study.verdict import counted
 from spkit.tasks import Task

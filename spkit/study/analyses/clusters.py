@@ -22,7 +22,8 @@ from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import joint_settings, whole
+from spkit.study.stages.merging import whole
+from spkit.study.stages.training import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.tasks.data_sets import data_sets

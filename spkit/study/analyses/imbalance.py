@@ -13,7 +13,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.imbalance import ImbalanceSettings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import model_of
+from spkit.study.stages.training import model_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 from spkit.training.checks import check_batch

@@ -33,7 +33,7 @@ from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import whole
+from spkit.study.stages.merging import whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.checks import check_training

@@ -24,7 +24,9 @@ from spkit.study.paper import AGAINST, OPEN, Claim, outcome_of
 from spkit.study.profile import Profile
 from spkit.study.records import Record
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import evaluate_stage, save_search, train_stage
+from spkit.study.stages.merging import save_search
+from spkit.study.stages.scoring import evaluate_stage
+from spkit.study.stages.training import train_stage
 from spkit.study.tables import SeedRecords, paid, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.checks import check_batch

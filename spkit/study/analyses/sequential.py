@@ -17,7 +17,9 @@ from spkit.study.analysis_settings.sequential import SequentialSettings
 from spkit.study.methods import SEARCHES
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import evaluate_stage, merges_and_searches, vectors_stage
+from spkit.study.stages.merging import merges_and_searches
+from spkit.study.stages.scoring import evaluate_stage
+from spkit.study.stages.training import vectors_stage
 from spkit.study.tables import SeedRecords, evaluated, samples_of, scores
 from spkit.tasks import Task
 from spkit.training.trainer import train

@@ -23,7 +23,9 @@ from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, slug
 from spkit.study.span import JOINT, check_span, names_of, span_vectors, trainings
-from spkit.study.stages import evaluate_stage, joint_settings, model_of, save_search, search_stage, train_stage
+from spkit.study.stages.merging import save_search, search_stage
+from spkit.study.stages.scoring import evaluate_stage
+from spkit.study.stages.training import joint_settings, model_of, train_stage
 from spkit.study.tables import SeedRecords, coefficients, evaluated, samples_of
 from spkit.tasks import Task
 

@@ -22,7 +22,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.sweeps import KINDS, SweepSettings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import pools_of
+from spkit.study.stages.scoring import pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 

@@ -18,7 +18,7 @@ from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.trade_off import TradeOffSettings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages import measured_by, pools_of
+from spkit.study.stages.scoring import measured_by, pools_of
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task
 
