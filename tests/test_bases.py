@@ -6,13 +6,13 @@ import pytest
 import torch
 
 import spkit
+from spkit.errors import SpkitError
 from spkit.hashing import weights_hash
 from spkit.vectors.basis import basis_names
 from spkit.vectors.task_vectors import TaskVectors
 from tests.bench.measuring import AnonymousPeak
 from tests.tiny import tiny_tasks
 
-BASES = [*basis_names(), "trim", "elect", "drop"]
 NEEDED = {"trim": {"density": 0.2}, "drop": {"p": 0.5}}
 
 
@@ -32,7 +32,7 @@ def made(vectors: TaskVectors, name: str) -> TaskVectors:
     return getattr(vectors, name)(**NEEDED.get(name, {}))
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", basis_names())
 def test_it_makes_new_vectors_over_the_same_base(vectors, name):
     before = vectors.matrix.clone()
     basis = made(vectors, name)
@@ -45,7 +45,7 @@ def test_it_makes_new_vectors_over_the_same_base(vectors, name):
     assert [one["operation"] for one in basis.provenance.operations] == [name]
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", basis_names())
 def test_what_was_done_is_saved_and_can_be_done_again(vectors, name, tmp_path):
     made(vectors, name).save(tmp_path / name)
     loaded = TaskVectors.load(tmp_path / name)
@@ -54,7 +54,7 @@ def test_what_was_done_is_saved_and_can_be_done_again(vectors, name, tmp_path):
     assert torch.equal(getattr(vectors, name)(**given).matrix, loaded.matrix)
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", basis_names())
 def test_a_search_runs_on_it(vectors, name):
     basis, probe = made(vectors, name), spkit.Probe.sample(tiny_tasks(), size=48)
     settings = {"path": "free", "optimizer": "lbfgs", "steps": 3, "batch_size": 8, "mu": 0.0, "progress": False}
@@ -62,7 +62,7 @@ def test_a_search_runs_on_it(vectors, name):
     assert result.history["loss"].min() < result.history["loss"].iloc[0]
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", basis_names())
 def test_bfloat16_stays(vectors, name):
     small = vectors.reweighted(vectors.matrix.bfloat16(), "rounded")
     assert made(small, name).matrix.dtype == torch.bfloat16
@@ -75,3 +75,21 @@ def test_nothing_but_the_result_is_as_large_as_the_matrix(wide, name):
     with AnonymousPeak() as peak:
         result = made(wide, name).matrix
     assert peak.peak - peak.before < 1.5 * result.nbytes
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("trim", {"density": 0.0}, "`density` must be above 0 and at most 1"),
+        ("trim", {"density": 1.01}, "`density` must be above 0 and at most 1"),
+        ("trim", {"density": float("nan")}, "`density` must be above 0 and at most 1"),
+        ("trim", {"density": 0.5, "scope": "layer"}, "`scope` must be 'tensor' or 'vector'"),
+        ("trim", {}, "`trim` needs 'density'"),
+        ("drop", {"p": 1.0}, "`p` must be 0 or more and below 1"),
+        ("drop", {"p": -0.1}, "`p` must be 0 or more and below 1"),
+        ("elect", {"density": 0.5}, "The parameters of `elect` must be among"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(vectors, name, given, said):
+    with pytest.raises(SpkitError, match=said):
+        getattr(vectors, name)(**given)

@@ -33,7 +33,7 @@ def test_a_transposed_gradient_is_refused(base, vectors) -> None:
 @pytest.mark.parametrize(("size", "density", "stays"), [(5, 0.35, 1), (8, 0.49, 3), (8, 0.5, 4), (3, 0.1, 1)])
 def test_the_share_is_rounded_down_to_one_entry_at_least(size, density, stays) -> None:
     values = torch.arange(1.0, size + 1)[None]
-    assert int((trim(values, density, [slice(0, size)], "vector") != 0).sum()) == stays
+    assert int((trim(values, density, [slice(0, size)]) != 0).sum()) == stays
 
 
 def test_of_a_small_tensor_one_entry_stays(vectors) -> None:

@@ -111,13 +111,13 @@ def test_a_rule_hands_its_parameters_on_to_its_basis(vectors, name, given) -> No
 # --- bases
 
 
-@pytest.mark.parametrize("name", [*basis_names(), "trim", "elect", "drop"])
+@pytest.mark.parametrize("name", basis_names())
 def test_a_basis_makes_new_vectors_that_come_back_from_a_folder(vectors, name, tmp_path) -> None:
     loaded = assert_comes_back(assert_made_anew(made(name), vectors), tmp_path / name)
     assert [one["operation"] for one in loaded.provenance.operations] == [name]
 
 
-@pytest.mark.parametrize("name", [*basis_names(), "trim", "elect", "drop"])
+@pytest.mark.parametrize("name", basis_names())
 def test_a_basis_has_no_scale_of_its_own(vectors, name) -> None:
     assert_scales(lambda factor: made(name)(scaled(vectors, float(factor))).matrix, torch.tensor(1.0), 2.0, **CLOSE)
 

@@ -111,7 +111,7 @@ def test_memory_does_not_grow_with_the_number_of_vectors(monkeypatch, method) ->
     columns = 1_000_000
     whole = [slice(0, columns)]
     work = {
-        "trim": lambda matrix: sparsify.trim(matrix, 0.2, whole, "vector"),
+        "trim": lambda matrix: sparsify.trim(matrix, 0.2, whole),
         "elect": sparsify.elect,
         "drop": lambda matrix: sparsify.drop(matrix, 0.5, 0),
     }[method]

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spkit.errors import SpkitError
 from spkit.vectors.sparsify import drop, elect, trim
 from tests.bench.measuring import AnonymousPeak
 
@@ -23,7 +22,7 @@ densities = st.floats(0.01, 1.0)
 def test_trim_keeps_the_largest_magnitudes_and_at_least_the_share(values, density):
     matrix = torch.from_numpy(values)
     width = matrix.shape[1]
-    trimmed = trim(matrix, density, [slice(0, width)], "vector")
+    trimmed = trim(matrix, density, [slice(0, width)])
     share = max(1, int(density * width))
     for before, after in zip(matrix, trimmed, strict=True):
         stays = after != 0
@@ -38,28 +37,17 @@ def test_trim_keeps_the_largest_magnitudes_and_at_least_the_share(values, densit
 def test_trim_keeps_the_share_in_each_place_or_over_the_whole_vector():
     matrix = torch.cat([torch.arange(1.0, 11.0), 100 + torch.arange(10.0)])[None]
     places = [slice(0, 10), slice(10, 20)]
-    assert (trim(matrix, 0.3, places, "tensor")[0].nonzero().flatten() == torch.tensor([7, 8, 9, 17, 18, 19])).all()
-    whole = trim(matrix, 0.3, [slice(0, 20)], "vector")
+    assert (trim(matrix, 0.3, places)[0].nonzero().flatten() == torch.tensor([7, 8, 9, 17, 18, 19])).all()
+    whole = trim(matrix, 0.3, [slice(0, 20)])
     assert (whole[0].nonzero().flatten() == torch.arange(14, 20)).all()
 
 
 def test_trim_changes_nothing_at_density_one_and_never_its_input():
     matrix = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
     before = matrix.clone()
-    assert torch.equal(trim(matrix, 1.0, [slice(0, 50)], "vector"), before)
-    trim(matrix, 0.1, [slice(0, 50)], "vector")
+    assert torch.equal(trim(matrix, 1.0, [slice(0, 50)]), before)
+    trim(matrix, 0.1, [slice(0, 50)])
     assert torch.equal(matrix, before)
-
-
-@pytest.mark.parametrize("density", [0.0, -0.1, 1.01, float("nan")])
-def test_trim_refuses_a_density_out_of_range(density):
-    with pytest.raises(SpkitError, match="`density` must be above 0 and at most 1"):
-        trim(torch.ones(1, 4), density, [slice(0, 4)], "vector")
-
-
-def test_trim_refuses_an_unknown_scope():
-    with pytest.raises(SpkitError, match="`scope` must be 'tensor' or 'vector'"):
-        trim(torch.ones(1, 4), 0.5, [slice(0, 4)], "layer")
 
 
 def wide(dtype: torch.dtype, shape: tuple[int, int] = (3, 70_001)) -> torch.Tensor:
@@ -78,7 +66,7 @@ def test_the_threshold_is_that_of_a_full_sort(dtype, density):
     """Over more numbers than are worked on at a time, and to the last bit."""
     matrix = wide(dtype)
     width = matrix.shape[1]
-    trimmed = trim(matrix, density, [slice(0, 1000), slice(1000, width)], "tensor")
+    trimmed = trim(matrix, density, [slice(0, 1000), slice(1000, width)])
     for before, after in zip(matrix, trimmed, strict=True):
         for place in (slice(0, 1000), slice(1000, width)):
             magnitudes = before[place].abs()
@@ -89,11 +77,9 @@ def test_the_threshold_is_that_of_a_full_sort(dtype, density):
 def test_how_many_columns_are_worked_on_at_a_time_changes_nothing(monkeypatch):
     matrix = wide(torch.bfloat16, (4, 3000))
     places = [slice(0, 10), slice(10, 3000)]
-    expected = trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)
+    expected = trim(matrix, 0.3, places), elect(matrix), drop(matrix, 0.4, 1)
     monkeypatch.setattr("spkit.vectors.sparsify._AT_A_TIME", 7)
-    for got, before in zip(
-        (trim(matrix, 0.3, places, "tensor"), elect(matrix), drop(matrix, 0.4, 1)), expected, strict=True
-    ):
+    for got, before in zip((trim(matrix, 0.3, places), elect(matrix), drop(matrix, 0.4, 1)), expected, strict=True):
         assert torch.equal(got, before)
 
 
@@ -102,7 +88,7 @@ def test_how_many_columns_are_worked_on_at_a_time_changes_nothing(monkeypatch):
 def test_nothing_but_the_result_is_as_large_as_the_matrix(dtype):
     matrix = torch.randn(2, 3_000_000, generator=torch.Generator().manual_seed(0)).to(dtype)
     whole = [slice(0, matrix.shape[1])]
-    for work in (lambda: trim(matrix, 0.2, whole, "vector"), lambda: elect(matrix), lambda: drop(matrix, 0.5, 0)):
+    for work in (lambda: trim(matrix, 0.2, whole), lambda: elect(matrix), lambda: drop(matrix, 0.5, 0)):
         with AnonymousPeak() as peak:
             result = work()
         # The kernel's counter is rough by some megabytes: half of the result shows that it was watched at all.
@@ -167,9 +153,3 @@ def test_drop_leaves_the_global_generator_alone():
     torch.manual_seed(5)
     drop(torch.ones(1, 10), 0.5, 0)
     assert torch.equal(torch.rand(1), expected)
-
-
-@pytest.mark.parametrize("p", [1.0, -0.1, 2.0, float("nan")])
-def test_drop_refuses_a_share_out_of_range(p):
-    with pytest.raises(SpkitError, match="`p` must be at least 0 and below 1"):
-        drop(torch.ones(1, 4), p, 0)

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from spkit.errors import SpkitError
 from spkit.vectors.room import room_like
 
 #: Numbers that are worked on at a time: what one operation writes is still in the cache when the next reads it, and
@@ -20,23 +19,18 @@ _AT_A_TIME = 1 << 15
 _WHOLE = {torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
 
 
-def trim(matrix: Float[Tensor, "N P"], density: float, places: Sequence[slice], scope: str) -> Float[Tensor, "N P"]:
+def trim(matrix: Float[Tensor, "N P"], density: float, places: Sequence[slice]) -> Float[Tensor, "N P"]:
     """Zero all but the largest share `density` of each row within each place; ties at the threshold are kept.
 
     Args:
         matrix: the vectors.
         density: the share, above 0 and up to 1.
         places: columns, each of which stands in one place.
-        scope: `"tensor"` or `"vector"`, what the places are.
 
     Example:
-        >>> trim(torch.tensor([[3.0, -1.0, 0.5, -2.0]]), 0.5, [slice(0, 4)], "vector")
+        >>> trim(torch.tensor([[3.0, -1.0, 0.5, -2.0]]), 0.5, [slice(0, 4)])
         tensor([[ 3.,  0.,  0., -2.]])
     """
-    if not 0 < density <= 1:
-        raise SpkitError("`density` must be above 0 and at most 1.", f"Found {density}.", "Pass 0.2, for example.")
-    if scope not in ("tensor", "vector"):
-        raise SpkitError("`scope` must be 'tensor' or 'vector'.", f"Found {scope!r}.", "Pass one of the two.")
     trimmed = room_like(matrix)
     for place in places:
         size = place.stop - place.start
@@ -95,9 +89,7 @@ def elect(matrix: Float[Tensor, "N P"]) -> Float[Tensor, "N P"]:
 
 
 def drop(matrix: Float[Tensor, "N P"], p: float, seed: int) -> Float[Tensor, "N P"]:
-    """Zero a random share p of the entries and divide the rest by 1 − p."""
-    if not 0 <= p < 1:
-        raise SpkitError("`p` must be at least 0 and below 1.", f"Found {p}.", "Pass 0.9, for example.")
+    """Zero a random share p of the entries, below 1, and divide the rest by 1 − p."""
     generator = torch.Generator().manual_seed(seed)
     dropped = room_like(matrix)
     for source, target in zip(matrix, dropped, strict=True):

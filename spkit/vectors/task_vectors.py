@@ -16,7 +16,7 @@ from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
 from spkit.models.other_kinds import kind_of_object
 from spkit.models.runs import checkpoints_of
-from spkit.vectors import sparsify, storage
+from spkit.vectors import storage
 from spkit.vectors.basis import basis_names, bound
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients, coefficient_rows
 from spkit.vectors.matrix import check_rows, gram_of, write_sum
@@ -297,52 +297,6 @@ class TaskVectors:
             )
         matrix = chosen_rows(self.matrix, [self.names.index(name) for name in names])
         return TaskVectors(self.base, names, matrix, self.base_hash, self.provenance.select(names))
-
-    def trim(self, density: float, scope: Literal["tensor", "vector"] = "vector") -> "TaskVectors":
-        """Keep the largest entries of each vector and set the rest to zero (TIES, step 1).
-
-        Args:
-            density: share of the entries that stays, above 0 and up to 1; their number is rounded down, to 1 at least.
-            scope: the share holds over the whole vector, as in the paper, or in every parameter tensor, as in mergekit
-                and PEFT.
-
-        Returns:
-            New task vectors.
-
-        References:
-            Yadav et al., "TIES-Merging", arXiv 2306.01708, section 4, "Trim".
-        """
-        places = list(self.layout.slices.values()) if scope == "tensor" else [slice(0, self.layout.size)]
-        return self.reweighted(sparsify.trim(self.matrix, density, places, scope), "trim", density=density, scope=scope)
-
-    def elect(self) -> "TaskVectors":
-        """Keep the entries that agree with the sign of the sum, divided by how many agree (TIES, steps 2 and 3).
-
-        The division makes `at(ones)` exactly the disjoint mean of TIES, so that a search can run on the result:
-        `trim(0.2).elect()` at ones is `spkit.merge(..., "ties", density=0.2)`.
-
-        Returns:
-            New task vectors.
-
-        References:
-            Yadav et al., arXiv 2306.01708, section 4, "Elect" and "Disjoint Merge".
-        """
-        return self.reweighted(sparsify.elect(self.matrix), "elect")
-
-    def drop(self, p: float, seed: int = 0) -> "TaskVectors":
-        """Set a random share of the entries to zero and rescale the rest by 1/(1 − p), so that the mean is kept (DARE).
-
-        Args:
-            p: share that is dropped, at least 0 and below 1.
-            seed: decides which.
-
-        Returns:
-            New task vectors.
-
-        References:
-            Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
-        """
-        return self.reweighted(sparsify.drop(self.matrix, p, seed), "drop", p=p, seed=seed)
 
     def reweighted(self, matrix: Float[Tensor, "N P"], operation: str, **parameters: Any) -> "TaskVectors":
         """Other values under the same names, over the same base: a basis that a search may run on.

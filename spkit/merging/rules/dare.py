@@ -3,6 +3,7 @@
 from spkit.merging.registry import method
 from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Share
+from spkit.vectors.bases.drop import drop
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -22,4 +23,4 @@ def dare(
     References:
         Yu et al., "Language Models are Super Mario", arXiv 2311.03099, eq. 2 and 3.
     """
-    return vectors.drop(1 - density, seed), length * weights_of(vectors, weight)
+    return drop(vectors, 1 - density, seed), length * weights_of(vectors, weight)

@@ -5,6 +5,8 @@ from typing import Literal
 from spkit.merging.registry import method
 from spkit.merging.weights import Point, Weight, weights_of
 from spkit.signatures import Share
+from spkit.vectors.bases.elect import elect
+from spkit.vectors.bases.trim import trim
 from spkit.vectors.task_vectors import TaskVectors
 
 
@@ -32,4 +34,4 @@ def ties(
     References:
         Yadav et al., "TIES-Merging", arXiv 2306.01708, algorithm 1.
     """
-    return vectors.trim(density, scope).elect(), length * weights_of(vectors, weight)
+    return elect(trim(vectors, density, scope)), length * weights_of(vectors, weight)

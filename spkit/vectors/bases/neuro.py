@@ -45,7 +45,7 @@ def neuro(
     References:
         Fang et al., "To See a World in a Spark of Neuron", arXiv 2503.05320, section 4.
     """
-    kept = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)], "vector")
+    kept = trim(vectors.matrix, density, [slice(0, vectors.num_parameters)])
     factor = 1 / (1 - _share_lost(vectors.matrix, kept)) if across is None else across
     linear = {
         f"{name}.weight": module.weight.detach()
