@@ -16,6 +16,7 @@ from torch import nn
 from spkit.errors import SpkitError
 from spkit.evaluation import evaluate
 from spkit.merging.methods import merge
+from spkit.models.adapters import load_expert
 from spkit.models.bases import load_base, load_model
 from spkit.models.other_kinds import kind_of_files
 from spkit.models.sources import check_model
@@ -146,6 +147,17 @@ def test_an_unknown_id_is_refused_at_once(monkeypatch):
             load_base(name)
     assert time.perf_counter() - start < 5
     assert asked == ["BAAI/bge-smal-en", "sentence-transformers/all-minilm", "all-minilm"]
+
+
+@pytest.mark.parametrize("load", [lambda name, base: load_model(name), lambda name, base: load_expert(name, base, "x")])
+def test_the_hub_is_asked_for_a_model_once(monkeypatch, base, load):
+    asked = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(HfApi, "model_info", lambda self, name, **more: asked.append(name))
+    monkeypatch.setattr("transformers.utils.peft_utils.find_adapter_config_file", lambda *_, **__: asked.append("?"))
+    monkeypatch.setattr("spkit.models.bases._load_saved", lambda source, how: base)
+    assert load("BAAI/bge-small-en", base) is base
+    assert asked == ["BAAI/bge-small-en", "?"]
 
 
 def test_the_cache_is_looked_at_before_the_hub(monkeypatch, tmp_path, folders):

@@ -1,11 +1,11 @@
 """Folders of adapters (PEFT): finding them, and adding what they hold into the weights they were trained over."""
 
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
@@ -15,7 +15,7 @@ from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.files import parse_json
 from spkit.folders import LIST, check_unchanged
-from spkit.models.sources import BUNDLED_BASES, only_cached, split_revision
+from spkit.models.sources import BUNDLED_BASES, Source
 
 _CONFIG = "adapter_config.json"
 
@@ -33,24 +33,20 @@ class AdapterFolder:
     adapter: Path
 
 
-def adapter_folder(source: str | Path, revision: str | None = None) -> AdapterFolder | None:
+def adapter_folder(source: Source) -> AdapterFolder | None:
     """Where the adapter lies that a folder or hub id stands for; None where it stands for a whole model.
 
     Args:
-        source: a folder, a hub id (of which the files are fetched, if it is an adapter's), or a bundled base.
-        revision: of the hub id.
+        source: what a name stands for; of a hub id the files are fetched, if it is an adapter's.
 
     Raises:
         SpkitError: a folder of several adapters, or one with whole weights beside the adapter.
     """
-    name, own = split_revision(os.path.expanduser(source))
-    revision = own or revision
-    if name in BUNDLED_BASES:
+    if source.name in BUNDLED_BASES:
         return None
-    root = Path(name)
+    root = Path(source.name)
     if not root.is_dir():
-        only_cached(name, revision)  # says at once where there is no such model
-        fetched = _fetched(name, revision)
+        fetched = _fetched(source)
         if fetched is None:
             return None
         root = fetched
@@ -70,19 +66,20 @@ def adapter_folder(source: str | Path, revision: str | None = None) -> AdapterFo
     return AdapterFolder(root, places[0])
 
 
-def _fetched(name: str, revision: str | None) -> Path | None:
+def _fetched(source: Source) -> Path | None:
     """The files of a hub id that is an adapter's."""
     from transformers.utils.peft_utils import find_adapter_config_file
 
+    place: dict[str, Any] = {"revision": source.revision, "local_files_only": source.cached}
     try:
-        config = find_adapter_config_file(name, revision=revision)
+        config = find_adapter_config_file(source.name, **place)
     except (OSError, ValueError):  # no id, or none that can be reached: said when the model is loaded
         return None
     if config is None:
         return None
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(name, revision=revision))
+    return Path(snapshot_download(source.name, **place))
 
 
 def _transformer_path(root: Path) -> str:

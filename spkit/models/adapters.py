@@ -11,10 +11,10 @@ from torch import nn
 
 from spkit.errors import SpkitError
 from spkit.models.adapter_files import AdapterFolder, adapter_folder, base_named, fold_files, with_own_modules
-from spkit.models.bases import copy_model, load_model, quiet_libraries, source_of, transformer_of
+from spkit.models.bases import copy_model, load_model, load_whole, quiet_libraries, source_of, transformer_of
 from spkit.models.number_types import loading_of
 from spkit.models.other_kinds import kind_of_object
-from spkit.models.sources import check_model, split_revision
+from spkit.models.sources import check_model, source_named, split_revision
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@.+)?")
 
@@ -46,9 +46,10 @@ def load_expert(
     """
     if isinstance(source, str | Path):
         check_model(source)
-        where = adapter_folder(source)
+        there = source_named(source)
+        where = adapter_folder(there)
         if where is None:
-            return fold(load_model(source, loading_of(base)))
+            return fold(load_whole(there, loading_of(base)))
         expert = _over_base(where, base, name)
         if origin:
             _check_origin(where, base, expert, name)

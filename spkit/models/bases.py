@@ -23,7 +23,7 @@ from spkit.models.embedding import cut_texts
 from spkit.models.loading import Loading, NumberType, code_files, default_loading
 from spkit.models.number_types import loaded, note_stored_type, stored_type
 from spkit.models.origin import note_modules, note_source, noted_source
-from spkit.models.sources import BUNDLED_BASES, WEIGHTS, check_model, described, only_cached, split_revision
+from spkit.models.sources import BUNDLED_BASES, WEIGHTS, Source, check_model, described, source_named
 
 # transformers treats configuration keys that start with an underscore as private: they are saved with a model and
 # ignored where two architectures are compared, which is what a mark of origin needs.
@@ -127,19 +127,16 @@ def load_model(source: str | Path | SentenceTransformer, how: Loading | None = N
         return source
     check_model(source)
     how = how or default_loading()
-    name, revision = split_revision(os.path.expanduser(source))
-    if revision is not None:
-        how = replace(how, revision=revision)
-    if how.revision is not None and (name in BUNDLED_BASES or os.path.isdir(name)):
-        raise SpkitError(
-            "`revision` must be of a hub id.", f"Found {how.revision!r} for {name!r}.", "Leave it out, or pass the id."
-        )
-    if name in BUNDLED_BASES:
-        return loaded(_load_bundled(BUNDLED_BASES[name], how), how)
-    where = adapter_folder(name, how.revision)
-    if where is None:
-        return loaded(_load_saved(name, how), how)
-    return _load_adapted(where, how.beside(), name)
+    there = source_named(source, how.revision)
+    where = adapter_folder(there)
+    return load_whole(there, how) if where is None else _load_adapted(where, how.beside(), there.name)
+
+
+def load_whole(source: Source, how: Loading) -> SentenceTransformer:
+    """A model with weights of its own: what `load_model` does where `adapter_folder` finds none."""
+    how = replace(how, revision=source.revision)
+    bundled = source.name in BUNDLED_BASES
+    return loaded(_load_bundled(BUNDLED_BASES[source.name], how) if bundled else _load_saved(source, how), how)
 
 
 def _load_adapted(where: AdapterFolder, how: Loading, name: str) -> SentenceTransformer:
@@ -163,15 +160,14 @@ def _load_adapted(where: AdapterFolder, how: Loading, name: str) -> SentenceTran
     return model.eval()
 
 
-def _load_saved(name: str, how: Loading) -> SentenceTransformer:
-    folder = Path(name)
+def _load_saved(source: Source, how: Loading) -> SentenceTransformer:
+    name, folder = source.name, Path(source.name)
     # What spkit wrote is as it was; a card may be edited.
     check_unchanged(folder, "A model", [file for file in listed_files(folder) if not file.endswith(".md")])
-    cached = only_cached(name, how.revision)
     # In half precision: `loaded` puts it into float32.
     with quiet_libraries(), _unsaid_report(), _unsaid("was loaded in torch"):
         try:
-            model = SentenceTransformer(name, local_files_only=cached, **how.arguments())
+            model = SentenceTransformer(name, local_files_only=source.cached, **how.arguments())
         except Exception as error:  # sentence-transformers, transformers, safetensors and the hub raise many kinds
             if "trust_remote_code" in str(error) and not how.trust_remote_code:
                 files = quoted(code_files(name)) if os.path.isdir(name) else "files in its repository"

@@ -1,6 +1,7 @@
 """Where models come from and go to, checked without loading any: torch takes seconds to import."""
 
 import os
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,44 @@ def check_model(source: str | Path) -> None:
         )
 
 
-def only_cached(name: str, revision: str | None = None) -> bool:
-    """Whether a model is to be taken from the hub's cache, which is looked at before the hub is asked; not for folders.
+@dataclass(frozen=True)
+class Source:
+    """What the name of a model stands for; the hub has been asked for it, where it had to be.
+
+    Attributes:
+        name: a bundled base, a folder, or a hub id without its revision.
+        revision: of the hub id; None takes the newest.
+        cached: whether it lies in the hub's cache, and is taken from there alone.
+    """
+
+    name: str
+    revision: str | None = None
+    cached: bool = False
+
+
+def source_named(given: str | Path, revision: str | None = None) -> Source:
+    """What a model's name stands for, once `check_model` has looked at it.
+
+    Args:
+        given: a bundled base, a folder or a hub id, where a revision may stand behind an `@`.
+        revision: of a hub id that has none in its name.
 
     Raises:
-        SpkitError: it is not on this machine, and the hub has no such model or cannot be reached.
+        SpkitError: it is not on this machine, and the hub has no such model or cannot be reached; or a revision of
+            something that has none.
     """
-    if os.path.isdir(name):
-        return False
+    name, own = split_revision(os.path.expanduser(given))
+    revision = own or revision
+    here = name in BUNDLED_BASES or os.path.isdir(name)
+    if here and revision is not None:
+        raise SpkitError(
+            "`revision` must be of a hub id.", f"Found {revision!r} for {name!r}.", "Leave it out, or pass the id."
+        )
+    return Source(name, revision, not here and _only_cached(name, revision))
+
+
+def _only_cached(name: str, revision: str | None) -> bool:
+    """Whether a hub id is to be taken from the hub's cache, which is looked at before the hub is asked."""
     if any(list(Path(found).parent.rglob(f"*{end}")) for found in _snapshots(name, revision) for end in WEIGHTS):
         return True
     said = [_hub_says(one, revision) for one in _hub_ids(name)]

@@ -11,7 +11,7 @@ from spkit.errors import SpkitError
 from spkit.files import parse_json
 from spkit.models.adapter_files import adapter_folder
 from spkit.models.loading import code_files
-from spkit.models.sources import BUNDLED_BASES, split_revision
+from spkit.models.sources import BUNDLED_BASES, Source, source_named
 from spkit.vectors.provenance import Provenance
 
 
@@ -49,12 +49,13 @@ def _folder(source: str | None, name: str) -> Path:
     if source in BUNDLED_BASES:
         raise InexpressibleError(f"The model of {name} is {source!r}, which is no folder: save it, and pass that.")
     try:
-        adapter = adapter_folder(source)
+        there = source_named(source)
+        adapter = adapter_folder(there)
     except SpkitError as error:
         raise InexpressibleError(f"The model of {name} is no folder that mergekit reads: {error}") from error
     if adapter is not None:
         raise InexpressibleError(f"The model of {name} is an adapter: save the adapted model, and pass its folder.")
-    folder = Path(source) if os.path.isdir(source) else _snapshot(source, name)
+    folder = Path(source) if os.path.isdir(source) else _snapshot(there, name)
     if not (folder / "config.json").is_file():
         raise InexpressibleError(
             f"The transformer of {name} stands in a folder below {source}, where mergekit looks not."
@@ -64,15 +65,14 @@ def _folder(source: str | None, name: str) -> Path:
     return folder
 
 
-def _snapshot(source: str, name: str) -> Path:
+def _snapshot(source: Source, name: str) -> Path:
     """The files of a hub id; they are here, since the model was loaded from them."""
     from huggingface_hub import snapshot_download
 
     try:
-        hub_id, revision = split_revision(source)
-        return Path(snapshot_download(hub_id, revision=revision, local_files_only=True))
+        return Path(snapshot_download(source.name, revision=source.revision, local_files_only=True))
     except (OSError, ValueError) as error:
-        raise InexpressibleError(f"The files of {name} ({source}) cannot be looked at.") from error
+        raise InexpressibleError(f"The files of {name} ({source.name}) cannot be looked at.") from error
 
 
 def _tensors(folder: Path, name: str) -> set[str]:
