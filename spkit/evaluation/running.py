@@ -21,6 +21,7 @@ from spkit.errors import SpkitError, quoted, reported
 from spkit.evaluation.encoder import Encoder
 from spkit.evaluation.measurement import Measurement, whole_score
 from spkit.evaluation.watching import watched
+from spkit.hub import no_answer
 from spkit.tasks.mteb_names import tasks_named
 from spkit.tasks.mteb_task import mteb_task
 from spkit.tasks.task import Task
@@ -149,6 +150,8 @@ def _loaded(task: AbsTask, splits: Sequence[str]) -> AbsTask:
     own = copy(task).filter_eval_splits(list(splits))
     for part in _parts(own):
         try:
+            if said := _unreachable(part):
+                raise ConnectionError(said)
             part.load_data()
         except SpkitError:
             raise
@@ -160,6 +163,13 @@ def _loaded(task: AbsTask, splits: Sequence[str]) -> AbsTask:
                 f"`spkit.load_mteb({part.metadata.name!r}, {{'test': 'file.jsonl'}})`.",
             ) from error
     return own
+
+
+def _unreachable(task: AbsTask) -> str | None:
+    """Why the data of a task cannot be had from the hub, which its client would ask for half a minute."""
+    fetches = type(task).load_data.__module__.startswith(("mteb.abstasks", "mteb.tasks"))  # and makes no data itself
+    data = task.metadata.dataset
+    return no_answer(data["path"], data["revision"]) if fetches and not task.data_loaded else None
 
 
 def _scored(

@@ -10,15 +10,13 @@ from spkit._extras import require
 from spkit.errors import SpkitError, quoted
 from spkit.files import parse_json
 from spkit.folders import check_replaceable
+from spkit.hub import hub_error, said_by
 from spkit.models.other_kinds import kind_of_files, kind_of_object
 
 #: Bundled bases: name -> number of layers of all-MiniLM-L6-v2 that are kept.
 BUNDLED_BASES = {"minilm-l3": 3, "minilm-l6": 6}
 
 _RULE = "A model must be a bundled base, a folder of a sentence-transformers model, or a hub id."
-
-# A hub that does not answer in this time will not: transformers asks for each of its files, five times each.
-_SECONDS = 10
 
 #: How the names of files of weights end.
 WEIGHTS = (".safetensors", ".bin")
@@ -144,17 +142,13 @@ def _only_cached(name: str, revision: str | None) -> bool:
 
 
 def _hub_says(name: str, revision: str | None) -> str | None:
-    """Why the hub gives no such model, asked once and shortly; None where it has it."""
-    from huggingface_hub import HfApi, constants
+    """Why the hub gives no such model; None where it has it."""
+    from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
-    try:
-        HfApi().model_info(name, revision=revision, timeout=_SECONDS)
-    except Exception as error:  # the hub's client, its transport and its checks of names raise many kinds
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return " ".join(lines[:2]).rstrip(".") or type(error).__name__
-    return None
+    error = hub_error(name, revision)
+    return None if error is None else said_by(error)
 
 
 def described(name: str, file: str) -> Any:

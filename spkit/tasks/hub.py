@@ -6,6 +6,7 @@ import datasets
 from datasets import Dataset
 
 from spkit.errors import SpkitError, reported
+from spkit.hub import no_answer
 from spkit.tasks.places import is_saved
 from spkit.tasks.tables import read_saved
 
@@ -31,6 +32,8 @@ def read_hub_split(name: str, split: str, config: str | None = None, revision: s
     try:
         if is_saved(Path(name)):
             return read_saved(Path(name), split)
+        if said := no_answer(name, revision):
+            raise ConnectionError(said)
         dataset = datasets.load_dataset(name, config, split=split, revision=revision)
     except SpkitError:
         raise
