@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 from reprlib import Repr
-from typing import Any
+from typing import Any, get_args
 
 #: So many characters of names an error lists.
 _NAMES = 1000
@@ -60,6 +60,27 @@ def quoted(names: Iterable[str]) -> str:
     count = max(1, bisect_right(ends, _NAMES))
     more = f" and {len(listed) - count} more" if len(listed) > count else ""
     return ", ".join(listed[:count]) + more
+
+
+def check_choice(setting: str, given: str, choices: Any) -> None:
+    """Refuse a word that is none of the choices.
+
+    Args:
+        setting: its name, for the error.
+        given: the word.
+        choices: a `Literal`.
+
+    Raises:
+        SpkitError: the word is none of them.
+
+    Example:
+        >>> from typing import Literal
+        >>> check_choice("optimizer", "adam", Literal["sgd", "adam"])
+    """
+    if given not in get_args(choices):
+        raise SpkitError(
+            f"`{setting}` must be one of {quoted(get_args(choices))}.", f"Found {given!r}.", "Pass one of these."
+        )
 
 
 def shown(value: Any, limit: int = 80) -> str:

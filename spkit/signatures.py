@@ -169,8 +169,10 @@ def check_each(name: str, value: Any, experts: Sequence[str] | None = None) -> N
     Example:
         >>> check_each("weight", {"faq": 1.0, "sts": 0.5}, ["faq", "sts"])
     """
+    if hasattr(value, "tolist"):  # a tensor, an array or a Series
+        value = value.tolist()
     if not isinstance(value, Real | str | Sequence | Mapping | NoneType):
-        return  # tensors, arrays and Series are looked at by who reads them
+        return  # what else there is, is looked at by who reads it
     if isinstance(value, Mapping):
         numbers, fits = list(value.values()), experts is None or sorted(value) == sorted(experts)
     elif isinstance(value, Sequence) and not isinstance(value, str):

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError
 from spkit.signatures import Weight
 from spkit.vectors.task_vectors import TaskVectors
 
@@ -12,7 +12,7 @@ Point = tuple[TaskVectors, Float[Tensor, " N"] | Float[Tensor, "M N"]]
 
 
 def weights_of(vectors: TaskVectors, weight: Weight) -> Float[Tensor, " N"]:
-    """A weight for each vector: 0 or more, and not all of them 0.
+    """A weight for each vector; that they are 0 or more, and not all of them 0, is checked where a rule is called.
 
     Args:
         vectors: N task vectors.
@@ -22,7 +22,7 @@ def weights_of(vectors: TaskVectors, weight: Weight) -> Float[Tensor, " N"]:
         Float64 tensor of shape [N].
 
     Raises:
-        SpkitError: weights for modules, a wrong number of them or wrong names, a negative one, or all of them 0.
+        SpkitError: weights for modules, a wrong number of them or wrong names.
     """
     given = [float(weight)] * len(vectors) if isinstance(weight, int | float) else weight
     rows = vectors.coefficients(given)
@@ -32,11 +32,4 @@ def weights_of(vectors: TaskVectors, weight: Weight) -> Float[Tensor, " N"]:
             f"Found weights for {len(rows)} modules.",
             "For module-wise coefficients call `vectors.at`.",
         )
-    weights = rows[0]
-    if not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
-        raise SpkitError(
-            "`weight` must be 0 or more, and above 0 for at least one expert.",
-            f"Found {weights.tolist()} for {quoted(vectors.names)}.",
-            "For negative coefficients call `vectors.at`.",
-        )
-    return weights
+    return rows[0]

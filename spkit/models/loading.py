@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from spkit.errors import SpkitError
+from spkit.errors import check_choice
 from spkit.files import parse_json
 
 #: Type of the numbers that a model computes with; "auto" is the type of its checkpoint.
@@ -15,14 +15,6 @@ NumberType = Literal["float32", "bfloat16", "float16", "auto"]
 
 #: Numbers that forward and backward passes compute with; weights are float32 in any case.
 Precision = Literal["float32", "bfloat16"]
-
-
-def check_number_type(dtype: str) -> None:
-    """Raise where a name is no `NumberType`."""
-    if dtype not in get_args(NumberType):
-        raise SpkitError(
-            "`dtype` must be 'float32', 'bfloat16', 'float16' or 'auto'.", f"Found {dtype!r}.", "Pass one of these."
-        )
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Loading:
     attention: str | None = None
 
     def __post_init__(self) -> None:
-        check_number_type(self.dtype)
+        check_choice("dtype", self.dtype, NumberType)
 
     def arguments(self) -> dict[str, Any]:
         """The same for `SentenceTransformer(...)`.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.errors import SpkitError
-from spkit.models.loading import Loading
+from spkit.errors import SpkitError, check_choice
+from spkit.models.loading import Loading, Precision
 
 # As the mark of origin it lies among the facts for the model's card: copies take it along, and no card names it.
 _KEY = "spkit_loaded"
@@ -93,6 +93,17 @@ def tell_rounding(model: torch.nn.Module, dtype: torch.dtype, learnt: float) -> 
             f"from what was trained by {lost**0.5 / learnt:.0%} of what training changed. To keep all of it, load the "
             'base with load_base(dtype="float32") and save the model with save_model(dtype="float32").',
             stacklevel=3,
+        )
+
+
+def check_precision(precision: str) -> None:
+    """Raise where a precision is unknown, or not to be had: some GPUs compute no bfloat16; processors all do."""
+    check_choice("precision", precision, Precision)
+    if precision == "bfloat16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        raise SpkitError(
+            "`precision` must be one that the GPU has.",
+            f"Found 'bfloat16' on {torch.cuda.get_device_name()}.",
+            "Pass 'float32'.",
         )
 
 

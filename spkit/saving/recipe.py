@@ -15,7 +15,7 @@ from spkit.folders import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
 from spkit.models.finite import check_finite
-from spkit.models.loading import NumberType, check_number_type
+from spkit.models.loading import NumberType
 from spkit.models.number_types import number_type, rounded, stored_type
 from spkit.models.origin import note_recipe, recipe_of
 from spkit.models.sources import check_new_model
@@ -158,7 +158,7 @@ def save_with_recipe(
 ) -> None:
     """Write a model, the files of its recipe, and other text files by name, whole or not at all."""
     folder = folder.expanduser()
-    check_number_type(dtype)
+    check_choice("dtype", dtype, NumberType)
     check_finite(model, "A model that is saved", "Train or merge it again, with a lower learning rate or length.")
     model = rounded(model, stored_type(model) if dtype == "auto" else getattr(torch, dtype))
     check_new_model(folder, sum(value.numel() * value.element_size() for value in model.state_dict().values()))

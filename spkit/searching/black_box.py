@@ -10,11 +10,11 @@ import torch
 from tqdm.auto import tqdm
 
 from spkit._extras import require
-from spkit.errors import SpkitError
+from spkit.errors import SpkitError, check_choice
 from spkit.launcher import is_main
 from spkit.models.loading import Precision
 from spkit.searching.black_box_methods import METHODS, values_per_axis
-from spkit.searching.choices import By, Method, Scale, Start, check_choice, scale_of
+from spkit.searching.choices import By, Method, Scale, Start, scale_of
 from spkit.searching.held_back import HeldBack
 from spkit.searching.journal import Journal
 from spkit.searching.measure import Measure

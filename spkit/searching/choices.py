@@ -5,9 +5,9 @@ Paths by name are in `spkit.searching.path_names`.
 
 import math
 import warnings
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, check_choice
 
 #: One coefficient a task, or one a task in every module.
 Granularity = Literal["model", "module"]
@@ -33,26 +33,6 @@ Over = Literal["direction", "length", "mu", "probe_size"]
 
 #: Former spellings of a scale.
 _FORMER_SCALES: dict[str, Scale] = {"sum": "mean"}
-
-
-def check_choice(setting: str, given: str, choices: Any) -> None:
-    """Refuse a word that is none of the choices.
-
-    Args:
-        setting: its name, for the error.
-        given: the word.
-        choices: a `Literal` of this module.
-
-    Raises:
-        SpkitError: the word is none of them.
-
-    Example:
-        >>> check_choice("optimizer", "adam", Optimizer)
-    """
-    if given not in get_args(choices):
-        raise SpkitError(
-            f"`{setting}` must be one of {quoted(get_args(choices))}.", f"Found {given!r}.", "Pass one of these."
-        )
 
 
 def scale_of(given: str) -> Scale:

@@ -7,7 +7,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.models.loading import Precision
-from spkit.searching.choices import check_choice
+from spkit.models.number_types import check_precision
 
 
 def compute_in(precision: Precision, model: SentenceTransformer) -> None:
@@ -21,12 +21,12 @@ def compute_in(precision: Precision, model: SentenceTransformer) -> None:
         model: a copy that is used for nothing else; it is changed.
 
     Raises:
-        SpkitError: an unknown precision.
+        SpkitError: an unknown precision, or one that the GPU has not.
 
     References:
         Micikevicius et al., "Mixed Precision Training", arXiv 1710.03740.
     """
-    check_choice("precision", precision, Precision)
+    check_precision(precision)
     if precision == "float32":
         return
     forward = model.forward

@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, check_choice, quoted
 from spkit.evaluation import evaluate
 from spkit.hashing import text_hash
 from spkit.launcher import is_main
-from spkit.searching.choices import Over, check_choice
+from spkit.searching.choices import Over
 from spkit.searching.journal import Journal, JournalFolder
 from spkit.searching.measurements import identity
 from spkit.searching.objective import Objective

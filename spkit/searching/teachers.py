@@ -10,10 +10,9 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, check_choice, quoted
 from spkit.hashing import text_hash
 from spkit.models.embedding import collator, features_by_column, truncated
-from spkit.searching.choices import check_choice
 from spkit.searching.probe import Probe
 from spkit.searching.reader import EMBEDDED
 from spkit.vectors.task_vectors import TaskVectors

@@ -1,30 +1,14 @@
 """Types of numbers in training: the weights that learn are float32, whatever type the base has."""
 
-from typing import get_args
-
 import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.models.loading import Precision
+from spkit.models.finite import check_finite
 from spkit.models.number_types import narrow, note_learnt, number_type, tell_rounding, widen
 
 #: A training that makes all weights together longer than this many times has diverged.
 _LONGEST = 10.0
-
-
-def check_precision(precision: str) -> None:
-    """Raise where a precision is unknown, or not to be had: some GPUs compute no bfloat16; processors all do."""
-    if precision not in get_args(Precision):
-        raise SpkitError(
-            "`precision` must be 'float32' or 'bfloat16'.", f"Found {precision!r}.", "Pass one of the two."
-        )
-    if precision == "bfloat16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
-        raise SpkitError(
-            "`precision` must be one that the GPU has.",
-            f"Found 'bfloat16' on {torch.cuda.get_device_name()}.",
-            "Pass 'float32'.",
-        )
 
 
 def master_weights(model: SentenceTransformer) -> None:
@@ -39,7 +23,7 @@ def master_weights(model: SentenceTransformer) -> None:
     widen(model)
 
 
-def check_trained(base: SentenceTransformer, model: SentenceTransformer, label: str) -> None:
+def check_weights(base: SentenceTransformer, model: SentenceTransformer, label: str) -> None:
     """Refuse a trained model whose weights are of no use.
 
     Args:
@@ -50,18 +34,15 @@ def check_trained(base: SentenceTransformer, model: SentenceTransformer, label: 
     Raises:
         SpkitError: a weight that is not finite, or weights that grew without bound.
     """
-    lengths = [0.0, 0.0]
-    for name, parameter in model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise SpkitError(
-                "Trained weights must be finite.",
-                f"Found values that are not in {name} after training on {label!r}.",
-                "Lower `learning_rate`, or train with precision='float32' and without fp16.",
-            )
-        lengths[1] += float(parameter.detach().double().square().sum())
-    for parameter in base.parameters():
-        lengths[0] += float(parameter.detach().double().square().sum())
-    before, after = (length**0.5 for length in lengths)
+    check_finite(
+        model,
+        f"A model trained on {label!r}",
+        "Lower `learning_rate`, or train with precision='float32' and without fp16.",
+    )
+    before, after = (
+        sum(float(parameter.detach().double().square().sum()) for parameter in one.parameters()) ** 0.5
+        for one in (base, model)
+    )
     if after > _LONGEST * before:
         raise SpkitError(
             "Training must keep the weights' size.",

@@ -25,7 +25,7 @@ from spkit.models.bases import base_mark, copy_model, mark_base, quiet_libraries
 from spkit.models.completeness import without_unheld
 from spkit.models.kept_apart import mark_kept_apart
 from spkit.models.loading import Precision
-from spkit.models.number_types import loading_of
+from spkit.models.number_types import check_precision, loading_of
 from spkit.processes import on_cpus
 from spkit.tasks import Task
 from spkit.training.checkpoints import checkpoint_folder
@@ -33,7 +33,7 @@ from spkit.training.checks import check_order, check_training
 from spkit.training.fitting import fit, label_of
 from spkit.training.kept import KeptModels, check_keep
 from spkit.training.losses import check_mini_batch
-from spkit.training.precision import check_precision, check_trained, in_type_of, master_weights
+from spkit.training.precision import check_weights, in_type_of, master_weights
 from spkit.training.shares import Sampling
 
 #: Default learning rate: high for a published encoder, right for a small one that is trained for some hundred steps.
@@ -219,7 +219,7 @@ def train(
                 of_part = partial(fit, model, part, given, sampling, checkpoints is not None, progress, callbacks)
                 of_part(loading_of(base), mini_batch_size, kept)
             models |= {share: in_type_of(base, kept.read(share, model)) for share in before}
-        check_trained(base, model, label_of(part))
+        check_weights(base, model, label_of(part))
         if after_each is not None:
             after_each(part[0].name, in_type_of(base, copy_model(model)))
     trained = in_type_of(base, model).eval()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, overload
 
 import pandas as pd
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from spkit.errors import SpkitError, quoted
+from spkit.errors import SpkitError, check_choice, quoted
 from spkit.hashing import weights_hash
 from spkit.models.bases import copy_model
 from spkit.models.layout import Layout
@@ -119,8 +119,7 @@ class TaskVectors:
             )
         if not models:
             raise SpkitError("`models` must name at least one expert.", "Found none.", "Pass {'faq': expert}.")
-        if dtype not in get_args(Storage):
-            raise SpkitError("`dtype` must be 'float32' or 'bfloat16'.", f"Found {dtype!r}.", "Pass one of the two.")
+        check_choice("dtype", dtype, Storage)
         if folder is None:
             base, matrix, base_hash, provenance = task_vectors_of(
                 base, models, getattr(torch, dtype), check_origin=check_origin
