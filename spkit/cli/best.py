@@ -12,7 +12,7 @@ from spkit.best_model.checks import DATA, MODEL, PAGE, check_asked
 from spkit.cli.answer import Answer
 from spkit.cli.checks import usage
 from spkit.cli.loading import loads_a_base
-from spkit.cli.options import MOST, BaseName, CheckOrigin, Seed, TaskSource, base_of, expanded, named
+from spkit.cli.options import MOST, BaseName, CheckOrigin, Seed, TaskSource, base_of, named, written_to
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 
@@ -26,9 +26,7 @@ def best(
     ],
     base: BaseName = "minilm-l3",
     tasks: TaskSource = "bundled",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", callback=expanded, help="Folder for the model and the report.")
-    ] = Path("runs/best"),
+    output: Annotated[Path, written_to("Folder for the model and the report.")] = Path("runs/best"),
     budget: Annotated[
         int, typer.Option(min=2, max=MOST, help="Evaluations of the search by score, beside its starts.")
     ] = 60,

@@ -9,7 +9,7 @@ from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, check_tasks, usage
 from spkit.cli.help import MEASURED
 from spkit.cli.loading import loads_models
-from spkit.cli.options import Seed, TaskNames, TaskSource, check_outputs, expanded, pair, write
+from spkit.cli.options import Seed, TaskNames, TaskSource, check_outputs, pair, write, written_to
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 
@@ -23,9 +23,7 @@ def compare(
     against: Annotated[
         str | None, typer.Option(help="Name of the model that every other one is compared with. Default: every pair.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", callback=expanded, help="File for the table, as CSV.")
-    ] = None,
+    output: Annotated[Path | None, written_to("File for the table, as CSV.")] = None,
     resamples: Annotated[
         int,
         typer.Option(

@@ -9,7 +9,7 @@ from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import check_models, usage
 from spkit.cli.help import MEASURED
 from spkit.cli.loading import loads_a_base
-from spkit.cli.options import MaxLength, Seed, TaskNames, check_outputs, expanded, loaded_base, write
+from spkit.cli.options import MaxLength, Seed, TaskNames, check_outputs, loaded_base, write, written_to
 from spkit.cli.root import app
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.names import split_names
@@ -45,15 +45,7 @@ def evaluate(
             help="A template for mteb's instruction of each of its tasks: 'Instruct: {instruction} Query: '.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            callback=expanded,
-            help="Folder for scores.csv and mteb's result files.",
-        ),
-    ] = None,
+    output: Annotated[Path | None, written_to("Folder for scores.csv and mteb's result files.")] = None,
     max_length: MaxLength = None,
     seed: Seed = 0,
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ import typer
 
 from spkit._extras import require
 from spkit.cli.checks import usage
-from spkit.cli.options import Seed, TaskSource, expanded
+from spkit.cli.options import Seed, TaskSource, written_to
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.study.places import check_explorable
@@ -24,13 +24,7 @@ def explore(
         Path | None, typer.Option(help="Folder of the task file's data files; default: beside the task file.")
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            callback=expanded,
-            help="Folder for measured points and saved models; default: beside the vectors.",
-        ),
+        Path | None, written_to("Folder for measured points and saved models; default: beside the vectors.")
     ] = None,
     points: Annotated[
         int | None, typer.Option(min=1, max=100_000, help="Positions measured before the page opens.")

@@ -24,10 +24,15 @@ def expanded(path: Path | None) -> Path | None:
     return None if path is None else path.expanduser()
 
 
+def written_to(what: str) -> Any:
+    """The option `--output`, `-o`, with what it names."""
+    return typer.Option("--output", "-o", callback=expanded, help=what)
+
+
 #: No count reaches a billion.
 MOST = 1_000_000_000
 
-Output = Annotated[Path, typer.Option("--output", "-o", callback=expanded, help="Folder to write to.")]
+Output = Annotated[Path, written_to("Folder to write to.")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")]
 BaseName = Annotated[str, typer.Option("--base", help="minilm-l3, minilm-l6, a folder, or a hub id.")]
 TaskSource = Annotated[str, typer.Option("--tasks", help="'bundled', or a TOML task file.")]

@@ -10,7 +10,7 @@ from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import usage
 from spkit.cli.help import STUDIES
 from spkit.cli.loading import may_load_otherwise
-from spkit.cli.options import Output, Seed, expanded, seeds_of
+from spkit.cli.options import Output, Seed, seeds_of, written_to
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.errors import SpkitError
@@ -44,9 +44,7 @@ def study(
     profile: Annotated[
         str, typer.Argument(help="demo, tour, kinds, paper, imbalance, span, or the path of a .toml file.")
     ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", callback=expanded, help="Folder; default runs/PROFILE.")
-    ] = None,
+    output: Annotated[Path | None, written_to("Folder; default runs/PROFILE.")] = None,
     base: Annotated[str | None, typer.Option(help="Another base than the profile's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas; default: the profile's.")] = None,
     analyses: Annotated[
@@ -136,10 +134,7 @@ def figures(
         Path | None,
         typer.Option(help="Folder with a study's result files; default data/results/demo, or data/results/STUDY."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", callback=expanded, help="Folder; default figures, or figures/STUDY."),
-    ] = None,
+    output: Annotated[Path | None, written_to("Folder; default figures, or figures/STUDY.")] = None,
     of_study: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,7 @@ import typer
 
 from spkit.cli.answer import Answer, AsJson
 from spkit.cli.checks import usage
-from spkit.cli.options import expanded
+from spkit.cli.options import written_to
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.folders import check_own_file
@@ -20,9 +20,7 @@ def init(
         list[str],
         typer.Argument(help="CSV, TSV, JSONL, JSON or Parquet files, each also with .gz, or folders of these."),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", callback=expanded, help="The task file, which ends in .toml.")
-    ] = Path("my_tasks.toml"),
+    output: Annotated[Path, written_to("The task file, which ends in .toml.")] = Path("my_tasks.toml"),
     as_json: AsJson = False,
 ) -> None:
     """Make a task file from data files of your own.
