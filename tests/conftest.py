@@ -181,3 +181,9 @@ def tiny_study(tiny_home, tmp_path_factory, worker_id) -> Path:
             (tiny_home / "unfinished").rename(finished)
     shutil.copytree(finished, tiny_home / "run")
     return tiny_home
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_study) -> Path:
+    """The folder of that finished study."""
+    return tiny_study / "run"

@@ -27,41 +27,31 @@ from tests.tiny_study import NAMES, PROFILE, STATIC, UNSEEN
 MERGES = [*STATIC, *TUNED, *SEARCHES]
 
 
-@pytest.fixture(scope="module")
-def home(tiny_home):
-    return tiny_home
-
-
-@pytest.fixture(scope="module")
-def root(tiny_study):
-    return tiny_study / "run"
-
-
 def read(root, name):
     return pd.read_csv(root / name)
 
 
-def test_every_analysis_runs_on_its_seeds(root):
+def test_every_analysis_runs_on_its_seeds(tiny_run):
     for name in analysis_names():
-        assert load_profile(root.parent / "all.toml").analyses[name], name
-    for path in root.glob("*.csv"):
+        assert load_profile(tiny_run.parent / "all.toml").analyses[name], name
+    for path in tiny_run.glob("*.csv"):
         assert set(pd.read_csv(path).get("seed", pd.Series([3]))) == {3}, path.name
 
 
-def test_an_analysis_runs_on_the_first_seed_or_on_every_one(home):
-    profile = load_profile(home / "all.toml").with_seeds((5, 6))
+def test_an_analysis_runs_on_the_first_seed_or_on_every_one(tiny_home):
+    profile = load_profile(tiny_home / "all.toml").with_seeds((5, 6))
     assert profile.seeds_of("sequential") == (5, 6)
     assert profile.seeds_of("pairs") == (5,)
 
 
-def test_a_second_run_does_nothing(home, root):
+def test_a_second_run_does_nothing(tiny_home, tiny_run):
     said = []
-    run_study(load_profile(home / "all.toml"), root, said.append)
+    run_study(load_profile(tiny_home / "all.toml"), tiny_run, said.append)
     assert all(line.startswith("Seed") or "done before" in line or "left out" in line for line in said)
 
 
-def test_both_pipelines_are_merged_by_every_method(root):
-    table, scores = read(root, "pipelines.csv"), read(root, "scores.csv")
+def test_both_pipelines_are_merged_by_every_method(tiny_run):
+    table, scores = read(tiny_run, "pipelines.csv"), read(tiny_run, "scores.csv")
     separate = table[table["pipeline"] == "separate"].drop(columns="pipeline").reset_index(drop=True)
     assert set(separate["method"]) == set(MERGES)
     expected = scores[scores["method"].isin(MERGES)].drop(columns="forgetting")
@@ -73,12 +63,12 @@ def test_both_pipelines_are_merged_by_every_method(root):
     assert set(table.loc[table["pipeline"] == "sequential", "method"]) == {*MERGES, "last"}
 
 
-def test_pairs_are_differences_of_what_was_measured(root):
-    table = read(root, "pairs.csv")
+def test_pairs_are_differences_of_what_was_measured(tiny_run):
+    table = read(tiny_run, "pairs.csv")
     assert set(zip(table["a"], table["b"], strict=True)) == set(itertools.combinations(NAMES, 2))
 
     def score(stage, task):
-        measurements = load_measurements(root / "seed3" / "pairs" / stage / "measurements.npz")
+        measurements = load_measurements(tiny_run / "seed3" / "pairs" / stage / "measurements.npz")
         return next(one.score for one in measurements if one.task == task)
 
     for row in table.to_dict("records"):
@@ -87,50 +77,50 @@ def test_pairs_are_differences_of_what_was_measured(root):
         assert row["change_b"] == pytest.approx(score(f"{a}+{b}", b) - score(b, b), abs=1e-4)
         assert row["change"] == pytest.approx((row["change_a"] + row["change_b"]) / 2, abs=1e-4)
         assert row["change_low"] <= row["change_high"]
-    fit = read(root, "pairs_fit.csv")
+    fit = read(tiny_run, "pairs_fit.csv")
     assert set(fit["statistic"]) == {"pearson", "spearman"}
     assert (fit["pairs"] + fit["undetermined"] == 6).all()
 
 
-def test_conflict_is_measured_along_the_training(root):
-    table = read(root, "conflict_along_training.csv")
+def test_conflict_is_measured_along_the_training(tiny_run):
+    table = read(tiny_run, "conflict_along_training.csv")
     assert sorted(table["step"].unique()) == [0, 4, 8]
     assert len(table) == 3 * 6
-    assert {"module", "step"} <= set(read(root, "conflict_along_training_by_module.csv").columns)
+    assert {"module", "step"} <= set(read(tiny_run, "conflict_along_training_by_module.csv").columns)
 
 
-def test_affinity_is_measured_in_both_directions(root):
-    table = read(root, "affinity.csv")
+def test_affinity_is_measured_in_both_directions(tiny_run):
+    table = read(tiny_run, "affinity.csv")
     assert set(zip(table["from"], table["onto"], strict=True)) == set(itertools.product(NAMES, NAMES))
     assert table["affinity"].notna().all()
 
 
-def test_imbalance_has_each_task_and_the_joint_models_weights(root):
-    table = read(root, "imbalance.csv")
+def test_imbalance_has_each_task_and_the_joint_models_weights(tiny_run):
+    table = read(tiny_run, "imbalance.csv")
     assert table["task"].tolist() == NAMES
     for share in ("example_share", "token_share", "step_share"):
         assert table[share].sum() == pytest.approx(1)
-    weights = read(root, "effective_weights.csv")
+    weights = read(tiny_run, "effective_weights.csv")
     assert weights["task"].tolist() == NAMES
     assert weights["explained"].between(0, 1).all()
 
 
-def test_norms_and_angles_have_each_size_and_say_what_they_leave_out(home, root):
-    norms = read(root, "norms.csv")
+def test_norms_and_angles_have_each_size_and_say_what_they_leave_out(tiny_home, tiny_run):
+    norms = read(tiny_run, "norms.csv")
     counts = norms.groupby(["group", "schedule"])["examples"].apply(list)
     assert counts["faq", "epochs"] == [16, 32]  # 64 are more than it has
     assert counts["all tasks", "steps"] == [64]
     assert (norms["norm"] > 0).all()
     said = []
-    run_study(load_profile(home / "all.toml"), root, said.append)
+    run_study(load_profile(tiny_home / "all.toml"), tiny_run, said.append)
     assert any("norms of faq at 64 examples: left out, possible are 16 to 48" in line for line in said)
-    angles = read(root, "angles.csv")
+    angles = read(tiny_run, "angles.csv")
     assert len(angles) == 2 * 2
     assert set(angles["share"]) == {0.25, 0.5, 0.75}
 
 
-def test_resampling_counts_all_that_each_way_costs(root):
-    table = read(root, "resampling.csv")
+def test_resampling_counts_all_that_each_way_costs(tiny_run):
+    table = read(tiny_run, "resampling.csv")
     assert set(table["method"]) == {
         "total 3-1", "total 1-2", "max 3-1", "max 1-2", "proportional", "temperature 2", "mixed batches",
         "surgery upgrad", "self_position",
@@ -140,7 +130,7 @@ def test_resampling_counts_all_that_each_way_costs(root):
     assert (one[["examples", "tokens", "flops", "seconds"]] > 0).all(axis=None)
     assert one.loc["total 3-1", "examples"] == one.loc["total 1-2", "examples"] == one.loc["proportional", "examples"]
     assert one.loc["max 1-2", "examples"] > one.loc["proportional", "examples"]
-    costs = read(root, "costs.csv").query("seed == 3").set_index("stage")["flops"]
+    costs = read(tiny_run, "costs.csv").query("seed == 3").set_index("stage")["flops"]
     paid = costs[["train/faq", "train/likeness", "resampling/self_position"]].sum()
     assert one.loc["self_position", "flops"] == pytest.approx(paid, rel=1e-6)
     assert one.loc["total 3-1", "share"] == 0.75
@@ -149,33 +139,33 @@ def test_resampling_counts_all_that_each_way_costs(root):
     assert one.loc["self_position", "search_flops"] == pytest.approx(costs["resampling/self_position"], rel=1e-6)
 
 
-def test_sweeps_mark_the_found_position(root):
-    table = read(root, "sweeps.csv")
+def test_sweeps_mark_the_found_position(tiny_run):
+    table = read(tiny_run, "sweeps.csv")
     assert set(table["over"]) == {"direction", "length", "mu", "probe_size"}
     assert set(table.loc[table["over"] == "direction", "pair"]) == {"faq+topic"}
     for kind, part in table.groupby("over"):
         assert part["marked"].any(), kind
     draws = table[(table["over"] == "probe_size") & ~table["marked"]].groupby("value")["probe_seed"].apply(set)
     assert set(map(frozenset, draws)) == {frozenset({0, 1})}
-    scores = read(root, "scores.csv").query("seed == 3 and method == 'self_position'").set_index("task")["score"]
+    scores = read(tiny_run, "scores.csv").query("seed == 3 and method == 'self_position'").set_index("task")["score"]
     at = table[(table["over"] == "length") & table["marked"]].set_index("task")["score"]
     for task in NAMES:
         assert at[task] == pytest.approx(scores[task], abs=1e-4)
 
 
-def test_other_vectors_in_the_same_folder_are_swept_anew(home, root, tmp_path):
-    changed = home / "longer.toml"
+def test_other_vectors_in_the_same_folder_are_swept_anew(tiny_home, tiny_run, tmp_path):
+    changed = tiny_home / "longer.toml"
     changed.write_text(PROFILE.replace("training = {steps = 2", "training = {steps = 3"), encoding="utf-8")
-    shutil.copytree(root, tmp_path / "reused")
+    shutil.copytree(tiny_run, tmp_path / "reused")
     run_study(load_profile(changed).with_analyses(("sweeps",)), tmp_path / "reused", lambda line: None)
-    reused, before = read(tmp_path / "reused", "sweeps.csv"), read(root, "sweeps.csv")
+    reused, before = read(tmp_path / "reused", "sweeps.csv"), read(tiny_run, "sweeps.csv")
     point = ["over", "pair", "value", "probe_seed", "marked", "task", "metric"]
     pd.testing.assert_frame_equal(reused[~reused["marked"]][point], before[~before["marked"]][point])
     assert not reused["score"].equals(before["score"])
 
 
-def test_the_trade_off_scores_each_ratio(root):
-    table = read(root, "trade_off.csv")
+def test_the_trade_off_scores_each_ratio(tiny_run):
+    table = read(tiny_run, "trade_off.csv")
     assert set(table["ratio"]) == {0.5, 2.0}
     assert set(table["task"]) == {*NAMES, "mean", *UNSEEN, "unseen mean"}
     assert table["on_front"].any()
@@ -183,8 +173,8 @@ def test_the_trade_off_scores_each_ratio(root):
     assert (table["low"] < table["high"]).any()
 
 
-def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
-    text = (root / "summary.md").read_text(encoding="utf-8")
+def test_the_summary_speaks_of_every_analysis_before_the_verdict(tiny_run):
+    text = (tiny_run / "summary.md").read_text(encoding="utf-8")
     parts = (
         "Of the two pipelines", "Along joint training", "Does the cosine of gradients", "A step on one task",
         "The joint model holds",
@@ -197,8 +187,8 @@ def test_the_summary_speaks_of_every_analysis_before_the_verdict(root):
     assert places == sorted(places)
 
 
-def test_every_stage_says_what_it_cost(root):
-    for path in (root / "seed3").rglob("record.json"):
+def test_every_stage_says_what_it_cost(tiny_run):
+    for path in (tiny_run / "seed3").rglob("record.json"):
         cost = json.loads(path.read_text())["cost"]
         assert set(cost) == {"examples", "texts", "tokens", "padded_tokens", "flops", "notes"}
         trains = "/train/" in path.as_posix() or "/norms/" in path.as_posix()
@@ -345,8 +335,8 @@ def test_tasks_of_real_data_need_their_folder(name, tmp_path):
         ("objectives", {"sizes": [8]}, "enough (probe )?examples for a batch"),
     ],
 )
-def test_settings_that_would_fail_hours_later_are_refused(home, name, settings, message):
-    profile = load_profile(home / "all.toml")
+def test_settings_that_would_fail_hours_later_are_refused(tiny_home, name, settings, message):
+    profile = load_profile(tiny_home / "all.toml")
     with pytest.raises(ValueError, match=f"(?s){message}"):  # SpkitError, or pydantic's for one setting alone
         analysis(name).check(analysis(name).settings(**settings), profile, chosen_tasks(profile)[0])
 
@@ -401,7 +391,7 @@ ANALYSIS = Analysis(Given, stages, table, words, claims, figures=("numbers",))
 """
 
 
-def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
+def test_a_new_file_is_a_new_analysis(tiny_home, tiny_run, tmp_path, monkeypatch):
     """Profile, command line, tables, summary and the paper's claims know it, and nothing else was touched."""
     (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
     monkeypatch.setattr(analyses, "__path__", [*analyses.__path__, str(tmp_path)])
@@ -409,18 +399,18 @@ def test_a_new_file_is_a_new_analysis(home, root, tmp_path, monkeypatch):
     try:
         assert "own" in analysis_names()
         assert analyses.analyses_of_figures()["numbers"] == "own"
-        (home / "own.toml").write_text(f"{PROFILE}[own]\nnumber = 4\n", encoding="utf-8")
-        profile = load_profile(home / "own.toml")
-        shutil.copytree(root, tmp_path / "run")
+        (tiny_home / "own.toml").write_text(f"{PROFILE}[own]\nnumber = 4\n", encoding="utf-8")
+        profile = load_profile(tiny_home / "own.toml")
+        shutil.copytree(tiny_run, tmp_path / "run")
         said = []
         run_study(profile.with_analyses(("own",)), tmp_path / "run", said.append)
         assert "  seed3/own …" in said
         assert read(tmp_path / "run", "own.csv")["number"].tolist() == [8]
         assert "- The number is 8." in (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
         assert "There is a number." in set(read(tmp_path / "run", "against_the_paper.csv")["claim"])
-        (home / "own.toml").write_text(f"{PROFILE}[own]\nnumbr = 4\n", encoding="utf-8")
+        (tiny_home / "own.toml").write_text(f"{PROFILE}[own]\nnumbr = 4\n", encoding="utf-8")
         with pytest.raises(SpkitError, match=r"Found `own\.numbr`\. Did you mean 'number'"):
-            load_profile(home / "own.toml")
+            load_profile(tiny_home / "own.toml")
     finally:
         sys.modules.pop("spkit.study.analyses.own", None)
         analysis.cache_clear()

@@ -275,15 +275,10 @@ def test_a_length_is_measured_in_the_mean_length_of_the_vectors(vectors):
 # The analysis
 
 
-@pytest.fixture(scope="module")
-def root(tiny_study):
-    return tiny_study / "run"
-
-
-def test_the_tables_agree_with_each_other_and_with_the_study(root):
-    count = load_profile(root.parent / "all.toml").analyses["objectives"].positions
-    positions, table = (pd.read_csv(root / name) for name in ("objectives_positions.csv", "objectives.csv"))
-    scores = pd.read_csv(root / "scores.csv").set_index(["method", "task"])["score"]
+def test_the_tables_agree_with_each_other_and_with_the_study(tiny_run):
+    count = load_profile(tiny_run.parent / "all.toml").analyses["objectives"].positions
+    positions, table = (pd.read_csv(tiny_run / name) for name in ("objectives_positions.csv", "objectives.csv"))
+    scores = pd.read_csv(tiny_run / "scores.csv").set_index(["method", "task"])["score"]
     at = positions.set_index("position")
     for position, method in (("joint alone", "joint"), ("faq alone", "expert:faq"), ("search", "self_position")):
         assert at.loc[position, "mean"] == pytest.approx(scores[method, "mean"], abs=1e-4), position
@@ -299,12 +294,12 @@ def test_the_tables_agree_with_each_other_and_with_the_study(root):
             assert row[f"{before}correlation"] == pytest.approx(order, abs=1e-3), row["variant"]
             best = part[mean][values == values.min()].mean()
             assert row[f"{before}regret"] == pytest.approx(positions[mean].max() - best, abs=1e-3), row["variant"]
-    summary = (root / "summary.md").read_text(encoding="utf-8")
+    summary = (tiny_run / "summary.md").read_text(encoding="utf-8")
     assert f"Of {len(table)} objectives at {count} positions" in summary
 
 
-def test_what_is_measured_of_some_positions_is_not_measured_again(tiny_home, root, tmp_path):
-    shutil.copytree(root, tmp_path / "run")
+def test_what_is_measured_of_some_positions_is_not_measured_again(tiny_home, tiny_run, tmp_path):
+    shutil.copytree(tiny_run, tmp_path / "run")
     before = (tmp_path / "run" / "objectives.csv").read_text(encoding="utf-8")
     shutil.rmtree(tmp_path / "run" / "seed3" / "objectives" / "values-8")
     said: list[str] = []

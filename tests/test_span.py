@@ -24,18 +24,8 @@ BESIDE = ["joint", "joint 0.5", "joint proportional", "ties"]
 
 
 @pytest.fixture(scope="module")
-def home(tiny_home):
-    return tiny_home
-
-
-@pytest.fixture(scope="module")
-def root(tiny_study):
-    return tiny_study / "run"
-
-
-@pytest.fixture(scope="module")
-def vectors(root):
-    return TaskVectors.load(root / "seed3" / "span" / "vectors" / "vectors")
+def vectors(tiny_run):
+    return TaskVectors.load(tiny_run / "seed3" / "span" / "vectors" / "vectors")
 
 
 def flat(vectors, folder):
@@ -47,9 +37,9 @@ def changed(vectors, folder):
     return flat(vectors, folder) - vectors.layout.flatten(dict(vectors.base.named_parameters())).double()
 
 
-def test_it_holds_experts_joint_models_their_checkpoints_and_rules(root, vectors):
+def test_it_holds_experts_joint_models_their_checkpoints_and_rules(tiny_run, vectors):
     assert vectors.names == (*NAMES, *BESIDE)
-    folder = root / "seed3"
+    folder = tiny_run / "seed3"
     made = {"faq": "train/faq/model", "joint": "train/joint/model", "joint 0.5": "span/checkpoints/0.5",
             "joint proportional": "span/joint proportional/model", "ties": "merge/ties/model"}  # fmt: skip
     for name, place in made.items():
@@ -59,18 +49,18 @@ def test_it_holds_experts_joint_models_their_checkpoints_and_rules(root, vectors
     assert vectors.cosines().loc["joint", "joint 0.5"] > 0.5  # one training
 
 
-def test_mixes_are_the_coefficients_that_they_say(root, vectors):
+def test_mixes_are_the_coefficients_that_they_say(tiny_run, vectors):
     rows = {"average": [1 / 8] * 8, "joint mix": [0.25] * 4 + [0.75, 0.0, 0.0, 0.0]}
     for name, row in rows.items():
         expected = torch.tensor(row, dtype=torch.float64) @ vectors.matrix.double()
         torch.testing.assert_close(
-            changed(vectors, root / "seed3" / "span" / name / "model"), expected, atol=1e-6, rtol=0
+            changed(vectors, tiny_run / "seed3" / "span" / name / "model"), expected, atol=1e-6, rtol=0
         )
 
 
-def test_random_vectors_are_as_long_as_the_experts_and_have_nothing_of_them(root, vectors):
+def test_random_vectors_are_as_long_as_the_experts_and_have_nothing_of_them(tiny_run, vectors):
     joint = 0.75 * vectors.matrix[vectors.names.index("joint")].double()
-    noise = changed(vectors, root / "seed3" / "span" / "random" / "model") - joint
+    noise = changed(vectors, tiny_run / "seed3" / "span" / "random" / "model") - joint
     norms = vectors.norms()[NAMES].to_numpy()
     assert float(noise.norm()) == pytest.approx(0.25 * float(np.sqrt((norms**2).sum())), rel=0.05)
     experts = vectors.matrix[: len(NAMES)].double()
@@ -89,17 +79,17 @@ def test_each_random_vector_depends_on_its_name_and_is_as_long_in_every_paramete
         vectors.random(names=["no"])
 
 
-def test_controls_see_as_many_examples_as_all_trainings(home, root):
-    costs = pd.read_csv(root / "costs.csv").set_index("stage")["examples"]
+def test_controls_see_as_many_examples_as_all_trainings(tiny_home, tiny_run):
+    costs = pd.read_csv(tiny_run / "costs.csv").set_index("stage")["examples"]
     experts = sum(costs[f"train/{name}"] for name in NAMES)
     assert costs["span/checkpoints"] == costs["train/joint"] == costs["span/soup 1"] == experts
     # Experts, the joint model, whose training leaves the checkpoints, too, and the other mixture.
     assert costs["span/longer"] == 3 * experts
-    profile = load_profile(home / "all.toml")
+    profile = load_profile(tiny_home / "all.toml")
     assert trainings(span_settings(profile), profile) == 2
-    folder = root / "seed3" / "span"
+    folder = tiny_run / "seed3" / "span"
     soup = [folder / f"soup {number}" / "model" for number in range(1, 5)]
-    base = load_model(root / "seed3" / "span" / "vectors" / "vectors" / "base")
+    base = load_model(tiny_run / "seed3" / "span" / "vectors" / "vectors" / "base")
     other = TaskVectors.from_models(base, {path.parent.name: path for path in soup})
     assert len({round(norm, 6) for norm in other.norms()}) == 4  # seeds of their own
     torch.testing.assert_close(
@@ -107,40 +97,40 @@ def test_controls_see_as_many_examples_as_all_trainings(home, root):
     )
 
 
-def test_its_methods_stand_in_the_tables_of_the_study(home, root):
-    settings = span_settings(load_profile(home / "all.toml"))
+def test_its_methods_stand_in_the_tables_of_the_study(tiny_home, tiny_run):
+    settings = span_settings(load_profile(tiny_home / "all.toml"))
     own = methods_of(settings)
     assert own == [
         "span:average", "span:joint mix", "span:self_position", "span:self_position:module", "span:search",
         "span:random", "joint:longer", "joint:soup",
     ]  # fmt: skip
-    scores = SCORES.read(root)
+    scores = SCORES.read(tiny_run)
     assert list(dict.fromkeys(scores["method"])) == [*method_names(NAMES, STATIC), *own]
     assert {"mean", "unseen mean"} <= set(scores.loc[scores["method"] == "span:search", "task"])
-    table, means = SPAN.read(root), pd.read_csv(root / "comparisons_mean.csv")
+    table, means = SPAN.read(tiny_run), pd.read_csv(tiny_run / "comparisons_mean.csv")
     both = table.merge(means, on=["method", "against", "task"], suffixes=("", "_study"))
     assert set(both["method"]) == set(own)
     for column in ("difference", "low", "high"):
         np.testing.assert_allclose(both[column], both[f"{column}_study"], atol=1e-6)
     rivals = {"joint", "span:average", "span:random", "joint:longer", "joint:soup"}
     assert set(table.loc[table["method"] == "span:search", "against"]) == rivals
-    found = SPAN_COEFFICIENTS.read(root)
+    found = SPAN_COEFFICIENTS.read(tiny_run)
     assert set(found["vector"]) == {*NAMES, *BESIDE}
     assert (found[found["method"] == "span:search"].groupby("vector").size() == 1).all()
 
 
-def test_a_mixture_that_joint_training_has_is_no_second_model(home):
-    profile = load_profile(home / "all.toml")
+def test_a_mixture_that_joint_training_has_is_no_second_model(tiny_home):
+    profile = load_profile(tiny_home / "all.toml")
     assert names_of(span_settings(profile), profile) == BESIDE
     said = []
-    study = declare(profile, home / "elsewhere", said.append)
+    study = declare(profile, tiny_home / "elsewhere", said.append)
     assert "  span: joint uniform is the joint model itself: left out" in said
     (run,) = study.runs.values()
     assert span_vectors(run) == "span/vectors"  # declared once, whoever asks
 
 
-def test_every_seed_has_them(home):
-    profile = load_profile(home / "all.toml").with_seeds((3, 4))
+def test_every_seed_has_them(tiny_home):
+    profile = load_profile(tiny_home / "all.toml").with_seeds((3, 4))
     assert profile.seeds_of("span") == (3, 4)
     settings = span_settings(profile).model_copy(update={"every_seed": False})
     first = profile.model_copy(update={"analyses": {"span": settings}})
