@@ -11,6 +11,7 @@ from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
+from spkit.errors import check_choice
 from spkit.folders import write_folder
 from spkit.hashing import weights_hash
 from spkit.models.bases import quiet_libraries
