@@ -168,11 +168,11 @@ def explore_study(
         tasks = named if any(name in vectors.names for name in named) else loaded
     # What the study only scored is not chosen by here, either, though its task may have a dev split.
     tasks = {name: task.as_unseen() if name in unseen else task for name, task in named_tasks(tasks).items()}
-    joint = root / "train" / "joint" / "model"
+    joints = [root / made / "joint" / "model" for made in ("train", "given")]
     settings: dict[str, Any] = {
         "positions": _searched(Path(run), seed, vectors.names),
         "way": _way(Path(run), seed, vectors.names),
-        "joint": joint if joint.is_dir() else None,
+        "joint": next((joint for joint in joints if joint.is_dir()), None),
         "merges": _best_merges(root, scores),
         "verdict": _verdict(Path(run)),
         "source": folder,

@@ -13,6 +13,7 @@ from spkit.merging.registry import PASS_THROUGH, find
 from spkit.searching.probe import Probe
 from spkit.signatures import check_each, is_each
 from spkit.study.analyses import analysis
+from spkit.study.given import check_given
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.profile import Profile
 from spkit.study.settings import refuse
@@ -63,6 +64,8 @@ def check_study(profile: Profile, tasks: Mapping[str, Task], scored: Mapping[str
     with findings.of("[joint]"):
         shares({name: len(task.train) for name, task in tasks.items()}, joint.sampling)
         check_order(chosen, joint.sampling, joint.mixing, "joint", False)
+    with findings.of("[given]"):
+        check_given(profile.given, tasks)
     with findings.of("[conflict]"):
         check_sizes(tasks, profile.conflict.batches, profile.conflict.batch_size)
     with findings.of("[probe]"):

@@ -1,6 +1,7 @@
 """A study as it is declared: its tasks and base are read, all stages of all seeds are known, and none has run."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spkit.errors import SpkitError
 from spkit.study.analyses import analysis
 from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
+from spkit.study.given import hashes_of_given, notes_of_given
 from spkit.study.graph import Node
 from spkit.study.profile import Profile
 from spkit.study.profile_file import check_places
@@ -80,12 +82,16 @@ def _declared(
     if root.exists() and not root.is_dir():
         raise SpkitError("The output of a study must be a folder.", f"Found the file {root}.", "Pass another path.")
     tasks, scored, base, base_hash, fingerprints = _opened(profile)
+    with _said_of("given", profile):
+        given = hashes_of_given(profile, base, base_hash)
     for name, task in tasks.items():
         for note in task.notes:
             say(f"{name}: {note}")
+    for note in notes_of_given(profile, tasks):
+        say(note)
     runs = {}
     for seed in profile.seeds:
-        runs[seed] = SeedRun(profile, tasks, scored, base, base_hash, dict(fingerprints), seed, root, say)
+        runs[seed] = SeedRun(profile, tasks, scored, base, base_hash, dict(fingerprints), seed, root, say, given)
         stages(runs[seed])
     return Study(profile, root, tasks, scored, runs)
 
@@ -102,13 +108,18 @@ def _opened(
 ) -> tuple[dict[str, Task], dict[str, Task], SentenceTransformer, str, dict[str, str]]:
     """What a study reads: its tasks and base, all that can be known to be wrong with them said."""
     refuse(check_places(profile), profile.file)
-    try:
+    with _said_of("tasks", profile):
         tasks, scored = chosen_tasks(profile)
         check_names([*tasks, *scored])
-    except SpkitError as error:
-        raise SpkitError(f"`tasks`: {error}", f"(In {profile.file}.)") from error
     check_study(profile, tasks, scored)
-    try:
+    with _said_of("base", profile):
         return tasks, scored, *prepare(profile, {**tasks, **scored})
+
+
+@contextmanager
+def _said_of(key: str, profile: Profile) -> Iterator[None]:
+    """What is raised inside is said of a key of the profile."""
+    try:
+        yield
     except SpkitError as error:
-        raise SpkitError(f"`base`: {error}", f"(In {profile.file}.)") from error
+        raise SpkitError(f"`{key}`: {error}", f"(In {profile.file}.)") from error

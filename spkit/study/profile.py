@@ -9,7 +9,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.models.loading import NumberType
 from spkit.signatures import LARGEST_SEED
 from spkit.study.methods import static_merges
-from spkit.study.profile_tables import Conflict, Evaluation, Joint, Loss, Merges, ProbeSettings, Search, Training
+from spkit.study.profile_tables import Conflict, Evaluation, Given, Joint, Loss, Merges, ProbeSettings, Search, Training
 from spkit.study.settings import Different, Settings, Truth, Whole, as_in
 
 _BASE = "spkit.models.bases:load_base"
@@ -43,8 +43,11 @@ class Tables(Settings):
         allow_leak: go on where what is trained on shares texts with an unseen task.
         data: folder of the task file's data files, where these do not lie beside it.
         seeds: each seed is one whole run.
+        given: `joint`, and `experts` by the tasks' names: models of your own in place of those that the study trains,
+            folders or hub ids. A task that they were trained on needs a `test` file.
         loss: the `name` and `temperature` of one loss for all that is trained on; by default each task has its own.
-        training: settings of every training; jointly, `steps` holds for each task.
+        training: settings of every training; jointly, `steps` holds for each task. Where experts and joint model are
+            given, the trainings of analyses have one epoch by default.
         joint: `sampling` and `mixing` of joint training.
         merges: `methods`, the static merges (names that `spkit.merge` takes; by default all of spkit's own), their
             settings, and `evaluations` of the length where it is tuned.
@@ -68,6 +71,7 @@ class Tables(Settings):
     allow_leak: Truth = False
     data: str | None = Field(None, min_length=1)
     seeds: tuple[Whole, ...] = (0,)
+    given: Given = Field(default_factory=Given)
     loss: Loss = Field(default_factory=Loss)
     training: Training = Field(examples=["[training] with `steps` or `epochs`"])
     joint: Joint = Field(default_factory=Joint)
@@ -77,6 +81,15 @@ class Tables(Settings):
     search_module: Search = Field(default_factory=Search)
     conflict: Conflict = Field(default_factory=Conflict)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _little_to_train(cls, tables: Any) -> Any:
+        """A study of given models alone need not say how it trains."""
+        given = tables.get("given") if isinstance(tables, dict) else None
+        if isinstance(given, dict) and given.get("experts") and given.get("joint") and "training" not in tables:
+            return tables | {"training": {"epochs": 1.0}}
+        return tables
 
     @field_validator("seeds")
     @classmethod

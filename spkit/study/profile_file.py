@@ -8,12 +8,14 @@ from pydantic import ValidationError
 
 from spkit._extras import MissingPackageError
 from spkit.errors import SpkitError
+from spkit.models.kept_apart_notes import noted
 from spkit.models.sources import check_model
 from spkit.study.analyses import analysis_names, settings_of
 from spkit.study.places import profile_path
 from spkit.study.profile import AnalysisSettings, Profile, Tables
 from spkit.study.settings import problems, refuse
-from spkit.tasks.sources import check_source
+from spkit.tasks.held_out import check_test_tables
+from spkit.tasks.sources import check_source, task_tables
 
 AnyTables = TypeVar("AnyTables", bound=Tables)
 
@@ -58,8 +60,9 @@ def placed(tables: AnyTables, path: Path) -> AnyTables:
         changes["tasks"] = str(_beside(path, tables.tasks))
     if tables.data is not None:
         changes["data"] = str(_beside(path, tables.data))
-    if (candidate := _beside(path, tables.base)).is_dir():
-        changes["base"] = str(candidate)
+    changes["base"] = _folder_beside(path, tables.base)
+    if tables.given.sources:
+        changes["given"] = tables.given.placed(lambda name: _folder_beside(path, name))
     return tables.model_copy(update=changes)
 
 
@@ -89,6 +92,7 @@ def check_places(tables: Tables) -> list[str]:
         ("base", lambda: check_model(tables.base)),
         ("tasks", lambda: check_source(tables.tasks, tables.names, tables.data)),
         ("unseen", lambda: _check_unseen(tables)),
+        ("given", lambda: _check_given(tables)),
     ):
         try:
             check()
@@ -105,6 +109,17 @@ def _check_unseen(tables: Tables) -> None:
         check_source(tables.unseen)
     elif tables.unseen:
         check_source(tables.tasks, tables.unseen, tables.data)
+
+
+def _check_given(tables: Tables) -> None:
+    """Raise where a given model is not there, or would be tested on a part of what it was trained on."""
+    for source in tables.given.sources.values():
+        check_model(source)
+    unknown = any(noted(source) is None for source in tables.given.sources.values())
+    if unknown and isinstance(tables.tasks, str) and tables.tasks.endswith(".toml"):
+        named = task_tables(Path(tables.tasks).expanduser())
+        asked = tables.names or [name for name in named if name not in tables.unseen]
+        check_test_tables({name: table for name, table in named.items() if name in asked})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -151,6 +166,11 @@ def _renamed(table: dict[str, Any]) -> list[str]:
             del place[key]
             said.append(f"`{old}` must be written as {new}. Found the name that it had before.")
     return said
+
+
+def _folder_beside(profile: Path, name: str) -> str:
+    """A folder beside a profile; any other name as it is."""
+    return str(place) if (place := _beside(profile, name)).is_dir() else name
 
 
 def _beside(profile: Path, name: str) -> Path:

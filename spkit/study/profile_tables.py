@@ -1,5 +1,6 @@
 """The tables of a study's profile, each with the settings of one thing that a study does."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
@@ -20,6 +21,35 @@ Sampling = Annotated[str | Number | dict[str, Number], AfterValidator(check_samp
 _TRAIN = "spkit.training.trainer:train"
 _SEARCH = "spkit.searching.self_position:self_position"
 _CONFLICT = "spkit.diagnostics.conflict.measuring:gradient_conflict"
+
+
+class Given(Settings):
+    """Models of one's own, fine-tunes of the study's base: each takes the place of a training."""
+
+    experts: dict[str, str] = Field(default_factory=dict)
+    joint: str | None = Field(None, min_length=1)
+
+    @field_validator("experts", mode="before")
+    @classmethod
+    def _by_task(cls, experts: Any) -> Any:
+        if not isinstance(experts, dict) or not experts or not all(isinstance(one, str) for one in experts.values()):
+            raise SpkitError(
+                "It must be a table of folders or hub ids by the tasks' names.",
+                f"Found {experts!r}.",
+                'Write `experts = {faq = "runs/faq", sts = "runs/sts"}`, or leave it out.',
+            )
+        return experts
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Folder or hub id of each, by the name of the method that it is."""
+        experts = {f"expert:{name}": source for name, source in self.experts.items()}
+        return experts | ({} if self.joint is None else {"joint": self.joint})
+
+    def placed(self, place: Callable[[str], str]) -> "Given":
+        """The same with each folder where it lies."""
+        experts = {name: place(source) for name, source in self.experts.items()}
+        return self.model_copy(update={"experts": experts, "joint": None if self.joint is None else place(self.joint)})
 
 
 class Training(Settings):

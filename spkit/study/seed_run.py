@@ -40,6 +40,7 @@ class SeedRun:
         seed: of everything random in this run.
         root: the study's folder.
         say: called with a line about each stage.
+        given: hashes of the models that take the place of trainings, by the method that each is.
         nodes: the declared stages, by name without the seed, each after those that it reads.
         records: of the finished stages, by the same names.
         makers: method to the stage that leaves its model.
@@ -54,6 +55,7 @@ class SeedRun:
     seed: int
     root: Path
     say: Callable[[str], None]
+    given: Mapping[str, str] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)

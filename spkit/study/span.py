@@ -83,8 +83,8 @@ def span_vectors(run: SeedRun) -> str:
     if VECTORS in run.nodes:
         return VECTORS
     settings = span_settings(run.profile)
-    models = {name: model_of(run, f"train/{name}") for name in run.tasks}
-    needs = [f"train/{name}" for name in run.tasks]
+    stages = {name: run.makers[f"expert:{name}"] for name in run.tasks}
+    models, needs = {name: model_of(run, stage) for name, stage in stages.items()}, [*stages.values()]
     for name, stage, model in _others(run, settings):
         models[name] = model
         if stage not in needs:
@@ -101,7 +101,7 @@ def trainings(settings: SpanSettings, profile: Profile) -> int:
 def _others(run: SeedRun, settings: SpanSettings) -> Iterable[tuple[str, str, Path]]:
     """Each model beside the experts: its name, the stage that leaves it, and where."""
     if settings.joint:
-        yield JOINT, "train/joint", model_of(run, "train/joint")
+        yield JOINT, run.makers["joint"], model_of(run, run.makers["joint"])
     usual, tasks = joint_settings(run, len(run.tasks)), list(run.tasks.values())
     if settings.shares:
         kept_stage(run, "span/checkpoints", tasks, usual, settings.shares)

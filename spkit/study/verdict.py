@@ -11,6 +11,9 @@ from spkit.evaluation.paired import A_BETTER, B_BETTER, OPEN, RUNS_DISAGREE, Dif
 from spkit.results.labels import method_label
 from spkit.study.seed_run import slug
 
+#: The stage of joint training; there is none where the joint model was given.
+_JOINT = "train/joint"
+
 _LABELS = {
     "self_position": "Self Positioning (one coefficient a task)",
     "self_position:module": "Self Positioning (one coefficient a module and task)",
@@ -135,11 +138,17 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
     first = next(iter(samples.means))
     mean = samples.difference(chosen, "joint", first)
     flops = costs.groupby("stage")["flops"].mean()
-    search, joint = flops[f"search/{slug(chosen)}"], flops["train/joint"]
-    share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
+    search, joint = flops[f"search/{slug(chosen)}"], flops.get(_JOINT)
+    untuned = "joint training has the experts' settings here, and no tuning of its own"
+    cheaper = until = ""
+    if joint is None:
+        untuned = "how the given joint model was tuned is not known here"
+    else:
+        share = f"{100 * search / joint:.0f} % of the FLOPs of joint training"
+        cheaper = f": from them the search costs {share}"
+        until = f"; until then the costs decide (the search: {share}), and {untuned}"
     if unscored := _unscored(samples, samples.means[first], chosen):
         return f"a score on {', '.join(unscored)}: where all values are equal, nothing can be ranked."
-    untuned = "joint training has the experts' settings here, and no tuning of its own"
     if mean.low > 0:
         return f"a joint training tuned for itself, if it gains {mean.value:.1f} points ({untuned})."
     if mean.high < 0:
@@ -149,16 +158,10 @@ def _what_would_change(samples: Samples, costs: pd.DataFrame, static: Sequence[s
         best = samples.best(static, first)
         if (behind := samples.difference(chosen, best, first)).high < 0:
             only += f" But there {label(best)}, which needs no search, is ahead of it by {-behind.value:.1f} points."
-        return (
-            f"data that may not be pooled, tasks that come later, or experts that are there already: from them the "
-            f"search costs {share}.{only}"
-        )
+        return f"data that may not be pooled, tasks that come later, or experts that are there already{cheaper}.{only}"
     wanted = max((mean.high - mean.low) / 2 / abs(mean.value), 1.0) ** 2 if mean.value else float("inf")
     more = f"about {wanted:.0f} times as many test examples" if wanted < 1000 else "no number of test examples"
-    return (
-        f"{more} would show whether a difference of this size is chance; until then the costs decide (the search: "
-        f"{share}), and {untuned}."
-    )
+    return f"{more} would show whether a difference of this size is chance{until}."
 
 
 def _unscored(samples: Samples, tasks: Sequence[str], *methods: str) -> list[str]:
@@ -275,11 +278,20 @@ def _against_static(samples: Samples, static: Sequence[str], method: str, mean: 
 def _costs(samples: Samples, costs: pd.DataFrame, chosen: str) -> str:
     # The median over seeds: whatever else the machine had to do shows in the seconds of some.
     by_stage = costs.groupby("stage")[["examples", "seconds"]].median()
-    experts = by_stage.loc[[f"train/{method.removeprefix('expert:')}" for method in _experts(samples)]].sum()
-    joint, search = by_stage.loc["train/joint"], by_stage.loc[f"search/{slug(chosen)}"]
+    trained = [f"train/{method.removeprefix('expert:')}" for method in _experts(samples)]
+    search = by_stage.loc[f"search/{slug(chosen)}"]
+    joint = "a joint model that was given"
+    if _JOINT in by_stage.index:
+        paid = by_stage.loc[_JOINT]
+        joint = f"joint training {paid['examples']:,.0f} examples in {paid['seconds']:.0f} s"
+    if not set(trained) <= set(by_stage.index):
+        return (
+            f"Cost: {joint}; the experts were given, and the search for {label(chosen)} read "
+            f"{search['examples']:,.0f} examples in {search['seconds']:.0f} s."
+        )
+    experts = by_stage.loc[trained].sum()
     return (
-        f"Cost: joint training {joint['examples']:,.0f} examples in {joint['seconds']:.0f} s; all experts "
-        f"{experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search for {label(chosen)} "
-        f"{search['examples']:,.0f} more in {search['seconds']:.0f} s. "
+        f"Cost: {joint}; all experts {experts['examples']:,.0f} in {experts['seconds']:.0f} s, and the search for "
+        f"{label(chosen)} {search['examples']:,.0f} more in {search['seconds']:.0f} s. "
         "Who has the experts already pays for the search only."
     )

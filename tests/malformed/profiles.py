@@ -262,6 +262,9 @@ VALUES: dict[str, list[Any]] = {
     "span.method": choice("cma"),
     "span.budget": [*whole(2), 22],
     "span.every_seed": TRUTH,
+    "given.joint": [3, "", True, [], {}],
+    "given.experts": [3, "faq", [], {"faq": 3}],
+    "given.expert": [{"faq": "minilm-l3"}],
     "sweeps.direction": [0.5, "0.5", [], [1.5], [-0.1], [NAN], [INF], ["0.5"], [True], [0.5, 0.5], {"a": 1}, [[0.5]]],
     "sweeps.length": [1.0, [], [-0.5], [NAN], [INF], ["1"], [True], [1, 1.0], {"a": 1}],
     "sweeps.mu": [0.1, [], [-0.1], [NAN], [INF], ["0.1"], [True], [0.1, 0.1]],
@@ -342,6 +345,8 @@ TOGETHER: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("a base misspelt", {"base": "minilm-l2"}, ("minilm-l2",)),
     ("a base that is a file", {"base": "bad.toml"}, ("base",)),
     ("a base that is no model", {"base": "."}, ("base",)),
+    ("a given model that is not there", {"given.joint": "./nothing"}, ("given", "nothing")),
+    ("experts of some of the tasks", {"given.experts": {"faq": "minilm-l3"}}, ("experts", "[given]")),
     ("a task file that is not there", {"tasks": "nothing.toml"}, ("nothing.toml",)),
     ("a task file that is a folder", {"tasks": "folder.toml"}, ("folder.toml",)),
 ]

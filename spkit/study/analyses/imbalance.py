@@ -22,18 +22,18 @@ _STAGE = "imbalance"
 
 
 def _stages(run: SeedRun, settings: ImbalanceSettings) -> None:
-    measuring, sampling = settings.arguments(), run.profile.joint.sampling
+    measuring, sampling, joint = settings.arguments(), run.profile.joint.sampling, run.makers["joint"]
 
     def work(folder: Path) -> Mapping[str, Any]:
         vectors = run.vectors()
         shares = imbalance(run.tasks, vectors, model=run.base, sampling=sampling, seed=run.seed, **measuring)
         shares.reset_index().to_csv(folder / "imbalance.csv", index=False)
-        weights = effective_weights(model_of(run, "train/joint"), vectors)
+        weights = effective_weights(model_of(run, joint), vectors)
         table = weights.table.reset_index().assign(explained=weights.explained, joint_norm=weights.norm)
         table.to_csv(folder / "effective_weights.csv", index=False)
         return {"explained": weights.explained, "rank": weights.rank}
 
-    needs = ["base", "vectors", "train/joint", *run.all_tasks]
+    needs = ["base", "vectors", joint, *run.all_tasks]
     run.add(_STAGE, {**measuring, "sampling": sampling}, needs, work)
 
 

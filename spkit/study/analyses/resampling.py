@@ -236,6 +236,12 @@ def _claim(mean: pd.DataFrame, role: str) -> Claim:
 
 def _check(settings: ResamplingSettings, profile: Profile, tasks: Mapping[str, Task]) -> None:
     check_pairs([settings.pair], tasks, "pair")
+    if profile.given.experts:
+        raise SpkitError(
+            "What experts cost must be known: it is compared with what each way to mix their data costs.",
+            "Found experts that are given.",
+            "Leave the table out, or let the study train them.",
+        )
     pair = {name: tasks[name] for name in settings.pair}
     if not ((settings.ratios and settings.schemes) or settings.samplings or settings.mixing or settings.surgery):
         raise SpkitError(

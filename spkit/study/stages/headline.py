@@ -11,14 +11,13 @@ from spkit.study.graph import Passes
 from spkit.study.seed_run import SeedRun
 from spkit.study.stages.merging import merges_and_searches
 from spkit.study.stages.scoring import evaluate_stage
-from spkit.study.stages.training import expert_stages, joint_settings, train_stage
+from spkit.study.stages.training import expert_stages, joint_stage
 
 
 def headline_stages(run: SeedRun) -> None:
     """The comparison every study makes: base, experts, joint training, merges and positions, all evaluated."""
     expert_stages(run)
-    run.makers["joint"] = "train/joint"
-    train_stage(run, "train/joint", list(run.tasks.values()), joint_settings(run, len(run.tasks)))
+    joint_stage(run)
     conflict_stage(run)
     for method in ("base", *(f"expert:{name}" for name in run.tasks), "joint"):
         evaluate_stage(run, method)

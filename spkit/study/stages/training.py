@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from spkit.models.adapters import load_expert
 from spkit.saving.recipe import save_model
 from spkit.study.graph import Passes
 from spkit.study.seed_run import SeedRun
@@ -14,6 +15,9 @@ from spkit.tasks.loss_rows import loss_rows
 from spkit.training.checkpoints import remove_checkpoints
 from spkit.training.trainer import train
 from spkit.vectors.task_vectors import TaskVectors
+
+#: What the names of stages begin with that take a given model in place of a training.
+GIVEN = "given"
 
 
 def train_stage(
@@ -94,10 +98,37 @@ def vectors_stage(run: SeedRun, name: str, models: Mapping[str, Path], needs: li
 def expert_stages(run: SeedRun) -> None:
     """An expert for each task, and their task vectors."""
     for name, task in run.tasks.items():
-        run.makers[f"expert:{name}"] = f"train/{name}"
-        train_stage(run, f"train/{name}", [task], run.profile.training.arguments())
-    experts = {name: model_of(run, f"train/{name}") for name in run.tasks}
-    vectors_stage(run, "vectors", experts, [f"train/{name}" for name in run.tasks])
+        trained_or_given(run, f"expert:{name}", name, [task], run.profile.training.arguments())
+    stages = {name: run.makers[f"expert:{name}"] for name in run.tasks}
+    vectors_stage(run, "vectors", {name: model_of(run, stage) for name, stage in stages.items()}, [*stages.values()])
+
+
+def joint_stage(run: SeedRun) -> None:
+    """The joint model of all tasks."""
+    trained_or_given(run, "joint", "joint", list(run.tasks.values()), joint_settings(run, len(run.tasks)))
+
+
+def trained_or_given(run: SeedRun, method: str, name: str, tasks: Sequence[Task], settings: Mapping[str, Any]) -> None:
+    """A model that the study trains, in the stage "train/NAME", or takes where the profile gives one, in "given/NAME".
+
+    Args:
+        run: the seed.
+        method: which model it is, in tables.
+        name: the same in the stage's name.
+        tasks: what to train on.
+        settings: as of `train_stage`.
+    """
+    source = run.profile.given.sources.get(method)
+    run.makers[method] = stage = f"{'train' if source is None else GIVEN}/{name}"
+    if source is None:
+        train_stage(run, stage, tasks, settings)
+        return
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        save_model(load_expert(source, run.base, method), folder / "model", dtype="float32")
+        return {}
+
+    run.add(stage, {"model": run.given[method]}, ["base"], work, Passes())
 
 
 def joint_settings(run: SeedRun, tasks: int) -> dict[str, Any]:
