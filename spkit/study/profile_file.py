@@ -169,8 +169,9 @@ def _renamed(table: dict[str, Any]) -> list[str]:
 
 
 def _folder_beside(profile: Path, name: str) -> str:
-    """A folder beside a profile; any other name as it is."""
-    return str(place) if (place := _beside(profile, name)).is_dir() else name
+    """A folder beside a profile, or one misspelt in a folder that is there; any other name as it is."""
+    place = _beside(profile, name)
+    return str(place) if place.is_dir() or ("/" in name and place.parent.is_dir()) else name
 
 
 def _beside(profile: Path, name: str) -> Path:
