@@ -545,7 +545,7 @@ def test_unknown_profiles_are_refused(tmp_path) -> None:
 
 
 def test_a_study_refuses_what_it_cannot_use_before_it_trains(home, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(stages, "train", lambda *given, **settings: pytest.fail("a training began"))
+    monkeypatch.setattr(training, "train", lambda *given, **settings: pytest.fail("a training began"))
     profile = load_profile(home / "small.toml")
     (tmp_path / "file").write_text("")
     with pytest.raises(SpkitError, match="must be a folder"):
