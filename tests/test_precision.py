@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spkit import self_position
+from spkit import self_position, train
 from spkit.errors import SpkitError
 from spkit.explorer.quick_scores import QuickScores
 from spkit.models.bases import copy_model
@@ -52,3 +52,14 @@ def test_a_search_and_quick_scores_take_it(trained, probe, tasks) -> None:
 def test_another_precision_is_refused(no_type_check, trained, probe) -> None:
     with pytest.raises(SpkitError, match=r"`precision` must be one of 'float32', 'bfloat16'. Found 'float16'"):
         self_position(trained, probe, precision="float16", progress=False)
+
+
+def test_a_gpu_without_it_is_refused(monkeypatch, base, tasks) -> None:
+    for name, answer in (("is_available", True), ("is_bf16_supported", False), ("get_device_name", "an old GPU")):
+        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
+    for use in (
+        lambda: compute_in("bfloat16", base),
+        lambda: train(base, tasks["faq"], steps=1, batch_size=8, precision="bfloat16"),
+    ):
+        with pytest.raises(SpkitError, match="one that the GPU has. Found 'bfloat16' on an old GPU"):
+            use()
