@@ -61,5 +61,5 @@ def test_a_gpu_without_it_is_refused(monkeypatch, base, tasks) -> None:
         lambda: compute_in("bfloat16", base),
         lambda: train(base, tasks["faq"], steps=1, batch_size=8, precision="bfloat16"),
     ):
-        with pytest.raises(SpkitError, match="one that the GPU has. Found 'bfloat16' on an old GPU"):
+        with pytest.raises(SpkitError, match=r"one that the GPU has\. Found 'bfloat16' on an old GPU"):
             use()
