@@ -27,7 +27,7 @@ class Given(Settings):
     """Models of one's own, fine-tunes of the study's base: each takes the place of a training."""
 
     experts: dict[str, str] = Field(default_factory=dict)
-    joint: str | None = Field(None, min_length=1)
+    joint: str | None = Field(default=None, min_length=1)
 
     @field_validator("experts", mode="before")
     @classmethod
