@@ -829,6 +829,24 @@ COSTS = pd.DataFrame(
 )
 
 
+@pytest.mark.parametrize(("merged", "joint"), [(70.0, 60.0), (60.0, 70.0), (60.5, 60.0)])
+def test_of_given_models_no_costs_are_said(merged, joint) -> None:
+    def said(costs: pd.DataFrame) -> str:
+        given = samples(merged, joint, spread=3.0)
+        return " ".join(words(given, conflict_table([0.1]), costs, ["average"], ["self_position"], "self_position"))
+
+    every = said(COSTS[COSTS["stage"] == "search/self_position"])
+    assert (
+        "Cost: a joint model that was given; the experts were given, and the search for Self Positioning (one" in every
+    )
+    assert "read 40 examples in 3 s." in every
+    assert "Cost: a joint model that was given; all experts 30 in 3 s" in said(COSTS[COSTS["stage"] != "train/joint"])
+    assert "FLOPs" in said(COSTS) or merged == 70.0
+    for text in (every, said(COSTS[COSTS["stage"] != "train/joint"])):
+        assert "FLOPs" not in text
+        assert "no tuning of its own" not in text
+
+
 def conflict_table(corrected: list[float]) -> pd.DataFrame:
     rows = [("a", "a", 1.0), ("a", "b", corrected[0]), ("b", "a", corrected[0]), ("b", "b", 1.0)]
     table = pd.DataFrame(rows, columns=["a", "b", "corrected"])
