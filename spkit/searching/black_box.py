@@ -17,7 +17,6 @@ from spkit.searching.black_box_methods import METHODS, values_per_axis
 from spkit.searching.choices import By, Method, Scale, Start, check_choice, scale_of
 from spkit.searching.held_back import HeldBack
 from spkit.searching.journal import Journal
-from spkit.searching.measure import Measure
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
@@ -107,13 +106,14 @@ def search(
     starts = distinct(starts)
     _check_budget(method, budget, len(starts), len(vectors))
 
-    def measure_on(examples: Probe) -> Measure:
+    def source_on(examples: Probe) -> Objective | ProbeScores:
         if by == "score":
-            return Measure(ProbeScores(vectors, examples, weights=weights, precision=precision))
-        return Measure(Objective(vectors, examples, batch_size, scale, seed, weights, precision=precision))
+            return ProbeScores(vectors, examples, weights=weights, precision=precision)
+        return Objective(vectors, examples, batch_size, scale, seed, weights, precision=precision)
 
-    measure = measure_on(probe)
-    held_back = None if validation is None else measure_on(validation)
+    source = source_on(probe)
+    held_back = None if validation is None else source_on(validation)
+    measure = source.measure
     settings: dict[str, Any] = {
         "method": method,
         "by": by,
@@ -124,12 +124,12 @@ def search(
         "mu": mu,
         "batch_size": batch_size,
         "scale": scale,
-        "scales": measure.source.scales if isinstance(measure.source, Objective) else None,
+        "scales": None if measure.scales is None else dict(measure.scales),
         "weights": None if weights is None else dict(weights),
-        "probe": {name: len(part) for name, part in probe.examples.items()},
+        "probe": probe.sizes,
         "probe_split": probe.split,
         "probe_seed": probe.seed,
-        "validation": None if validation is None else {name: len(part) for name, part in validation.examples.items()},
+        "validation": None if validation is None else validation.sizes,
         "precision": precision,
         "seed": seed,
     }
@@ -138,9 +138,9 @@ def search(
         texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
         return settings | identity(vectors) | {"texts": texts}
 
-    sources = [one.source for one in (measure, held_back) if one is not None]
+    sources = [one for one in (source, held_back) if one is not None]
     measurements = Measurements(Journal(journal, all_settings), *sources)
-    guard = None if held_back is None else HeldBack(held_back, measurements)
+    guard = None if held_back is None else HeldBack(held_back.measure, measurements)
     rows: list[dict[str, float]] = []
     costs: list[float] = []
     places: list[torch.Tensor] = []
