@@ -6,15 +6,17 @@ import pandas as pd
 
 from spkit.best_model.candidates import Candidate, Job
 from spkit.best_model.steps import Run
+from spkit.evaluation.measuring import measure
 from spkit.merging.registry import methods
-from spkit.study.plan import DONE, TO_DO, speed
+from spkit.study.plan import DONE, TO_DO
 from spkit.study.remaining import in_time
 
 
 def plan(job: Job, root: Path) -> pd.DataFrame:
     """The steps in order, without running any.
 
-    One batch of each task is embedded here, forward and backward, and all examples are taken to cost as much.
+    Measured here: one batch of each task, forward and backward, and the scores of the base on dev. All examples are
+    taken to cost as much as these, each sort of work its own.
 
     Args:
         job: what they are about.
@@ -24,15 +26,16 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
         A row a step: `step`, `state` ("done" or "to do"), `examples` (embedded), `seconds` and `memory` (MB of weights
         and gradients beside the base; texts in work come on top).
     """
-    forward, backward = speed(job.vectors.base, job.examples.read)
-    rows = []
-    for name, one, passes, done in Run(job, root).planned():
+    run, rows = Run(job, root), []
+    with run.speeds.measured("scored", job.picked_by):
+        measure(job.vectors.base, job.examples.pick, split="dev")
+    for name, one, work, done in run.planned():
         rows.append(
             {
                 "step": name,
                 "state": DONE if done else TO_DO,
-                "examples": passes.forward + passes.backward,
-                "seconds": passes.forward * forward + passes.backward * backward,
+                "examples": work.examples,
+                "seconds": run.speeds.seconds([work]),
                 "memory": _models(one, job) * job.vectors.num_parameters * 4 / 1e6,
             }
         )
@@ -41,10 +44,10 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
 
 def _models(one: Candidate | None, job: Job) -> int:
     """Models' worth of numbers that a step holds at a time beside the base, gradients and new vectors included."""
-    if one is None or (one.sort != "rule" and not one.passes.backward):
+    if one is not None and one.sort == "search":
+        return 1 + int(one.work.stepped > 0) + int(job.probes[1] is not None)
+    if one is None or one.sort != "rule":
         return 1
-    if one.sort == "search":
-        return 2
     return 1 + len(job.merged) + int(methods()[one.name].reads_data)
 
 

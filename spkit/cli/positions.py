@@ -1,7 +1,6 @@
 """The command that searches for a position by gradient."""
 
-from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -10,12 +9,15 @@ from spkit.cli.checks import check_tasks, usage
 from spkit.cli.help import STEPS
 from spkit.cli.loading import loads_models
 from spkit.cli.options import MOST, Output, Seed, TaskNames, TaskSource, within
-from spkit.cli.probed import SEARCH, HeldBackShare, JournalFile, ProbeSize, VectorsFolder, run_search
+from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, VectorsFolder, run_search
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.models.sources import check_new_model
 from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
 from spkit.searching.path_names import check_path_name, path_names
+
+if TYPE_CHECKING:
+    from spkit.searching.result import PositionResult
 
 
 def _known_path(name: str) -> str:
@@ -67,9 +69,7 @@ def position(
     ] = 0.0,
     start: Annotated[
         Start,
-        typer.Option(
-            metavar="<start>", rich_help_panel=SEARCH, help=f"Where it starts: {', '.join(get_args(Start))}."
-        ),
+        typer.Option(metavar="<start>", rich_help_panel=SEARCH, help=f"Where it starts: {', '.join(get_args(Start))}."),
     ] = "average",
     average_last: Annotated[
         int | None,
@@ -115,13 +115,9 @@ def position(
         "seed": seed,
     }
 
-    def searched(vectors, probe, validation, journal):
-        return self_position(vectors, probe, validation=validation, journal=journal, **settings)
-
-    def said(result) -> str:
+    def said(result: "PositionResult") -> str:
         losses = result.history["loss"]
         return f"The loss on the probe went from {losses.iloc[0]:.4f} to {losses.iloc[-1]:.4f} in {len(losses)} steps."
 
-    run_search(
-        searched, output, vectors, tasks, task, "train", probe_size, held_back, journal, seed, settings, as_json, said
-    )
+    asked = Asked(output, vectors, tasks, task, probe_size, held_back, journal, seed, as_json)
+    run_search(asked, self_position, settings, said)

@@ -8,9 +8,7 @@ from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEANS
 
 
-def check_own_names(
-    names: Iterable[Any], taken: Collection[str], rule: str, fix: str, form: str = r".*\S.*"
-) -> None:
+def check_own_names(names: Iterable[Any], taken: Collection[str], rule: str, fix: str, form: str = r".*\S.*") -> None:
     """Raise where a name is none, or means something else: a mean, or what else is taken.
 
     Args:
