@@ -30,6 +30,7 @@ class Work:
         return sum(asdict(self).values())
 
 
+#: Names of the sorts of work.
 _SORTS = [one.name for one in fields(Work)]
 
 
