@@ -62,6 +62,6 @@ def in_words(table: pd.DataFrame) -> str:
     if len(left):
         said += (
             f" The others take about {in_time(float(left['seconds'].sum()))} and up to {left['memory'].max():,.1f} MB "
-            "beside the base (from one batch of each task, measured now)."
+            "beside the base (from one batch of each task and the scores of the base, measured now)."
         )
     return said
