@@ -98,4 +98,4 @@ def search(
         return f"The {by} on {where} went from {began} to {ended}{unit} in {len(result.history)} evaluations."
 
     asked = Asked(output, vectors, tasks, task, probe_size, held_back, journal, seed, as_json)
-    run_search(asked, run, settings, said, {"score": "dev", "loss": "train"}[by])
+    run_search(asked, run, settings, said, "dev" if by == "score" else "train")
