@@ -364,7 +364,8 @@ def test_the_command_needs_two_models_and_two_files(place) -> None:
     following = [f"Next: {step}" for step in data.next]
     last = [*written, *following, " ".join(data.verdict)]
     assert done.stdout.splitlines()[-len(last) :] == last
-    assert re.search(r"best: +100%.*\[\d\d:\d\d<", done.stderr)  # the time that remains
+    assert re.search(r"best: +\d+%.*\[\d\d:\d\d, ties, about \d+ (s|min) to go\]", done.stderr)
+    assert re.search(r"best: +100%.*\[\d\d:\d\d, done\]", done.stderr)
     again = command(place, "-o", "runs/mine", "--budget", "3", "--json")
     assert ReportData.model_validate_json(again.stdout).rows == data.rows
     assert re.search(

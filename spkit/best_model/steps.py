@@ -28,13 +28,14 @@ from spkit.models.origin import recipe_of
 from spkit.searching.measurements import identity
 from spkit.study.plan import speed
 from spkit.study.records import Record, Stage, finish, taken
+from spkit.study.remaining import in_time
 from spkit.tasks.task import Task
 
 #: Folders of the steps, and what a step leaves.
 STEPS, _MEASURED, _PLACE = "steps", "measurements.npz", "place.json"
 
 #: What the bar shows: the share of the time, not of the steps.
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}{postfix}]"
 
 
 class Run:
@@ -77,13 +78,13 @@ class Run:
         last, most = gradient_from_anywhere(job), len(job.models) + 2
         left = [*(one.work for one in (*known, last)), *[self.test_work] * most]
         hidden = not (job.progress and is_main())
-        total = None if hidden else self.speeds.seconds(left)
-        with tqdm(total=total, desc="best", bar_format=_BAR, smoothing=0, disable=hidden) as bar:
+        with tqdm(total=1.0, desc="best", bar_format=_BAR, disable=hidden) as bar:
 
             def show(name: str) -> None:
-                bar.n = bar.format_dict["elapsed"]  # in seconds: what is left follows from what was measured
-                bar.total = bar.n if hidden else bar.n + self.speeds.seconds(left)
-                bar.set_postfix_str(name)
+                seconds_left = 0.0 if hidden else self.speeds.seconds(left)
+                bar.n = bar.format_dict["elapsed"]  # it counts seconds: those that have gone, of those in all
+                bar.total = bar.n + seconds_left
+                bar.set_postfix_str(f"{name}, about {in_time(seconds_left)} to go" if left else "done")
 
             def step(name: str, work: Callable[[], object]) -> None:
                 show(name)
@@ -100,7 +101,7 @@ class Run:
             test: dict[str, list[Measurement]] = {}
             for name in judged:
                 step(f"test of {name}", lambda name=name: test.update({name: self._test(name)}))
-            show("done")
+            show("")
         given = [name for name in ranked if sorts[name] == "given"]
         merged = sorts[ranked[0]] not in ("given", "base")
         recipe = dict(recipe_of(self.model(ranked[0])) or {}) if merged else None
