@@ -58,3 +58,11 @@ def test_steps_of_one_speed_are_foreseen_exactly(counts) -> None:
         with known.measured("stepped", count):
             now[0] += 0.25 * count
     assert known.seconds([Work(stepped=400)]) == pytest.approx(100.0)
+
+
+def test_one_slow_block_is_no_speed() -> None:
+    known = speeds(now := [0.0])
+    for seconds in (90.0, 2.0, 3.0):
+        with known.measured("scored", 10):
+            now[0] += seconds
+    assert known.seconds([Work(scored=10)]) == pytest.approx(3.0)

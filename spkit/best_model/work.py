@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Speeds:
         self, guess: Callable[[], tuple[float, float]], clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._guess, self._clock = cache(guess), clock
-        self._seconds: dict[str, float] = dict.fromkeys(_SORTS, 0.0)
-        self._examples: dict[str, int] = dict.fromkeys(_SORTS, 0)
+        self._rates: dict[str, list[float]] = {sort: [] for sort in _SORTS}
+        self._more = dict.fromkeys(_SORTS, 0.0)
 
     @contextmanager
     def measured(self, sort: str, examples: int) -> Iterator[None]:
@@ -56,12 +57,14 @@ class Speeds:
 
         Args:
             sort: of the work, a name of `Work`.
-            examples: how many it embeds; what belongs to the same examples, and embeds none, counts as 0.
+            examples: how many it embeds. With 0 it belongs to those that are measured next.
         """
         began = self._clock()
         yield
-        self._seconds[sort] += self._clock() - began
-        self._examples[sort] += examples
+        self._more[sort] += self._clock() - began
+        if examples:
+            self._rates[sort].append(self._more[sort] / examples)
+            self._more[sort] = 0.0
 
     def seconds(self, works: Iterable[Work]) -> float:
         """What some work will take.
@@ -75,7 +78,7 @@ class Speeds:
         return sum(self._rate(sort) * count for sort, count in totals.items() if count)
 
     def _rate(self, sort: str) -> float:
-        if self._examples[sort]:
-            return self._seconds[sort] / self._examples[sort]
+        if self._rates[sort]:
+            return median(self._rates[sort])  # the first may have waited for imports, any for other programs
         forward, backward = self._guess()
         return backward if sort in ("stepped", "read") else forward
