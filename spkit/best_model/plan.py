@@ -27,9 +27,11 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
         and gradients beside the base; texts in work come on top).
     """
     run, rows = Run(job, root), []
-    with run.speeds.measured("scored", job.picked_by):
-        measure(job.vectors.base, job.examples.pick, split="dev")
-    for name, one, work, done in run.planned():
+    steps = run.planned()
+    if not all(done for *_, done in steps):
+        with run.speeds.measured("scored", job.picked_by):
+            measure(job.vectors.base, job.examples.pick, split="dev")
+    for name, one, work, done in steps:
         rows.append(
             {
                 "step": name,
