@@ -10,6 +10,7 @@ from spkit.evaluation.measuring import measure
 from spkit.merging.registry import methods
 from spkit.study.plan import DONE, TO_DO
 from spkit.study.remaining import in_time
+from spkit.vectors.matrix import BLOCK_BYTES
 
 
 def plan(job: Job, root: Path) -> pd.DataFrame:
@@ -23,8 +24,8 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
         root: the folder of the report, which need not exist.
 
     Returns:
-        A row a step: `step`, `state` ("done" or "to do"), `examples` (embedded), `seconds` and `memory` (MB of weights
-        and gradients beside the base; texts in work come on top).
+        A row a step: `step`, `state` ("done" or "to do"), `examples` (embedded), `seconds` and `memory` (MB of weights,
+        gradients and vectors beside the base; texts in work come on top).
     """
     run, rows = Run(job, root), []
     steps = run.planned()
@@ -38,19 +39,23 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
                 "state": DONE if done else TO_DO,
                 "examples": work.examples,
                 "seconds": run.speeds.seconds([work]),
-                "memory": _models(one, job) * job.vectors.num_parameters * 4 / 1e6,
+                "memory": _memory(one, job) / 1e6,
             }
         )
     return pd.DataFrame(rows)
 
 
-def _models(one: Candidate | None, job: Job) -> int:
-    """Models' worth of numbers that a step holds at a time beside the base, gradients and new vectors included."""
+def _memory(one: Candidate | None, job: Job) -> float:
+    """Bytes that a step holds beside the base: models, gradients, and vectors up to a block: larger ones are mapped.
+
+    A rule that reads data holds the model that it makes, the expert that reads, and its gradient.
+    """
+    model = 4 * job.vectors.num_parameters
+    if one is not None and one.sort == "rule":
+        return (1 + 2 * int(methods()[one.name].reads_data)) * model + min(len(job.merged) * model, BLOCK_BYTES)
     if one is not None and one.sort == "search":
-        return 1 + int(one.work.stepped > 0) + int(job.probes[1] is not None)
-    if one is None or one.sort != "rule":
-        return 1
-    return 1 + len(job.merged) + int(methods()[one.name].reads_data)
+        return (1 + int(one.work.stepped > 0) + int(job.probes[1] is not None)) * model
+    return model
 
 
 def in_words(table: pd.DataFrame) -> str:
