@@ -32,6 +32,7 @@ def test_rows_are_medians_over_seeds_with_ratios_to_the_default(monkeypatch) -> 
     assert rows.loc[("loss", "gp"), "best"] == 1.02
     assert rows.loc[("score", "cma"), ["passes", "passes_ratio", "start", "best"]].tolist() == [8, 2.0, 50.0, 90.0]
     assert rows.loc[("score", "gp"), "passes_ratio"] == 1.0
+    assert rows.loc[("loss", "gp"), "gain_passes"] == 5  # it gains 98 % of what the best does
     assert rows.loc[("loss", "grid"), "note"] == "two values of 20 numbers are 1,048,576 passes"
     assert set(rows["numbers"]) == {20}
 
