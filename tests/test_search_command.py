@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def searched(home: Home, output: Path, *more: str) -> dict:
     return run(home, output, *(part for name, value in SETTINGS.items() for part in (f"--{name}", str(value))), *more)
 
 
-def probe_of(home: Home, split: str = "train") -> spkit.Probe:
+def probe_of(home: Home, split: Literal["train", "dev"] = "train") -> spkit.Probe:
     tasks = spkit.load_tasks(str(home.folder / "data/tasks.toml"), ["faq", "topic"])
     return spkit.Probe.sample(tasks, 32, split=split)
 
