@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from datasets import Dataset
 from hypothesis import given
@@ -133,6 +134,29 @@ def test_differences_are_those_of_compare(report, models, tasks) -> None:
     for row in table.to_dict("records") if ours else ():
         one = ours[row["task"]]
         assert (one.score, one.low, one.high) == pytest.approx((row["difference"], row["low"], row["high"]))
+
+
+def test_the_searches_never_end_below_their_start_on_what_is_held_back(report, folder, models, tasks) -> None:
+    read = examples_of(tasks, models).read
+    for name, better in (("search-score", 1), ("self_position-module", -1)):
+        (step,) = (folder / "steps" / "dev").glob(f"{name}*")
+        settings = json.loads((step / "position.json").read_text(encoding="utf-8"))["settings"]
+        for task, rows in read.items():
+            assert settings["probe"][task] + settings["validation"][task] == len(rows.dev)
+            assert settings["validation"][task] == round(candidates.HELD_BACK * len(rows.dev))
+        looks = pd.read_csv(step / "history.csv")["validation"].dropna()
+        start = settings.get("value_at_start", settings.get("validation_at_start"))
+        ended = settings.get("value", min(start, looks.min()))
+        assert better * ended >= better * start
+    assert not any("hold some back" in note for note in report.data.notes)
+
+
+def test_examples_too_few_to_hold_some_back_are_told(base, models, tasks, few_rules) -> None:
+    few = spkit.Task(name="faq", kind="retrieval", test=tasks["faq"].test, dev=tasks["faq"].dev.select(range(8)))
+    found = run(base, {"faq": models["faq"]}, {"faq": few})
+    assert (
+        "Too few dev examples to hold some back from the searches: they may end below their start." in found.data.notes
+    )
 
 
 def test_the_verdict_is_two_sentences_with_numbers(report) -> None:
@@ -340,7 +364,8 @@ def test_the_command_needs_two_models_and_two_files(place) -> None:
     following = [f"Next: {step}" for step in data.next]
     last = [*written, *following, " ".join(data.verdict)]
     assert done.stdout.splitlines()[-len(last) :] == last
-    assert re.search(r"best: +100%.*\[\d\d:\d\d<", done.stderr)  # the time that remains
+    assert re.search(r"best: +\d+%.*\[\d\d:\d\d, ties, about \d+ (s|min) to go\]", done.stderr)
+    assert re.search(r"best: +100%.*\[\d\d:\d\d, done\]", done.stderr)
     again = command(place, "-o", "runs/mine", "--budget", "3", "--json")
     assert ReportData.model_validate_json(again.stdout).rows == data.rows
     assert re.search(

@@ -103,6 +103,11 @@ WRONG = [
     (["merge", "--expert", "faq=faq", "--method", "tiess", "-o", "x"], "'ties'"),
     (["vectors", "--expert", "a=a", "--expert", "a=b", "-o", "x"], "Experts must have different names"),
     (["position", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
+    (["search", "--vectors", "v", "--by", "rank", "-o", "x"], "'rank' is not one of 'loss', 'score'"),
+    (["search", "--vectors", "v", "--method", "cmaes", "-o", "x"], "'grid', 'random', 'tpe', 'cma', 'gp'"),
+    (["search", "--vectors", "v", "--scale", "gap", "-o", "x"], "`scale` belongs to a search by the loss"),
+    (["search", "--vectors", "v", "--bounds", "1", "nan", "-o", "x"], "`bounds` must be a lower and a higher number"),
+    (["search", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
     (["sweep", "--vectors", "nothing", "--over", "mu", "-o", "x"], "Found no nothing/vectors.safetensors"),
     (["sweep", "--vectors", "v", "--over", "mu", "--mark", "m", "-o", "x"], "Found no v/vectors.safetensors"),
     (["imbalance", "--vectors", "nothing", "-o", "x"], "Found no nothing/vectors.safetensors"),
@@ -156,6 +161,7 @@ def test_a_wrong_key_in_any_table_of_a_profile_is_refused_at_once(tmp_path) -> N
         ["vectors", "--expert", "faq=faq"],
         ["merge", "--expert", "faq=faq"],
         ["position", "--vectors", "vectors"],
+        ["search", "--vectors", "vectors"],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -211,8 +217,8 @@ def test_a_warning_of_a_command_is_one_line(monkeypatch, capsys) -> None:
 
 def test_the_commands_are_there() -> None:
     assert set(COMMANDS) >= {
-        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "sweep", "evaluate",
-        "figures", "explore", "init", "compare", "best",
+        "demo", "study", "train", "vectors", "conflict", "imbalance", "merge", "position", "search", "sweep",
+        "evaluate", "figures", "explore", "init", "compare", "best",
     }  # fmt: skip
 
 

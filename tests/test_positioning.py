@@ -330,7 +330,7 @@ def test_patience_ends_a_search_that_gets_no_better(vectors, probe, tasks, optim
     held_back = Probe.sample(tasks, size=48, split="dev")
     values = iter(range(100))
     scaled = Objective.scaled
-    batches = {name: len(rows) for name, rows in held_back.examples.items()}
+    batches = held_back.sizes
 
     def rising(self, losses):
         own = {name: sum(map(len, part._views)) for name, part in self.batches.items()}
@@ -451,7 +451,7 @@ def test_probe_sizes_follow_the_balance() -> None:
     tasks = {"big": numbered("big", 300), "small": numbered("small", 100, "sts")}
 
     def sizes(**settings) -> dict[str, int]:
-        return {name: len(rows) for name, rows in Probe.sample(tasks, **settings).examples.items()}
+        return Probe.sample(tasks, **settings).sizes
 
     assert sizes(size=80) == {"big": 40, "small": 40}
     assert sizes(size=80, balance="proportional") == {"big": 60, "small": 20}

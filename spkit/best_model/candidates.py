@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -15,6 +15,8 @@ from torch import Tensor
 from spkit.best_model import searches
 from spkit.best_model.checks import AVERAGE, BASE, BY_GRADIENT, BY_SCORE
 from spkit.best_model.examples import Examples
+from spkit.best_model.work import Work
+from spkit.errors import SpkitError
 from spkit.hashing import text_hash
 from spkit.merging.experts import in_json
 from spkit.merging.methods import point
@@ -23,12 +25,15 @@ from spkit.models.adapters import load_expert
 from spkit.models.bases import copy_model
 from spkit.saving.recipe import attach, position_recipe
 from spkit.searching.measurements import identity
+from spkit.searching.pools import pools_of
 from spkit.searching.probe import Probe
 from spkit.searching.starts import HEAVY, LIGHT
-from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.tasks.task import Task
 from spkit.vectors.task_vectors import TaskVectors
+
+#: Share of the searches' examples that no search reads.
+HELD_BACK = 0.25
 
 #: What a candidate is. The order decides between equal scores: nothing is merged for nothing.
 Sort: TypeAlias = Literal["given", "base", "rule", "mix", "search"]
@@ -69,10 +74,25 @@ class Job:
         return self.vectors if len(self.experts) < 2 else self.vectors.select(list(self.experts))
 
     @cached_property
-    def probe(self) -> Probe:
-        """What the searches read: all dev examples that nothing is picked by."""
+    def probes(self) -> tuple[Probe, Probe | None]:
+        """What the searches read, and what they are held by: all dev examples that nothing is picked by.
+
+        A search returns nothing that is worse than its start on the second part; None where there are too few examples.
+        """
         size = len(self.examples.read) * max(len(task.dev or ()) for task in self.examples.read.values())
-        return Probe.sample(self.examples.read, size=size, split="dev", seed=self.seed)
+        whole = Probe.sample(self.examples.read, size=size, split="dev", seed=self.seed)
+        try:
+            parts = whole.hold_back(HELD_BACK)
+            for name, rows in ((name, rows) for part in parts for name, rows in part.examples.items()):
+                pools_of(whole.tasks[name], rows)
+        except SpkitError:
+            return whole, None
+        return parts
+
+    @property
+    def scored(self) -> Work:
+        """The work of measuring a candidate."""
+        return Work(scored=self.picked_by)
 
     @property
     def picked_by(self) -> int:
@@ -83,7 +103,8 @@ class Job:
         """The file from which an unfinished search goes on; searches that differ in anything have different ones."""
         if self.journals is None:
             return None
-        asked = json.dumps([identity(self.vectors), self.probe.fingerprint(), self.seed, *about])
+        texts = [part.fingerprint() for part in self.probes if part is not None]
+        asked = json.dumps([identity(self.vectors), texts, self.seed, *about])
         return self.journals / f"{text_hash(asked)[:16]}.jsonl"
 
 
@@ -102,7 +123,7 @@ class Candidate:
         name: in tables; that of a rule is what `spkit.merge` takes.
         sort: what it is.
         build: makes the model; of a search, from the folder in which it left its position.
-        passes: examples that making and measuring it embeds.
+        work: examples that making and measuring it embeds.
         config: what decides it beside the job's vectors and examples.
         search: finds the position, and leaves it in a folder.
     """
@@ -110,14 +131,14 @@ class Candidate:
     name: str
     sort: Sort
     build: Callable[[Job, Path], Made]
-    passes: Passes
+    work: Work
     config: Mapping[str, Any] = field(default_factory=dict)
     search: Callable[[Job, Path], None] | None = None
 
 
 def candidates(job: Job) -> Iterator[Candidate]:
     """All candidates but the search by gradient, which starts at the best of these."""
-    once = Passes(forward=job.picked_by)
+    once = job.scored
     for name in job.models:
         yield Candidate(name, "given", partial(_given, name=name), once)
     yield Candidate(BASE, "base", _base, once)
@@ -126,9 +147,8 @@ def candidates(job: Job) -> Iterator[Candidate]:
             continue
         settings = merge_settings({}, rule.name, job.seed)
         read = sum(min(int(rule.default("examples") or 0), len(task.train)) for task in data_of(job).values())
-        passes = Passes(forward=job.picked_by, backward=read)
         made = partial(_by_rule, rule=rule.name, settings=settings)
-        yield Candidate(rule.name, "rule", made, passes, {"of": list(job.merged.names), **settings})
+        yield Candidate(rule.name, "rule", made, replace(once, read=read), {"of": list(job.merged.names), **settings})
     if len(job.merged) < len(job.models):
         yield Candidate(AVERAGE, "mix", partial(_mixed, mix=_mean), once)
     for name in job.joint if len(job.models) > 1 else ():
@@ -137,7 +157,7 @@ def candidates(job: Job) -> Iterator[Candidate]:
         BY_SCORE,
         "search",
         _searched,
-        Passes(forward=job.picked_by + searches.evaluations(job.vectors, job.budget) * len(job.probe)),
+        replace(once, evaluated=searches.embedded_by_score(job.vectors, *job.probes, job.budget)),
         {"budget": job.budget, "method": searches.METHOD},
         _search_by_score,
     )
@@ -151,12 +171,11 @@ def from_start(job: Job, start: Float[Tensor, "M N"], name: str) -> Candidate:
         start: coefficients of the best candidate that is a position between the given models.
         name: of that candidate.
     """
-    embedded = searches.STEPS * searches.BATCH * len(job.examples.read)
     return Candidate(
         BY_GRADIENT,
         "search",
         _searched,
-        Passes(forward=job.picked_by, backward=embedded),
+        replace(job.scored, **searches.embedded_by_gradient(*job.probes)),
         {"start": start.tolist(), "from": name, "steps": searches.STEPS},
         partial(_search_by_gradient, start=start),
     )
@@ -224,12 +243,14 @@ def _positioned(
 def _search_by_score(job: Job, folder: Path) -> None:
     journal = job.journal(BY_SCORE, job.budget)
     result = searches.by_score(
-        job.vectors, job.probe, budget=job.budget, seed=job.seed, journal=journal, progress=job.progress
+        job.vectors, *job.probes, budget=job.budget, seed=job.seed, journal=journal, progress=job.progress
     )
     searches.keep(result, folder)
 
 
 def _search_by_gradient(job: Job, folder: Path, *, start: Float[Tensor, "M N"]) -> None:
     journal = job.journal(BY_GRADIENT, start.tolist())
-    result = searches.by_gradient(job.vectors, job.probe, start, seed=job.seed, journal=journal, progress=job.progress)
+    result = searches.by_gradient(
+        job.vectors, *job.probes, start, seed=job.seed, journal=journal, progress=job.progress
+    )
     searches.keep(result, folder)

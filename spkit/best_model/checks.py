@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spkit.errors import SpkitError, quoted
-from spkit.evaluation.means import MEANS
+from spkit.errors import SpkitError
+from spkit.evaluation.own_names import check_own_names
 from spkit.folders import check_own_file
 from spkit.merging.registry import methods
 from spkit.models.kept_apart_notes import noted
@@ -33,13 +33,12 @@ def check_names(models: Any) -> None:
             f"Found {'none' if isinstance(models, Mapping) else type(models).__name__}.",
             'Pass {"faq": "runs/faq", "joint": "runs/joint"}.',
         )
-    taken = {BASE, AVERAGE, BY_SCORE, BY_GRADIENT, *MEANS, *methods()}
-    if wrong := [name for name in models if not isinstance(name, str) or not name.strip() or name in taken]:
-        raise SpkitError(
-            "A model's name must be its own: not that of a merge rule, a search, a mean or the base.",
-            f"Found {quoted(wrong)}.",
-            "Call it otherwise, best like the task it was trained on.",
-        )
+    check_own_names(
+        models,
+        {BASE, AVERAGE, BY_SCORE, BY_GRADIENT, *methods()},
+        "A model's name must be its own: not that of a merge rule, a search, a mean or the base.",
+        "Call it otherwise, best like the task it was trained on.",
+    )
 
 
 def check_budget(budget: int) -> None:

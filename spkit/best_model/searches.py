@@ -1,6 +1,7 @@
 """The searches among the candidates: by dev score with few evaluations, and by gradient from the best start."""
 
 import json
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from spkit.searching.self_position import self_position
 from spkit.searching.starts import positions
 from spkit.vectors.task_vectors import TaskVectors
 
-#: The search by gradient: steps, and examples of each task in one.
-STEPS, BATCH = 40, 32
+#: The search by gradient: steps, examples of each task in one, and steps between two looks at what is held back.
+STEPS, BATCH, EVERY = 40, 32, 10
 
 #: The search by score: of few coefficients with few evaluations, by packages that are always there.
 METHOD: Method = "gp"
+
+#: Looks of the search by score at what is held back: its start, and some new bests.
+_LOOKS = 6
 
 _POSITION = "position.json"
 
@@ -32,8 +36,27 @@ def evaluations(vectors: TaskVectors, budget: int) -> int:
     return len(positions(vectors)) + budget
 
 
+def embedded_by_score(vectors: TaskVectors, probe: Probe, held_back: Probe | None, budget: int) -> int:
+    """Examples that the search by score embeds, about: how often it comes to a new best is not known."""
+    return evaluations(vectors, budget) * len(probe) + _LOOKS * len(held_back or ())
+
+
+def embedded_by_gradient(probe: Probe, held_back: Probe | None) -> dict[str, int]:
+    """Examples that the search by gradient embeds, as numbers of `Work`: steps, scales, and looks at what is held."""
+    held = len(held_back or ())
+    steps = STEPS * sum(min(BATCH, size) for size in probe.sizes.values())
+    return {"stepped": steps + len(probe) + held, "evaluated": (1 + ceil(STEPS / EVERY)) * held}
+
+
 def by_score(
-    vectors: TaskVectors, probe: Probe, *, budget: int, seed: int, journal: Path | None, progress: bool
+    vectors: TaskVectors,
+    probe: Probe,
+    held_back: Probe | None,
+    *,
+    budget: int,
+    seed: int,
+    journal: Path | None,
+    progress: bool,
 ) -> PositionResult:
     """The search by the score itself, from the best fixed rule on the probe, with few evaluations."""
     return search(
@@ -43,6 +66,7 @@ def by_score(
         by="score",
         start="best_rule",
         budget=evaluations(vectors, budget),
+        validation=held_back,
         seed=seed,
         journal=journal,
         progress=progress,
@@ -52,6 +76,7 @@ def by_score(
 def by_gradient(
     vectors: TaskVectors,
     probe: Probe,
+    held_back: Probe | None,
     start: Float[Tensor, "M N"],
     *,
     seed: int,
@@ -71,6 +96,8 @@ def by_gradient(
         batch_size=BATCH,
         scale="gradient",
         start=start.expand(len(vectors.modules), -1),
+        validation=held_back,
+        validate_every=EVERY,
         journal=journal,
         seed=seed,
         progress=progress,

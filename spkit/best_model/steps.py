@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from spkit.best_model.candidates import Candidate, Job, Made, Sort, candidates, from_start
 from spkit.best_model.checks import BASE
 from spkit.best_model.results import Results, dev_mean, ranking
+from spkit.best_model.work import Speeds, Work
 from spkit.errors import SpkitError
 from spkit.evaluation.measurement import Measurement, load_measurements, save_measurements
 from spkit.evaluation.measuring import measure
@@ -25,12 +26,16 @@ from spkit.launcher import is_main
 from spkit.models.embedding import settings_of
 from spkit.models.origin import recipe_of
 from spkit.searching.measurements import identity
-from spkit.study.graph import Passes
+from spkit.study.plan import speed
 from spkit.study.records import Record, Stage, finish, taken
+from spkit.study.remaining import in_time
 from spkit.tasks.task import Task
 
 #: Folders of the steps, and what a step leaves.
 STEPS, _MEASURED, _PLACE = "steps", "measurements.npz", "place.json"
+
+#: What the bar shows: the share of the time, not of the steps.
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}{postfix}]"
 
 
 class Run:
@@ -44,46 +49,59 @@ class Run:
     def __init__(self, job: Job, root: Path) -> None:
         self.job, self.root = job, root
         self.notes: list[str] = [*job.examples.notes]
+        if job.probes[1] is None:
+            self.notes.append(
+                "Too few dev examples to hold some back from the searches: they may end below their start."
+            )
+        self.speeds = Speeds(lambda: speed(job.vectors.base, job.examples.read))
         self._records: dict[str, Record] = {}
         self._known: dict[str, Candidate] = {}
         self._read = self._inputs(job.examples.read, job.examples.pick)
         self._tested = self._inputs(job.examples.test)
 
-    def planned(self) -> list[tuple[str, Candidate | None, Passes, bool]]:
+    def planned(self) -> list[tuple[str, Candidate | None, Work, bool]]:
         """The steps in order: name, candidate (None for a test), what it embeds, and whether its record is there."""
-        steps: list[tuple[str, Candidate | None, Passes, bool]] = []
+        steps: list[tuple[str, Candidate | None, Work, bool]] = []
         for one in candidates(self.job):
-            steps.append((one.name, one, one.passes, self._take(one)))
+            steps.append((one.name, one, one.work, self._take(one)))
         gradient, judged = gradient_from_anywhere(self.job), ["the best one", *self.job.models, BASE]
         if all(done for _, one, _, done in steps if one is not None and one.sort != "rule"):
             gradient = self._gradient()
-        steps.append((gradient.name, gradient, gradient.passes, done := self._take(gradient)))
+        steps.append((gradient.name, gradient, gradient.work, done := self._take(gradient)))
         if done:
             judged = self._judged(ranking(self._dev(), self._sorts()))
-        return [*steps, *((f"test of {name}", None, self.test_passes, self._take_test(name)) for name in judged)]
+        return [*steps, *((f"test of {name}", None, self.test_work, self._take_test(name)) for name in judged)]
 
     def all(self) -> Results:
         """Measure all candidates on dev, then test the best one beside the given models and the base."""
         job, known = self.job, [*candidates(self.job)]
         last, most = gradient_from_anywhere(job), len(job.models) + 2
-        total = sum(one.passes.work for one in (*known, last)) + most * self.test_passes.work
-        with tqdm(total=total, desc="best", unit="example", disable=not (job.progress and is_main())) as bar:
+        left = [*(one.work for one in (*known, last)), *[self.test_work] * most]
+        hidden = not (job.progress and is_main())
+        with tqdm(total=1.0, desc="best", bar_format=_BAR, disable=hidden) as bar:
 
-            def step(name: str, work: Callable[[], object], passes: Passes) -> None:
-                bar.set_postfix_str(name)
+            def show(name: str) -> None:
+                seconds_left = 0.0 if hidden else self.speeds.seconds(left)
+                bar.n = bar.format_dict["elapsed"]  # it counts seconds: those that have gone, of those in all
+                bar.total = bar.n + seconds_left
+                bar.set_postfix_str(f"{name}, about {in_time(seconds_left)} to go" if left else "done")
+
+            def step(name: str, work: Callable[[], object]) -> None:
+                show(name)
                 work()
-                bar.update(passes.work)
+                left.pop(0)
 
             for one in known:
-                step(one.name, partial(self._try, one), one.passes)
-            step(last.name, lambda: self._try(self._gradient()), last.passes)
+                step(one.name, partial(self._try, one))
+            step(last.name, lambda: self._try(self._gradient()))
             dev, sorts = self._dev(), self._sorts()
             ranked = ranking(dev, sorts)
             judged = self._judged(ranked)
+            del left[len(judged) :]  # the best one may be a given one, which is tested once
             test: dict[str, list[Measurement]] = {}
             for name in judged:
-                step(f"test of {name}", lambda name=name: test.update({name: self._test(name)}), self.test_passes)
-            bar.update(total - bar.n)  # the best one may be a given one, which is tested once
+                step(f"test of {name}", lambda name=name: test.update({name: self._test(name)}))
+            show("")
         given = [name for name in ranked if sorts[name] == "given"]
         merged = sorts[ranked[0]] not in ("given", "base")
         recipe = dict(recipe_of(self.model(ranked[0])) or {}) if merged else None
@@ -95,9 +113,9 @@ class Run:
         return self._known[name].build(self.job, self._records[name].folder).model
 
     @property
-    def test_passes(self) -> Passes:
+    def test_work(self) -> Work:
         """What the test of one model embeds."""
-        return Passes(forward=sum(len(task.test) for task in self.job.examples.test.values()))
+        return Work(scored=sum(len(task.test) for task in self.job.examples.test.values()))
 
     def _try(self, one: Candidate) -> None:
         """Run a candidate; a rule that cannot be run with these models is left out, and that is told."""
@@ -149,11 +167,14 @@ class Run:
             f"{STEPS}/test/{_slug(name)}",
             {"model": name, "seed": self.job.seed},
             {"candidate": made.hash, **self._read, **self._tested},
-            partial(tested, job=self.job, build=self._known[name].build, made=made.folder, name=name),
+            partial(
+                tested, job=self.job, build=self._known[name].build, made=made.folder, name=name, speeds=self.speeds
+            ),
         )
 
     def _stage(self, one: Candidate) -> Stage:
-        work = partial(measured, job=self.job, build=one.build, search=one.search, name=one.name)
+        made = {"build": one.build, "search": one.search, "name": one.name, "work": one.work}
+        work = partial(measured, job=self.job, speeds=self.speeds, **made)
         about = {"candidate": one.name, "sort": one.sort, "seed": self.job.seed, **one.config}
         return Stage(f"{STEPS}/dev/{_slug(one.name)}", about, self._read, work)
 
@@ -177,24 +198,32 @@ def measured(
     build: Callable[[Job, Path], Made],
     search: Callable[[Job, Path], None] | None,
     name: str,
+    work: Work,
+    speeds: Speeds,
 ) -> dict[str, float]:
     """The step of a candidate: its search, its model, and the model's scores on what is picked by."""
     if search is not None:
-        search(job, folder)
-    model, place = build(job, folder)
+        sort = "stepped" if work.stepped else "evaluated"
+        with speeds.measured(sort, getattr(work, sort)):
+            search(job, folder)
+    with speeds.measured("read" if work.read else "scored", work.read):
+        model, place = build(job, folder)
     write_text(folder / _PLACE, json.dumps(None if place is None else place.tolist()) + "\n")
-    return _scored(folder, model, job.examples.pick, "dev", name)
+    return _scored(folder, model, job.examples.pick, "dev", name, speeds)
 
 
-def tested(folder: Path, *, job: Job, build: Callable[[Job, Path], Made], made: Path, name: str) -> dict[str, float]:
+def tested(
+    folder: Path, *, job: Job, build: Callable[[Job, Path], Made], made: Path, name: str, speeds: Speeds
+) -> dict[str, float]:
     """The step that tests a model."""
-    return _scored(folder, build(job, made).model, job.examples.test, "test", name)
+    return _scored(folder, build(job, made).model, job.examples.test, "test", name, speeds)
 
 
 def _scored(
-    folder: Path, model: SentenceTransformer, tasks: Mapping[str, Task], split: str, name: str
+    folder: Path, model: SentenceTransformer, tasks: Mapping[str, Task], split: str, name: str, speeds: Speeds
 ) -> dict[str, float]:
-    found = measure(model, tasks, split=split, name=name)
+    with speeds.measured("scored", sum(len(getattr(task, split) or ()) for task in tasks.values())):
+        found = measure(model, tasks, split=split, name=name)
     save_measurements(found, folder / _MEASURED)
     return {one.task: one.score for one in found if not np.isnan(one.score)}
 

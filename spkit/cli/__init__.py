@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from spkit.cli import best, comparing, diagnostics, evaluating, explorer, models, positions, studies, tasks
+from spkit.cli import best, comparing, diagnostics, evaluating, explorer, models, positions, searching, studies, tasks
 from spkit.cli.checks import WrongUsageError
 from spkit.cli.root import app
 from spkit.cli.stops import about_files, close_pipe, stoppable, stopped, was_stopped
@@ -95,6 +95,7 @@ __all__ = [
     "main",
     "models",
     "positions",
+    "searching",
     "studies",
     "tasks",
 ]

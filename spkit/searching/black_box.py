@@ -9,15 +9,13 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from spkit._extras import require
-from spkit.errors import SpkitError, check_choice
+from spkit.errors import SpkitError
 from spkit.launcher import is_main
 from spkit.models.loading import Precision
 from spkit.searching.black_box_methods import METHODS, values_per_axis
-from spkit.searching.choices import By, Method, Scale, Start, scale_of
+from spkit.searching.choices import By, Method, Scale, Start, check_search, scale_of
 from spkit.searching.held_back import HeldBack
 from spkit.searching.journal import Journal
-from spkit.searching.measure import Measure
 from spkit.searching.measurements import Measurements, identity
 from spkit.searching.objective import Objective
 from spkit.searching.probe import Probe
@@ -26,9 +24,6 @@ from spkit.searching.scores import ProbeScores
 from spkit.searching.starts import candidates, distinct
 from spkit.vectors.coefficients import Coefficients
 from spkit.vectors.task_vectors import TaskVectors
-
-#: The package behind a method, where it is not our own.
-_PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
 #: μ where none is given.
 _MU: dict[By, float] = {"loss": 0.01, "score": 0.0}
@@ -89,8 +84,9 @@ def search(
     Returns:
         The best position seen, on the validation where there is one. Its history has a row an evaluation, with `step`,
         `loss` and `loss:<task>`, or `score` and `score:<task>` (with the μ term in the first), `coefficient:<task>`,
-        `seconds` and `examples` (embedded up to then), and `validation` where it was measured. A search that is
-        interrupted returns the best it has.
+        `seconds` and `examples` (embedded up to then), and `validation` where it was measured. Its settings hold the
+        value at the start (`value_at_start`) and where it ended (`value`), on the validation where there is one. A
+        search that is interrupted returns the best it has.
 
     Raises:
         SpkitError: an unknown method, start or scale, a setting out of range, a budget that fills no grid, CMA-ES on
@@ -100,20 +96,21 @@ def search(
         Bergstra et al. 2011 (TPE); Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772; Jones, Schonlau
         and Welch 1998 (expected improvement).
     """
-    _check(method, by, budget, bounds, mu, scale, len(vectors))
+    check_search(method, by, budget, bounds, mu, scale, len(vectors))
     scale = scale_of(scale)
     mu = _MU[by] if mu is None else mu
     starts = {name: _within(rows, bounds, name) for name, rows in candidates(vectors, start, "model").items()}
     starts = distinct(starts)
     _check_budget(method, budget, len(starts), len(vectors))
 
-    def measure_on(examples: Probe) -> Measure:
+    def source_on(examples: Probe) -> Objective | ProbeScores:
         if by == "score":
-            return Measure(ProbeScores(vectors, examples, weights=weights, precision=precision))
-        return Measure(Objective(vectors, examples, batch_size, scale, seed, weights, precision=precision))
+            return ProbeScores(vectors, examples, weights=weights, precision=precision)
+        return Objective(vectors, examples, batch_size, scale, seed, weights, precision=precision)
 
-    measure = measure_on(probe)
-    held_back = None if validation is None else measure_on(validation)
+    source = source_on(probe)
+    held_back = None if validation is None else source_on(validation)
+    measure = source.measure
     settings: dict[str, Any] = {
         "method": method,
         "by": by,
@@ -124,12 +121,12 @@ def search(
         "mu": mu,
         "batch_size": batch_size,
         "scale": scale,
-        "scales": measure.source.scales if isinstance(measure.source, Objective) else None,
+        "scales": None if measure.scales is None else dict(measure.scales),
         "weights": None if weights is None else dict(weights),
-        "probe": {name: len(part) for name, part in probe.examples.items()},
+        "probe": probe.sizes,
         "probe_split": probe.split,
         "probe_seed": probe.seed,
-        "validation": None if validation is None else {name: len(part) for name, part in validation.examples.items()},
+        "validation": None if validation is None else validation.sizes,
         "precision": precision,
         "seed": seed,
     }
@@ -138,13 +135,15 @@ def search(
         texts = [probe.fingerprint(), validation.fingerprint() if validation is not None else ""]
         return settings | identity(vectors) | {"texts": texts}
 
-    sources = [one.source for one in (measure, held_back) if one is not None]
+    sources = [one for one in (source, held_back) if one is not None]
     measurements = Measurements(Journal(journal, all_settings), *sources)
-    guard = None if held_back is None else HeldBack(held_back, measurements)
+    guard = None if held_back is None else HeldBack(held_back.measure, measurements)
     rows: list[dict[str, float]] = []
     costs: list[float] = []
     places: list[torch.Tensor] = []
+    chosen: int | None = None
     interrupted, hidden = False, not (progress and is_main())
+    shown = by if held_back is None else "validation"
     with tqdm(total=budget, desc=f"search {method}", unit="pass", disable=hidden) as bar:
 
         def cost_at(given: np.ndarray) -> float:
@@ -165,24 +164,28 @@ def search(
             return cost
 
         def look(number: int) -> None:
+            nonlocal chosen
+            better = True
             if guard is not None:
                 at = places[number]
-                rows[number]["validation"], _ = guard.look(at, mu * float(at.abs().sum()))
+                rows[number]["validation"], better = guard.look(at, mu * float(at.abs().sum()))
                 rows[-1]["examples"] = measurements.examples
+            chosen = number if better else chosen
 
         try:
             known = [(one[0].numpy(), cost_at(one[0].numpy())) for one in starts.values()]
             first = costs.index(min(costs))
             settings["started_at"] = list(starts)[first]
             look(first)
+            settings["value_at_start"] = rows[first][shown]
             METHODS[method](cost_at, known, known[first][0], bounds, budget - len(starts), seed)
         except KeyboardInterrupt:
             interrupted = True
             if not rows:
                 raise
-    settings |= {"interrupted": interrupted, "examples": measurements.examples}
-    best = guard.best if guard is not None and guard.best is not None else places[costs.index(min(costs))]
-    return PositionResult(vectors, best, ["model"], pd.DataFrame(rows), settings)
+    best = costs.index(min(costs)) if chosen is None else chosen
+    settings |= {"value": rows[best].get(shown), "interrupted": interrupted, "examples": measurements.examples}
+    return PositionResult(vectors, places[best], ["model"], pd.DataFrame(rows), settings)
 
 
 def _within(rows: torch.Tensor, bounds: tuple[float, float], name: str) -> torch.Tensor:
@@ -202,29 +205,6 @@ def _check_recorded(recorded: list[float], asked: list[float], number: int) -> N
             f"Found coefficients {recorded} in evaluation {number}, where {asked} are asked for.",
             "Use the versions of numpy, scipy, scikit-learn, optuna and cma that it began with, or the name of a new "
             "file.",
-        )
-
-
-def _check(
-    method: str, by: str, budget: int, bounds: tuple[float, float], mu: float | None, scale: str, count: int
-) -> None:
-    check_choice("method", method, Method)
-    check_choice("by", by, By)
-    if by == "score" and scale != "mean":
-        raise SpkitError(
-            "`scale` belongs to a search by the loss: all scores are points.", f"Found {scale!r}.", "Leave it out."
-        )
-    if method in _PACKAGES:
-        require(_PACKAGES[method], f"The search {method!r}")
-    if budget < 2:
-        raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
-    if not -np.inf < bounds[0] < bounds[1] < np.inf:
-        raise SpkitError("`bounds` must be a lower and a higher number.", f"Found {bounds}.", "Pass (0.0, 1.5).")
-    if mu is not None and not mu >= 0:
-        raise SpkitError("`mu` must be 0 or more.", f"Found {mu}.", "Pass 0.01, for example.")
-    if method == "cma" and count < 2:
-        raise SpkitError(
-            "CMA-ES needs at least two coefficients.", f"Found {count} task vector.", 'Use "grid" or "tpe".'
         )
 
 

@@ -7,6 +7,7 @@ import math
 import warnings
 from typing import Literal
 
+from spkit._extras import require
 from spkit.errors import SpkitError, check_choice
 
 #: One coefficient a task, or one a task in every module.
@@ -27,6 +28,9 @@ Scale = Literal["mean", "gap", "gradient"]
 
 #: Black-box searches; see `spkit.searching.black_box`.
 Method = Literal["grid", "random", "tpe", "cma", "gp"]
+
+#: The package behind a method, where it is not of the core.
+_PACKAGES = {"tpe": "optuna", "cma": "cma"}
 
 #: What a sweep changes; see `spkit.searching.over`.
 Over = Literal["direction", "length", "mu", "probe_size"]
@@ -102,4 +106,44 @@ def check_settings(
             "`steps`, `validate_every` and `patience` must be positive.",
             f"Found {steps}, {validate_every} and {patience}.",
             "Pass 1 or more.",
+        )
+
+
+def check_search(
+    method: str,
+    by: str,
+    budget: int,
+    bounds: tuple[float, float],
+    mu: float | None,
+    scale: str,
+    count: int | None = None,
+) -> None:
+    """Raise what `search` would raise about these settings, before anything is computed.
+
+    Args:
+        method: see `spkit.search`, as of the others.
+        by: what positions are compared by.
+        budget: evaluations.
+        bounds: of the coefficients.
+        mu: weight of the length.
+        scale: of the losses.
+        count: of the task vectors, as soon as that is known.
+    """
+    check_choice("method", method, Method)
+    check_choice("by", by, By)
+    if by == "score" and scale != "mean":
+        raise SpkitError(
+            "`scale` belongs to a search by the loss: all scores are points.", f"Found {scale!r}.", "Leave it out."
+        )
+    if method in _PACKAGES:
+        require(_PACKAGES[method], f"The search {method!r}")
+    if budget < 2:
+        raise SpkitError("`budget` must be at least 2 evaluations.", f"Found {budget}.", "Pass 60, for example.")
+    if not -math.inf < bounds[0] < bounds[1] < math.inf:
+        raise SpkitError("`bounds` must be a lower and a higher number.", f"Found {bounds}.", "Pass (0.0, 1.5).")
+    if mu is not None and not 0 <= mu < math.inf:
+        raise SpkitError("`mu` must be 0 or more, and finite.", f"Found {mu}.", "Pass 0.01, for example.")
+    if method == "cma" and count == 1:
+        raise SpkitError(
+            "CMA-ES needs at least two coefficients.", f"Found {count} task vector.", 'Use "grid" or "tpe".'
         )

@@ -16,6 +16,7 @@ from spkit.models.embedding import truncated
 from spkit.models.loading import Precision
 from spkit.processes import own_device, shared_out, summed
 from spkit.searching.choices import Scale, scale_of
+from spkit.searching.measure import Measure
 from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
 from spkit.searching.reader import EMBEDDED, OnceEach, can_be_cut, read_plainly
@@ -161,6 +162,11 @@ class Objective:
             norms[name] = float(torch.stack(gradients).norm()) if gradients else 0.0
             self.model.zero_grad(set_to_none=True)
         return norms
+
+    @property
+    def measure(self) -> Measure:
+        """What a search compares positions by."""
+        return Measure("loss", 1, self.task_losses, self.scaled, self.scales)
 
     def scaled(self, task_losses: Mapping[str, float]) -> float:
         """The objective's value from each task's own loss."""
@@ -320,8 +326,7 @@ class Objective:
 
     def _columns(self, name: str, batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """The features of a batch's columns of texts, where these can be embedded before the loss asks for it."""
-        part = self.batches[name]
-        columns = part.features_by_column(batch)
+        columns = self.batches[name].features_by_column(batch)
         return columns if name in self._plain and all(map(can_be_cut, columns.values())) else {}
 
 

@@ -108,12 +108,13 @@ class NearStart(Position):
     def coefficients(self) -> Float[Tensor, "M N"]:
         """Coefficients at the present φ, or where the border is crossed on the way to them."""
         given = self._inner.coefficients()
-        if not self._is_outside(given):
+        distance = self.distance(given)
+        if not self._is_outside(distance):
             return given
-        return self._start + (given - self._start) * (self._radius / self.distance(given))
+        return self._start + (given - self._start) * (self._radius / distance)
 
-    def _is_outside(self, coefficients: Float[Tensor, "M N"]) -> bool:
-        return float(self.distance(coefficients.detach())) > self._radius * (1 + 1e-9)
+    def _is_outside(self, distance: Float[Tensor, ""]) -> bool:
+        return float(distance.detach()) > self._radius * (1 + 1e-9)
 
     def length(self) -> Float[Tensor, ""]:
         """λ."""
@@ -122,7 +123,7 @@ class NearStart(Position):
     def settle(self) -> None:
         """Put φ on the border where it has crossed it."""
         self._inner.settle()
-        if self._is_outside(self._inner.coefficients().detach()):
+        if self._is_outside(self.distance(self._inner.coefficients().detach())):
             self.move_to(self.coefficients().detach())
 
     def move_to(self, coefficients: Float[Tensor, "M N"]) -> None:

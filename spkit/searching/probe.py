@@ -65,7 +65,7 @@ class Probe:
         Example:
             >>> from spkit import load_tasks
             >>> probe = Probe.sample(load_tasks("bundled", names=["chat", "topic"]), size=64)
-            >>> {name: len(rows) for name, rows in probe.examples.items()}
+            >>> probe.sizes
             {'chat': 32, 'topic': 32}
         """
         named = named_tasks(tasks)
@@ -131,8 +131,13 @@ class Probe:
                 side[name] = rows.select(sorted(chosen.tolist()))
         return replace(self, examples=sides[0]), replace(self, examples=sides[1])
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many examples each task has."""
+        return {name: len(rows) for name, rows in self.examples.items()}
+
     def __len__(self) -> int:
-        return sum(len(rows) for rows in self.examples.values())
+        return sum(self.sizes.values())
 
     def fingerprint(self) -> str:
         """A hash of every example, by task: equal probes have the same on every machine."""

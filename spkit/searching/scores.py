@@ -14,6 +14,7 @@ from spkit.models.bases import copy_model
 from spkit.models.embedding import collator, features_by_column, similarity, similarity_name, truncated
 from spkit.models.loading import Precision
 from spkit.processes import own_device, shared_out, summed
+from spkit.searching.measure import Measure
 from spkit.searching.pools import Pool, pools_of
 from spkit.searching.precision import compute_in
 from spkit.searching.probe import Probe
@@ -107,6 +108,11 @@ class ProbeScores:
         self._pools = {name: pools_of(probe.tasks[name], rows) for name, rows in probe.examples.items()}
         self._own = list(shared_out(self._pools))
         self._texts = {name: _Texts(self.model, self._tasks[name], self._pools[name]) for name in self._own}
+
+    @property
+    def measure(self) -> Measure:
+        """What a search compares positions by."""
+        return Measure("score", -1, self.at, self.mean)
 
     def at(self, rows: Coefficients | ModuleCoefficients) -> dict[str, float]:
         """The score of each task at a position, in points from 0 to 100.

@@ -157,11 +157,11 @@ def self_position(
         "scale": scale,
         "scales": objective.scales,
         "weights": None if weights is None else dict(weights),
-        "probe": {name: len(rows) for name, rows in probe.examples.items()},
+        "probe": probe.sizes,
         "probe_split": probe.split,
         "probe_seed": probe.seed,
         "start": start if isinstance(start, str) else starts["given"].tolist(),
-        "validation": None if validation is None else {name: len(rows) for name, rows in validation.examples.items()},
+        "validation": None if validation is None else validation.sizes,
         "validate_every": validate_every,
         "patience": patience,
         "precision": precision,
@@ -174,8 +174,8 @@ def self_position(
 
     objectives = (objective,) if held_back is None else (objective, held_back)
     measurements = Measurements(Journal(journal, all_settings), *objectives)
-    guard = None if held_back is None else HeldBack(Measure(held_back), measurements)
-    name, position = _begun(vectors, chosen_path, granularity, start, starts, Measure(objective), measurements)
+    guard = None if held_back is None else HeldBack(held_back.measure, measurements)
+    name, position = _begun(vectors, chosen_path, granularity, start, starts, objective.measure, measurements)
     settings["started_at"] = name
     if trust is not None:
         position = NearStart(position, vectors, trust)

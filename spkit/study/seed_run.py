@@ -1,6 +1,5 @@
 """One seed of a study: its settings, the graph of its stages, and which of them leaves which model."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +9,7 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
-from spkit.errors import SpkitError, quoted
-from spkit.evaluation.means import MEANS
+from spkit.evaluation.own_names import check_own_names
 from spkit.hashing import text_hash, weights_hash
 from spkit.models.bases import load_base, load_model
 from spkit.models.embedding import settings_of
@@ -184,14 +182,14 @@ def check_names(tasks: Iterable[str]) -> None:
     Raises:
         SpkitError: with the names.
     """
-    bad = [name for name in tasks if name in ("joint", *MEANS) or not re.fullmatch(r"\w[\w .-]*", name)]
-    if bad:
-        raise SpkitError(
-            "A study's task must be named in letters, digits, spaces, '.', '_' and '-'; joint, mean and unseen mean "
-            "are taken.",
-            f"Found {quoted(bad)}.",
-            "Rename the task.",
-        )
+    check_own_names(
+        tasks,
+        ["joint"],
+        "A study's task must be named in letters, digits, spaces, '.', '_' and '-'; joint, mean and unseen mean are "
+        "taken.",
+        "Rename the task.",
+        form=r"\w[\w .-]*",
+    )
 
 
 def slug(method: str) -> str:

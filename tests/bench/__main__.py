@@ -1,9 +1,9 @@
 """Speed and memory beside what else there is: ratios of medians within one run, since absolute seconds mean little.
 
 `python -m tests.bench` measures all parts, `python -m tests.bench steps merges` some of: steps, texts, conflict,
-merges, memory, large, explorer, and searches-2, searches-4, searches-8 (between so many vectors). The rows of a part
-replace its former ones in data/results/bench.csv (searches: searches.csv) as soon as it is finished, with a description
-of the machine.
+merges, memory, large, explorer, and searches-2, searches-4, searches-8, searches-16 (between so many vectors) and
+searches-modules. The rows of a part replace its former ones in data/results/bench.csv (searches: searches.csv) as soon
+as it is finished, with a description of the machine.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.bench.large import large
 from tests.bench.measuring import Row
 from tests.bench.memory import memory
 from tests.bench.merges import merges
-from tests.bench.searches import TASKS, searches
+from tests.bench.searches import SPANS, table
 from tests.bench.steps import steps
 from tests.bench.texts import texts
 
@@ -37,8 +37,6 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "large": large,
     "explorer": explorer,
 }
-#: Parts with a table of their own, by the number of vectors.
-SEARCHES = {f"searches-{count}": count for count in TASKS}
 PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mergekit", "peft", "optuna", "cma")
 
 
@@ -66,13 +64,15 @@ def write_part(part: str, rows: list[Row], target: Path) -> None:
     _write(pd.concat([table for table in parts.values() if len(table)]), target)
 
 
-def write_searches(count: int, target: Path) -> None:
-    """Put the searches between so many vectors in place of the former ones."""
-    new = pd.DataFrame(searches(count))
+def write_searches(part: str, target: Path) -> None:
+    """Put the searches in a span in place of the former ones."""
+    new = table(SPANS[part])
     print(new.round(3).to_string(index=False), flush=True)
+    new = new.assign(part=part, made_with=made_with())
     old = _written(target)
-    others = [old[old["vectors"] != count]] if len(old) else []
-    _write(pd.concat([*others, new.assign(made_with=made_with())]).sort_values("vectors", kind="stable"), target)
+    others = [old[old["part"] != part]] if "part" in old else []
+    order = list(SPANS).index
+    _write(pd.concat([*others, new]).sort_values("part", key=lambda names: names.map(order), kind="stable"), target)
 
 
 def _written(target: Path) -> pd.DataFrame:
@@ -90,17 +90,17 @@ def _write(table: pd.DataFrame, target: Path) -> None:
 def main() -> None:
     """Measure the parts asked for, one after the other, each written when it is done."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join((*PARTS, *SEARCHES)))
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join((*PARTS, *SPANS)))
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the tables")
     given = parser.parse_args()
-    wanted = given.parts or [*PARTS, *SEARCHES]
-    if unknown := set(wanted) - {*PARTS, *SEARCHES}:
-        parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, *SEARCHES))}")
+    wanted = given.parts or [*PARTS, *SPANS]
+    if unknown := set(wanted) - {*PARTS, *SPANS}:
+        parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join((*PARTS, *SPANS))}")
     for part in wanted:
         if part in PARTS:
             write_part(part, PARTS[part](), given.output / "bench.csv")
         else:
-            write_searches(SEARCHES[part], given.output / "searches.csv")
+            write_searches(part, given.output / "searches.csv")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ VALID: dict[str, list[str]] = {
     "vectors": ["-o", "new", "--base", "{}/base", "--expert", "faq={}/faq", "--expert", "topic={}/topic"],
     "merge": ["-o", "new", "--base", "{}/base", "--expert", "faq={}/faq", "--expert", "topic={}/topic", "--method", "ties"],
     "position": ["-o", "new", "--vectors", "{}/vectors", "--tasks", "{}/data/tasks.toml", "--steps", "1", "--probe-size", "32"],
+    "search": ["-o", "new", "--vectors", "{}/vectors", "--tasks", "{}/data/tasks.toml", "--budget", "12", "--probe-size", "32"],
     "sweep": ["-o", "new", "--vectors", "{}/vectors", "--tasks", "{}/data/tasks.toml", "--over", "length", "--value", "1.0"],
     "conflict": ["-o", "new", "--base", "{}/base", "--tasks", "{}/data/tasks.toml", "--batches", "4", "--batch-size", "8"],
     "imbalance": ["-o", "new", "--base", "{}/base", "--tasks", "{}/data/tasks.toml"],
@@ -92,6 +93,12 @@ WRONG: dict[str, dict[str, list[str]]] = {
         "--batch-size": _COUNT, "--scale": ["", "meen"], "--spread-penalty": _NOT_NEGATIVE, "--probe-size": [*_COUNT, "1", "3"], "--seed": _SEED,
         "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"], "--start": ["", "best", "[0.5]"], "--average-last": _COUNT,
         "--trust": _POSITIVE, "--held-back": [*_POSITIVE, "1", "0.999"],
+    },
+    "search": {
+        "-o": _NEW_FOLDER, "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--by": ["", "rank"], "--method": ["", "cmaes"],
+        "--start": ["", "best", "[0.5]"], "--budget": [*_COUNT, "1", "2"], "--mu": _NOT_NEGATIVE, "--batch-size": _COUNT, "--scale": ["", "meen", "gap"],
+        "--probe-size": [*_COUNT, "1", "3"], "--seed": _SEED, "--journal": ["notes", "words.txt", "noise.bin", "words.txt/x"],
+        "--held-back": [*_POSITIVE, "1", "0.999"],
     },
     "sweep": {
         "-o": _NEW_FOLDER[1:-1], "--vectors": _FOLDER, "--tasks": _TASKS, "--task": _TASK, "--over": ["", "lenght"], "--value": ["-1", "nan", "inf", "x", ""],
@@ -141,6 +148,9 @@ LINES: list[tuple[str, list[str]]] = [
     ("unequal shares in one step", ["train", *VALID["train"], "--task", "topic", "--sampling", "faq=1,topic=2", "--mixing", "step"]),
     ("one task twice", ["train", *VALID["train"], "--task", "faq"]),
     ("lbfgs with a learning rate", ["position", *VALID["position"], "--optimizer", "lbfgs", "--learning-rate", "0.1"]),
+    ("bounds the wrong way round", ["search", *VALID["search"], "--bounds", "1", "0"]),
+    ("a bound that is no number", ["search", *VALID["search"], "--bounds", "0", "nan"]),
+    ("a grid with too few evaluations", ["search", *VALID["search"], "--method", "grid", "--budget", "9"]),
     ("a probe for a sweep of lengths", ["sweep", *VALID["sweep"], "--probe-seed", "1"]),
     ("a length for a sweep of lengths", ["sweep", *VALID["sweep"], "--length", "1"]),
     ("pairs for a sweep of lengths", ["sweep", *VALID["sweep"], "--between", "faq+topic"]),
@@ -174,6 +184,7 @@ _REQUIRED = {
     "vectors": ("-o",),
     "merge": ("-o",),
     "position": ("-o", "--vectors"),
+    "search": ("-o", "--vectors"),
     "sweep": ("-o", "--vectors", "--over"),
 }
 
