@@ -14,12 +14,14 @@ from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.figures.gallery import PAGE as GALLERY
 from spkit.figures.of_paper.page import PAGE as PAPER_FIGURES
 from spkit.results.labels import method_label
-from spkit.results.schema import SCORES, SUMMARY
+from spkit.results.schema import COMPARISONS_MEAN, SCORES, SUMMARY
 from spkit.study.paper import SETTING
 from tests.results_speed import speed_page
 
 #: The study whose figures lie at the top of the folder of figures; it comes first.
 _FIRST = "demo"
+#: The search that its finding is about.
+_SEARCH = "self_position:module"
 _WRITTEN = "<!-- written by `python -m tests.results_pages` -->"
 _VERDICT = "- **Verdict.**"
 _RAN_ON = re.compile(r"Ran on (.+?)\.(?:\s|$)")
@@ -50,6 +52,7 @@ def pages(root: Path) -> dict[str, str]:
 def sections(root: Path) -> Iterator[tuple[Path, str, str]]:
     """Parts of pages that are written by hand: the page, the name of the part's marks, and its text."""
     yield root / "docs" / "results" / "index.md", "studies", _table_of_studies(root)
+    yield root / "README.md", "finding", _finding(root)
     yield root / "README.md", "best", _example_of_best(root)
 
 
@@ -92,7 +95,10 @@ def _paper_page(root: Path) -> str:
     """What the paper claims, with what each study measured."""
     tables = []
     for name in studies(root):
-        table = pd.read_csv(root / "data" / "results" / name / "against_the_paper.csv")
+        file = root / "data" / "results" / name / "against_the_paper.csv"
+        if not file.is_file():
+            continue
+        table = pd.read_csv(file)
         table.insert(0, "study", f"[{name}]({name}.md)")
         tables.append(table if "on" in table else table.assign(on="trained"))
     claims = pd.concat(tables, ignore_index=True).fillna("")
@@ -141,6 +147,25 @@ def _best_other(scores: pd.DataFrame, mean: str) -> str:
     """The best method beside joint training by a mean over seeds, which picks on the test scores."""
     others = scores[(scores["task"] == mean) & (scores["method"] != "joint")].groupby("method")["score"].mean()
     return "" if others.empty else f"{others.max():.1f} {method_label(str(others.idxmax()))}"
+
+
+def _finding(root: Path) -> str:
+    """What the demo says of the search against rules and against joint training, on the mean of the trained tasks."""
+    folder = root / "data" / "results" / _FIRST
+    seeds = SCORES.read(folder)["seed"].nunique()
+    table = COMPARISONS_MEAN.read(folder)
+    table = table[(table["method"] == _SEARCH) & (table["task"] == MEAN)].set_index("against")
+    rules, joint = table.drop(index=["base", "joint"]), table.loc["joint"]
+    ahead = int((rules["low"] > 0).sum())
+    over = f"all {len(rules)}" if ahead == len(rules) else f"{ahead} of {len(rules)}"
+    gap = f"{abs(joint['difference']):.1f} points"
+    between = " to ".join(f"{abs(bound):.1f}" for bound in sorted(joint[["low", "high"]], key=abs))
+    where = f"{gap} ahead of it" if joint["high"] < 0 else f"{gap} behind it" if joint["low"] > 0 else "not shown to differ"
+    return (
+        f"On the bundled data, over {seeds} seeds, the searched merge is ahead of {over} merges by rules, by "
+        f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is {where} "
+        f"(95 % interval {between}).\n"
+    )
 
 
 def _markdown(table: pd.DataFrame) -> str:
