@@ -27,6 +27,7 @@ _VERDICT = "- **Verdict.**"
 _RAN_ON = re.compile(r"Ran on (.+?)\.(?:\s|$)")
 _TITLE = re.compile(r"\A# .*\n")
 _CLAIMS = re.compile(r"^## Against the paper$.*", re.MULTILINE | re.DOTALL)
+_TABLE = re.compile(r"^\|.*(?:\n\|.*)*", re.MULTILINE)
 _HEADING = re.compile(r"^(#+) (\w+)$", re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^]]*)\]\(([^)]+)\)")
 #: A cell of a table with a number and its interval, which the site puts below it.
@@ -71,6 +72,7 @@ def _study_page(root: Path, name: str) -> str:
     up = "../" * name.count("/")
     summary = (root / "data" / "results" / name / SUMMARY).read_text(encoding="utf-8")
     told = _SCORE.sub(r"\1 <small>\2</small>", _CLAIMS.sub("", _TITLE.sub("", summary))).strip()
+    told = _TABLE.sub(_means_first, told)
     measured, _, verdict = told.partition(f"\n{_VERDICT}")  # which ends the list of sentences, and a reader wants first
     parts = [f"# Study {name}", f"{_VERDICT}{verdict}" if verdict else "", "## What was measured", measured]
     parts.append(f"What the paper claims, held against this study: [Against the paper]({up}against-the-paper.md).")
@@ -84,6 +86,13 @@ def _study_page(root: Path, name: str) -> str:
         gallery = _PICTURE.sub(rf"![\1](../../{up}{folder.as_posix()}/\2)", gallery)
         parts.append(_HEADING.sub(_in_words, gallery).strip())
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _means_first(table: re.Match[str]) -> str:
+    """The table with its means beside the methods, where a narrow screen shows them, and without padding."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.group().splitlines()]
+    order = sorted(range(1, len(rows[0])), key=lambda place: rows[0][place] not in (MEAN, UNSEEN_MEAN, "forgetting"))
+    return "\n".join("| " + " | ".join(row[place] for place in [0, *order]) + " |" for row in rows)
 
 
 def _in_words(heading: re.Match[str]) -> str:
