@@ -119,7 +119,9 @@ def _paper_page(root: Path) -> str:
     ]
     drawn = root / "figures" / "paper" / PAPER_FIGURES
     if drawn.is_file():
-        parts.append(f"[Each figure and table of the paper](../../figures/paper/{PAPER_FIGURES}), drawn from these studies.")
+        parts.append(
+            f"[Each figure and table of the paper](../../figures/paper/{PAPER_FIGURES}), drawn from these studies."
+        )
     for claim, rows in claims.groupby("claim", sort=False):
         parts += [f"**{claim}**", _markdown(rows[["study", "on", "measured", "outcome"]])]
     return "\n\n".join(parts) + "\n"
@@ -169,7 +171,9 @@ def _finding(root: Path) -> str:
     over = f"all {len(rules)}" if ahead == len(rules) else f"{ahead} of {len(rules)}"
     gap = f"{abs(joint['difference']):.1f} points"
     between = " to ".join(f"{abs(bound):.1f}" for bound in sorted(joint[["low", "high"]], key=abs))
-    where = f"{gap} ahead of it" if joint["high"] < 0 else f"{gap} behind it" if joint["low"] > 0 else "not shown to differ"
+    where = (
+        f"{gap} ahead of it" if joint["high"] < 0 else f"{gap} behind it" if joint["low"] > 0 else "not shown to differ"
+    )
     return (
         f"On the bundled data, over {seeds} seeds, the searched merge is ahead of {over} merges by rules, by "
         f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is {where} "

@@ -214,8 +214,8 @@ def test_the_commands_of_a_page_run(page: str, furnished: Path, tmp_path: Path, 
     monkeypatch.chdir(folder)
     for words in commands(DOCS / page):
         if is_run(words):
-            budget = ["--budget", "3"] if words[0] == "best" else []
-            done = CliRunner().invoke(app, [*(SHORTER.get(word, word) for word in words), *budget])
+            plan = ["--plan"] if words[0] == "best" else []  # which reads all that it is given; test_best.py runs it
+            done = CliRunner().invoke(app, [*(SHORTER.get(word, word) for word in words), *plan])
             assert done.exit_code == 0, f"{' '.join(words)}\n{done.output}\n{done.exception}"
 
 

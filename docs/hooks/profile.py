@@ -14,6 +14,7 @@ from mkdocs.structure.pages import Page
 _MARK = "<!-- each key -->"
 _ABOUT = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the keys in the place of their mark."""
     if _MARK not in markdown:
