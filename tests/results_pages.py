@@ -5,7 +5,7 @@ studies that are gone lose theirs.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -113,9 +113,9 @@ def _paper_page(root: Path) -> str:
     claims = pd.concat(tables, ignore_index=True).fillna("")
     parts = [
         "# Against the paper",
-        "What Li et al., [arXiv 2410.15035](https://arxiv.org/abs/2410.15035), say, and what each study measured, on the "
-        "tasks that it trained on and on tasks that nobody trained on. A difference decides where its 95 % interval leaves "
-        f"out zero. {SETTING}",
+        "What Li et al., [arXiv 2410.15035](https://arxiv.org/abs/2410.15035), say, and what each study measured, on "
+        "the tasks that it trained on and on tasks that nobody trained on. A difference decides where its 95 % "
+        f"interval leaves out zero. {SETTING}",
     ]
     drawn = root / "figures" / "paper" / PAPER_FIGURES
     if drawn.is_file():
@@ -169,15 +169,12 @@ def _finding(root: Path) -> str:
     rules, joint = table.drop(index=["base", "joint"]), table.loc["joint"]
     ahead = int((rules["low"] > 0).sum())
     over = f"all {len(rules)}" if ahead == len(rules) else f"{ahead} of {len(rules)}"
-    gap = f"{abs(joint['difference']):.1f} points"
-    between = " to ".join(f"{abs(bound):.1f}" for bound in sorted(joint[["low", "high"]], key=abs))
-    where = (
-        f"{gap} ahead of it" if joint["high"] < 0 else f"{gap} behind it" if joint["low"] > 0 else "not shown to differ"
-    )
+    gap, low, high = -joint["difference"], -joint["high"], -joint["low"]
+    where = "ahead of it by" if low > 0 else "behind it by" if high < 0 else "not shown to differ from it:"
     return (
         f"On the bundled data, over {seeds} seeds, the searched merge is ahead of {over} merges by rules, by "
-        f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is {where} "
-        f"(95 % interval {between}).\n"
+        f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is "
+        f"{where} {gap:.1f} points [{low:.1f}, {high:.1f}].\n"
     )
 
 
