@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from spkit.best_model.data import ReportData
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.figures.gallery import PAGE as GALLERY
 from spkit.figures.of_paper.page import PAGE as PAPER_FIGURES
@@ -174,8 +175,20 @@ def _finding(root: Path) -> str:
     return (
         f"On the bundled data, over {seeds} seeds, the searched merge is ahead of {over} merges by rules, by "
         f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is "
-        f"{where} {gap:.1f} points [{low:.1f}, {high:.1f}].\n"
+        f"{where} {gap:.1f} points [{low:.1f}, {high:.1f}]. With the joint model among those that are merged, the result "
+        f"is {_against_joint(root)}, as below.\n"
     )
+
+
+def _against_joint(root: Path) -> str:
+    """How the model that `spkit best` made in the example stands against the joint model, on test."""
+    report = ReportData.model_validate_json((root / "data" / "results" / "best" / "report.json").read_text("utf-8"))
+    ahead = report.row("joint").ahead[MEAN]
+    assert ahead.score is not None and ahead.low is not None and ahead.high is not None
+    difference = f"{ahead.score:+.1f} points [{ahead.low:+.1f}, {ahead.high:+.1f}]"
+    if ahead.low <= 0 <= ahead.high:
+        return f"not shown to differ from it ({difference})"
+    return f"{'ahead of' if ahead.low > 0 else 'behind'} it ({difference})"
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -194,7 +207,7 @@ def _example_of_best(root: Path) -> str:
             left_out = False
         else:
             left_out = True
-    return "\n".join(["```text", *shown, "", lines[-1], "```", ""])
+    return "\n".join(["```text", *shown, "```", "", f"> {lines[-1]}", ""])
 
 
 def write(root: Path) -> None:
