@@ -6,6 +6,7 @@ studies that are gone lose theirs.
 
 import re
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -175,8 +176,8 @@ def _finding(root: Path) -> str:
     return (
         f"On the bundled data, over {seeds} seeds, the searched merge is ahead of {over} merges by rules, by "
         f"{rules['difference'].min():.1f} to {rules['difference'].max():.1f} points. Joint training on all data is "
-        f"{where} {gap:.1f} points [{low:.1f}, {high:.1f}]. With the joint model among those that are merged, the result "
-        f"is {_against_joint(root)}, as below.\n"
+        f"{where} {gap:.1f} points [{low:.1f}, {high:.1f}]. With the joint model among those that are merged, the "
+        f"result is {_against_joint(root)}, as below.\n"
     )
 
 
@@ -184,11 +185,9 @@ def _against_joint(root: Path) -> str:
     """How the model that `spkit best` made in the example stands against the joint model, on test."""
     report = ReportData.model_validate_json((root / "data" / "results" / "best" / "report.json").read_text("utf-8"))
     ahead = report.row("joint").ahead[MEAN]
-    assert ahead.score is not None and ahead.low is not None and ahead.high is not None
-    difference = f"{ahead.score:+.1f} points [{ahead.low:+.1f}, {ahead.high:+.1f}]"
-    if ahead.low <= 0 <= ahead.high:
-        return f"not shown to differ from it ({difference})"
-    return f"{'ahead of' if ahead.low > 0 else 'behind'} it ({difference})"
+    score, low, high = (nan if number is None else number for number in (ahead.score, ahead.low, ahead.high))
+    where = "ahead of" if low > 0 else "behind" if high < 0 else "not shown to differ from"
+    return f"{where} it ({score:+.1f} points [{low:+.1f}, {high:+.1f}])"
 
 
 def _markdown(table: pd.DataFrame) -> str:
