@@ -67,10 +67,10 @@ lab: install ## open the notebooks in JupyterLab
 bench: install ## measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)
 
-results: install ## run the demo with three seeds; publish its tables (data/), figures and the README's numbers
+results: install ## run the demo with three seeds; publish its tables (data/), figures and pages
 	HF_HUB_OFFLINE=1 $(BIN)/spkit study demo --seeds 0,1,2 --output runs/results --publish data/results/demo
 	$(BIN)/spkit figures
-	$(BIN)/python -m tests.readme_results
+	$(BIN)/python -m tests.results_pages
 
 # Each line goes on where it was stopped, and costs nothing once it is finished. The second base has the comparison, both
 # pipelines and the grids, with one seed.

@@ -80,5 +80,6 @@ def furnish(folder: Path) -> None:
         getattr(sts, split).to_pandas().to_csv(folder / f"sts-{split}.tsv", sep="\t", index=False)
     manual = topic.assign(anchor=topic["text"], positive=topic["text"] + " found")[["anchor", "positive"]]
     manual.to_json(folder / "manual.jsonl", orient="records", lines=True)
-    for block in blocks(DOCS / "how-to" / "own-data.md", "toml"):
-        (folder / block.title).write_text(block.text, encoding="utf-8")
+    for page in pages():
+        for block in blocks(page, "toml"):
+            (folder / block.title).write_text(block.text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """The documentation site builds without a warning, its links lead somewhere, and its code runs."""
 
+import ast
 import html
 import os
 import re
@@ -15,8 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 import matplotlib.pyplot as plt
 import pytest
+from typer.testing import CliRunner
 
 import spkit
+from spkit.merging.registry import methods
 from tests.documented import DOCS, blocks, commands, furnish, pages
 
 ROOT = DOCS.parent
@@ -25,6 +28,11 @@ WIDTH = 80
 #: Pages by their place in docs.
 PAGES = [page.relative_to(DOCS).as_posix() for page in pages()]
 WITH_CODE = [page for page in PAGES if blocks(DOCS / page, "python")]
+WITH_COMMANDS = [page for page in PAGES if any(commands(DOCS / page))]
+#: The page whose code reads the bundled data.
+FIRST_STEPS = "tutorial/first-steps.md"
+#: Words in the place of which the tests have others, as they have less time.
+SHORTER = {"200": "4"}
 
 
 class Page(HTMLParser):
@@ -101,7 +109,10 @@ def test_formulas_are_drawn_and_figures_copied(site: Path):
     text = (site / "science.html").read_text(encoding="utf-8")
     assert text.count("<svg role") > 50
     assert "arithmatex" not in text
-    assert len(list((site / "results" / "figures").rglob("*.png"))) == len(list((ROOT / "figures").rglob("*.png")))
+    kept, shown = ROOT / "figures", site / "repository" / "figures"
+    assert {path.relative_to(kept) for path in kept.rglob("*.png")} == {
+        path.relative_to(shown) for path in shown.rglob("*.png")
+    }
 
 
 def drawn(formula: str, tag: str = "div") -> list[str]:
@@ -136,6 +147,25 @@ def test_a_public_name_is_described_on_one_page():
     assert sorted(described) == sorted(spkit._OWNERS)
 
 
+def test_what_the_paper_defines_stands_on_the_page_of_science():
+    text = (DOCS / "science.md").read_text(encoding="utf-8")
+    described = [part for file in (ROOT / "spkit").rglob("*.py") for part in ast.parse(file.read_text("utf-8")).body]
+    named = [part for part in described if isinstance(part, ast.FunctionDef | ast.ClassDef)]
+    of_paper = {part.name for part in named if "2410.15035" in (ast.get_docstring(part) or "")} & spkit._OWNERS.keys()
+    assert len(of_paper) > 10
+    assert not [name for name in of_paper if f"#spkit.{name})" not in text and f"#spkit.{name}." not in text]
+    rules = [found.label for found in methods().values()]
+    assert not [label for label in rules if f"| {label} |" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_reads_the_same_on_a_code_host(page: str):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert not re.findall(r"\]\[[^]]*\](?!\()|^!!! ", text, re.MULTILINE)
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if ":" not in link]
+    assert not [link for link in links if not (DOCS / page).parent.joinpath(unquote(link)).is_file()]
+
+
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("furnished")
@@ -151,8 +181,42 @@ def test_the_code_of_a_page_runs(page: str, furnished: Path, tmp_path: Path, mon
     monkeypatch.chdir(folder)
     scope: dict[str, object] = {}
     for number, block in enumerate(blocks(DOCS / page, "python"), start=1):
-        exec(compile(block.text, f"{page}, block {number}", "exec"), scope)
+        code = shortened(block.text) if page == FIRST_STEPS else block.text
+        exec(compile(code, f"{page}, block {number}", "exec"), scope)
     plt.close("all")
+
+
+def shortened(code: str) -> str:
+    """The page's code with fewer steps; each text must be there, so that a renamed argument fails here."""
+    for old, new in (
+        ("steps=64", "steps=4, batch_size=8"),
+        ("size=256", "size=32"),
+        ("steps=40", "steps=2, batch_size=8"),
+        ("max_seq_length=32", "max_seq_length=8"),
+    ):
+        assert old in code, f"{FIRST_STEPS} no longer holds {old!r}."
+        code = code.replace(old, new)
+    return code
+
+
+def is_run(words: list[str]) -> bool:
+    """Whether a command ends by itself, on one machine, soon; whole studies have tests of their own."""
+    return words[0] not in ("explore", "demo") and (words[0] != "study" or "--plan" in words)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Could not find a config file", "ignore:`is_gradient_checkpointing`:FutureWarning")
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_the_commands_of_a_page_run(page: str, furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from spkit.cli import app
+
+    folder = shutil.copytree(furnished, tmp_path / "here")
+    monkeypatch.chdir(folder)
+    for words in commands(DOCS / page):
+        if is_run(words):
+            plan = ["--plan"] if words[0] == "best" else []  # which reads all that it is given; test_best.py runs it
+            done = CliRunner().invoke(app, [*(SHORTER.get(word, word) for word in words), *plan])
+            assert done.exit_code == 0, f"{' '.join(words)}\n{done.output}\n{done.exception}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -172,7 +236,7 @@ def test_the_commands_of_a_page_are_those_of_the_command_line(page: str):
         known[name].make_context(name, arguments)  # which raises at an unknown option, a missing one, or a wrong value
 
 
-def test_the_profile_of_the_page_about_data_is_one(tmp_path: Path):
-    (study,) = [block for block in blocks(DOCS / "how-to" / "own-data.md", "toml") if block.title == "my_study.toml"]
+def test_the_profile_of_the_page_about_studies_is_one(tmp_path: Path):
+    (study,) = blocks(DOCS / "how-to" / "run-a-study.md", "toml")
     (tmp_path / study.title).write_text(study.text, encoding="utf-8")
     assert spkit.load_profile(tmp_path / study.title).search.optimizer == "adam"

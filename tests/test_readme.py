@@ -1,53 +1,41 @@
-"""The README's Python runs as it stands, only shorter; its numbers are those of the published results."""
+"""The README is short, its numbers are those of the published results, and what it tells to type is right."""
 
 import re
+import shlex
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from spkit.results import summary_table, to_markdown
-from spkit.study import load_profile
-from tests.readme_results import SECTIONS
+from spkit.best_model.data import ReportData
+from spkit.cli import app
+from spkit.tasks.loading import load_tasks
+from spkit.tasks.names import BUNDLED_NAMES
+from tests.results_pages import pages, sections, studies, with_section
 
 ROOT = Path(__file__).parent.parent
-DEMO = ROOT / "data" / "results" / "demo"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BEST = ROOT / "data" / "results" / "best"
+#: Words that a reader may have to go through before the licence.
+MOST_WORDS = 500
 
 
-def substituted(text: str, *pairs: tuple[str, str]) -> str:
-    """Replaces each text, which must be there: a renamed argument fails here and not in silence."""
-    for old, new in pairs:
-        assert old in text, f"The README no longer holds {old!r}."
-        text = text.replace(old, new)
-    return text
+def best_command() -> list[str]:
+    """The words of the one command of spkit that the README shows."""
+    (code,) = re.findall(r"```bash\n(spkit best .*?)```", README, re.DOTALL)
+    return shlex.split(code.replace("\\\n", " "))
 
 
-@pytest.mark.slow
-def test_the_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    code = substituted(
-        code,
-        ("steps=64", "steps=4, batch_size=8, progress=False"),
-        ("size=256), steps=40", "size=32), steps=2, batch_size=8, progress=False"),
-        ("max_seq_length=32", "max_seq_length=8"),
-    )
-    monkeypatch.chdir(tmp_path)
-    scope: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), scope)
-    printed = capsys.readouterr().out
-    assert "headline" in printed
-    assert "ndcg_at_10" in printed
-    assert (tmp_path / "runs" / "quick-start" / "modules.json").is_file()
-    assert (tmp_path / "runs" / "quick-start" / "recipe.json").is_file()
+def test_the_readme_is_one_screen():
+    before, found, _ = README.partition("## Licence")
+    assert found
+    assert len(before.split()) <= MOST_WORDS
+    assert not re.findall(r"^\|", before, re.MULTILINE)  # tables stand on the results' pages
+    assert len(re.findall(r"^!\[", before, re.MULTILINE)) == 1
 
 
-def test_the_study_of_the_readme_is_one(tmp_path: Path):
-    (text,) = re.findall(r"```toml\n(base = .*?)```", README, re.DOTALL)
-    (tmp_path / "my_study.toml").write_text(text)
-    profile = load_profile(tmp_path / "my_study.toml")
-    assert profile.name == "my_study"
-    assert profile.search.path == "slerp"
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)#]+)", README)
+    assert not [link for link in links if ":" not in link and not (ROOT / link).exists()]
 
 
 def test_the_readme_names_its_two_commands():
@@ -55,18 +43,48 @@ def test_the_readme_names_its_two_commands():
     assert "make test" in README
 
 
-def measured(name: str) -> str:
-    section = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL)
-    assert section is not None
-    return section.group(1)
+def test_the_example_is_the_command_that_was_run():
+    import typer
+
+    report = ReportData.model_validate_json((BEST / "report.json").read_text(encoding="utf-8"))
+    words = best_command()
+    assert report.command is not None
+    assert shlex.split(report.command) == words
+    typer.main.get_command(app).commands["best"].make_context("best", words[2:])
+    output = (BEST / "output.txt").read_text(encoding="utf-8").splitlines()
+    assert output[-1] == " ".join(report.verdict)
+    rows = output[1 : output.index("")]
+    assert [line.startswith(row.label) for line, row in zip(rows, report.rows, strict=True)] == [True] * len(rows)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_the_readme_holds_what_was_measured(name: str):
-    assert measured(name) == SECTIONS[name](ROOT / "data" / "results")
+def test_the_task_file_of_the_example_has_all_bundled_tasks():
+    (file,) = (word for word in best_command() if word.endswith(".toml"))
+    tasks = load_tasks(ROOT / file)
+    one_topic = {name for name in BUNDLED_NAMES if "-" in name}
+    assert set(tasks) == set(BUNDLED_NAMES) - one_topic
+    assert {name for name, task in tasks.items() if task.role == "unseen"} == {"news", "code", "colours", "words"}
 
 
-def test_the_readme_holds_the_table_of_scores():
-    scores, comparisons = (pd.read_csv(DEMO / name) for name in ("scores.csv", "comparisons_mean.csv"))
-    table = to_markdown(summary_table(scores, comparisons))
-    assert table.strip() in measured("results")
+@pytest.mark.parametrize("part", list(sections(ROOT)), ids=lambda part: f"{part[0].name}-{part[1]}")
+def test_a_generated_part_is_what_was_measured(part: tuple[Path, str, str]):
+    page, name, section = part
+    text = page.read_text(encoding="utf-8")
+    assert text == with_section(text, name, section)
+
+
+@pytest.mark.parametrize("page", list(pages(ROOT)))
+def test_a_generated_page_is_what_was_measured(page: str):
+    assert (ROOT / "docs" / "results" / page).read_text(encoding="utf-8") == pages(ROOT)[page]
+
+
+def test_a_study_has_a_page_without_new_code(tmp_path: Path):
+    import shutil
+
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    shutil.copytree(tmp_path / "data" / "results" / "tour", tmp_path / "data" / "results" / "mine" / "deep")
+    (tmp_path / "data" / "results" / "mine" / "deep" / "against_the_paper.csv").unlink()
+    assert "mine/deep" in studies(tmp_path)
+    page = pages(tmp_path)["mine/deep.md"]
+    assert page.startswith("# Study mine/deep\n")
+    assert "(../../../data/results/mine/deep/scores.csv)" in page
+    assert "](mine/deep.md)" in dict((name, text) for _, name, text in sections(tmp_path))["studies"]

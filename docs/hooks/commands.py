@@ -4,23 +4,21 @@ from typing import Any
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
 
-_PAGE = "reference/commands.md"
+_MARK = "<!-- each command -->"
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page; it stands nowhere in the repository."""
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the commands in the place of their mark."""
+    if _MARK not in markdown:
+        return markdown
     from spkit.cli import app
 
-    parts = [
-        "# Commands\n\nEach command is a few lines around the Python function of the same name. An error is one line; "
-        "the exit status is 2 where the command is wrong, 1 where its work fails."
-    ]
     group: Any = typer.main.get_command(app)
-    parts += [_section(name, command) for name, command in sorted(group.commands.items())]
-    files.append(File.generated(config, _PAGE, content="\n\n".join(parts)))
-    return files
+    sections = [_section(name, command) for name, command in sorted(group.commands.items())]
+    return markdown.replace(_MARK, "\n\n".join(sections))
 
 
 def _section(name: str, command: Any) -> str:

@@ -8,21 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
 
-_PAGE = "reference/profile.md"
+_MARK = "<!-- each key -->"
 _ABOUT = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
-_INTRODUCTION = """# The study's profile
-
-A profile is a TOML file that says what a study does. It must give `base`, `tasks`, and `steps` or `epochs` of
-`[training]`; all else has the default that is shown here, that of the function behind it. What is wrong with a profile
-is said at once, with the nearest key that there is. [Use your own data](../how-to/own-data.md) has a short one;
-`spkit study PROFILE --plan` shows what it would do.
-"""
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page; it stands nowhere in the repository."""
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the keys in the place of their mark."""
+    if _MARK not in markdown:
+        return markdown
     from spkit.study.profile import Tables
     from spkit.study.settings import Settings
 
@@ -37,7 +33,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
     }
     parts = [
-        _INTRODUCTION,
         "## Keys",
         _rows(Tables, [name for name in Tables.model_fields if name not in tables], about),
     ]
@@ -46,8 +41,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         keys = [key for key in model.known_keys() if key in model.model_fields]
         parts += [f"### [{name}]", _sentence(about[name]), _rows(model, keys, {})]
     parts += ["## Analyses", _analyses(Path(config.config_file_path).parent)]
-    files.append(File.generated(config, _PAGE, content="\n\n".join(parts)))
-    return files
+    return markdown.replace(_MARK, "\n\n".join(parts))
 
 
 def _rows(model: Any, names: list[str], about: dict[str, str]) -> str:

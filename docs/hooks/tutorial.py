@@ -1,4 +1,7 @@
-"""The notebooks as pages: text and code, without outputs."""
+"""The notebooks as pages, with the outputs of `make notebooks` where it has run them as they are now.
+
+Of an output that a kernel would have to serve, a page shows the picture that lies beside it.
+"""
 
 import re
 from pathlib import Path
@@ -24,11 +27,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     exporter = MarkdownExporter()
     for notebook in _notebooks(config):
-        content = _read(notebook)
+        content = _rendered(notebook, config) or _read(notebook)
         content.metadata.language_info = {"name": "python"}  # which a notebook has once it was run
-        text, _ = exporter.from_notebook_node(content)
+        text, made = exporter.from_notebook_node(content, {"output_files_dir": f"{notebook.stem}_files"})
+        for name, data in (made.get("outputs") or {}).items():
+            files.append(File.generated(config, f"tutorial/{name}", content=data))
         files.append(File.generated(config, f"tutorial/{notebook.stem}.md", content=_LINK.sub(_PAGE, text)))
     return files
+
+
+def _rendered(notebook: Path, config: MkDocsConfig) -> Any:
+    """The copy with outputs; None where there is none, or it is of other code."""
+    copy = Path(config.config_file_path).parent / "runs" / "notebooks" / notebook.name
+    if not copy.is_file():
+        return None
+    content = _read(copy)
+    same = [cell.source for cell in content.cells] == [cell.source for cell in _read(notebook).cells]
+    return content if same else None
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
