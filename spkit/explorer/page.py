@@ -19,6 +19,9 @@ from typing import Any
 from spkit._extras import require
 from spkit.errors import SpkitError
 
+#: Seconds after which a kernel ends that no page is connected to; a laptop may sleep, and a page be loaded again.
+UNWATCHED = 120
+
 
 def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A notebook of one cell that opens the explorer.
@@ -82,6 +85,9 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, the
             f"--port={port}",
             "--show_tracebacks=True",
             f"--theme={theme}",
+            # Each load of the page starts a kernel of some 700 MB: it ends when nobody has looked for a while.
+            f"--MappingKernelManager.cull_idle_timeout={UNWATCHED}",
+            f"--MappingKernelManager.cull_interval={UNWATCHED // 4}",
         ]
         token = secrets.token_urlsafe(24)
         address = f"http://127.0.0.1:{port}/?token={token}"
