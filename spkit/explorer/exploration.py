@@ -130,7 +130,9 @@ class Exploration:
             self._unseen_points.fill(
                 tqdm(presets, desc="unseen tasks", unit="point", disable=not progress), self.unseen.at
             )
-        self._given = GivenModels(vectors, ({} if joint is None else {"joint": joint}) | dict(merges or {}), by_module)
+        # A merge may be a position, too: both keep their names apart.
+        named = {f"{name}, as given" if name in self.presets else name: one for name, one in (merges or {}).items()}
+        self._given = GivenModels(vectors, ({} if joint is None else {"joint": joint}) | named, by_module)
         #: Models that are no position, by name: measured once, and compared with.
         self.models = self._given.readings(self.quick, self.unseen)
         #: Scores on the whole dev splits, where they were asked for.

@@ -63,8 +63,8 @@ class ScorePanel(widgets.VBox):
             line = f"<i>interpolated</i>: mean score {mean:.1f}{against}" + ("" if session.ended else "; measuring …")
         if reading.unseen is not None:
             line += f"; unseen mean {reading.unseen['score'][UNSEEN_MEAN]:.1f}, for looking only"
-        elif session.exploration.watches_unseen and reading.measured and not session.ended:
-            line += "; measuring the unseen tasks …"
+        elif session.exploration.watches_unseen and reading.measured:
+            line += "; unseen tasks not measured here" if session.ended else "; measuring the unseen tasks …"
         return line
 
     def _about(self) -> str:
