@@ -166,7 +166,7 @@ def test_cuts_keep_distances_and_what_lies_beside_them() -> None:
     here, points = random.normal(size=4), random.normal(size=(5, 2))
     for symmetric in (False, True):
         cut = Cut(gram, origin, first, second, symmetric=symmetric)
-        positions = cut.positions(points, here)
+        positions = cut.positions(points, here.tolist())
         np.testing.assert_allclose(cut.at(positions), points, atol=1e-9)
         np.testing.assert_allclose(cut.rest(positions), np.tile(cut.rest(here[None]), (5, 1)), atol=1e-9)
         weights = positions @ root  # the models' weights
@@ -214,7 +214,7 @@ def test_the_map_shows_the_interpolation_and_every_model(explorer) -> None:
     shown = terrain(exploration, panel.offer, here, "loss", "topic")
     (middle,) = panel.offer.cut.positions(np.array([[shown.x[4], shown.y[7]]]), here)
     assert middle[1] == pytest.approx(here[1])  # the third vector stays as it is
-    assert shown.values[7, 4] == pytest.approx(exploration.interpolate(middle).values["loss"]["topic"])
+    assert shown.values[7, 4] == pytest.approx(exploration.interpolate(middle.tolist()).values["loss"]["topic"])
     pixels, (across, down) = shown.image()
     assert len(pixels) == 4 * across * down
     named = {mark["name"]: mark for mark in marks(exploration, panel.offer, here)}

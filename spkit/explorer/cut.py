@@ -22,7 +22,7 @@ class Cut:
 
     Example:
         >>> gram = torch.tensor([[4.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 9.0]], dtype=torch.float64)
-        >>> cut = Cut(gram, [0, 0, 0], [1, 0, 0], [0, 1, 0])
+        >>> cut = Cut(gram, np.zeros(3), *np.eye(3)[:2])
         >>> cut.at(np.eye(3)).round(3).tolist()  # 60 degrees apart; the third stands upright on the plane
         [[2.0, 0.0], [1.0, 1.732], [0.0, 0.0]]
         >>> cut.beside(np.eye(3)).round(3).tolist()
@@ -32,19 +32,18 @@ class Cut:
     def __init__(
         self,
         gram: Float[torch.Tensor, "N N"],
-        origin: Sequence[float],
-        first: Sequence[float],
-        second: Sequence[float],
+        origin: Float[np.ndarray, " N"],
+        first: Float[np.ndarray, " N"],
+        second: Float[np.ndarray, " N"],
         *,
         symmetric: bool = False,
     ) -> None:
         self._gram = gram.double().numpy()
-        self._origin = np.asarray(origin, dtype=float)
-        one, other = (np.asarray(direction, dtype=float) for direction in (first, second))
-        along = self._unit(one, one)
-        across = self._unit(other - (other @ self._gram @ along) * along, other)
+        self._origin = origin
+        along = self._unit(first, first)
+        across = self._unit(second - (second @ self._gram @ along) * along, second)
         if symmetric:
-            angle = np.arctan2(other @ self._gram @ across, other @ self._gram @ along)
+            angle = np.arctan2(second @ self._gram @ across, second @ self._gram @ along)
             turn = np.pi / 4 - angle / 2
             along, across = np.cos(turn) * along - np.sin(turn) * across, np.sin(turn) * along + np.cos(turn) * across
         #: Rows: the positions one unit of distance along each axis, seen from the origin.

@@ -110,8 +110,8 @@ class Exploration:
         self.watches_unseen = self.unseen is not None
         #: Guards what the kernel's threads and the measuring thread share.
         self.lock = threading.RLock()
-        vectors_ = text_hash(*vectors.names, str(whole.tolist()))
-        about = {"base": vectors.base_hash, "vectors": vectors_, "columns": LEFT_OUT[-1]}
+        own = text_hash(*vectors.names, str(whole.tolist()))
+        about = {"base": vectors.base_hash, "vectors": own, "columns": LEFT_OUT[-1]}
         # Points of other vectors or examples stand beside these, and are there when one comes back to them.
         directory, about_dev = _place(folder, {**about, "examples": self.quick.fingerprint})
         self.folder = directory
@@ -121,7 +121,7 @@ class Exploration:
         points_.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)
         scales = directory / "surrogate.json" if directory else None
         self.known = Known(points_, self.quick.tasks, scales, len(positions), self.lock)
-        self._unseen_points = Points(None, {}, ["score"], LEFT_OUT)
+        self._unseen_points, beside = Points(None, {}, ["score"], LEFT_OUT), None
         if self.unseen is not None:
             beside, about_test = _place(folder, {**about, "unseen examples": self.unseen.fingerprint})
             path = beside / "unseen.jsonl" if beside else None
@@ -134,7 +134,7 @@ class Exploration:
         named = {f"{name}, as given" if name in self.presets else name: one for name, one in (merges or {}).items()}
         self._given = GivenModels(vectors, ({} if joint is None else {"joint": joint}) | named, by_module)
         #: Models that are no position, by name: measured once, and compared with.
-        self.models = self._given.readings(self.quick, self.unseen)
+        self.models = self._given.readings(self.quick, self.unseen, (directory, beside))
         #: Scores on the whole dev splits, where they were asked for.
         self.whole_dev = WholeDev(given.trained, None if folder is None else Path(folder) / "whole_dev")
         self._listener: Callable[[Reading, bool], None] | None = None

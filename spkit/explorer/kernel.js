@@ -1,5 +1,5 @@
 // Says on the page that the kernel is gone: nothing that is shown changes any more then.
-const GONE = new Set(["dead", "terminating", "restarting", "autorestarting", "unknown"]);
+const GONE = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 
 function watchKernel(model, el) {
   const root = () => el.closest(".spkit-explorer");

@@ -80,7 +80,9 @@ class ScorePanel(widgets.VBox):
 def coefficients(session: Session) -> str:
     """The position in words."""
     names = session.exploration.space.names
-    return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, session.reading.coefficients, strict=True))
+    return ", ".join(
+        f"{name} {round(value, 2) + 0.0:.2f}" for name, value in zip(names, session.reading.coefficients, strict=True)
+    )
 
 
 def _name(session: Session, name: str) -> str:

@@ -11,20 +11,24 @@ from spkit.explorer.exploration import Exploration
 from spkit.explorer.session import Session
 
 #: Ends of the axis, in points: the least one beyond what is to be seen.
-_ENDS = (2, 3, 5, 8, 12, 20, 30, 50, 100, 200)
+_ENDS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100, 200)
 #: What stands on the axis beside the bar, with the shape of each.
 _SHAPES = {
     "base": '<path d="M0,-7V7" stroke="currentColor" stroke-width="2"/>',
     "expert": '<path d="M0,-5L5,0L0,5L-5,0Z" fill="{colour}" stroke="var(--jp-layout-color0, white)"/>',
     "joint": '<path d="M-4,-4H4V4H-4Z" fill="currentColor" stroke="var(--jp-layout-color0, white)"/>',
-    "merge": '<path d="M0,-5L5,4H-5Z" fill="none" stroke="currentColor" stroke-width="1.5"/>',
 }
+#: Of merges and positions by module, in order.
+_OTHERS = [
+    f'<path d="{path}" fill="none" stroke="currentColor" stroke-width="1.3"/>'
+    for path in ("M0,-4.5L4.5,3.5H-4.5Z", "M0,4.5L4.5,-3.5H-4.5Z", "M-3.5,-3.5H3.5V3.5H-3.5Z")
+]
 
 
 def score_table(session: Session) -> str:
     """The table, with the rows of trained and of unseen tasks apart."""
     exploration, table = session.exploration, session.differences()
-    end = axis_end(exploration, session, table)
+    end = axis_end(table)
     whole = session.whole_dev()
     heads = ["score", f'<span class="spkit-axis"><i>−{end}</i><i>0</i><i>+{end}</i></span>', "difference"]
     heads += [escape(session.reference_name)] + ([] if whole is None else ["whole dev"])
@@ -48,14 +52,10 @@ def score_table(session: Session) -> str:
     )
 
 
-def axis_end(exploration: Exploration, session: Session, table: pd.DataFrame) -> int:
-    """Where the axis of the differences ends: beyond the position and its intervals, and beyond the given models but
-    for the base, which may be far behind."""
-    shown = (table["difference"].abs() + table["half"].fillna(0)).to_list()
-    for name, reading in exploration.models.items():
-        if name != session.reference_name:
-            shown += (reading.values["score"] - session.reference.values["score"]).abs().to_list()
-    most = np.nanmax(shown)
+def axis_end(table: pd.DataFrame) -> int:
+    """Where the axis of the differences ends: beyond the intervals of the position. Models that are farther away stand
+    at its end."""
+    most = np.nanmax(table["difference"].abs() + table["half"].fillna(0))
     return next((end for end in _ENDS if end >= most), _ENDS[-1])
 
 
@@ -64,7 +64,9 @@ def legend(exploration: Exploration) -> str:
     names = {"base": "base", "expert": "own expert"}
     names |= {name: name for name in exploration.models}
     inner = '<svg width="14" height="14" aria-hidden="true"><svg x="7" y="7" overflow="visible">{}</svg></svg>'
-    shown = [f"<span>{inner.format(_shape(name, PLAIN))}{escape(text)}</span>" for name, text in names.items()]
+    shown = [
+        f"<span>{inner.format(_shape(exploration, name, PLAIN))}{escape(text)}</span>" for name, text in names.items()
+    ]
     return f'<div class="spkit-legend">{"".join(shown)}</div>'
 
 
@@ -100,6 +102,7 @@ def _bar(session: Session, task: str, row: pd.Series, colour: str, end: int) -> 
     def at(difference: float) -> float:
         return 50 + 46 * max(-1.0, min(1.0, difference / end))
 
+    exploration = session.exploration
     parts = ['<line x1="50%" x2="50%" y1="0" y2="100%" class="spkit-zero"/>']
     value, half = row["difference"], row["half"]
     if not pd.isna(value):
@@ -109,16 +112,20 @@ def _bar(session: Session, task: str, row: pd.Series, colour: str, end: int) -> 
         if half > 0:
             ends = f'x1="{at(value - half):.1f}%" x2="{at(value + half):.1f}%"'
             parts.append(f'<line {ends} y1="10" y2="10" class="spkit-interval"/>')
-    for name, score in session.exploration.others(task).items():
+    for name, score in exploration.others(task).items():
         if pd.isna(score) or name == session.reference_name or pd.isna(row["reference"]):
             continue
-        place = f'<svg x="{at(score - row["reference"]):.1f}%" y="10" overflow="visible">{_shape(name, colour)}'
-        parts.append(f"{place}<title>{escape(name)} {score:.1f}</title></svg>")
+        place, shape = at(score - row["reference"]), _shape(exploration, name, colour)
+        title = f"<title>{escape(name)} {score:.1f}</title>"
+        parts.append(f'<svg x="{place:.1f}%" y="10" overflow="visible">{shape}{title}</svg>')
     return f'<svg width="100%" height="20" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def _shape(name: str, colour: str) -> str:
-    return _SHAPES.get(name, _SHAPES["merge"]).format(colour=colour)
+def _shape(exploration: Exploration, name: str, colour: str) -> str:
+    if name in _SHAPES:
+        return _SHAPES[name].format(colour=colour)
+    others = [model for model in exploration.models if model not in _SHAPES]
+    return _OTHERS[min(others.index(name), len(_OTHERS) - 1)]
 
 
 def _whole(row: pd.Series) -> str:

@@ -222,6 +222,8 @@ class Session:
         self.trail.visit(Stop(self.place, tuple(coefficients)), by)
         self._changed()
         self.exploration.ask(coefficients)
+        if self.reading.measured:
+            self.bookmarks.be_at(self.reading.coefficients)
 
     def _look_at(self, name: str) -> None:
         self.reading, self.ended = self.exploration.models[name], True

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.interpolate import RegularGridInterpolator
 
 from spkit.evaluation.means import MEAN
 from spkit.explorer.colours import PLAIN, shaded, vector_colours
@@ -17,6 +18,8 @@ from spkit.explorer.readings import Quantity
 _GRID = 33
 #: About so many contours.
 _CONTOURS = 10
+#: Pixels of the image for each of these.
+_FINER = 4
 #: How solid the colours are where sliders do not reach.
 _BEYOND = 90
 
@@ -32,6 +35,7 @@ class Terrain:
         values: interpolated, a row a y.
         reached: whether the sliders reach the place.
         levels: of the contours.
+        edges: whether they reach each pixel of the image, which are finer.
         less_is_better: whether it is a loss.
     """
 
@@ -41,13 +45,17 @@ class Terrain:
     values: Float[np.ndarray, "h w"]
     reached: np.ndarray
     levels: list[float]
+    edges: np.ndarray
     less_is_better: bool
 
     def image(self) -> tuple[bytes, tuple[int, int]]:
         """Pixels from the top left, four bytes each, and how many there are across and down."""
-        pixels = shaded(self.values, *self._ends, turned=self.less_is_better)
-        pixels[..., 3] = np.where(self.reached, 255, _BEYOND)
-        return pixels[::-1].tobytes(), (len(self.x), len(self.y))
+        down, across = self.edges.shape
+        y, x = np.linspace(*self.box[2:], down), np.linspace(*self.box[:2], across)
+        finer = RegularGridInterpolator((self.y, self.x), self.values)(tuple(np.meshgrid(y, x, indexing="ij")))
+        pixels = shaded(finer, *self._ends, turned=self.less_is_better)
+        pixels[..., 3] = np.where(self.edges, 255, _BEYOND)
+        return pixels[::-1].tobytes(), (across, down)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -86,16 +94,21 @@ def terrain(
     left, right, low, high = box = offer.box(np.array(list(exploration.presets.values())))
     longer = max(right - left, high - low)
     count = [max(9, round(_GRID * side / longer)) for side in (right - left, high - low)]
-    x, y = np.linspace(left, right, count[0]), np.linspace(low, high, count[1])
-    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    positions = offer.cut.positions(points, here)
-    shape = len(y), len(x)
-    values = exploration.surface(positions, quantity, row).reshape(shape)
-    least, most = exploration.space.ranges.free
-    reached = ((positions >= least - 1e-9) & (positions <= most + 1e-9)).all(1).reshape(shape)
-    return Terrain(
-        box, x, y, values, reached, _levels(values[reached] if reached.any() else values), quantity == "loss"
-    )
+
+    def places(finer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where columns and rows stand, and the positions there, row after row."""
+        x, y = np.linspace(left, right, finer * count[0]), np.linspace(low, high, finer * count[1])
+        return x, y, offer.cut.positions(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2), here)
+
+    def reached(x: np.ndarray, y: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        least, most = exploration.space.ranges.free
+        return ((positions >= least - 1e-9) & (positions <= most + 1e-9)).all(1).reshape(len(y), len(x))
+
+    x, y, positions = places(1)
+    values = exploration.surface(positions, quantity, row).reshape(len(y), len(x))
+    inside = reached(x, y, positions)
+    levels = _levels(values[inside] if inside.any() else values)
+    return Terrain(box, x, y, values, inside, levels, reached(*places(_FINER)), quantity == "loss")
 
 
 def _levels(values: np.ndarray) -> list[float]:
