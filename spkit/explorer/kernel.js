@@ -4,6 +4,7 @@ const GONE = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 function watchKernel(model, el) {
   const root = () => el.closest(".spkit-explorer");
   let banner = null;
+  let gone = false; // a kernel that was started anew knows nothing of this page
   function lost() {
     const where = root();
     if (!where || banner) return;
@@ -15,6 +16,7 @@ function watchKernel(model, el) {
     banner.append("The kernel is gone: nothing here changes any more, and the numbers are the last that were known. " +
       "Reload the page, or run the cell again. You were at ", place);
     where.prepend(banner);
+    banner.scrollIntoView({ block: "nearest" });
     where.classList.add("spkit-lost");
   }
   function regained() {
@@ -23,15 +25,22 @@ function watchKernel(model, el) {
     root()?.classList.remove("spkit-lost");
   }
   const kernel = model.widget_manager?.kernel;
-  const status = (_, now) => { if (GONE.has(now)) lost(); };
-  const connection = (_, now) => (now === "connected" ? regained() : now === "disconnected" ? lost() : undefined);
+  const ended = () => {
+    gone = true;
+    lost();
+  };
+  const status = (_, now) => { if (GONE.has(now)) ended(); };
+  const connection = (_, now) => {
+    if (now === "disconnected") lost();
+    else if (now === "connected" && !gone) regained();
+  };
   kernel?.statusChanged?.connect(status);
   kernel?.connectionStatusChanged?.connect(connection);
-  kernel?.disposed?.connect(lost);
-  model.on("comm_live_update", lost);
+  kernel?.disposed?.connect(ended);
+  model.on("comm_live_update", ended);
   return () => {
     kernel?.statusChanged?.disconnect(status);
     kernel?.connectionStatusChanged?.disconnect(connection);
-    kernel?.disposed?.disconnect(lost);
+    kernel?.disposed?.disconnect(ended);
   };
 }

@@ -82,19 +82,20 @@ class WherePanel(widgets.VBox):
                 least, most = space.of_length(mode)
                 control.put(place.length, least, max(most, place.length))
         names = [*session.exploration.presets, *session.exploration.models, *session.bookmarks.names]
-        self.places.put([("…", None), *((name, name) for name in names)], self._here())
+        self.places.put([("…", ""), *((name, name) for name in names)], self._here())
         self.undo.disabled, self.redo.disabled = not session.trail.can_go_back, not session.trail.can_go_forward
 
-    def _here(self) -> str | None:
-        """The name of the position that one is at, where it has one."""
+    def _here(self) -> str:
+        """The name of the position that one is at; empty where it has none."""
         session = self._session
         if session.reading.model:
             return session.reading.model
         here = list(session.reading.coefficients)
-        return next((name for name, values in session.exploration.presets.items() if list(values) == here), None)
+        return next((name for name, values in session.exploration.presets.items() if list(values) == here), "")
 
     def _gone(self, name: str) -> None:
-        self._session.go(name)
+        if name:
+            self._session.go(name)
 
     def _switched(self, change: Any) -> None:
         with self._session.exploration.lock:
