@@ -30,8 +30,9 @@ def differences(one: Reading, other: Reading) -> pd.DataFrame:
     if one.unseen is not None or other.unseen is not None:
         index = (other if one.unseen is None else one).unseen.index  # pyright: ignore[reportOptionalMemberAccess]
         nothing = pd.Series(np.nan, index=index)
-        scores = [nothing if reading.unseen is None else reading.unseen["score"] for reading in (one, other)]
-        rows.append(_rows(UNSEEN, UNSEEN_MEAN, *scores, _half(one.unseen_left_out, other.unseen_left_out)))
+        mine, theirs = (nothing if reading.unseen is None else reading.unseen["score"] for reading in (one, other))
+        half = _half(one.unseen_left_out, other.unseen_left_out)
+        rows.append(_rows(UNSEEN, UNSEEN_MEAN, mine, theirs, half))
     table = pd.concat(rows)
     return table.assign(half=0.0) if same else table
 

@@ -91,7 +91,7 @@ def _row(session: Session, task: str, row: pd.Series, end: int, whole: pd.DataFr
         f'<td class="spkit-of-reference">{_number(row["reference"])}</td>',
     ]
     if whole is not None:
-        cells.append(f"<td>{_whole(whole.loc[task]) if task in whole.index else ''}</td>")
+        cells.append(f"<td>{_whole(whole.loc[[task]].iloc[0]) if task in whole.index else ''}</td>")
     mean = ' class="spkit-mean"' if task in ("mean", "unseen mean") else ""
     return f'<tr{mean}><th scope="row">{swatch}{escape(task)}</th>{"".join(cells)}</tr>'
 

@@ -71,11 +71,11 @@ class Terrain:
         """Contours: level and points, x and y in turn."""
         from contourpy import contour_generator
 
-        generator = contour_generator(self.x, self.y, self.values)
+        generator: Any = contour_generator(self.x, self.y, self.values)
         return [
             {"level": round(level, 3), "points": np.round(line, 5).ravel().tolist()}
             for level in self.levels
-            for line in generator.lines(level)  # pyright: ignore[reportGeneralTypeIssues]
+            for line in generator.lines(level)
         ]
 
 

@@ -18,7 +18,7 @@ _ABOUT = {
     "free": "each coefficient on its own, below zero, too",
     "shares": "shares of a sum: what one gains the others lose",
 }
-_LENGTH = {"path": "length λ", "shares": "sum", "free": "length λ"}
+_LENGTH: dict[Mode, str] = {"path": "length λ", "shares": "sum"}
 
 
 class WherePanel(widgets.VBox):
@@ -41,12 +41,13 @@ class WherePanel(widgets.VBox):
             NumberControl(name, f"weight of {name}", 0.0, 1.0, lock, partial(session.turn, number), colours[name])
             for number, name in enumerate(space.names)
         ]
+        abouts: dict[Mode, str] = {
+            "path": "length of the step: at 1 as far from the base as the arc between the vectors",
+            "shares": "sum of the coefficients",
+        }
         self.lengths = {
             mode: NumberControl(_LENGTH[mode], about, *space.of_length(mode), lock, session.lengthen)
-            for mode, about in (
-                ("path", "length of the step: at 1 as far from the base as the arc between the vectors"),
-                ("shares", "sum of the coefficients"),
-            )
+            for mode, about in abouts.items()
         }
         self.places = Choice("go to", "positions and models", self._gone, lock)
         self.undo = button("undo", "back to the position before", session.undo)
