@@ -27,6 +27,7 @@ class KeepPanel(widgets.Tab):
 
     def __init__(self, session: Session, code: Callable[[], str], save: Callable[[str], None], target: str) -> None:
         self._session, self._code, self._save, self._quiet = session, code, save, False
+        self._listed = 0
         self._build(target)
         super().__init__(
             [
@@ -86,10 +87,11 @@ class KeepPanel(widgets.Tab):
             kept = [session.bookmarks[name] for name in session.bookmarks.names]
             lines = [f"{one.name}: {as_text(names, one.coefficients)}  {one.note}".rstrip() for one in kept]
             _put(self.kept, list(zip(lines, session.bookmarks.names, strict=True)), self.kept.value)
-            ranked = session.exploration.known.ranked(_LISTED)
-            listed = [(f"{score:.1f}   {as_text(names, where)}", where) for where, score in ranked]
-            here = session.reading.coefficients
-            _put(self.measured, listed, here)
+            if self._listed != session.exploration.num_points:
+                self._listed = session.exploration.num_points
+                ranked = session.exploration.known.ranked(_LISTED)
+                self.measured.options = [(f"{score:.1f}   {as_text(names, where)}", where) for where, score in ranked]
+            _put(self.measured, list(self.measured.options), session.reading.coefficients)
         finally:
             self._quiet = False
 

@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.explorer.parts import Choice, button, row
@@ -46,14 +47,15 @@ class ScorePanel(widgets.VBox):
         names = [(_name(session, name), name) for name in session.reference_names]
         self.reference.put(names, session.reference_name)
         self.swap.disabled = session.pinned is None
+        table = session.differences()
         self.status.value = (
-            f'<div role="status" aria-live="polite">{self._line()}<br><small>{self._about()}</small></div>'
+            f'<div role="status" aria-live="polite">{self._line(table)}<br><small>{self._about()}</small></div>'
         )
-        self.table.value = score_table(session)
+        self.table.value = score_table(session, table)
 
-    def _line(self) -> str:
+    def _line(self, table: pd.DataFrame) -> str:
         session = self._session
-        reading, table = session.reading, session.differences()
+        reading = session.reading
         mean, row_ = reading.values["score"].iloc[-1], table.loc[MEAN]
         to = "" if reading is session.reference else f"{row_['difference']:+.1f} ± {row_['half']:.1f}"
         against = f", {to.replace('-', '−')} to {escape(session.reference_name)}" if to else ""

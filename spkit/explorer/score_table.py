@@ -25,9 +25,14 @@ _OTHERS = [
 ]
 
 
-def score_table(session: Session) -> str:
-    """The table, with the rows of trained and of unseen tasks apart."""
-    exploration, table = session.exploration, session.differences()
+def score_table(session: Session, table: pd.DataFrame) -> str:
+    """The table, with the rows of trained and of unseen tasks apart.
+
+    Args:
+        session: whose position it is about.
+        table: its differences.
+    """
+    exploration = session.exploration
     end = axis_end(table)
     whole = session.whole_dev()
     heads = ["score", f'<span class="spkit-axis"><i>−{end}</i><i>0</i><i>+{end}</i></span>', "difference"]
