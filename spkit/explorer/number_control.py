@@ -8,7 +8,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-
 #: The least that a slider moves.
 _STEP = 0.01
 
