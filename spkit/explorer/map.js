@@ -49,16 +49,17 @@ function placeNames(layer, marks, width, height) {
     const size = text.getBBox();
     let best = null;
     for (const [dx, dy, anchor] of placesAround(size.width, size.height)) {
+      // With its edge: what is drawn around the letters.
       const left = mark.px + dx - (anchor === "end" ? size.width : anchor === "middle" ? size.width / 2 : 0);
       const top = mark.py + dy - size.height / 2;
-      const box = [left, top, left + size.width, top + size.height];
+      const box = [left - 3, top - 2, left + size.width + 3, top + size.height + 2];
       const outside = Math.max(0, 2 - box[0], 2 - box[1], box[2] - width + 2, box[3] - height + 2);
       const cost = taken.reduce((sum, other, i) => (i === own ? sum : sum + overlap(box, other)), 100 * outside);
       if (!best || cost < best.cost) best = { cost, box, far: Math.hypot(dx, dy) > 20 };
       if (cost === 0) break;
     }
-    text.setAttribute("x", best.box[0]);
-    text.setAttribute("y", best.box[3] - 0.25 * size.height);
+    text.setAttribute("x", best.box[0] + 3);
+    text.setAttribute("y", best.box[3] - 2 - 0.25 * size.height);
     taken.push(best.box);
     if (best.far) {
       const [x, y] = [Math.min(Math.max(mark.px, best.box[0]), best.box[2]), (best.box[1] + best.box[3]) / 2];

@@ -45,7 +45,7 @@ class WherePanel(widgets.VBox):
             "path": "length of the step: at 1 as far from the base as the arc between the vectors",
             "shares": "sum of the coefficients",
         }
-        self.lengths = {
+        self.lengths: dict[Mode, NumberControl] = {
             mode: NumberControl(_LENGTH[mode], about, *space.of_length(mode), lock, session.lengthen)
             for mode, about in abouts.items()
         }
