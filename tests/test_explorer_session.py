@@ -21,6 +21,7 @@ from spkit.explorer.differences import differences
 from spkit.explorer.left_out import LEFT_OUT, PARTS, half_widths, mean_half_width, parts_of, scores_without
 from spkit.explorer.position_text import as_text, from_text
 from spkit.explorer.state import Place, Space
+from spkit.explorer.still import _name_places
 from spkit.explorer.terrain import marks, terrain
 from tests.experts import flat, noisy
 from tests.tiny import tiny_tasks
@@ -239,6 +240,13 @@ def test_a_place_on_the_map_is_a_position(explorer) -> None:
     panel.map._heard(panel.map, {"kind": "go", "name": "expert: topic"}, [])
     assert explorer.reading.coefficients == (0.0, 1.0, 0.0)
     settle(explorer)
+
+
+def test_names_in_print_cover_no_mark_and_no_name_beside_them() -> None:
+    names, points = ["one", "two", "three"], np.array([[0.0, 0.0], [3.0, 0.0], [80.0, 50.0]])
+    (_, _, first), (_, _, second), third = _name_places(names, points)
+    assert (first, second) == ("right", "left")  # away from each other
+    assert third == (6, 0, "left")
 
 
 # The session

@@ -1,10 +1,12 @@
 """The explorer as one still picture, for readers without a kernel."""
 
+from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from spkit.evaluation.means import MEAN, TRAINED
 from spkit.explorer.colours import PLAIN, vector_colours
@@ -13,6 +15,10 @@ from spkit.explorer.map_panel import MapPanel
 from spkit.explorer.session import Session
 from spkit.explorer.terrain import marks, terrain
 
+#: About the width of the map in print, in points.
+_MAP_POINTS = 190
+#: Where a name may stand: how far from its mark, and which of its sides is there.
+_SIDES = [(6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 10, "left"), (-6, -10, "right")]
 _MARKERS = {"diamond": "D", "star": "*", "circle": "o", "square": "s", "triangle": "^"}
 
 
@@ -66,18 +72,42 @@ def _draw_map(figure: Any, panel: Any, session: Session, map_: MapPanel) -> None
     figure.colorbar(panel.contourf(shown.x, shown.y, shown.values, 14, cmap=colours), ax=panel, label=label)
     if map_.way is not None:
         panel.plot(map_.way[:, 0], map_.way[:, 1], color="#D55E00", path_effects=_around("white", 1.5))
-    for mark in marks(exploration, offer, here):
+    shown_marks = marks(exploration, offer, here)
+    points = _MAP_POINTS / (shown.box[1] - shown.box[0]) * np.array([[mark["x"], mark["y"]] for mark in shown_marks])
+    for mark, (dx, dy, side) in zip(shown_marks, _name_places([m["shown"] for m in shown_marks], points), strict=True):
         filled = mark["colour"] if mark["inside"] else "none"
         shape = _MARKERS[mark["shape"]]
         panel.plot(mark["x"], mark["y"], shape, markerfacecolor=filled, markeredgecolor="white", markersize=6)
-        panel.annotate(mark["shown"], (mark["x"], mark["y"]), (0, 5), textcoords="offset points", fontsize=6,
-                       ha="center", color="white", path_effects=_around("black", 0.8))  # fmt: skip
+        panel.annotate(mark["shown"], (mark["x"], mark["y"]), (dx, dy), textcoords="offset points", fontsize=6,
+                       ha=side, va="center", color="white", path_effects=_around("black", 0.8))  # fmt: skip
     you = offer.cut.at(np.array([here]))[0]
     panel.plot(*you, "o", markersize=10, markerfacecolor="none", markeredgecolor="white", markeredgewidth=2)
     panel.set_aspect("equal")
     panel.set_xticks([])
     panel.set_yticks([])
     panel.set_title(fill(title_of(offer, exploration.space.names, here), 48), fontsize=7)
+
+
+def _name_places(names: Sequence[str], points: Float[np.ndarray, "m 2"]) -> list[tuple[float, float, str]]:
+    """Where each name stands beside its mark, in points of print: where it covers the least of the others."""
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in points]
+    places = []
+    for name, (x, y) in zip(names, points, strict=True):
+        width, choices = 3.6 * len(name), []
+        for dx, dy, side in _SIDES:
+            left = x + dx - {"left": 0.0, "center": width / 2, "right": width}[side]
+            box = (left, y + dy - 4, left + width, y + dy + 4)
+            choices.append((sum(_common(box, other) for other in taken), (dx, dy, side), box))
+        _, place, box = min(choices, key=lambda choice: choice[0])
+        taken.append(box)
+        places.append(place)
+    return places
+
+
+def _common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """The area that two boxes share."""
+    sides = [min(one[2 + side], other[2 + side]) - max(one[side], other[side]) for side in (0, 1)]
+    return max(0.0, sides[0]) * max(0.0, sides[1])
 
 
 def _around(colour: str, width: float) -> list[Any]:
