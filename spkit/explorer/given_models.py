@@ -1,5 +1,6 @@
 """Models that are no position between the vectors: a joint one, merges, positions by module."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,15 +58,18 @@ class GivenModels:
         """
         measured = {}
         for name, model in self._models.items():
-            step = TaskVectors.from_models(self._vectors.base, {name: model}).matrix[0]
             measure = _Measuring(weights_hash(model), partial(quick.take, model), quick, unseen, folders)
-            measured[name] = measure.reading(name, nearest_position(self._vectors, step))
+            measured[name] = measure.reading(name, partial(self._nearest_to, name, model))
         for name, coefficients in self.by_module.items():
             rows = self._vectors.coefficients(coefficients)
             key = text_hash("by module", str(rows.tolist()))
             measure = _Measuring(key, partial(quick.move, coefficients), quick, unseen, folders)
-            measured[name] = measure.reading(name, nearest_position(self._vectors, self._vectors.flat(coefficients)))
+            nearest = partial(nearest_position, self._vectors, self._vectors.flat(coefficients))
+            measured[name] = measure.reading(name, nearest)
         return measured
+
+    def _nearest_to(self, name: str, model: SentenceTransformer) -> list[float]:
+        return nearest_position(self._vectors, TaskVectors.from_models(self._vectors.base, {name: model}).matrix[0])
 
 
 @dataclass(frozen=True)
@@ -78,19 +82,34 @@ class _Measuring:
     unseen: UnseenScores | None
     folders: tuple[Path | None, Path | None]
 
-    def reading(self, name: str, nearest: Sequence[float]) -> Reading:
-        """Of the model."""
+    def reading(self, name: str, nearest: Callable[[], Sequence[float]]) -> Reading:
+        """Of the model.
+
+        Args:
+            name: of it.
+            nearest: finds the position that is nearest to it, which takes seconds.
+        """
+        path = self._path(self.folders[0], "nearest")
+        if path is None or not path.is_file():
+            position = tuple(nearest())
+            if path is not None:
+                write_text(path, json.dumps(position))
+        else:
+            position = tuple(map(float, parse_json(path.read_text(encoding="utf-8"))))
         trained = self._known(self.folders[0], self.quick)
         values, left_out = with_mean(trained.drop(columns=LEFT_OUT)), trained[LEFT_OUT]
-        reading = Reading(tuple(nearest), values, True, left_out=left_out, model=name)
+        reading = Reading(position, values, True, left_out=left_out, model=name)
         if self.unseen is None:
             return reading
         others = self._known(self.folders[1], self.unseen)
         values = with_mean(others.drop(columns=LEFT_OUT), UNSEEN_MEAN)
         return replace(reading, unseen=values, unseen_left_out=others[LEFT_OUT])
 
+    def _path(self, folder: Path | None, what: str) -> Path | None:
+        return None if folder is None else folder / f"{what}-{self.key[:16]}.json"
+
     def _known(self, folder: Path | None, scores: QuickScores | UnseenScores) -> pd.DataFrame:
-        path = None if folder is None else folder / f"model-{self.key[:16]}.json"
+        path = self._path(folder, "model")
         if path is not None and path.is_file():
             kept = pd.DataFrame.from_dict(parse_json(path.read_text(encoding="utf-8")), orient="index")
             return kept.astype(float).loc[scores.tasks]
