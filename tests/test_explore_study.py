@@ -66,6 +66,30 @@ def test_a_study_is_opened_with_what_it_found(run, vectors, tasks, opened_with) 
     assert opened_with["points"] == 8
 
 
+def test_a_search_by_module_is_opened_with_the_coefficients_of_each_module(run, vectors, tasks, opened_with) -> None:
+    opening.explore_study(run, tasks)
+    assert opened_with["by_module"] == {}  # those of the table are no modules of these vectors
+    table = pd.read_csv(run / "coefficients.csv")
+    rows = [
+        {
+            "method": "self_position:module",
+            "module": module,
+            "task": task,
+            "coefficient": number + place / 10,
+            "seed": 0,
+        }
+        for number, module in enumerate(vectors.modules)
+        for place, task in enumerate(vectors.names)
+    ]
+    others = table[table["method"] != "self_position:module"]
+    pd.concat([others, pd.DataFrame(rows[::-1])]).to_csv(run / "coefficients.csv", index=False)
+    opening.explore_study(run, tasks)
+    exact = opened_with["by_module"]["by module"]
+    assert list(exact) == list(vectors.modules)
+    for number, module in enumerate(vectors.modules):
+        assert exact[module] == pytest.approx([number, number + 0.1, number + 0.2])
+
+
 def test_of_a_study_that_searched_nothing_the_vectors_are_opened(run, tasks, opened_with) -> None:
     for name in FILES:
         (run / name).unlink()
