@@ -57,7 +57,7 @@ class Explorer(Pictured):
         target: str = "runs/explored",
     ) -> None:
         self.exploration = exploration
-        self._source = source
+        self._source, self._way = source, search
         self._quiet = False
         self._start = start if start in exploration.presets else next(reversed(exploration.presets))
         mode = "path" if exploration.space.path is not None else "free"
@@ -109,6 +109,24 @@ class Explorer(Pictured):
         settings = {"mode": self._place.mode, "values": list(self._place.values), "length": self._place.length}
         recipe = position_recipe(self.exploration.vectors, rows, "explore", settings)
         save_with_recipe(self.model(), Path(folder), recipe, {})
+
+    def save_html(self, path: str | Path, title: str = "") -> Path:
+        """Write the explorer as one HTML file that needs no server, no network and no Python; it begins here.
+
+        Args:
+            path: of the file. One that spkit wrote is replaced.
+            title: of the page; by default the names of the vectors.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            SpkitError: another file stands there, or the path is a link.
+        """
+        from spkit.explorer.standalone import save_html
+
+        here = self._reading.coefficients
+        return save_html(path, self.exploration, start=here, way=self._way, verdict=self._said, title=title)
 
     def model(self) -> SentenceTransformer:
         """The model of the position."""
