@@ -71,7 +71,9 @@ def test_the_numbers_are_those_that_the_surrogate_computes_from() -> None:
 def test_the_file_names_no_address_and_is_small(written) -> None:
     text = written.read_text(encoding="utf-8")
     assert not re.findall(r"https?:", text)
-    assert not re.findall(r"\b(?:src|href)\s*=\s*[\"'](?!x\b)|url\(|@import|\bfetch\(|XMLHttpRequest", text.replace(EVIL, ""))
+    assert not re.findall(
+        r"\b(?:src|href)\s*=\s*[\"'](?!x\b)|url\(|@import|\bfetch\(|XMLHttpRequest", text.replace(EVIL, "")
+    )
     assert written.stat().st_size < 200_000
 
 
@@ -137,3 +139,174 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_measured(tmp_path
     (tmp_path / "page.html").write_text("mine")
     ran = CliRunner().invoke(app, ["explore", str(tmp_path), "--html", str(tmp_path / "page.html")])
     assert ran.exit_code != 0
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as started:
+        try:
+            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        except sync_api.Error as error:
+            pytest.skip(f"chromium does not start on this machine: {error}")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, written) -> Iterator[Any]:
+    """The page as a file, without a network; whatever goes wrong in it, or is asked for, fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    context.set_default_timeout(1000 * SECONDS)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text))
+    opened.on("request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url))
+    opened.goto(written.as_uri())
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def here(page) -> list[float]:
+    return page.evaluate("() => explorer.here()")
+
+
+@pytest.mark.slow
+def test_the_page_computes_what_the_surrogate_does(page, exploration) -> None:
+    """Scores and losses, at positions that were not measured."""
+    drawn = np.random.default_rng(1).uniform(-0.5, 2.0, size=(40, 3))
+    there = page.evaluate("all => all.map(at => explorer.interpolate(at))", drawn.tolist())
+    for position, row in zip(drawn, there, strict=True):
+        values = exploration.interpolate(position.tolist()).values
+        np.testing.assert_allclose(row, [*values["score"], *values["loss"]], atol=1e-6, rtol=0)
+    reading = page.evaluate("at => explorer.read(at)", drawn[0].tolist())
+    assert not reading["measured"]
+    np.testing.assert_allclose(reading["error"], exploration.errors()["score"])
+    assert reading["unseen"] is None  # never interpolated
+    at = exploration.presets["average"]
+    known, reading = exploration.read(at), page.evaluate("at => explorer.read(at)", at)
+    assert reading["measured"]
+    assert reading["error"] is None
+    np.testing.assert_allclose(reading["score"], known.values["score"], atol=1e-6)
+    assert known.unseen is not None
+    np.testing.assert_allclose(reading["unseen"], known.unseen["score"], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_page_is_used_by_keyboard_and_mouse(page, exploration, written) -> None:
+    headline = page.locator("#headline")
+    assert "measured" in headline.inner_text()
+    assert page.title() == f"A {EVIL} · spkit explorer"  # a name is shown, and runs no script
+    assert page.locator("#title").inner_text() == f"A {EVIL}"
+    page.get_by_label("faq", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert here(page)[0] == pytest.approx(1 / 3 + 0.01, abs=0.006)  # sliders stand on hundredths
+    value = exploration.interpolate(here(page)).values["score"]["mean"]
+    assert f"{value:.1f} ± {exploration.errors()['score']['mean']:.1f} interpolated" in headline.inner_text()
+    assert "Not measured here" in page.locator("#unseen-note").inner_text()
+    page.keyboard.press("Control+z")
+    assert here(page) == pytest.approx([1 / 3] * 3)
+    page.keyboard.press("Control+y")
+    assert here(page)[0] != pytest.approx(1 / 3)
+    page.get_by_label("Go to").select_option("base")
+    assert here(page) == [0, 0, 0]
+    assert "Measured here" in page.locator("#unseen-note").inner_text()
+
+    number = page.get_by_label("topic, as a number")
+    number.fill("0.9")
+    number.press("Enter")
+    assert here(page) == [0, 0.9, 0]
+    page.get_by_label("all together: length").focus()
+    page.keyboard.press("ArrowRight")
+    assert here(page)[1] > 0.9
+    assert here(page)[0] == here(page)[2] == 0
+
+    page.get_by_label("keep the sum").check()
+    page.evaluate("() => explorer.go([0.5, 0.25, 0.25])")
+    number.fill("0.5")
+    number.press("Enter")
+    assert here(page) == pytest.approx([1 / 3, 0.5, 1 / 6])
+
+    text = page.locator("#text")
+    assert json.loads(text.input_value()) == pytest.approx({"faq": 1 / 3, "topic": 0.5, EVIL: 1 / 6}, abs=1e-6)
+    for typed, wanted in (
+        ("0.1, 0.2 0.3", [0.1, 0.2, 0.3]),
+        (f"vectors.at({json.dumps({'faq': 1, 'topic': -0.2, EVIL: 0})})", [1, -0.2, 0]),
+    ):
+        text.fill(typed)
+        text.press("Enter")
+        assert here(page) == wanted
+    text.fill("0.1, nonsense, 3")
+    text.press("Enter")
+    assert here(page) == [1, -0.2, 0]
+    assert "A position is 3 numbers" in page.locator("#notice").inner_text()
+    page.reload()  # the address keeps the place
+    assert here(page) == [1, -0.2, 0]
+
+    page.get_by_role("button", name="Best measured").click()
+    scores = content_of(written)["measured"]["score"]
+    assert headline.inner_text().startswith(f"{max(row[-1] for row in scores):.1f}")
+    page.get_by_role("button", name="Best interpolated").click()
+    best = exploration.interpolate(here(page)).values["score"]["mean"]
+    tried = exploration.surface(np.random.default_rng(2).uniform(-0.5, 2.1, size=(500, 3)), "score")
+    assert best > tried.max() - 0.1
+
+
+@pytest.mark.slow
+def test_the_map_is_the_plane_and_moves_the_position(page, exploration) -> None:
+    page.get_by_label("Plane of").select_option(label="faq, topic")
+    page.evaluate("() => explorer.go([0.2, 0.3, 0.7])")
+    assert f"cut at {EVIL} 0.70" in page.locator("#map-title").inner_text()
+    box = page.locator("#marks").bounding_box()
+    plane = Plane(exploration.space.gram, 0, 1, symmetric=True)
+    low, high = exploration.space.ranges.free
+    corners = plane.at(np.array([[low, low, 0], [low, high, 0], [high, low, 0], [high, high, 0]]))
+    scale = box["width"] / np.ptp(corners[:, 0])
+    assert box["height"] == pytest.approx(scale * np.ptp(corners[:, 1]), abs=2)  # true angles
+    for wanted in ([0.5, 0.8, 0.7], [1.0, 0.0, 0.7]):
+        x, y = scale * (plane.at(np.array([wanted]))[0] - corners.min(0))
+        page.mouse.click(box["x"] + x, box["y"] + box["height"] - y)
+        assert here(page) == pytest.approx(wanted, abs=0.02)
+        assert here(page)[2] == 0.7  # what the map does not show stays
+    page.locator("#marks").focus()
+    before = here(page)
+    page.keyboard.press("ArrowUp")
+    assert here(page) == pytest.approx([before[0], before[1] + 0.05, 0.7])
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    dragged = here(page)
+    page.get_by_role("button", name="Undo").click()  # a drag is one step
+    assert here(page) == pytest.approx([before[0], before[1] + 0.05, 0.7])
+    assert dragged != here(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 800, 1280, 1920])
+def test_nothing_is_cut_off_at_any_width(page, width) -> None:
+    page.set_viewport_size({"width": width, "height": 720})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    tops = [page.locator(f"#{part}").bounding_box() for part in ("where", "scores", "elsewhere")]
+    if width >= 1280:  # one screen, in the order in which it is read
+        assert [box["y"] for box in tops] == [tops[0]["y"]] * 3
+        assert all(box["y"] + box["height"] <= 720 for box in tops)
+        assert tops[0]["x"] < tops[1]["x"] < tops[2]["x"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_takes_the_theme_of_its_reader(page, theme) -> None:
+    page.emulate_media(color_scheme=theme)
+    ink, back = (
+        page.evaluate(f"() => getComputedStyle(document.body).{part}.match(/[\\d.]+/g).map(Number)")[:3]
+        for part in ("color", "backgroundColor")
+    )
+    assert (sum(ink) > sum(back)) == (theme == "dark")

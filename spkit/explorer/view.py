@@ -10,10 +10,12 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
+from spkit.explorer.changes import Reference, changed
 from spkit.explorer.charts import Map, bars, live, still, trained_marks
 from spkit.explorer.exploration import Exploration, Reading
 from spkit.explorer.number_control import NumberControl
@@ -109,6 +111,19 @@ class Explorer(Pictured):
         settings = {"mode": self._place.mode, "values": list(self._place.values), "length": self._place.length}
         recipe = position_recipe(self.exploration.vectors, rows, "explore", settings)
         save_with_recipe(self.model(), Path(folder), recipe, {})
+
+    def changed(self, reference: Reference | None = None, **options: Any) -> pd.DataFrame:
+        """The examples that change most from a reference (`a`) to this position (`b`), on the tasks' whole dev splits.
+
+        Args:
+            reference: the name of a position, one coefficient a vector, a model, or its folder; None is the expert with
+                the best mean.
+            options: of `spkit.changed_examples`, such as `most=50`.
+
+        Returns:
+            A table to sort and filter, as `spkit.changed_examples` describes it.
+        """
+        return changed(self.exploration, self._reading.coefficients, reference, **options)
 
     def save_html(self, path: str | Path, title: str = "") -> Path:
         """Write the explorer as one HTML file that needs no server, no network and no Python; it begins here.

@@ -45,9 +45,8 @@ def snapshot(exploration: Exploration) -> Snapshot:
         surrogate, errors, points = exploration._surrogate, exploration._errors, exploration._points
         unseen = exploration._unseen_points
         positions, values = points.coefficients(), _with_means(points)
-        unseen_at, unseen_values = np.zeros((0, len(exploration.vectors))), np.zeros((0, len(exploration.unseen_rows), 1))
-        if len(unseen):
-            unseen_at, unseen_values = unseen.coefficients(), _with_means(unseen)
+        unseen_at = unseen.coefficients() if len(unseen) else positions[:0]
+        unseen_values = _with_means(unseen) if len(unseen) else np.zeros((0, len(exploration.unseen_rows), 1))
         found = {name: unseen.find(at) for name, at in exploration.presets.items()}
     return Snapshot(
         surrogate,
