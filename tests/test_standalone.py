@@ -138,7 +138,8 @@ def test_the_command_writes_the_file(tiny_study, tmp_path) -> None:
 def test_a_file_of_somebody_else_is_refused_before_anything_is_measured(tmp_path) -> None:
     (tmp_path / "page.html").write_text("mine")
     ran = CliRunner().invoke(app, ["explore", str(tmp_path), "--html", str(tmp_path / "page.html")])
-    assert ran.exit_code != 0
+    assert "A file must be new" in str(ran.exception)
+    assert (tmp_path / "page.html").read_text() == "mine"
 
 
 # In a browser

@@ -49,6 +49,10 @@ def explore(
     It has sliders over the space between the models.
     """
     with usage():
+        if html is not None:
+            from spkit.explorer.standalone import check_page
+
+            check_page(html)
         if vectors is None:
             check_explorable(run, seed)
         else:
@@ -56,10 +60,6 @@ def explore(
         check_source(tasks, folder=data)
     if html is None:
         require("voila", "The explorer's page")
-    else:
-        from spkit.explorer.standalone import check_page
-
-        check_page(html)
     from spkit.explorer import explore as open_explorer
     from spkit.explorer import explore_study
     from spkit.explorer.page import serve

@@ -6,8 +6,8 @@ from spkit._lazy import loaded_on_use
 
 __all__ = ["check_page", "save_html"]
 
-__getattr__ = loaded_on_use(__name__, dict.fromkeys(__all__, "writing"))
+__getattr__ = loaded_on_use(__name__, {"check_page": "destination", "save_html": "writing"})
 
 if TYPE_CHECKING:
-    from spkit.explorer.standalone.writing import check_page as check_page
+    from spkit.explorer.standalone.destination import check_page as check_page
     from spkit.explorer.standalone.writing import save_html as save_html

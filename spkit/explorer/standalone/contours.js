@@ -10,7 +10,7 @@ function shade(share) {
 
 /** Some fifteen bands between two numbers, with ends that are round. */
 function bandsBetween(least, most) {
-  const rough = Math.max(most - least, 1e-9) / 16, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = Math.max(most - least, 1e-9) / 20, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((one) => one * power >= rough * 0.999);
   const low = Math.floor(least / step + 1e-9) * step;
   const count = Math.max(1, Math.ceil((most - low) / step - 1e-9));

@@ -126,10 +126,16 @@ function makeMap(known, surrogate, place) {
     return `${what}, interpolated${cut ? `; cut at ${cut}` : ""}. Filled marks lie in it.`;
   }
 
-  function draw(resting = true) {
+  /** Measuring makes the browser lay the page out anew: not at every move. */
+  function arrange() {
     const [first, second] = pairs.value.split(" ").map(Number);
     plane = makePlane(gram, first, second);
     measureBox();
+    draw();
+  }
+
+  function draw(resting = true) {
+    if (!plane) return; // before the page has a size
     drawShades(resting);
     drawMarks();
     one("map-title").textContent = title();
@@ -169,7 +175,8 @@ function makeMap(known, surrogate, place) {
     event.preventDefault();
     place.move(within(place.here, [place.here[plane.first] + by[0], place.here[plane.second] + by[1]]));
   });
-  for (const choice of [pairs, quantities]) choice.addEventListener("change", () => draw());
-  new ResizeObserver(() => draw()).observe(one("picture"));
+  pairs.addEventListener("change", arrange);
+  quantities.addEventListener("change", () => draw());
+  new ResizeObserver(arrange).observe(one("picture"));
   return draw;
 }

@@ -81,7 +81,15 @@ function stretch(length, resting) {
   place.move(from.map((value) => value * factor), resting);
 }
 
-const place = makePlace(known.start, show);
+/** A drag may move more often than the screen is drawn. */
+let awaited = 0;
+function moved(here, resting) {
+  cancelAnimationFrame(awaited);
+  if (resting) show(here, true);
+  else awaited = requestAnimationFrame(() => show(place.here, false));
+}
+
+const place = makePlace(known.start, moved);
 const drawMap = makeMap(known, surrogate, place);
 
 function show(here, resting) {
@@ -96,8 +104,10 @@ function show(here, resting) {
     showUnseen(reading.unseen, null, { name, values }, true);
     one("unseen-note").textContent = reading.unseen
       ? `Measured here, on up to ${known.unseen.examples} test examples a task.`
-      : "Not measured here, and never interpolated: go to a named position.";
+      : "Not measured here, and never interpolated. Go to a named position.";
   }
+  const shown = marks.filter((mark) => mark.name !== name); // the reference is the line at zero
+  one("legend").replaceChildren("On the bars:", ...shown.flatMap((mark) => [element("i", { class: `mark ${mark.kind}` }), mark.name]));
   drawMap(resting);
   one("text").value = asText(names, here);
   one("undo").disabled = !place.canUndo;
@@ -119,7 +129,7 @@ function headline(reading, reference) {
   line.replaceChildren(
     `${reading.score[mean].toFixed(1)}${error} `,
     element("span", { class: `kind ${kind}`, text: kind }),
-    element("small", { text: ` mean score; ${signed(apart)} against ${reference.name}` }),
+    element("small", { text: `mean score; ${signed(apart)} against ${reference.name}` }),
   );
 }
 
@@ -135,7 +145,6 @@ function describe() {
   }
   one("trained").caption.textContent = `Points from 0 to 100 on up to ${known.examples} dev examples a task. ± is the typical error of the interpolation.`;
   one("unseen").hidden = !known.unseen;
-  one("legend").append("On the bars:", ...marks.flatMap(({ name, kind }) => [element("i", { class: `mark ${kind}` }), name]));
   for (const name of Object.keys(known.references)) one("reference").append(element("option", { value: name, text: name }));
   one("reference").value = known.reference;
   one("positions").append(element("option", { value: "", text: "(between)" }));

@@ -42,7 +42,8 @@ function makeScores(table, rows, colours, marks) {
     const known = marks.filter(({ kind }) => kind !== "base"); // far below the rest it would squeeze what differs
     const all = apart.concat(...known.map((mark) => mark.values.map((value, i) => (value == null || reference.values[i] == null ? null : value - reference.values[i]))));
     const present = all.filter((one) => one !== null);
-    const low = roundUp(Math.max(0.5, -Math.min(0, ...present))), high = roundUp(Math.max(0.5, ...present));
+    let low = roundUp(Math.max(0.5, -Math.min(0, ...present))), high = roundUp(Math.max(0.5, ...present));
+    [low, high] = [Math.max(low, roundUp(high / 4)), Math.max(high, roundUp(low / 4))]; // room for both numbers beside the zero
     // The axis stays while one drags, unless something leaves it.
     const keep = !resting && span.of === reference.name;
     Object.assign(span, { low: keep ? Math.max(span.low, low) : low, high: keep ? Math.max(span.high, high) : high, of: reference.name });

@@ -9,15 +9,13 @@ from jaxtyping import Float
 
 from spkit.explorer.exploration import Exploration
 from spkit.explorer.standalone.content import content
+from spkit.explorer.standalone.destination import BY, MARK, is_ours
 from spkit.files import target
-from spkit.folders import check_own_file, own_file
+from spkit.folders import own_file
 
 _FOLDER = Path(__file__).parent
 #: In the order in which each may use what stands before it.
 _SCRIPTS = ("surrogate.js", "plane.js", "contours.js", "place.js", "scores.js", "map.js", "page.js")
-#: By this line a page of ours is known, wherever it lies.
-_MARK = '<meta name="generator" content="spkit explore">'
-_BY = "spkit explore"
 
 
 def save_html(
@@ -52,15 +50,9 @@ def save_html(
     path = target(path, "The page")
     here = exploration.presets.get("average", [1.0]) if start is None else start
     written = page(exploration, here, way, verdict, title)
-    with own_file(path, _BY, recognised=_is_ours(path)) as unfinished:
+    with own_file(path, BY, recognised=is_ours(path)) as unfinished:
         unfinished.write_text(written, encoding="utf-8", newline="\n")
     return path
-
-
-def check_page(path: str | Path) -> None:
-    """Raise now, before anything is measured, what `save_html` would raise."""
-    path = target(path, "The page")
-    check_own_file(path, _BY, recognised=_is_ours(path))
 
 
 def page(
@@ -69,7 +61,7 @@ def page(
     """The page's text."""
     numbers = json.dumps(content(exploration, start, way, verdict, title), ensure_ascii=False, allow_nan=False)
     parts = {
-        "mark": _MARK,
+        "mark": MARK,
         "style": _text("page.css"),
         "script": "\n".join(_text(name) for name in _SCRIPTS),
         # No name can end the element that holds the numbers, whatever signs are in it.
@@ -83,11 +75,3 @@ def page(
 
 def _text(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a page of ours stands there, that may have come from elsewhere."""
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return _MARK in file.read(1000)
