@@ -28,7 +28,8 @@ COLUMNS = [
 def made_tasks() -> dict[str, Task]:
     """A task of each kind, with a test split alone where that is enough."""
     tasks = tiny_tasks()
-    likeness, topic, faq = (tasks[name].test.with_format(None) for name in ("likeness", "topic", "faq"))
+    likeness, topic = (tasks[name].test.with_format(None) for name in ("likeness", "topic"))
+    faq: list[Any] = tasks["faq"].test.to_list()
     pair = Dataset.from_dict(
         {
             "sentence1": likeness["sentence1"][:],
@@ -94,7 +95,7 @@ def test_similarities_make_the_score_of_evaluation(table, base, other, given) ->
     for side, model in (("a", base), ("b", other)):
         scores = spkit.evaluate(model, [given["likeness"], given["same"]], resamples=2).set_index("task")["score"]
         likeness, same = of(table, "likeness"), of(table, "same")
-        correlation = spearmanr(likeness[side], likeness["target"].astype(float))[0]
+        correlation: Any = spearmanr(likeness[side], likeness["target"].astype(float))[0]
         assert 100 * correlation == pytest.approx(scores["likeness"], abs=0.01)
         precision = average_precision_score(same["target"].astype(int), same[side])
         assert 100 * precision == pytest.approx(scores["same"], abs=0.01)
@@ -110,8 +111,8 @@ def test_answers_make_the_quick_score(table, base, other, given, task) -> None:
 
 
 def test_what_changed_most_comes_first(table) -> None:
-    ratio = np.abs(np.log(of(table, "faq")["b"] / of(table, "faq")["a"]))
-    assert ratio.is_monotonic_decreasing
+    ratio = np.abs(np.log(of(table, "faq")["b"].to_numpy() / of(table, "faq")["a"].to_numpy()))
+    assert (np.diff(ratio) <= 0).all()
     assert of(table, "likeness")["change"].abs().is_monotonic_decreasing
     changed = of(table, "topic")["answer_a"] != of(table, "topic")["answer_b"]
     assert changed.any()

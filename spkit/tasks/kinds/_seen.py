@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,10 @@ def seen_in_search(
     queries, names, documents = data["queries"], data["corpus"]["id"][:], data["corpus"]["text"][:]
     places = {name: place for place, name in enumerate(names)}
     asked, known = embed(columns[0], queries["text"][:]), embed(columns[1], documents)
+    blocks = (similarity(asked[start : start + _TOGETHER], known) for start in range(0, len(asked), _TOGETHER))
     targets, ranks, first = [], [], []
-    for number, query in enumerate(queries["id"][:]):
-        if number % _TOGETHER == 0:
-            block = similarity(asked[number : number + _TOGETHER], known)
+    for query, close in zip(queries["id"][:], chain.from_iterable(blocks), strict=True):
         grades = data["relevant_docs"][query]
-        close = block[number % _TOGETHER]
         if data["top_ranked"] is not None:
             own = [places[name] for name in data["top_ranked"][query]]
             close = np.where(np.isin(np.arange(len(close)), own), close, -np.inf)
