@@ -21,6 +21,8 @@ EXTRAS = {
     "ipywidgets": "lab",
     "plotly": "lab",
     "anywidget": "lab",
+    "contourpy": "lab",
+    "traitlets": "lab",
     "voila": "lab",
 }
 

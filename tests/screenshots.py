@@ -28,16 +28,16 @@ def shoot(run: Path, target: Path, theme: str) -> None:
         command.append("--show_tracebacks=True")
         with served(command, port, Path(scratch) / "log") as url:
             opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            page = opened.new_page(viewport={"width": 900, "height": 790})  # as wide as the explorer
+            page = opened.new_page(viewport={"width": 1280, "height": 720})
             page.set_default_timeout(1000 * SECONDS)
             page.goto(url)
             status = page.locator(".spkit-explorer [role=status]").first
             expect(status).to_contain_text(re.compile("measured:"), timeout=1000 * SECONDS)
-            page.locator(".spkit-explorer input[type=text]").last.fill("runs/explored")  # not a path of this machine
-            page.wait_for_timeout(1000)  # plotly draws after the numbers have come
+            page.locator(".spkit-keep input[type=text]").nth(1).fill("runs/explored")  # not a path of this machine
+            page.wait_for_timeout(1000)  # the map is drawn after the numbers have come
             box = page.locator(".spkit-explorer").first.bounding_box()
             if box is not None:  # the page scrolls in itself: only what the window holds is in the picture
-                page.set_viewport_size({"width": 900, "height": max(790, int(box["y"] + box["height"]) + 12)})
+                page.set_viewport_size({"width": 1280, "height": max(720, int(box["y"] + box["height"]) + 12)})
                 page.wait_for_timeout(500)
             page.screenshot(path=str(target), full_page=True)
             opened.close()

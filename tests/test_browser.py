@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from spkit.explorer.page import culling, page_notebook
 from spkit.vectors.task_vectors import TaskVectors
 from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS, free_port, served
 
@@ -31,12 +34,8 @@ explorer
 """
 
 
-#: Bars and map are there, and bars of unseen tasks where there are any. Until plotly has drawn them, their places have
-#: another size.
-DRAWN = """() => {
-    const drawn = document.querySelectorAll('.spkit-explorer .js-plotly-plot .main-svg');
-    return new Set([...drawn].map(one => one.closest('.js-plotly-plot'))).size >= 2;
-}"""
+#: The map is drawn. Before it, its place has another size.
+DRAWN = "() => document.querySelector('.spkit-explorer .spkit-map svg image') !== null"
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +151,7 @@ def stands_on_the_screen(page, within: float) -> None:
             "slider": ".noUi-handle",
             "status": "[role=status]",
             "table": ".spkit-numbers",
-            "bars": ".js-plotly-plot >> nth=0",
-            "map": ".js-plotly-plot >> nth=1",
+            "map": ".spkit-map svg",
         }.items()
     }
     boxes = boxes_of(page, parts)
@@ -164,8 +162,45 @@ def stands_on_the_screen(page, within: float) -> None:
         assert box["y"] - top + box["height"] <= within, (name, boxes)
     assert boxes["verdict"]["y"] + boxes["verdict"]["height"] <= boxes["slider"]["y"]
     assert boxes["status"]["y"] + boxes["status"]["height"] <= boxes["table"]["y"] + 1
-    assert boxes["table"]["x"] + boxes["table"]["width"] <= boxes["bars"]["x"]
-    assert boxes["bars"]["y"] + boxes["bars"]["height"] <= boxes["map"]["y"]
+    assert boxes["table"]["x"] + boxes["table"]["width"] <= boxes["map"]["x"]
+
+
+def names_are_whole(page) -> None:
+    """No name on the map covers another, or is cut by its edge."""
+    edge = page.locator(".spkit-map svg").first.bounding_box()
+    boxes = [one.bounding_box() for one in page.locator(".spkit-map-name").all()]
+    assert len(boxes) > 3
+    for number, box in enumerate(boxes):
+        assert edge["x"] - 1 <= box["x"], box
+        assert box["x"] + box["width"] <= edge["x"] + edge["width"] + 1, box
+        for other in boxes[:number]:
+            across = min(box["x"] + box["width"], other["x"] + other["width"]) - max(box["x"], other["x"])
+            down = min(box["y"] + box["height"], other["y"] + other["height"]) - max(box["y"], other["y"])
+            assert across <= 1 or down <= 1, (box, other)
+
+
+def drag_on_the_map(page) -> None:
+    """The position follows the mouse, and the sliders with it."""
+    before = [one.input_value() for one in page.locator(".spkit-explorer input[type=number]").all()]
+    box = page.locator(".spkit-map svg").first.bounding_box()
+    x, y = box["x"] + 0.45 * box["width"], box["y"] + 0.4 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(x + 8 * step, y - 5 * step)
+        time.sleep(0.05)
+    page.mouse.up()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.spkit-explorer input[type=number]')]"
+        ".some((one, number) => one.value !== before[number])",
+        arg=before,
+    )
+    wait_for_status(page, "measured:")
+    page.locator(".spkit-map svg").first.focus()
+    said = status(page)
+    page.keyboard.press("ArrowLeft")
+    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(said)
+    wait_for_status(page, "measured:")
 
 
 def exercise(page, home: Path, target: Path, shot: Path) -> None:
@@ -201,7 +236,9 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     assert wait_for_control(page, 1) == 0.9 != stepped
     wait_for_status(page, "measured:")
 
-    folder = page.locator(".spkit-explorer input[type=text]").last
+    drag_on_the_map(page)
+    names_are_whole(page)
+    folder = page.locator(".spkit-keep input[type=text]").nth(1)
     folder.fill(str(target))
     page.keyboard.press("Tab")
     page.get_by_role("button", name="save model").click()
@@ -209,7 +246,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     saved = SentenceTransformer(str(target))
     position = json.loads((target / "recipe.json").read_text(encoding="utf-8"))["coefficients"]["model"]
     for name, value in position.items():
-        assert f"{name} {value:.2f}" in status(page)
+        assert f"{name} {round(value, 2) + 0.0:.2f}" in status(page)
     vectors = TaskVectors.load(home / "run" / "seed3" / "vectors" / "vectors")
     for mine, other in zip(saved.parameters(), vectors.at(position).parameters(), strict=True):
         assert torch.equal(mine, other)
@@ -269,6 +306,39 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         run_all(page)
         shots = Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path))
         exercise(page, tiny_study, tmp_path / "model", shots / f"lab-{comms}.png")
+
+
+def kernels_of(port: int) -> list[str]:
+    """The kernels of the server at a port, by their process ids."""
+    lines = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout.splitlines()
+    servers = [line.split()[0] for line in lines if f"--port={port}" in line]
+    return [line.split()[0] for line in lines if line.split()[1] in servers and "ipykernel" in line]
+
+
+def test_a_lost_kernel_says_so_and_kernels_end_when_nobody_looks(page, tiny_study, tmp_path) -> None:
+    arguments = {"run": str(tiny_study / "run"), "tasks": str(tiny_study / "tasks.toml"), "seed": 3, "points": 8}
+    arguments |= {"data": str(tiny_study / "data"), "folder": str(tmp_path / "kept"), "progress": False}
+    (tmp_path / "page.ipynb").write_text(json.dumps(page_notebook("explore_study", arguments)))
+    port = free_port()
+    command = [sys.executable, "-m", "spkit.explorer.local_server", str(tmp_path / "page.ipynb"), "--no-browser"]
+    command += ["--Voila.ip=127.0.0.1", f"--port={port}", *culling(8)]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with served(command, port, tmp_path / "log") as url:
+        page.goto(url)
+        wait_for_status(page, "measured:")
+        (kernel,) = kernels_of(port)
+        os.kill(int(kernel), signal.SIGKILL)
+        playwright.expect(page.locator(".spkit-lost-banner")).to_contain_text("The kernel is gone")
+        playwright.expect(page.locator(".spkit-lost-banner")).to_contain_text("=")  # the position
+        page.goto("about:blank")
+        until = time.monotonic() + SECONDS
+        while kernels_of(port) and time.monotonic() < until:
+            time.sleep(1)
+        assert kernels_of(port) == []
+    # What the content policy stops never leaves the browser.
+    elsewhere = [url for url in asked if url.startswith("http") and f"127.0.0.1:{port}" not in url]
+    assert all("jsdelivr" in url for url in elsewhere), elsewhere
 
 
 def address(log: Path) -> str:

@@ -271,14 +271,13 @@ def test_wrong_searches_are_refused(base, settings, rule, no_type_check) -> None
 
 def test_the_explorer_compares_its_position_with_a_reference(vectors) -> None:
     tasks = tiny_tasks()
-    exploration = Exploration(vectors, tasks, points=8, examples=16, progress=False)
+    exploration = Exploration(vectors, tasks, joint=noisy(vectors.base, 3), points=8, examples=16, progress=False)
     here = [0.5, 0.2, 1.0]
-    table = changed(exploration, here, "average", most=4)
+    table = changed(exploration, "average", here, most=4)
     expected = spkit.changed_examples(vectors.at([1 / 3] * 3), vectors.at(here), tasks, most=4)
     pd.testing.assert_frame_equal(table, expected)
-    best = max(vectors.names, key=lambda name: exploration.reference(f"expert: {name}")["score"].iloc[-1])
+    joint, model = exploration.model("joint"), vectors.at(here)
     pd.testing.assert_frame_equal(
-        changed(exploration, here, most=2),
-        changed(exploration, here, vectors.at({name: float(name == best) for name in vectors.names}), most=2),
+        changed(exploration, "joint", model, most=2), spkit.changed_examples(joint, model, tasks, most=2)
     )
     exploration.close()

@@ -1,6 +1,7 @@
 """The explorer without a browser: places, points, interpolation, the measuring thread, and the widget's wiring."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,8 +19,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 
 import spkit
 from spkit.errors import SpkitError
-from spkit.explorer.charts import _sides
 from spkit.explorer.exploration import MEAN, Exploration
+from spkit.explorer.left_out import LEFT_OUT
 from spkit.explorer.page import page_notebook
 from spkit.explorer.points import Points, Ranges, spread
 from spkit.explorer.quick_scores import CancelledError, QuickScores
@@ -33,6 +34,7 @@ from spkit.vectors.task_vectors import TaskVectors
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 NAMES = ("faq", "topic", "likeness")
+SEARCHED = {"search result": [0.4, 0.3, 0.2]}
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +274,7 @@ def test_a_trained_expert_scores_better_on_its_task() -> None:
     base = tiny_encoder(0, WORDS)
     expert = spkit.train(base, tasks["faq"], steps=60, learning_rate=1e-2, progress=False)
     vectors = TaskVectors.from_models(base, {"faq": expert})
-    quick = QuickScores(vectors, tasks)
+    quick = QuickScores(vectors, tasks, examples=24)
     assert quick.at([1.0])["score"]["faq"] > quick.at([0.0])["score"]["faq"] + 5
     assert quick.at([1.0])["loss"]["faq"] < quick.at([0.0])["loss"]["faq"]
 
@@ -350,7 +352,7 @@ def test_known_positions_are_measured_and_others_interpolated(exploration) -> No
     base = exploration.read([0.0, 0.0, 0.0])
     assert base.measured
     assert base.errors is None
-    pd.testing.assert_frame_equal(base.values.drop(MEAN), exploration.quick.at([0.0, 0.0, 0.0]))
+    pd.testing.assert_frame_equal(base.values.drop(MEAN), exploration.quick.at([0.0, 0.0, 0.0]).drop(columns=LEFT_OUT))
     assert base.values["score"][MEAN] == pytest.approx(base.values["score"].drop(MEAN).mean())
     other = exploration.read([0.33, 0.12, 0.7])
     assert not other.measured
@@ -415,14 +417,37 @@ def test_a_broken_position_is_reported_and_not_kept(exploration, monkeypatch) ->
 # The widget
 
 
+@pytest.fixture(scope="module")
+def measured_points(vectors, tmp_path_factory) -> Path:
+    """A folder of measured points: each explorer takes a copy, so that they are measured once."""
+    folder = tmp_path_factory.mktemp("points")
+    Exploration(vectors, tiny_tasks(), marked=SEARCHED, points=12, examples=16, folder=folder, progress=False).close()
+    return folder
+
+
 @pytest.fixture
-def explorer(vectors, tmp_path):
-    settings = {"points": 12, "examples": 16, "progress": False}
-    made = spkit.explore(
-        vectors, tiny_tasks(), positions={"search result": [0.4, 0.3, 0.2]}, verdict="Train <b>jointly</b>.", **settings
-    )
+def explorer(vectors, tmp_path, measured_points):
+    folder = tmp_path / "explored"
+    shutil.copytree(measured_points, folder)
+    settings = {"points": 12, "examples": 16, "folder": folder, "progress": False}
+    made = spkit.explore(vectors, tiny_tasks(), positions=SEARCHED, verdict="Train <b>jointly</b>.", **settings)
     yield made
     made.close()
+
+
+def table_of(explorer) -> dict[str, dict[str, str]]:
+    """The table that is shown, by task and column."""
+    shown: Any = ElementTree.fromstring(f"<div>{explorer.scores.table.value}</div>").find("table")
+    head = ["".join(cell.itertext()) for cell in shown.findall("thead/tr/th")][1:]
+    rows = [row for body in shown.findall("tbody") for row in body if len(row) > 1]
+    return {
+        "".join(row[0].itertext()): dict(zip(head, ["".join(cell.itertext()) for cell in row[1:]], strict=True))
+        for row in rows
+    }
+
+
+def shown_scores(explorer) -> list[float]:
+    return [float(row["score"]) for row in table_of(explorer).values()]
 
 
 def settle(explorer) -> None:
@@ -441,7 +466,7 @@ def test_it_opens_at_the_marked_position(explorer) -> None:
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
     assert explorer.reading.measured
-    assert "measured" in explorer._status.value
+    assert "measured" in explorer.scores.status.value
     assert "Train &lt;b&gt;jointly" in explorer._verdict.value
 
 
@@ -454,32 +479,32 @@ def test_a_slider_shows_interpolated_then_measured(explorer, monkeypatch) -> Non
         return real(*given)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._controls[0].slider.value = 0.37
+    explorer.where.controls[0].slider.value = 0.37
     assert not explorer.reading.measured
-    assert "interpolated" in explorer._status.value
-    assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
+    assert "interpolated" in explorer.scores.status.value
+    assert shown_scores(explorer) == pytest.approx(explorer.reading.values["score"].tolist(), abs=0.051)
     gate.set()
     settle(explorer)
     assert explorer.reading.measured
-    assert "<b>measured" in explorer._status.value
-    assert list(explorer._bars.data[0].y) == pytest.approx(explorer.reading.values["score"].tolist())
+    assert "<b>measured" in explorer.scores.status.value
+    assert shown_scores(explorer) == pytest.approx(explorer.reading.values["score"].tolist(), abs=0.051)
 
 
 def test_steps_of_a_slider_are_plain_numbers(explorer) -> None:
     settle(explorer)
-    explorer._mode.value = "free coefficients"
-    explorer._controls[1].slider.value = -0.5 + 72 * 0.01  # 0.21999999999999997
-    assert explorer.place.values[1] == explorer.reading.coefficients[1] == explorer._controls[1].box.value == 0.22
-    explorer._presets["search result"].click()
+    explorer.where.mode.value = "free"
+    explorer.where.controls[1].slider.value = -0.5 + 72 * 0.01  # 0.21999999999999997
+    assert explorer.place.values[1] == explorer.reading.coefficients[1] == explorer.where.controls[1].box.value == 0.22
+    explorer.where.places.value = "search result"
     settle(explorer)
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
 
 
 def test_a_typed_number_moves_the_slider_and_the_position(explorer) -> None:
     settle(explorer)
-    control = explorer._controls[0]
+    control = explorer.where.controls[0]
     moves = []
-    explorer._status.observe(lambda change: moves.append(change["new"]), names="value")
+    explorer.scores.status.observe(lambda change: moves.append(change["new"]), names="value")
     control.box.value = 0.637
     settle(explorer)
     assert explorer.place.values[0] == control.slider.value == 0.637
@@ -498,12 +523,12 @@ def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
         return real(coefficients)
 
     monkeypatch.setattr(explorer.exploration.quick, "at", slow)
-    explorer._controls[0].slider.value = 0.9
+    explorer.where.controls[0].slider.value = 0.9
     first = explorer.reading.coefficients
     assert begun.wait(30.0)
-    explorer._controls[0].slider.value = 0.2
+    explorer.where.controls[0].slider.value = 0.2
     shown = []
-    explorer._status.observe(lambda change: shown.append((explorer.reading, change["new"])), names="value")
+    explorer.scores.status.observe(lambda change: shown.append((explorer.reading, change["new"])), names="value")
     gate.set()
     settle(explorer)
     assert all(reading.coefficients != first for reading, _ in shown)
@@ -514,51 +539,19 @@ def test_a_stale_measurement_is_never_shown(explorer, monkeypatch) -> None:
 
 def test_presets_modes_and_reset(explorer) -> None:
     settle(explorer)
-    explorer._presets["expert: topic"].click()
+    explorer.where.places.value = "expert: topic"
     assert explorer.reading.coefficients == (0.0, 1.0, 0.0)
     assert explorer.reading.measured
-    explorer._mode.value = "free coefficients"
+    explorer.where.mode.value = "free"
     assert explorer.place == Place("free", (0.0, 1.0, 0.0))
-    assert explorer._length.layout.display == "none"
-    explorer._controls[2].slider.value = -0.25
+    assert explorer.where.lengths["path"].layout.display == "none"
+    explorer.where.controls[2].slider.value = -0.25
     assert explorer.reading.coefficients == (0.0, 1.0, -0.25)
-    explorer._mode.value = "path: weights and length"  # which has no negative weights
-    assert explorer._mode.value == "free coefficients"
+    explorer.where.mode.value = "path"  # which has no negative weights
+    assert explorer.where.mode.value == "free"
     assert "does not reach" in explorer._notice.value
-    explorer._reset.click()
+    explorer.where.reset.click()
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
-    settle(explorer)
-
-
-def test_the_map_follows(explorer) -> None:
-    settle(explorer)
-    you = explorer._map.figure.data[4]
-    here = explorer._map.plane.at(np.array([explorer.reading.coefficients]))[0]
-    assert (you.x[0], you.y[0]) == pytest.approx(tuple(here))
-    before = np.array(explorer._map.figure.data[0].z)
-    explorer._controls[2].slider.value = 1.0  # another cut
-    assert not np.array_equal(before, explorer._map.figure.data[0].z)
-    explorer._pair.value = (1, 2)
-    assert explorer._map.plane.second == 2
-    explorer._quantity.value = "score"
-    x, y, positions = explorer._map.plane.grid(explorer.reading.coefficients)
-    expected = explorer.exploration.surface(positions, "score").reshape(len(y), len(x))
-    np.testing.assert_allclose(explorer._map.figure.data[0].z, expected)
-    settle(explorer)
-
-
-def test_models_beside_the_cut_are_hollow(explorer) -> None:
-    """Contours are those of positions that share the other coefficients with you; only such models are filled."""
-    explorer.go("expert: faq")
-    models = explorer._map.figure.data[3]
-    shown = dict(zip(models.text, models.marker.symbol, strict=True))
-    assert shown["faq"] == shown["base"] == "circle"
-    assert shown["search result"] == "circle-open"  # it has some of the third vector
-    explorer.go("search result")
-    models = explorer._map.figure.data[3]
-    shown = dict(zip(models.text, models.marker.symbol, strict=True))
-    assert shown["search result"] == "circle"
-    assert shown["faq"] == shown["base"] == "circle-open"
     settle(explorer)
 
 
@@ -569,11 +562,11 @@ def test_a_failed_measurement_leaves_no_promise_and_no_message_stays(explorer, m
         raise SpkitError("The disk is full.")
 
     monkeypatch.setattr(explorer.exploration.quick, "at", fail)
-    explorer._controls[0].slider.value = 0.77
+    explorer.where.controls[0].slider.value = 0.77
     settle(explorer)
     assert "The disk is full" in explorer._notice.value
-    assert "interpolated" in explorer._status.value
-    assert "measuring" not in explorer._status.value
+    assert "interpolated" in explorer.scores.status.value
+    assert "measuring" not in explorer.scores.status.value
     monkeypatch.undo()
     explorer.go("average")
     assert explorer._notice.value == ""
@@ -582,27 +575,20 @@ def test_a_failed_measurement_leaves_no_promise_and_no_message_stays(explorer, m
 
 def test_the_code_is_shown_follows_the_position_and_can_be_copied(explorer) -> None:
     settle(explorer)
-    explorer._copy.click()
-    assert explorer._code.layout.display != "none"
-    assert not explorer._code.disabled  # a disabled text cannot be reached from the keyboard
-    assert explorer._code.value == explorer.code()
+    explorer.keep.copy.click()
+    assert explorer.keep.code.layout.display != "none"
+    assert not explorer.keep.code.disabled  # a disabled text cannot be reached from the keyboard
+    assert explorer.keep.code.value == explorer.code()
     explorer.go("expert: topic")
-    assert '"topic": 1.0' in explorer._code.value
-    explorer._copy.click()
-    assert explorer._code.layout.display == "none"
-
-
-def test_names_of_models_close_together_stand_on_two_sides() -> None:
-    x, y = np.array([0.0, 1.0, 0.52, 0.50, 0.1]), np.array([0.0, 0.0, 0.40, 0.42, 0.4])
-    assert _sides(x, y) == ["top", "top", "top", "bottom", "top"]
-    assert _sides(x[:0], y[:0]) == []
-    assert _sides(x[:1], y[:1]) == ["top"]
+    assert '"topic": 1.0' in explorer.keep.code.value
+    explorer.keep.copy.click()
+    assert explorer.keep.code.layout.display == "none"
 
 
 def test_saved_model_is_the_position(explorer, tmp_path) -> None:
     settle(explorer)
-    explorer._folder.value = str(tmp_path / "model")
-    explorer._save.click()
+    explorer.keep.folder.value = str(tmp_path / "model")
+    explorer.keep.save.click()
     assert "Saved" in explorer._notice.value
     model = SentenceTransformer(str(tmp_path / "model"))
     expected = explorer.exploration.vectors.at(list(explorer.reading.coefficients))
@@ -612,25 +598,31 @@ def test_saved_model_is_the_position(explorer, tmp_path) -> None:
     assert recipe["coefficients"]["model"] == {"faq": 0.4, "topic": 0.3, "likeness": 0.2}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("kept")
-    explorer._folder.value = str(tmp_path / "mine")
-    explorer._save.click()
+    explorer.keep.folder.value = str(tmp_path / "mine")
+    explorer.keep.save.click()
     assert "Not saved" in explorer._notice.value
     assert (tmp_path / "mine" / "letter.txt").read_text() == "kept"
 
 
 def test_every_control_has_a_name_and_the_numbers_stand_in_a_table(explorer) -> None:
     settle(explorer)
-    for widget in (widget for control in (*explorer._controls, explorer._length) for widget in control.children):
+    for widget in (
+        widget
+        for control in (*explorer.where.controls, *explorer.where.lengths.values())
+        for widget in (control.slider, control.box)
+    ):
         assert widget.tooltip
-    assert 'role="status"' in explorer._status.value
-    table: Any = ElementTree.fromstring(explorer._table.value)
-    head = [cell.text for cell in table.findall("thead/tr/th")]
-    body = {
-        row[0].text: dict(zip(head[1:], [cell.text for cell in row[1:]], strict=True)) for row in table.find("tbody")
-    }
-    assert float(body["faq"]["you"]) == pytest.approx(explorer.reading.values["score"]["faq"], abs=0.051)
-    base = explorer.exploration.reference("base")["score"]
-    assert float(body["mean"]["base"]) == pytest.approx(base[MEAN], abs=0.051)
+    assert 'role="status"' in explorer.scores.status.value
+    row = table_of(explorer)["faq"]
+    assert float(row["score"]) == pytest.approx(explorer.reading.values["score"]["faq"], abs=0.051)
+    name = explorer.session.reference_name
+    reference = explorer.session.reading_of(name).values["score"]
+    assert float(table_of(explorer)["mean"][name]) == pytest.approx(reference[MEAN], abs=0.051)
+    assert row["difference"].startswith(f"{row_difference(explorer):+.1f}".replace("-", "−"))
+
+
+def row_difference(explorer) -> float:
+    return explorer.session.differences()["difference"]["faq"]
 
 
 def test_a_picture_stands_beside_the_widget(explorer) -> None:
@@ -647,7 +639,7 @@ def test_a_picture_stands_beside_the_widget(explorer) -> None:
 
 def test_one_vector_is_enough(vectors) -> None:
     explorer = spkit.explore(vectors.select(["faq"]), tiny_tasks(), points=8, examples=16, progress=False)
-    explorer._controls[0].slider.value = 0.5
+    explorer.where.controls[0].slider.value = 0.5
     assert explorer.exploration.wait(30.0)
     explorer.close()
 
@@ -711,5 +703,5 @@ def test_a_server_that_ends_by_itself_shows_its_status(code, status) -> None:
 
 def test_the_folder_to_save_to_may_be_proposed(vectors) -> None:
     opened = spkit.explore(vectors, tiny_tasks(), points=8, examples=8, target="somewhere/else", progress=False)
-    assert opened._folder.value == "somewhere/else"
+    assert opened.keep.folder.value == "somewhere/else"
     opened.close()

@@ -17,6 +17,7 @@ from spkit.errors import SpkitError
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.explorer import opening
 from spkit.explorer.exploration import Exploration
+from spkit.explorer.left_out import LEFT_OUT
 from spkit.explorer.looked_at import looked_at
 from spkit.explorer.quick_scores import QuickScores
 from spkit.explorer.unseen_scores import UnseenScores
@@ -65,7 +66,7 @@ def test_unseen_scores_are_those_of_the_model_at_the_position_on_its_test_exampl
     unseen = UnseenScores(quick, tasks, examples=12)
     at = unseen.at(HERE)
     assert list(at.index) == list(tasks)
-    assert list(at.columns) == ["score"]
+    assert list(at.columns) == ["score", *LEFT_OUT]
     model = vectors.at(HERE)
     pd.testing.assert_frame_equal(at, unseen.of(model))
     sample = unseen._samples["nearness"]
@@ -182,24 +183,23 @@ def test_unseen_scores_come_after_the_others_and_stop_for_a_newer_request(explor
 
 
 def test_switched_off_they_are_neither_measured_nor_shown(explorer, monkeypatch) -> None:
-    box = explorer._unseen
-    assert "unseen mean" in explorer._status.value
+    status, switch = explorer.scores.status, explorer.scores.unseen
+    assert "unseen mean" in status.value
     assert "unseen mean" in explorer.words()
     tall = Image.open(io.BytesIO(explorer.picture())).height
-    box.switch.value = False
+    switch.value = False
     monkeypatch.setattr(explorer.exploration.unseen, "at", lambda *_: pytest.fail("measured"))
-    explorer._controls[0].slider.value = 0.37
+    explorer.where.controls[0].slider.value = 0.37
     assert explorer.exploration.wait(30.0)
     assert explorer.reading.measured
-    assert box._inside.layout.display == "none"
-    assert "unseen" not in explorer._status.value + explorer.words()
+    assert "unseen" not in status.value + explorer.scores.table.value + explorer.words()
     assert explorer._notice.value == ""
     assert Image.open(io.BytesIO(explorer.picture())).height < tall
     monkeypatch.undo()
-    box.switch.value = True
+    switch.value = True
     assert explorer.exploration.wait(30.0)
     assert explorer.reading.unseen is not None
-    assert list(box.bars.data[0].y) == pytest.approx(explorer.reading.unseen["score"].tolist())
+    assert "never choose by these" in explorer.scores.table.value
 
 
 def test_a_moving_slider_shows_no_number_of_another_position(explorer, monkeypatch) -> None:
@@ -209,16 +209,18 @@ def test_a_moving_slider_shows_no_number_of_another_position(explorer, monkeypat
         gate.wait(30.0)
         return real(*given)
 
+    def scores() -> pd.Series:
+        table = explorer.session.differences()
+        return table.loc[table["role"] == "unseen", "score"]
+
     monkeypatch.setattr(explorer.exploration.unseen, "at", slow)
-    explorer._controls[0].slider.value = 0.61
-    box = explorer._unseen
-    assert set(box.bars.data[0].y) == {None}
-    assert "measuring" in box._state.value
-    assert "never choose" in box._inside.children[0].value
+    explorer.where.controls[0].slider.value = 0.61
+    assert scores().isna().all()
+    assert "measuring" in explorer.scores.status.value
     gate.set()
     assert explorer.exploration.wait(30.0)
-    assert None not in box.bars.data[0].y
-    assert "measuring" not in box._state.value
+    assert scores().notna().all()
+    assert "measuring" not in explorer.scores.status.value
 
 
 def test_a_failed_measurement_leaves_no_promise(explorer, monkeypatch) -> None:
@@ -226,11 +228,11 @@ def test_a_failed_measurement_leaves_no_promise(explorer, monkeypatch) -> None:
         raise SpkitError("The disk is full.")
 
     monkeypatch.setattr(explorer.exploration.unseen, "at", fail)
-    explorer._controls[0].slider.value = 0.77
+    explorer.where.controls[0].slider.value = 0.77
     assert explorer.exploration.wait(30.0)
     assert explorer.reading.measured
     assert "The disk is full" in explorer._notice.value
-    assert "not measured here" in explorer._unseen._state.value
+    assert "unseen tasks not measured here" in explorer.scores.status.value
 
 
 def test_ten_unseen_tasks_fit_and_names_are_no_markup(vectors, base) -> None:
@@ -239,25 +241,21 @@ def test_ten_unseen_tasks_fit_and_names_are_no_markup(vectors, base) -> None:
     models = {"joint": noisy(base, 7), "merges": {f"one {EVIL}": noisy(base, 8), "other": noisy(base, 9)}}
     made = spkit.explore(vectors, tiny_tasks() | ten, **models, **SMALL)
     made.close()
-    box: Any = made._unseen
-    assert box.bars.layout.width <= 835
     assert made.picture().startswith(b"\x89PNG")
-    table = box._table.value
+    table = made.scores.table.value
     assert "<img" not in table
-    assert table.count("&lt;img") == 11  # the tasks and a merge
-    drawn = [str(trace.name) for trace in (*made._bars.data, *box.bars.data)]
-    assert not any("<" in text for text in [*drawn, *box.bars.data[0].x])
-    # Every expert stands at every unseen task and the mean; each model once.
-    sizes = {trace.name: len(trace.y) for trace in box.bars.data if trace.y is not None}
-    assert (sizes["expert"], sizes["joint"], sizes["other"]) == (33, 11, 11)
-    symbols = {trace.name: trace.marker.symbol for trace in made._bars.data if trace.showlegend}
-    assert len(set(symbols.values())) == len(symbols) == 4
+    # The tasks, and the merge in the legend and beside every bar.
+    assert table.count("&lt;img") == 10 + 1 + len(made.session.differences())
+    assert set(made.exploration.others("mean")) == {"base", "expert", "joint", f"one {EVIL}", "other"}
 
 
 def test_the_distance_to_the_base_is_in_the_table(explorer) -> None:
+    explorer.session.compare_with("base")
     explorer.go("base")
     assert explorer.exploration.wait(30.0)
-    assert explorer._unseen._table.value.count("<td>+0.0</td>") == 5
+    table = explorer.session.differences()
+    assert (table["difference"] == 0).all()
+    assert len(table[table["role"] == "unseen"]) == 5
 
 
 def test_an_unseen_task_that_cannot_be_compared_is_refused(vectors) -> None:

@@ -70,7 +70,7 @@ def test_few_of_many_classes_still_give_texts_of_one_label(vectors) -> None:
     parts = [Dataset.from_list(rows[start : start + 40]) for start in (0, 80)]
     dev = Dataset.from_list([{"text": f"blue {number}", "label": number % 40} for number in range(80)])
     task = Task(name="intents", kind="classification", train=parts[0], dev=dev, test=parts[1])
-    assert QuickScores(vectors, {"intents": task}).examples == {"intents": 24}
+    assert QuickScores(vectors, {"intents": task}, examples=24).examples == {"intents": 24}
     with pytest.raises(SpkitError, match=r"dev examples of task 'intents'; leave it out.*two labels with two examples"):
         QuickScores(
             vectors, {"intents": Task(name="intents", kind="classification", train=dev, dev=parts[0], test=parts[1])}

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import spkit
 from spkit.cli import app
 from spkit.errors import SpkitError
+from spkit.explorer.changes import changed
 from spkit.explorer.exploration import Exploration
+from spkit.explorer.position_text import as_text, from_text
 from spkit.explorer.standalone import check_page, save_html
 from spkit.explorer.surrogate import Surrogate
 from spkit.vectors.plane import Plane
@@ -87,21 +90,37 @@ def test_the_file_holds_what_was_measured(written, exploration) -> None:
     np.testing.assert_allclose(content["measured"]["score"][3], known.values["score"], atol=1e-6)
     np.testing.assert_allclose(content["measured"]["loss"][3], known.values["loss"], atol=1e-6)
     np.testing.assert_allclose(content["errors"]["score"], exploration.errors()["score"])
-    assert content["reference"] == "joint"
+    assert next(iter(content["references"])) == "joint"
+    assert content["nearest"]["joint"] == pytest.approx(list(exploration.models["joint"].coefficients))
     assert content["references"]["joint"] == exploration.references["joint"]
     assert content["references"]["base"] == exploration.reference("base")["score"].tolist()
     assert content["unseen"]["references"]["base"] == pytest.approx(exploration.unseen_references["base"])
     assert content["unseen"]["references"]["joint"] == exploration.unseen_references["joint"]
+    assert content["errors"]["loss"] == exploration.errors()["loss"].tolist()
     assert content["start"] == exploration.presets["average"]
 
 
-def test_without_a_joint_model_positions_are_compared_with_the_best_expert(two_vectors, tmp_path) -> None:
+def test_the_widget_writes_the_page_where_it_stands(exploration, tmp_path) -> None:
+    from spkit.explorer.view import Explorer
+
+    explorer = Explorer(exploration, verdict="Train jointly.")
+    explorer.go("expert: topic")
+    content = content_of(explorer.save_html(tmp_path / "page.html"))
+    assert content["start"] == [0, 1, 0]
+    assert content["verdict"] == "Train jointly."
+    table, reference = explorer.changed(most=2), explorer.changed("base", most=2)
+    pd.testing.assert_frame_equal(table, changed(exploration, "joint", [0, 1, 0], most=2))
+    pd.testing.assert_frame_equal(reference, changed(exploration, [0, 0, 0], [0, 1, 0], most=2))
+    assert set(table["task"]) == {"faq", "topic", "likeness", "asked"}
+
+
+def test_without_a_joint_model_positions_are_compared_with_the_best_that_was_given(two_vectors, tmp_path) -> None:
     tasks = {name: task for name, task in tiny_tasks().items() if name in ("faq", "topic")}
     made = Exploration(two_vectors, tasks, points=8, examples=16, progress=False)
     content = content_of(save_html(tmp_path / "page.html", made))
     made.close()
-    experts = {name: made.reference(name)["score"].iloc[-1] for name in ("expert: faq", "expert: topic")}
-    assert content["reference"] == max(experts, key=lambda name: experts[name])
+    means = {name: made.reference(name)["score"].iloc[-1] for name in made.presets}
+    assert means[next(iter(content["references"]))] == max(means.values())
     assert content["unseen"] is None
 
 
@@ -224,7 +243,7 @@ def test_the_page_is_used_by_keyboard_and_mouse(page, exploration, written) -> N
     number.fill("0.9")
     number.press("Enter")
     assert here(page) == [0, 0.9, 0]
-    page.get_by_label("all together: length").focus()
+    page.get_by_label("all together: length", exact=True).focus()
     page.keyboard.press("ArrowRight")
     assert here(page)[1] > 0.9
     assert here(page)[0] == here(page)[2] == 0
@@ -235,19 +254,23 @@ def test_the_page_is_used_by_keyboard_and_mouse(page, exploration, written) -> N
     number.press("Enter")
     assert here(page) == pytest.approx([1 / 3, 0.5, 1 / 6])
 
-    text = page.locator("#text")
-    assert json.loads(text.input_value()) == pytest.approx({"faq": 1 / 3, "topic": 0.5, EVIL: 1 / 6}, abs=1e-6)
+    text, names = page.locator("#text"), ("faq", "topic", EVIL)
+    assert from_text(names, text.input_value()) == pytest.approx([1 / 3, 0.5, 1 / 6], abs=1e-6)
+    code = f"model = vectors.at({json.dumps({'faq': 1, 'topic': -0.2})})"
     for typed, wanted in (
+        (as_text(names, [0.5, -0.25, 0.125]), [0.5, -0.25, 0.125]),  # as a notebook's explorer writes it
+        ("topic=0.4", [0, 0.4, 0]),
         ("0.1, 0.2 0.3", [0.1, 0.2, 0.3]),
-        (f"vectors.at({json.dumps({'faq': 1, 'topic': -0.2, EVIL: 0})})", [1, -0.2, 0]),
+        (code, [1, -0.2, 0]),
     ):
         text.fill(typed)
         text.press("Enter")
         assert here(page) == wanted
-    text.fill("0.1, nonsense, 3")
-    text.press("Enter")
-    assert here(page) == [1, -0.2, 0]
-    assert "A position is 3 numbers" in page.locator("#notice").inner_text()
+    for wrong in ("0.1, nonsense, 3", "0.1 0.2", "faq=0.1 other=1", "faq=much", ""):
+        text.fill(wrong)
+        text.press("Enter")
+        assert here(page) == [1, -0.2, 0]
+        assert "A position is" in page.locator("#notice").inner_text()
     page.reload()  # the address keeps the place
     assert here(page) == [1, -0.2, 0]
 

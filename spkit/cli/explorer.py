@@ -73,7 +73,7 @@ def explore(
     if output is not None:
         common |= {"folder": str(output.resolve() / "points"), "target": str(output.resolve() / "model")}
     if (run if vectors is None else vectors).is_dir():  # otherwise an error follows at once
-        typer.echo("Measuring the points that sliders interpolate between: once, one to two minutes on two cores.")
+        typer.echo("Measuring the points that sliders interpolate between: once, two to four minutes on two cores.")
     if_stopped("Measured points are kept: the same command begins with them.")
     if vectors is not None:
         folder = vectors.resolve()

@@ -8,7 +8,7 @@ from spkit._lazy import loaded_on_use
 __all__ = ["explore", "explore_study"]
 
 # Whatever is loaded first of it: the extra that brings all it needs is named, before one that brings a part.
-for _package in ("ipywidgets", "plotly", "anywidget"):
+for _package in ("ipywidgets", "anywidget"):
     require(_package, "The explorer")
 
 __getattr__ = loaded_on_use(__name__, {"explore": "opening", "explore_study": "opening"})

@@ -1,58 +1,53 @@
-"""What the explorer knows: measured points, the interpolation between them, and a thread that measures more."""
+"""The explorer without widgets: what is known of positions and models, and a thread that measures more."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.errors import SpkitError, quoted
 from spkit.evaluation.means import MEAN, TRAINED, UNSEEN, UNSEEN_MEAN, ScoredRole
+from spkit.explorer.given_models import GivenModels
+from spkit.explorer.known import Known
+from spkit.explorer.left_out import LEFT_OUT
 from spkit.explorer.looked_at import looked_at
 from spkit.explorer.points import Points, spread
-from spkit.explorer.quick_scores import QuickScores
+from spkit.explorer.quick_scores import EXAMPLES, QuickScores
+from spkit.explorer.readings import Quantity, Reading, with_mean
 from spkit.explorer.state import Space
-from spkit.explorer.surrogate import Surrogate, load_scales, save_scales
 from spkit.explorer.unseen_scores import UnseenScores
+from spkit.explorer.whole_dev import Key, WholeDev
 from spkit.explorer.worker import NewestWins
 from spkit.hashing import text_hash
 from spkit.models.loading import Precision
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
+from spkit.vectors.coefficients import ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
-
-Quantity = Literal["score", "loss"]
-
-#: What the measuring thread gives: the role of the tasks, and what was measured on them.
-_Measured = tuple[ScoredRole, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What is known of a position.
+class _Whole:
+    """A request for scores on the whole dev splits."""
 
-    Attributes:
-        coefficients: the position.
-        values: tasks and their mean × (`score`, `loss`).
-        measured: whether these were measured, or interpolated between measured positions.
-        errors: typical error of an interpolated value, the same shape; None for measured ones.
-        unseen: tasks that nobody trains on and their mean × (`score`), for looking only; None where they were not
-            measured at this position. They are never interpolated.
-    """
+    keys: tuple[Key, ...]
+    ready: Callable[[], None]
 
-    coefficients: tuple[float, ...]
-    values: pd.DataFrame
-    measured: bool
-    errors: pd.DataFrame | None = None
-    unseen: pd.DataFrame | None = None
+
+#: What the measuring thread is asked for: a position, or two on the whole dev splits.
+_Asked = tuple[float, ...] | _Whole
+
+#: What the measuring thread gives: the role of the tasks, and what was measured on them.
+_Measured = tuple[ScoredRole, pd.DataFrame]
 
 
 class Exploration:
@@ -65,6 +60,7 @@ class Exploration:
         marked: positions worth marking, by name, one coefficient a vector.
         joint: a jointly trained model to compare with.
         merges: merges that are no position between these vectors, by name, to compare with.
+        by_module: positions with coefficients for each module, by name, to compare with.
         folder: keeps measured points, so that they are measured once: those of each set of vectors and examples apart
             from the others; None keeps nothing.
         points: positions measured before the first answer; None is 24 for each vector and the length.
@@ -86,9 +82,10 @@ class Exploration:
         marked: Mapping[str, Sequence[float]] | None = None,
         joint: SentenceTransformer | None = None,
         merges: Mapping[str, SentenceTransformer] | None = None,
+        by_module: Mapping[str, ModuleCoefficients] | None = None,
         folder: str | Path | None = None,
         points: int | None = None,
-        examples: int = 24,
+        examples: int = EXAMPLES,
         max_tokens: int = 32,
         seed: int = 0,
         precision: Precision = "float32",
@@ -115,81 +112,69 @@ class Exploration:
         self.watches_unseen = self.unseen is not None
         #: Guards what the kernel's threads and the measuring thread share.
         self.lock = threading.RLock()
-        about = {"base": vectors.base_hash, "vectors": text_hash(*vectors.names, str(whole.tolist()))}
+        own = text_hash(*vectors.names, str(whole.tolist()))
+        about = {"base": vectors.base_hash, "vectors": own, "columns": LEFT_OUT[-1]}
         # Points of other vectors or examples stand beside these, and are there when one comes back to them.
         directory, about_dev = _place(folder, {**about, "examples": self.quick.fingerprint})
-        self._points = Points(directory / "points.jsonl" if directory else None, about_dev)
+        self.folder = directory
+        points_ = Points(directory / "points.jsonl" if directory else None, about_dev, beside=LEFT_OUT)
         around = spread(wanted, whole, self.space.path, self.space.ranges, seed)
         positions = np.concatenate([list(self.presets.values()), around])
-        # Measured at positions that are none of the sliders', and so outside of the points.
-        compared = ({} if joint is None else {"joint": joint}) | dict(merges or {})
-        self._compared = {name: with_mean(self.quick.of(model)) for name, model in compared.items()}
-        self._points.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)
-        self._use(self._fit(directory / "surrogate.json" if directory else None, len(positions)))
-        self._unseen_points, self._compared_unseen = Points(None, {}, ["score"]), {}
+        points_.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)
+        scales = directory / "surrogate.json" if directory else None
+        self.known = Known(points_, self.quick.tasks, scales, len(positions), self.lock)
+        self._unseen_points, beside = Points(None, {}, ["score"], LEFT_OUT), None
         if self.unseen is not None:
             beside, about_test = _place(folder, {**about, "unseen examples": self.unseen.fingerprint})
-            self._unseen_points = Points(beside / "unseen.jsonl" if beside else None, about_test, ["score"])
-            known = np.array(list(self.presets.values()))
+            path = beside / "unseen.jsonl" if beside else None
+            self._unseen_points = Points(path, about_test, ["score"], LEFT_OUT)
+            presets = np.array(list(self.presets.values()))
             self._unseen_points.fill(
-                tqdm(known, desc="unseen tasks", unit="point", disable=not progress), self.unseen.at
+                tqdm(presets, desc="unseen tasks", unit="point", disable=not progress), self.unseen.at
             )
-            self._compared_unseen = {
-                name: with_mean(self.unseen.of(model), UNSEEN_MEAN) for name, model in compared.items()
-            }
+        # A merge may be a position, too: both keep their names apart.
+        named = {f"{name}, as given" if name in self.presets else name: one for name, one in (merges or {}).items()}
+        self._given = GivenModels(vectors, ({} if joint is None else {"joint": joint}) | named, by_module)
+        #: Models that are no position, by name: measured once, and compared with.
+        self.models = self._given.readings(self.quick, self.unseen, (directory, beside))
+        #: Scores on the whole dev splits, where they were asked for.
+        self.whole_dev = WholeDev(given.trained, None if folder is None else Path(folder) / "whole_dev")
         self._listener: Callable[[Reading, bool], None] | None = None
         self._failed: Callable[[Exception], None] | None = None
         self._worker = NewestWins(self._measure, self._deliver)
 
-    def _fit(self, path: Path | None, enough: int) -> Surrogate:
-        positions, values = self._points.coefficients(), self._outputs()
-        scales = load_scales(path, enough) if path is not None else None
-        surrogate = Surrogate(positions, values, scales)
-        if path is not None and scales is None:
-            save_scales(path, surrogate, len(positions))
-        return surrogate
-
-    def _use(self, surrogate: Surrogate) -> None:
-        """Interpolate by it; its errors are asked for at every move of a slider, and change only with it."""
-        self._surrogate, self._errors = surrogate, self._table(surrogate.errors())
-
-    def _outputs(self) -> Float[np.ndarray, "n O"]:
-        """Scores of the tasks and their mean, then losses of the same."""
-        values = self._points.values()
-        both = np.concatenate([values, values.mean(1, keepdims=True)], axis=1)
-        return np.concatenate([both[:, :, 0], both[:, :, 1]], axis=1)
-
-    def _table(self, row: Float[np.ndarray, " O"]) -> pd.DataFrame:
-        return pd.DataFrame(row.reshape(2, -1).T, index=self.rows, columns=["score", "loss"])
-
     @property
     def num_points(self) -> int:
         """How many positions were measured."""
-        return len(self._points)
+        return len(self.known.points)
 
     def errors(self) -> pd.DataFrame:
         """Typical error of an interpolated value: that at each measured point when it alone is left out."""
         with self.lock:
-            return self._errors
+            return self.known.errors
 
     def interpolate(self, coefficients: Sequence[float]) -> Reading:
         """What the measured points around a position say of it."""
         with self.lock:
-            row = self._surrogate.at(np.asarray(coefficients, dtype=float)[None])[0]
-            return Reading(tuple(coefficients), self._table(row), False, self._errors, self._seen_at(coefficients))
+            values = self.known.interpolated(coefficients)
+            return self._with_unseen(Reading(tuple(coefficients), values, False, self.known.errors))
 
     def read(self, coefficients: Sequence[float]) -> Reading:
         """What is known of a position: measured if it was, interpolated otherwise."""
         with self.lock:
-            known = self._points.find(coefficients)
-            if known is not None:
-                return Reading(tuple(coefficients), with_mean(known), True, None, self._seen_at(coefficients))
-            return self.interpolate(coefficients)
+            known = self.known.points.find(coefficients)
+            if known is None:
+                return self.interpolate(coefficients)
+            left_out = self.known.points.find_beside(coefficients)
+            return self._with_unseen(Reading(tuple(coefficients), with_mean(known), True, left_out=left_out))
 
-    def _seen_at(self, coefficients: Sequence[float]) -> pd.DataFrame | None:
-        """What was measured there on the unseen tasks, while these are looked at."""
-        known = self._unseen_points.find(coefficients) if self.watches_unseen else None
-        return None if known is None else with_mean(known, UNSEEN_MEAN)
+    def _with_unseen(self, reading: Reading) -> Reading:
+        """The same with what was measured there on the unseen tasks, while these are looked at."""
+        known = self._unseen_points.find(reading.coefficients) if self.watches_unseen else None
+        if known is None:
+            return reading
+        left_out = self._unseen_points.find_beside(reading.coefficients)
+        return replace(reading, unseen=with_mean(known, UNSEEN_MEAN), unseen_left_out=left_out)
 
     def scores(self, coefficients: Sequence[float]) -> pd.DataFrame:
         """What is known of a position as one table; `ask` and `wait` before it measure what is not known.
@@ -219,7 +204,7 @@ class Exploration:
     def reference(self, preset: str) -> pd.DataFrame:
         """What was measured at a preset."""
         with self.lock:
-            known = self._points.find(self.presets[preset])
+            known = self.known.points.find(self.presets[preset])
         assert known is not None
         return with_mean(known)
 
@@ -236,7 +221,7 @@ class Exploration:
             ]
             + [None],
         }
-        return references | {name: known["score"].tolist() for name, known in self._compared.items()}
+        return references | {name: model.values["score"].tolist() for name, model in self.models.items()}
 
     @cached_property
     def unseen_references(self) -> dict[str, list[float]]:
@@ -245,13 +230,27 @@ class Exploration:
         with self.lock:
             known = {name: self._unseen_points.find(self.presets[name]) for name in named}
         at = {name: with_mean(table, UNSEEN_MEAN) for name, table in known.items() if table is not None}
-        return {name: table["score"].tolist() for name, table in (at | self._compared_unseen).items()}
+        models = {name: model.unseen for name, model in self.models.items() if model.unseen is not None}
+        return {name: table["score"].tolist() for name, table in (at | models).items()}
 
-    def surface(self, positions: Float[np.ndarray, "m N"], quantity: Quantity) -> Float[np.ndarray, " m"]:
-        """The interpolated mean over the tasks, at many positions."""
-        number = len(self.rows) - 1 + (len(self.rows) if quantity == "loss" else 0)
-        with self.lock:
-            return self._surrogate.at(positions, [number])[:, 0]
+    def group_of(self, task: str) -> str:
+        """The vector that a trained task belongs to; empty where it has none."""
+        return self._groups.get(task, "")
+
+    def others(self, row: str) -> dict[str, float]:
+        """The scores of the given models on a task or a mean: of the base, the task's own expert, and by name."""
+        if row in self.rows:
+            number, known = self.rows.index(row), self.references
+        else:
+            number, known = self.unseen_rows.index(row), self.unseen_references
+        scores = {name: values[number] for name, values in known.items() if not name.startswith("expert: ")}
+        return {name: np.nan if score is None else score for name, score in scores.items()}
+
+    def surface(
+        self, positions: Float[np.ndarray, "m N"], quantity: Quantity, row: str = MEAN
+    ) -> Float[np.ndarray, " m"]:
+        """The interpolated score or loss of a task, or of the mean over the tasks, at many positions."""
+        return self.known.surface(positions, quantity, row)
 
     def listen(self, measured: Callable[[Reading, bool], None], failed: Callable[[Exception], None]) -> None:
         """Set what is called, in the measuring thread, with each measurement (and whether it is the newest), or an
@@ -272,10 +271,35 @@ class Exploration:
         """The roles of the tasks that are still to be measured at a position."""
         with self.lock:
             known: dict[ScoredRole, bool] = {
-                TRAINED: self._points.find(coefficients) is not None,
+                TRAINED: self.known.points.find(coefficients) is not None,
                 UNSEEN: not self.watches_unseen or self._unseen_points.find(coefficients) is not None,
             }
         return [role for role, there in known.items() if not there]
+
+    def ask_whole(self, one: Key, other: Key, ready: Callable[[], None]) -> None:
+        """Measure a position or a model and what it is compared with on the whole dev splits.
+
+        Args:
+            one: coefficients, or the name of a model.
+            other: the same of what it is compared with.
+            ready: called in the measuring thread when `whole_dev` knows both.
+        """
+        self._worker.submit(_Whole((one, other), ready))
+
+    def rest(self) -> None:
+        """Ask for nothing more."""
+        self._worker.overtake()
+
+    def model(self, key: Key) -> SentenceTransformer:
+        """The model of a position, or that of a name."""
+        return self._given.model(key) if isinstance(key, str) else self.vectors.at(list(key))
+
+    def rows_of(self, reading: Reading) -> Float[Tensor, "M N"] | None:
+        """The coefficients of what is shown, a row a module where these differ; None where it is no such position."""
+        if not reading.model:
+            return self.vectors.coefficients(list(reading.coefficients))
+        known = self._given.by_module.get(reading.model)
+        return None if known is None else self.vectors.coefficients(known)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is being measured; whether that came in time."""
@@ -285,11 +309,21 @@ class Exploration:
         """End the measuring thread."""
         self._worker.close()
 
-    def _measure(self, coefficients: tuple[float, ...], cancelled: Callable[[], bool]) -> Iterator[_Measured]:
+    def _measure(self, asked: _Asked, cancelled: Callable[[], bool]) -> Iterator[_Measured]:
+        if isinstance(asked, _Whole):
+            for key in asked.keys:
+                self.whole_dev.measure(key, partial(self.model, key), cancelled)
+            asked.ready()
+            return
+        coefficients = asked
         for role in self._lacking(coefficients):
             measuring = self.quick if role == TRAINED or self.unseen is None else self.unseen
             measured = measuring.at(list(coefficients), cancelled)
-            bad = [name for name, row in measured.iterrows() if not np.isfinite(row.to_numpy()).all()]
+            bad = [
+                name
+                for name, row in measured.drop(columns=LEFT_OUT).iterrows()
+                if not np.isfinite(row.to_numpy()).all()
+            ]
             if bad:
                 raise SpkitError(
                     "A position must give finite scores and losses.",
@@ -298,35 +332,19 @@ class Exploration:
                 )
             yield role, measured
 
-    def _deliver(self, coefficients: tuple[float, ...], answer: _Measured | Exception, newest: bool) -> None:
-        if isinstance(answer, Exception):
-            if self._failed is not None:
+    def _deliver(self, coefficients: _Asked, answer: _Measured | Exception, newest: bool) -> None:
+        if isinstance(answer, Exception) or isinstance(coefficients, _Whole):
+            if self._failed is not None and isinstance(answer, Exception):
                 self._failed(answer)
             return
         role, measured = answer
         if role == TRAINED:
-            self._sharpen(coefficients, measured)
+            self.known.add(coefficients, measured)
         else:
             with self.lock:
                 self._unseen_points.add(coefficients, measured)
         if self._listener is not None:
             self._listener(self.read(coefficients), newest)
-
-    def _sharpen(self, coefficients: tuple[float, ...], measured: pd.DataFrame) -> None:
-        """Let a measured position join those that are interpolated between."""
-        with self.lock:
-            self._points.add(coefficients, measured)
-            positions, outputs = self._points.coefficients(), self._outputs()
-        # Outside of the lock: sliders are answered by the former one meanwhile.
-        sharper = Surrogate(positions, outputs, self._surrogate.scales)
-        errors = self._table(sharper.errors())
-        with self.lock:
-            self._surrogate, self._errors = sharper, errors
-
-
-def with_mean(measured: pd.DataFrame, name: str = MEAN) -> pd.DataFrame:
-    """The same with the mean over the tasks as a last row."""
-    return pd.concat([measured, measured.mean().to_frame(name).T])
 
 
 def _place(folder: str | Path | None, about: dict[str, str]) -> tuple[Path | None, dict[str, str]]:

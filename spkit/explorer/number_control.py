@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -20,6 +21,7 @@ class NumberControl(widgets.HBox):
         high: the greatest value.
         lock: held while the value changes; it may be taken again by who holds it.
         moved: called with the new value when a user, or a program, moves either of the two.
+        colour: of what it changes.
     """
 
     def __init__(
@@ -30,16 +32,21 @@ class NumberControl(widgets.HBox):
         high: float,
         lock: AbstractContextManager[Any],
         moved: Callable[[float], None],
+        colour: str | None = None,
     ) -> None:
         common: dict[str, Any] = {"min": low, "max": high, "step": 0.01, "tooltip": tooltip}
+        swatch = f'<span class="spkit-swatch" style="background:{colour}"></span>' if colour else ""
+        label = widgets.HTML(f'<span class="spkit-control-name">{swatch}{escape(name)}</span>')
         self.slider: Any = widgets.FloatSlider(
-            description=name, readout=False, continuous_update=True, layout={"width": "310px"}, **common
+            readout=False, continuous_update=True, style={"handle_color": colour} if colour else {}, **common
         )
-        self.box: Any = widgets.BoundedFloatText(layout={"width": "80px"}, **common)
+        self.box: Any = widgets.BoundedFloatText(**common)
         self._lock, self._moved, self._quiet = lock, moved, False
+        self.slider.layout.width = self.box.layout.width = "auto"
         for widget, other in ((self.slider, self.box), (self.box, self.slider)):
             widget.observe(lambda change, other=other: self._changed(change["new"], other), names="value")
-        super().__init__([self.slider, self.box])
+        super().__init__([label, self.slider, self.box])
+        self.add_class("spkit-control")
 
     def put(self, value: float, low: float, high: float) -> None:
         """Show a value within a range, without taking that for a move."""

@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from spkit.errors import SpkitError
 from spkit.evaluation.means import MEANS, UNSEEN
 from spkit.explorer.exploration import Exploration
+from spkit.explorer.quick_scores import EXAMPLES
 from spkit.models.loading import Precision
 from spkit.results.frames import rows
 from spkit.results.labels import family, method_label, without_means
@@ -23,9 +24,12 @@ from spkit.study.report import SUMMARY
 from spkit.study.seed_run import slug
 from spkit.tasks import Task
 from spkit.tasks.named import named_tasks
+from spkit.vectors.coefficients import ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
 
 _SEARCHES = {"self_position": "Self Positioning", "self_position:module": "by module (mean)"}
+#: A search by module, as it is.
+_EXACT = ("self_position:module", "by module")
 
 if TYPE_CHECKING:
     from spkit.explorer.view import Explorer
@@ -40,12 +44,13 @@ def explore(
     way: Float[np.ndarray, "S N"] | None = None,
     joint: SentenceTransformer | str | Path | None = None,
     merges: Mapping[str, SentenceTransformer | str | Path] | None = None,
+    by_module: Mapping[str, ModuleCoefficients] | None = None,
     verdict: str = "",
     source: str | Path | None = None,
     target: str | Path = "runs/explored",
     folder: str | Path | None = None,
     points: int | None = None,
-    examples: int = 24,
+    examples: int = EXAMPLES,
     max_tokens: int = 32,
     seed: int = 0,
     precision: Precision = "float32",
@@ -54,9 +59,10 @@ def explore(
 ) -> "Explorer":
     """A widget with a slider for each task vector, which shows the scores of a position while you move it.
 
-    First some positions are measured on a few short examples of each task's dev split (a minute for a small encoder on
-    two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured positions and
-    labelled so, with their cross-validated error; at rest the position itself is measured, and joins the points.
+    First some positions are measured on short examples of each task's dev split (two to three minutes for a small
+    encoder on two cores; `folder` keeps them). While a slider is dragged, scores are interpolated between measured
+    positions and labelled so, with their cross-validated error; at rest the position itself is measured, and joins the
+    points.
 
     Tasks of the role "unseen" are shown apart, and can be switched off: measured at rest, after the others, on a few
     examples of their test splits. They are for looking: interpolation, contours and points are of the trained tasks
@@ -71,6 +77,8 @@ def explore(
         joint: a jointly trained model to compare with, or its folder.
         merges: merges to compare with that are no position between these vectors, such as TIES, or their folders; by
             name.
+        by_module: positions with coefficients for each module, by name: shown as they are, and beside them on the map
+            the nearest position with one coefficient a vector.
         verdict: what a study found, in words.
         source: the folder that "copy as code" loads the vectors from; None is the one given as `vectors`, if it is one.
         target: the folder that "save model" proposes.
@@ -109,6 +117,11 @@ def explore(
                 f"Found {result.vectors.names} and {vectors.names}.",
                 "Pass `result.vectors`.",
             )
+        if len(result.rows) > 1:
+            by_module = {
+                "search result by module": dict(zip(vectors.modules, result.rows, strict=True)),
+                **(by_module or {}),
+            }
         marked = {"search result": result.rows.mean(0).tolist(), **marked}
         if way is None:
             way = result.history[[f"coefficient:{name}" for name in vectors.names]].to_numpy(dtype=float)
@@ -118,6 +131,7 @@ def explore(
         marked=marked,
         joint=None if joint is None else load_model(joint),
         merges={name: load_model(merged) for name, merged in (merges or {}).items()},
+        by_module=by_module,
         folder=folder,
         points=points,
         examples=examples,
@@ -174,6 +188,7 @@ def explore_study(
         "way": _way(Path(run), seed, vectors.names),
         "joint": joint if joint.is_dir() else None,
         "merges": _best_merges(root, scores),
+        "by_module": _by_module(Path(run), seed, vectors),
         "verdict": _verdict(Path(run)),
         "source": folder,
         "target": Path(run).resolve().parent / "explored",
@@ -219,6 +234,19 @@ def _searched(run: Path, seed: int, names: Sequence[str]) -> dict[str, list[floa
         if set(names) <= set(means.index):
             positions[label] = [float(means[name]) for name in names]
     return positions
+
+
+def _by_module(run: Path, seed: int, vectors: TaskVectors) -> dict[str, ModuleCoefficients]:
+    """The position that the study's search by module ended at, with the coefficients of each module."""
+    path = run / "coefficients.csv"
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path)
+    chosen = rows(table, (table["method"] == _EXACT[0]) & (table["seed"] == seed))
+    if set(chosen["module"]) != set(vectors.modules) or set(chosen["task"]) != set(vectors.names):
+        return {}
+    wide = chosen.pivot_table(index="module", columns="task", values="coefficient")
+    return {_EXACT[1]: {module: wide.loc[module, list(vectors.names)].to_numpy() for module in vectors.modules}}
 
 
 def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"] | None:

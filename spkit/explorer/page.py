@@ -19,6 +19,21 @@ from typing import Any
 from spkit._extras import require
 from spkit.errors import SpkitError
 
+#: Seconds after which a kernel ends that no page is connected to; a laptop may sleep, and a page be loaded again.
+_UNWATCHED = 120
+
+
+def culling(seconds: int) -> list[str]:
+    """Options by which a server ends the kernels that no page is connected to.
+
+    Each load of the page starts a kernel of some 700 MB, and nothing else ends it when the page is closed.
+
+    Args:
+        seconds: without a page, before a kernel ends.
+    """
+    names = {"cull_idle_timeout": seconds, "cull_interval": max(1, seconds // 4)}
+    return [f"--MappingKernelManager.{name}={value}" for name, value in names.items()]
+
 
 def page_notebook(call: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A notebook of one cell that opens the explorer.
@@ -82,6 +97,7 @@ def serve(call: str, arguments: Mapping[str, Any], port: int, browser: bool, the
             f"--port={port}",
             "--show_tracebacks=True",
             f"--theme={theme}",
+            *culling(_UNWATCHED),
         ]
         token = secrets.token_urlsafe(24)
         address = f"http://127.0.0.1:{port}/?token={token}"

@@ -44,18 +44,24 @@ class Points:
     Args:
         path: a file to keep them in, a line each; None keeps them in memory only.
         about: what the measurements depend on beside the position. A file of something else is refused.
-        columns: what is measured of each task.
+        columns: what is measured of each task, and interpolated.
+        beside: what is measured with it and only looked up.
 
     Raises:
         SpkitError: the file belongs to other vectors or examples, or holds something else.
     """
 
     def __init__(
-        self, path: str | Path | None, about: Mapping[str, Any], columns: Sequence[str] = ("score", "loss")
+        self,
+        path: str | Path | None,
+        about: Mapping[str, Any],
+        columns: Sequence[str] = ("score", "loss"),
+        beside: Sequence[str] = (),
     ) -> None:
-        self._columns = list(columns)
+        self._columns, self._beside = list(columns), list(beside)
         self._journal = Journal(path, about, what="An exploration")
         self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
+        self._more: dict[tuple[float, ...], pd.DataFrame] = {}
         while self._journal.replaying:
             self._keep(self._journal.entry(dict))
 
@@ -66,17 +72,25 @@ class Points:
         """What was measured at a position; None where nothing was."""
         return self._measured.get(_key(coefficients))
 
+    def find_beside(self, coefficients: Iterable[float]) -> pd.DataFrame | None:
+        """What was measured with it; None where nothing was."""
+        return self._more.get(_key(coefficients))
+
     def add(self, coefficients: Iterable[float], measured: pd.DataFrame) -> None:
         """Keep a measurement."""
         key = _key(coefficients)
-        line = {"coefficients": list(key), "measured": measured.to_dict(orient="index")}
+        plain = measured.astype(object).where(measured.notna(), None)  # JSON has no NaN
+        line = {"coefficients": list(key), "measured": plain.to_dict(orient="index")}
         while key not in self._measured:  # first what other pages have measured in the meantime
             self._keep(self._journal.entry(lambda: line))
 
     def _keep(self, line: Mapping[str, Any]) -> None:
         measured = pd.DataFrame.from_dict(line["measured"], orient="index")
         # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.
-        self._measured[_key(line["coefficients"])] = measured[self._columns]
+        key = _key(line["coefficients"])
+        self._measured[key] = measured[self._columns]
+        if self._beside:
+            self._more[key] = measured[self._beside].astype(float)
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]

@@ -1,9 +1,10 @@
 """Scores and losses of a position on a few short examples of each task, fast enough to answer when a slider stops."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from spkit.errors import SpkitError
+from spkit.explorer.left_out import LEFT_OUT, parts_of, scores_without
 from spkit.hashing import text_hash
 from spkit.models.bases import copy_model
 from spkit.models.embedding import readings, settings_of, shorten_texts
@@ -23,6 +25,10 @@ from spkit.tasks.task import Task, check_trained
 from spkit.training.batches import TaskBatches
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
 from spkit.vectors.task_vectors import TaskVectors
+
+#: Of each task. With 24 the mean over the tasks correlates 0.40 with the score of the whole dev split over positions,
+#: with 48 0.91, with 96 0.97.
+EXAMPLES = 96
 
 
 class CancelledError(Exception):
@@ -52,7 +58,7 @@ class QuickScores:
         self,
         vectors: TaskVectors,
         tasks: Mapping[str, Task],
-        examples: int = 24,
+        examples: int = EXAMPLES,
         max_tokens: int = 32,
         seed: int = 0,
         precision: Precision = "float32",
@@ -91,7 +97,7 @@ class QuickScores:
             raise SpkitError(
                 f"`examples` must be at least {smallest} for a {task.kind} task.",
                 f"Found {examples} for {name!r}.",
-                "Pass 24, for example.",
+                f"Pass {EXAMPLES}, for example.",
             )
         try:
             return TaskBatches(task, task.dev, self._model, examples, seed)
@@ -125,7 +131,7 @@ class QuickScores:
             cancelled: asked before each task whether the answer is still wanted.
 
         Returns:
-            Tasks × (`score`, `loss`).
+            Tasks × (`score`, `loss`, and `LEFT_OUT`: the score with a part of the examples left out).
 
         Raises:
             CancelledError: it is not.
@@ -136,6 +142,10 @@ class QuickScores:
     def of(self, model: SentenceTransformer) -> pd.DataFrame:
         """The same for another model of the base's shape, such as a jointly trained one."""
         self.take(model)
+        return self.here()
+
+    def here(self) -> pd.DataFrame:
+        """The same for the working copy as it stands."""
         return self._measure(None)
 
     def move(self, coefficients: Coefficients | ModuleCoefficients) -> None:
@@ -155,13 +165,30 @@ class QuickScores:
                 embeddings = stream.embeddings(batch, self.embed)
                 columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
-                score = quick_score(self._model, stream.task, columns, labels)
+                score, *without = scores_of(self._model, stream.task, columns, labels)
                 if name in self._pairs:
                     stream, batch = self._pairs[name]
                     embeddings = stream.embeddings(batch, self.embed)
-                rows[name] = {"score": 100 * score, "loss": float(stream.loss_of(batch, embeddings))}
+                loss = float(stream.loss_of(batch, embeddings))
+                rows[name] = {"score": score, "loss": loss, **dict(zip(LEFT_OUT, without, strict=True))}
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def embed(self, features: dict[str, Any]) -> Float[Tensor, "B D"]:
         """The embeddings of tokenised texts, by the working copy."""
         return self._reader(features)[EMBEDDED]
+
+
+def scores_of(
+    model: SentenceTransformer,
+    task: Task,
+    columns: Sequence[Float[np.ndarray, "_ D"]],
+    labels: np.ndarray | None,
+) -> list[float]:
+    """The quick score of a few examples, in points, and after it that with each part of them left out."""
+
+    def score(columns: Sequence[Float[np.ndarray, "_ D"]], labels: np.ndarray | None) -> float:
+        return 100 * quick_score(model, task, columns, labels)
+
+    target = task.definition.target
+    classes = labels if target is not None and target.classes else None
+    return [score(columns, labels), *scores_without(parts_of(len(columns[0]), classes), columns, labels, score)]

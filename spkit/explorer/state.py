@@ -13,7 +13,7 @@ from spkit.errors import UndefinedPathError
 from spkit.explorer.points import Ranges
 from spkit.searching.paths import SlerpPath
 
-Mode = Literal["path", "free"]
+Mode = Literal["path", "free", "shares"]
 
 #: A weight of zero leaves a vector out; the path needs positive ones, and only their ratios matter.
 _LEAST_WEIGHT = 1e-6
@@ -24,9 +24,10 @@ class Place:
     """Where the sliders stand.
 
     Attributes:
-        mode: `"path"`: the paper's SLERP path with weights a_i and a length λ; `"free"`: the coefficients c_i.
-        values: a_i from 0 to 1, or c_i, in the order of the vectors.
-        length: λ; without effect in free mode.
+        mode: `"path"`: the paper's SLERP path with weights a_i and a length λ; `"free"`: the coefficients c_i;
+            `"shares"`: c_i as shares of their sum.
+        values: a_i from 0 to 1, c_i, or shares that sum to one, in the order of the vectors.
+        length: λ, or the sum of the coefficients; without effect in free mode.
     """
 
     mode: Mode
@@ -34,9 +35,19 @@ class Place:
     length: float = 1.0
 
     def with_value(self, number: int, value: float) -> "Place":
-        """The place with one slider moved."""
-        values = tuple(value if place == number else old for place, old in enumerate(self.values))
-        return replace(self, values=values)
+        """The place with one slider moved; of shares the others make room, in proportion to what they are.
+
+        Example:
+            >>> Place("shares", (0.5, 0.25, 0.25)).with_value(0, 0.8).values
+            (0.8, 0.1, 0.1)
+        """
+        values = [value if place == number else old for place, old in enumerate(self.values)]
+        if self.mode == "shares" and len(values) > 1:
+            others = sum(self.values) - self.values[number]
+            equal = (1 - value) / (len(values) - 1)
+            scaled = [round(old * (1 - value) / others, 6) if others > 0 else equal for old in self.values]
+            values = [value if place == number else old for place, old in enumerate(scaled)]
+        return replace(self, values=tuple(values))
 
 
 class Space:
@@ -80,6 +91,8 @@ class Space:
             return list(place.values)
         if place.length == 0:
             return [0.0] * len(self.names)
+        if place.mode == "shares":
+            return [round(place.length * value, 6) for value in place.values]
         assert self.path is not None
         weights = torch.tensor(place.values, dtype=torch.float64).clamp(min=_LEAST_WEIGHT)
         length = torch.tensor([place.length], dtype=torch.float64)
@@ -87,8 +100,9 @@ class Space:
         return [0.0 if abs(value) < 1e-5 else value for value in values.tolist()]
 
     def place(self, coefficients: Sequence[float], mode: Mode) -> Place:
-        """The place of a position, rounded to what sliders show; in free mode where the path does not reach it."""
-        place = self._on_path(coefficients) if mode == "path" else None
+        """The place of a position, rounded to what sliders show; in free mode where the mode does not reach it."""
+        found = {"path": self._on_path, "shares": self._in_shares, "free": lambda _: None}
+        place = found[mode](coefficients)
         if place is not None and self.reachable(place):
             return place
         return Place("free", tuple(round(value, 2) for value in coefficients))
@@ -106,6 +120,15 @@ class Space:
         near = 0.05 * max(1.0, place.length)
         return place if np.abs(np.subtract(self.coefficients(place), coefficients)).max() < near else None
 
+    def _in_shares(self, coefficients: Sequence[float]) -> Place | None:
+        """The shares of a position; None where it has coefficients below zero."""
+        if min(coefficients) < 0:
+            return None
+        total = sum(coefficients)
+        equal = (1 / len(self.names),) * len(self.names)
+        shares = tuple(round(value / total, 6) for value in coefficients) if total > 0 else equal
+        return Place("shares", shares, round(total, 6))
+
     def _presets(self, positions: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         count = len(self.names)
         presets = {"base": [0.0] * count}
@@ -119,9 +142,17 @@ class Space:
 
     def reachable(self, place: Place) -> bool:
         """Whether every slider can stand there."""
-        low, high = (0.0, 1.0) if place.mode == "path" else self.ranges.free
-        least, most = self.ranges.length
+        low, high = self.of_values(place.mode)
+        least, most = self.of_length(place.mode)
         return all(low <= value <= high for value in place.values) and least <= place.length <= most
+
+    def of_values(self, mode: Mode) -> tuple[float, float]:
+        """Where the sliders of the vectors go."""
+        return self.ranges.free if mode == "free" else (0.0, 1.0)
+
+    def of_length(self, mode: Mode) -> tuple[float, float]:
+        """Where the slider of the length goes, or that of the sum."""
+        return (0.0, max(1.5, self.ranges.free[1] * len(self.names) / 2)) if mode == "shares" else self.ranges.length
 
 
 def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str | None) -> str:

@@ -15,10 +15,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
-from spkit.explorer.quick_scores import CancelledError, QuickScores
+from spkit.explorer.left_out import LEFT_OUT
+from spkit.explorer.quick_scores import EXAMPLES, CancelledError, QuickScores, scores_of
 from spkit.hashing import spread_seed, text_hash
 from spkit.models.embedding import collator, features_by_column, readings, truncated
-from spkit.searching.scores import quick_score
 from spkit.tasks.task import Task
 from spkit.training.samplers import batch_sampler
 from spkit.vectors.coefficients import Coefficients, ModuleCoefficients
@@ -39,7 +39,7 @@ class UnseenScores:
         SpkitError: a task whose test split has too few examples that can be compared with each other.
     """
 
-    def __init__(self, quick: QuickScores, tasks: Mapping[str, Task], examples: int = 24, seed: int = 0) -> None:
+    def __init__(self, quick: QuickScores, tasks: Mapping[str, Task], examples: int = EXAMPLES, seed: int = 0) -> None:
         self._quick = quick
         self._samples = {name: _sample(quick.model, name, task, examples, seed) for name, task in tasks.items()}
         texts = [quick.fingerprint]
@@ -68,7 +68,7 @@ class UnseenScores:
             cancelled: asked before each task whether the answer is still wanted.
 
         Returns:
-            Tasks × (`score`).
+            Tasks × (`score`, and `LEFT_OUT`).
 
         Raises:
             CancelledError: it is not.
@@ -79,6 +79,10 @@ class UnseenScores:
     def of(self, model: SentenceTransformer) -> pd.DataFrame:
         """The same for another model of the base's shape, such as a jointly trained one."""
         self._quick.take(model)
+        return self.here()
+
+    def here(self) -> pd.DataFrame:
+        """The same for the working copy as it stands."""
         return self._measure(None)
 
     def _measure(self, cancelled: Callable[[], bool] | None) -> pd.DataFrame:
@@ -90,8 +94,8 @@ class UnseenScores:
                 # A model writes into what it is given.
                 embeddings = [self._quick.embed(dict(features)) for features in sample.features]
                 columns = [column.float().cpu().numpy() for column in embeddings]
-                scores[name] = 100 * quick_score(model, sample.task, columns, sample.labels)
-        return pd.DataFrame({"score": pd.Series(scores, dtype=float)})
+                scores[name] = scores_of(model, sample.task, columns, sample.labels)
+        return pd.DataFrame.from_dict(scores, orient="index", columns=["score", *LEFT_OUT])
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ DRAGS, RESTS = 200, 12
 def explorer() -> list[Row]:
     """Milliseconds and seconds on the bundled tasks with minilm-l3 and four vectors, beside what is asked for.
 
-    An answer is complete when status line, table, bars and map are changed; what the browser then takes is not in it.
+    An answer is complete when status line, table and map are changed; what the browser then takes is not in it.
     """
     base = spkit.load_base("minilm-l3", max_seq_length=32)
     experts = dict(zip(NAMES, noisy_experts(base, len(NAMES)).values(), strict=True))
@@ -36,13 +36,13 @@ def explorer() -> list[Row]:
     drags = []
     for number, value in enumerate(random.uniform(0, 1, DRAGS)):
         began = time.perf_counter()
-        opened._controls[number % len(NAMES)].slider.value = round(float(value), 2)
+        opened.where.controls[number % len(NAMES)].slider.value = round(float(value), 2)
         drags.append(1000 * (time.perf_counter() - began))
     opened.exploration.wait()
     rests = []
     for value in random.uniform(0, 1, RESTS):
         began = time.perf_counter()
-        opened._controls[0].slider.value = round(float(value), 3)
+        opened.where.controls[0].slider.value = round(float(value), 3)
         opened.exploration.wait()
         rests.append(time.perf_counter() - began)
     assert opened.reading.measured

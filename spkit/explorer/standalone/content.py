@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.colors import to_hex
 
-from spkit.drawing.style import TASK_COLOURS
+from spkit.explorer.colours import vector_colours
 from spkit.explorer.exploration import Exploration
 from spkit.explorer.standalone.snapshot import Snapshot, snapshot
 
@@ -36,17 +35,15 @@ def content(
         where, the named `positions` and `references`, and what is known of the `unseen` tasks.
     """
     known, names = snapshot(exploration), list(exploration.vectors.names)
-    # Every preset was measured, and any of them may be what a position is compared with.
-    at_presets = {name: exploration.reference(name)["score"].tolist() for name in exploration.presets}
-    others = {name: values for name, values in exploration.references.items() if name not in ("base", "expert")}
+    groups = [exploration.group_of(row) for row in exploration.rows]
     return {
         "title": title or "Between " + ", ".join(names),
         "names": names,
-        "colours": [to_hex(TASK_COLOURS[number % len(TASK_COLOURS)]) for number in range(len(names))],
+        "colours": list(vector_colours(names).values()),
         "gram": exploration.space.gram.tolist(),
         "range": list(exploration.space.ranges.free),
         "rows": exploration.rows,
-        "vectorOfRow": [names.index(group) if group in names else None for group in known.groups],
+        "vectorOfRow": [names.index(group) if group in names else None for group in groups],
         "surrogate": known.surrogate.numbers(),
         "errors": {"score": known.errors["score"].tolist(), "loss": known.errors["loss"].tolist()},
         "measured": {
@@ -56,9 +53,10 @@ def content(
         },
         "positions": {name: list(values) for name, values in exploration.presets.items()},
         "marked": list(exploration.marked),
+        # Where models that are no position would be nearest.
+        "nearest": {name: list(model.coefficients) for name, model in exploration.models.items()},
         "experts": exploration.references["expert"],
-        "references": at_presets | others,
-        "reference": _reference(at_presets, others),
+        "references": known.references,
         "unseen": _unseen(exploration, known),
         "way": None if way is None else np.round(way, 4).tolist(),
         "start": [float(value) for value in start],
@@ -67,23 +65,14 @@ def content(
     }
 
 
-def _reference(at_presets: dict[str, list[float]], others: dict[str, list[float | None]]) -> str:
-    """What positions are compared with at first: the joint model, or the best expert by the mean."""
-    if "joint" in others:
-        return "joint"
-    experts = [name for name in at_presets if name.startswith("expert: ")]
-    return max(experts, key=lambda name: at_presets[name][-1])
-
-
 def _unseen(exploration: Exploration, known: Snapshot) -> dict[str, Any] | None:
     """Scores on the unseen tasks, where they were measured; they are never interpolated."""
     if exploration.unseen is None:
         return None
-    others = {name: at for name, at in exploration.unseen_references.items() if name not in exploration.presets}
     return {
         "rows": exploration.unseen_rows,
         "at": known.unseen_positions.tolist(),
         "score": known.unseen_scores.round(_DIGITS).tolist(),
-        "references": known.unseen_presets | others,
+        "references": known.unseen_references,
         "examples": max(exploration.unseen.examples.values()),
     }

@@ -115,6 +115,12 @@ function makeMap(known, surrogate, place) {
       titled(mark, fill === "none" ? `${name}, at other coefficients than yours` : name);
       label(taken, [x, y], name.replace(/^expert: /, ""));
     }
+    for (const [name, at] of Object.entries(known.nearest)) {
+      const [x, y] = onScreen(at);
+      const mark = shape("rect", { x: x - 4, y: y - 4, width: 8, height: 8, fill: "none", stroke: "#ffffff", "stroke-width": 2 });
+      titled(mark, `${name}, which is no position: this is the nearest`);
+      label(taken, [x, y], name);
+    }
     shape("circle", { cx: here[0], cy: here[1], r: 8, fill: "none", stroke: "#000000", "stroke-width": 5 });
     titled(shape("circle", { cx: here[0], cy: here[1], r: 8, fill: "#d55e00", stroke: "#ffffff", "stroke-width": 2.5 }), "you");
   }

@@ -33,6 +33,7 @@ const showUnseen = known.unseen
   ? makeScores(one("unseen-table"), known.unseen.rows, known.unseen.rows.map(() => null), marksOf(known.unseen.references, null))
   : null;
 
+let numberOfSliders = 0;
 const controls = names.map((name, i) => makeControl(name, known.colours[i], low, high, (value, resting) => turn(i, value, resting)));
 const norms = gram.map((row, i) => Math.sqrt(row[i]));
 const usual = norms.reduce((sum, norm) => sum + norm, 0) / norms.length || 1;
@@ -43,7 +44,7 @@ one("sliders").append(...controls.map(({ line }) => line), control.line);
 
 /** A slider with a number box, both by one name. */
 function makeControl(name, colour, least, most, turned) {
-  const id = `slider-${document.querySelectorAll("#sliders input").length}-${name}`;
+  const id = `slider-${numberOfSliders++}`;
   const slider = element("input", { type: "range", id, min: least, max: most, step: 0.01 });
   const box = element("input", { type: "number", step: 0.01, "aria-label": `${name}, as a number` });
   const label = element("label", { for: id, text: name });
@@ -146,7 +147,6 @@ function describe() {
   one("trained").caption.textContent = `Points from 0 to 100 on up to ${known.examples} dev examples a task. ± is the typical error of the interpolation.`;
   one("unseen").hidden = !known.unseen;
   for (const name of Object.keys(known.references)) one("reference").append(element("option", { value: name, text: name }));
-  one("reference").value = known.reference;
   one("positions").append(element("option", { value: "", text: "(between)" }));
   for (const name of Object.keys(known.positions)) one("positions").append(element("option", { value: name, text: name }));
   const scores = known.measured.score, best = scores.map((_, i) => i).sort((a, b) => scores[b][mean] - scores[a][mean]);
@@ -174,7 +174,7 @@ function copy() {
 function typed() {
   const given = fromText(names, one("text").value);
   if (given) place.move(given);
-  else one("notice").textContent = `A position is ${names.length} numbers, such as ${asText(names, place.here)}.`;
+  else one("notice").textContent = `A position is such a text: ${asText(names, place.here)}`;
 }
 
 const best = describe();

@@ -1,28 +1,35 @@
 /** What differs less than a millionth is one position, as in Python. */
 const keyOf = (coefficients) => coefficients.map((value) => Math.round(1e6 * value) + 0).join(" ");
 
-/** A position as a short text, which is JSON and Python alike, exact to a millionth. */
-const asText = (names, coefficients) =>
-  `{${names.map((name, i) => `${JSON.stringify(name)}: ${Number(coefficients[i].toFixed(6))}`).join(", ")}}`;
+/** A position as a short text, as the explorer in a notebook writes it: faq=0.5 "my sts"=0.7; exact to a millionth. */
+function asText(names, coefficients) {
+  const shown = names.map((name) => (/^[^\s=:,;{}()"]+$/.test(name) ? name : JSON.stringify(name)));
+  return shown.map((name, i) => `${name}=${Number(coefficients[i].toFixed(6))}`).join(" ");
+}
 
-/** The position that a text means: one as `asText` writes it, a whole `vectors.at({...})` around it, or numbers alone in
- * the order of the vectors; null where it is none. */
+/** A name, in quotes where it is not plain, then its number; or a number alone. */
+const PART = /("(?:[^"\\]|\\.)*"|[^\s=:,;{}()"]+)\s*[=:]\s*([^\s,;{}()"]+)|[^\s,;{}()"]+/g;
+
+/** The position that a text means: names with numbers, where vectors without one are at 0 (the explorer's code is such a
+ * text, too), or a number for each vector in their order; null where it is none. */
 function fromText(names, text) {
-  const inside = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);
-  let values;
-  if (inside) {
-    try {
-      const given = JSON.parse(inside);
-      if (Object.keys(given).length !== names.length) return null;
-      values = names.map((name) => (Object.hasOwn(given, name) ? given[name] : null));
-    } catch {
-      return null;
-    }
-  } else {
-    values = (text.match(/[^\s,;[\]()]+/g) ?? []).map(Number);
+  const parts = [...text.replace(/^.*\(\s*(?=\{)/s, "").matchAll(PART)], named = parts.filter(([, name]) => name !== undefined);
+  if (parts.length === 0 || (named.length && named.length < parts.length)) return null;
+  let values = parts.map(([whole]) => Number(whole));
+  if (named.length) {
+    const given = new Map(named.map(([, name, number]) => [name.startsWith('"') ? unquoted(name) : name, Number(number)]));
+    if ([...given.keys()].some((name) => !names.includes(name))) return null;
+    values = names.map((name) => given.get(name) ?? 0);
   }
-  const fits = values.length === names.length && values.every((value) => typeof value === "number" && Number.isFinite(value));
-  return fits ? values : null;
+  return values.length === names.length && values.every(Number.isFinite) ? values : null;
+}
+
+function unquoted(name) {
+  try {
+    return JSON.parse(name);
+  } catch {
+    return name;
+  }
 }
 
 /** Where one is, and where one was before. `moved` is called with every move, and with whether it is at rest. */

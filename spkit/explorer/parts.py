@@ -1,0 +1,57 @@
+"""Small widgets that the explorer's panels are made of."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import ipywidgets as widgets
+
+
+def button(name: str, tooltip: str, pressed: Callable[[], None]) -> Any:
+    """A button as wide as its name."""
+    made: Any = widgets.Button(description=name, tooltip=tooltip, layout={"width": "auto"})
+    made.on_click(lambda _: pressed())
+    return made
+
+
+def row(*children: Any) -> Any:
+    """Widgets beside each other, in as many lines as they need."""
+    made = widgets.Box(list(children))
+    made.add_class("spkit-row")
+    return made
+
+
+class Choice(widgets.Dropdown):
+    """A drop-down list whose options may change, without taking that for a choice.
+
+    Args:
+        name: stands before the list.
+        tooltip: what it changes.
+        chosen: called with the value when a user, or a program, chooses.
+        lock: held meanwhile.
+    """
+
+    def __init__(
+        self, name: str, tooltip: str, chosen: Callable[[Any], None], lock: AbstractContextManager[Any]
+    ) -> None:
+        super().__init__(
+            description=name, tooltip=tooltip, options=[], style={"description_width": "auto"}, layout={"width": "auto"}
+        )
+        self._chosen, self._lock, self._quiet = chosen, lock, False
+        self.observe(self._heard, names="value")
+
+    def put(self, options: list[tuple[str, Any]], value: Any) -> None:
+        """Show these options and this value."""
+        given: Any = self
+        self._quiet = True
+        try:
+            if list(given.options) != options:
+                given.options = options
+            given.value = value
+        finally:
+            self._quiet = False
+
+    def _heard(self, change: Any) -> None:
+        if not self._quiet and change["new"] is not None:
+            with self._lock:
+                self._chosen(change["new"])
