@@ -105,7 +105,7 @@ function show(here, resting) {
     showUnseen(reading.unseen, null, { name, values }, true);
     one("unseen-note").textContent = reading.unseen
       ? `Measured here, on up to ${known.unseen.examples} test examples a task.`
-      : "Not measured here, and never interpolated. Go to a named position.";
+      : "Not measured here: go to a named position.";
   }
   const shown = marks.filter((mark) => mark.name !== name); // the reference is the line at zero
   one("legend").replaceChildren("On the bars:", ...shown.flatMap((mark) => [element("i", { class: `mark ${mark.kind}` }), mark.name]));
