@@ -90,7 +90,7 @@ def test_such_losses_go_through_everything(base, tasks, vectors, name) -> None:
     assert spkit.self_position(vectors, probe, steps=2, **settings).history["loss"].notna().all()
     assert spkit.gradient_conflict(base, two, batches=4, **settings).cosine.notna().to_numpy().all()
     assert spkit.task_affinity(base, two, batches=2, **settings)["affinity"].notna().all()
-    assert QuickScores(vectors, two, examples=8).at([0.3, 0.3, 0.3]).notna().to_numpy().all()
+    assert QuickScores(vectors, two, examples=8).at([0.3, 0.3, 0.3])[["score", "loss"]].notna().to_numpy().all()
     every = {**tasks, **two}
     for method in ("fisher", "regmean", "loss_weighted"):
         assert spkit.merge(base, vectors, method, tasks=every, examples=8, batch_size=8) is not None

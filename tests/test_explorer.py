@@ -500,6 +500,20 @@ def test_steps_of_a_slider_are_plain_numbers(explorer) -> None:
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
 
 
+def test_what_a_page_sends_back_is_no_move(explorer) -> None:
+    """A slider that is told 0.3044 stands at 0.3, and may say so."""
+    explorer.session.move([0.3044, 0.25, 0.15])
+    settle(explorer)
+    explorer.where.mode.value = "free"
+    control = explorer.where.controls[0]
+    control.slider.value = 0.30000000000000004
+    control.box.value = 0.3
+    assert explorer.reading.coefficients == (0.3044, 0.25, 0.15)
+    control.slider.value = 0.31
+    assert explorer.reading.coefficients == (0.31, 0.25, 0.15)
+    settle(explorer)
+
+
 def test_a_typed_number_moves_the_slider_and_the_position(explorer) -> None:
     settle(explorer)
     control = explorer.where.controls[0]
@@ -549,7 +563,7 @@ def test_presets_modes_and_reset(explorer) -> None:
     assert explorer.reading.coefficients == (0.0, 1.0, -0.25)
     explorer.where.mode.value = "path"  # which has no negative weights
     assert explorer.where.mode.value == "free"
-    assert "does not reach" in explorer._notice.value
+    assert "do not reach" in explorer._notice.value
     explorer.where.reset.click()
     assert explorer.reading.coefficients == (0.4, 0.3, 0.2)
     settle(explorer)

@@ -13,7 +13,7 @@ PARTS = 16
 LEFT_OUT = [f"without {number}" for number in range(PARTS)]
 
 
-def parts_of(count: int, classes: np.ndarray | None) -> list[Int[np.ndarray, " rows"]]:
+def parts_of(count: int, classes: np.ndarray | None) -> list[Int[np.ndarray, "_"]]:
     """The numbers of the examples in each part: those that stand together, or that are of one class.
 
     A text whose label no other text has cannot be scored, so texts of a label are left out together.
@@ -31,7 +31,7 @@ def parts_of(count: int, classes: np.ndarray | None) -> list[Int[np.ndarray, " r
 
 
 def scores_without(
-    parts: Sequence[Int[np.ndarray, " rows"]],
+    parts: Sequence[Int[np.ndarray, "_"]],
     columns: Sequence[Float[np.ndarray, "_ D"]],
     labels: np.ndarray | None,
     score: Callable[[list[Float[np.ndarray, "_ D"]], np.ndarray | None], float],
