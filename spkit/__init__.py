@@ -63,6 +63,8 @@ _OWNERS = {
     "plot": "plot",
     "evaluate": "evaluation",
     "compare": "evaluation.comparison",
+    "changed_examples": "evaluation.examples",
+    "nearest": "evaluation.neighbours",
     "best": "best_model.running",
     "Report": "best_model.report",
     "explore": "explorer",
@@ -90,6 +92,7 @@ __all__ = [
     "UndefinedPathError",
     "angles_by_ratio",
     "best",
+    "changed_examples",
     "choose_mu",
     "cluster_tasks",
     "compare",
@@ -109,6 +112,7 @@ __all__ = [
     "load_tasks",
     "merge",
     "merge_methods",
+    "nearest",
     "norms_by_examples",
     "open_results",
     "plot",
@@ -143,6 +147,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.errors import NotFiniteError, SpkitError, UndefinedPathError
     from spkit.evaluation import evaluate
     from spkit.evaluation.comparison import compare
+    from spkit.evaluation.examples import changed_examples
+    from spkit.evaluation.neighbours import nearest
     from spkit.explorer import explore, explore_study
     from spkit.figures.opened import open_results
     from spkit.figures.studies import run_study

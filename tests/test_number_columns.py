@@ -170,6 +170,13 @@ def test_clusters(base) -> None:
     assert_numbers(table, missing=False)
 
 
+def test_examples_and_neighbours(base, tasks) -> None:
+    table = spkit.changed_examples(base, base, {name: tasks[name] for name in ("faq", "flat", "small")})
+    assert all(is_numeric_dtype(table[column]) for column in ("a", "b", "change"))
+    table = spkit.nearest("red", {"one": base}, ["red apple", "river"])
+    assert all(is_numeric_dtype(table[column]) for column in ("place", "similarity:one"))
+
+
 def test_every_public_function_that_returns_a_table_is_looked_at_here() -> None:
     tables = {
         name
@@ -178,6 +185,6 @@ def test_every_public_function_that_returns_a_table_is_looked_at_here() -> None:
         and call.__annotations__.get("return") is pd.DataFrame
     }
     assert tables == {
-        "angles_by_ratio", "cluster_tasks", "compare", "evaluate", "fit_line", "imbalance", "norms_by_examples",
-        "sweep", "task_affinity",
+        "angles_by_ratio", "changed_examples", "cluster_tasks", "compare", "evaluate", "fit_line", "imbalance",
+        "nearest", "norms_by_examples", "sweep", "task_affinity",
     }  # fmt: skip

@@ -31,20 +31,29 @@ def explore(
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page on this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    html: Annotated[
+        Path | None,
+        typer.Option(callback=expanded, help="Write the explorer to this one file, which needs no server, and end."),
+    ] = None,
     theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours of the page.")] = "light",
     seed: Seed = 0,
 ) -> None:
-    """Open the explorer as a page of its own.
+    """Open the explorer as a page of its own, or write it as one file.
 
     It has sliders over the space between the models.
     """
     with usage():
+        if html is not None:
+            from spkit.explorer.standalone import check_page
+
+            check_page(html)
         if vectors is None:
             check_explorable(run, seed)
         else:
             check_vectors(vectors)
         check_source(tasks, folder=data)
-    require("voila", "The explorer's page")
+    if html is None:
+        require("voila", "The explorer's page")
     from spkit.explorer import explore as open_explorer
     from spkit.explorer import explore_study
     from spkit.explorer.page import serve
@@ -77,5 +86,10 @@ def explore(
     else:
         call, arguments = "explore_study", {**common, "run": str(run.resolve())}
         opened = explore_study(**arguments)
+    if html is not None:
+        written = opened.save_html(html)
+        opened.close()
+        typer.echo(f"Written: {written} ({written.stat().st_size / 1e6:.1f} MB). Open it in a browser, or send it.")
+        return
     opened.close()  # what was measured is kept: the page begins with it
     serve(call, {**arguments, "progress": False}, port, browser, theme)

@@ -83,7 +83,7 @@ def measure(
     folder = None if results is None else Path(results).expanduser()
     model = load_model(model)
     revision = weights_hash(model)
-    with quietly(), _mode_kept(model):
+    with quietly(), mode_kept(model):
         from spkit.evaluation.encoder import Encoder
         from spkit.evaluation.running import find_tasks, run, splits_of
 
@@ -228,7 +228,7 @@ def _data_key(task: Any, splits: Sequence[str], seed: int) -> str:
 
 
 @contextmanager
-def _mode_kept(model: SentenceTransformer) -> Iterator[None]:
+def mode_kept(model: SentenceTransformer) -> Iterator[None]:
     """Embedding switches a model to evaluation mode; its modules get their training flags back."""
     modes = [(module, module.training) for module in model.modules()]
     try:

@@ -106,6 +106,8 @@ class Exploration:
         #: The unseen tasks and their mean; none where there are no such tasks.
         self.unseen_rows = [] if self.unseen is None else [*self.unseen.tasks, UNSEEN_MEAN]
         self._groups = given.groups
+        #: What positions are scored on: the trained tasks, then the unseen ones.
+        self.tasks = {**given.trained, **given.unseen}
         #: Whether positions that are asked for are measured on the unseen tasks, too.
         self.watches_unseen = self.unseen is not None
         #: Guards what the kernel's threads and the measuring thread share.

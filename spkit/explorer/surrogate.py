@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -56,6 +57,26 @@ class Surrogate:
         """Interpolated outputs at positions; `outputs` picks some of them."""
         chosen = self._processes if outputs is None else [self._processes[number] for number in outputs]
         return np.stack([process.predict(positions) for process in chosen], axis=1)
+
+    def numbers(self) -> dict[str, Any]:
+        """All that `at` computes from, in JSON's types, for who computes it without Python.
+
+        Returns:
+            `positions` [n, N], and for each of `outputs` its `mean`, `lengths` [N] and `weights` [n]: at x it is
+            mean + Σ weights_k · m(√Σ ((x_i − positions_ki) / lengths_i)²) with the Matérn kernel
+            m(d) = (1 + √5·d + 5/3·d²) · exp(−√5·d).
+
+        References:
+            Rasmussen and Williams, "Gaussian Processes for Machine Learning", equations 2.25 and 4.17.
+        """
+        outputs = []
+        for process in self._processes:
+            signal = process.kernel_.k1  # amplitude · Matérn; the noise is of the measured points alone
+            mean, spread = (float(np.ravel(one)[0]) for one in (process._y_train_mean, process._y_train_std))
+            lengths = np.ravel(signal.k2.length_scale).tolist()
+            weights = spread * signal.k1.constant_value * process.alpha_.ravel()
+            outputs.append({"mean": mean, "lengths": lengths, "weights": weights.tolist()})
+        return {"positions": self._processes[0].X_train_.tolist(), "outputs": outputs}
 
     def errors(self) -> Float[np.ndarray, " O"]:
         """Root mean square error at each measured point when it alone is left out, in the output's unit."""

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from sentence_transformers import SentenceTransformer
 
 from spkit.errors import SpkitError
 from spkit.explorer.bookmarks import Bookmarks
+from spkit.explorer.changes import Compared, changed
 from spkit.explorer.exploration import Exploration
 from spkit.explorer.keep_panel import KeepPanel
 from spkit.explorer.map_panel import MapPanel
@@ -47,7 +50,7 @@ class Explorer(Pictured):
         source: str | None = None,
         target: str = "runs/explored",
     ) -> None:
-        self.exploration, self._source, self._said = exploration, source, verdict
+        self.exploration, self._source, self._said, self._way = exploration, source, verdict, search
         kept = None if exploration.folder is None else exploration.folder / "bookmarks.json"
         self.session = Session(exploration, start, Bookmarks(kept))
         self.where, self.scores = WherePanel(self.session), ScorePanel(self.session)
@@ -104,6 +107,42 @@ class Explorer(Pictured):
         settings = {"mode": self.place.mode, "values": list(self.place.values), "length": self.place.length}
         recipe = position_recipe(self.exploration.vectors, rows, "explore", {} if reading.model else settings)
         save_with_recipe(self.model(), Path(folder), recipe, {})
+
+    def changed(self, reference: Compared | None = None, **options: Any) -> pd.DataFrame:
+        """The examples that change most from a reference (`a`) to what is shown (`b`), on the tasks' whole dev splits.
+
+        Args:
+            reference: the name of a position or a model of the explorer, one coefficient a vector, a model, or its
+                folder; None is what the scores are compared with.
+            options: of `spkit.changed_examples`, such as `most=50`.
+
+        Returns:
+            A table to sort and filter, as `spkit.changed_examples` describes it.
+        """
+        with self.exploration.lock:
+            shown, names = self.reading, self.session.reference_names
+            if reference is None or (isinstance(reference, str) and reference in names):
+                known = self.session.reading_of(reference) if isinstance(reference, str) else self.session.reference
+                reference = known.model or known.coefficients
+        return changed(self.exploration, reference, shown.model or shown.coefficients, **options)
+
+    def save_html(self, path: str | Path, title: str = "") -> Path:
+        """Write the explorer as one HTML file that needs no server, no network and no Python; it begins here.
+
+        Args:
+            path: of the file. One that spkit wrote is replaced.
+            title: of the page; by default the names of the vectors.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            SpkitError: another file stands there, or the path is a link.
+        """
+        from spkit.explorer.standalone import save_html
+
+        here = self.reading.coefficients
+        return save_html(path, self.exploration, start=here, way=self._way, verdict=self._said, title=title)
 
     def model(self) -> SentenceTransformer:
         """The model that is shown."""

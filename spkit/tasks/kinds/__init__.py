@@ -10,11 +10,25 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from spkit.errors import SpkitError, quoted
-from spkit.tasks.kinds._base import Kind, Metric, Route, SimilarityFunction
+from spkit.tasks.kinds._base import Kind, Metric, Route
 from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds._seen import Embed, Seen, SimilarityFunction
 from spkit.tasks.kinds._targets import Label, Score, Target
 
-__all__ = ["GROUP", "Kind", "Label", "Metric", "Route", "Score", "SimilarityFunction", "Target", "kind_named", "kinds"]
+__all__ = [
+    "GROUP",
+    "Embed",
+    "Kind",
+    "Label",
+    "Metric",
+    "Route",
+    "Score",
+    "Seen",
+    "SimilarityFunction",
+    "Target",
+    "kind_named",
+    "kinds",
+]
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError, quoted, shown
 from spkit.files import parse_json
+from spkit.tasks.kinds._seen import Embed, Seen, SimilarityFunction
 from spkit.tasks.kinds._targets import Target
 
 #: A datasets.Dataset. It is not imported here, so that listing the kinds takes no time.
@@ -23,9 +24,6 @@ Thresholds = tuple[int | float | None, int | float | None]
 
 #: What a text is to a search: models may read the two in different ways.
 Route = Literal["query", "document"]
-
-#: How close the rows of two matrices of embeddings are, shapes [Q, D] and [C, D] -> [Q, C]; higher is closer.
-SimilarityFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +72,7 @@ class Kind:
         scored_pairs: whether its pairs have scores, which thresholds divide into positives and negatives.
         metric: the score.
         quick_score_name: what `quick_score` is, in words.
+        example_value: what `seen` gives of each example: "rank", "similarity" or "margin".
         mteb_type: mteb's name of the type of task.
         mteb_category: mteb's name of what is compared: "t2t" (texts with texts) or "t2c" (texts with classes).
     """
@@ -95,6 +94,7 @@ class Kind:
     scored_pairs: bool = False
     metric: Metric
     quick_score_name: str = ""
+    example_value: str
     mteb_type: str
     mteb_category: str = "t2t"
 
@@ -262,6 +262,21 @@ class Kind:
             A fraction.
         """
         raise NotImplementedError
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """What a model makes of each example of a split.
+
+        Args:
+            rows: the split.
+            corpus: further documents that are searched.
+            embed: the model's embeddings of texts of a column.
+            similarity: by which a task of this kind is scored for the model.
+        """
+        raise NotImplementedError
+
+    def moved(self, one: Seen, other: Seen) -> Float[np.ndarray, " n"]:
+        """How much each example changed between two models, to sort by: 0 for not at all, NaN where that is unknown."""
+        return np.abs(other.values - one.values)
 
     def mteb_class(self) -> Any:
         """mteb's abstract class for the kind; imports mteb, which takes seconds."""

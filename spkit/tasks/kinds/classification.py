@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
-from spkit.tasks.kinds._nearest import nearest_means
+from spkit.tasks.kinds._nearest import moved_by_answers, nearest_means, seen_by_means
 from spkit.tasks.kinds._pairs import GROUP
+from spkit.tasks.kinds._seen import Embed, Seen
 from spkit.tasks.kinds._targets import Label
 
 
@@ -27,6 +28,7 @@ class Classification(Kind):
     losses = ("supcon", "infonce")
     metric = Metric(name="accuracy", label="accuracy")
     quick_score_name = "share of texts whose label has the nearest mean of the other texts"
+    example_value = "margin"
     mteb_type = "Classification"
     mteb_category = "t2c"
 
@@ -58,6 +60,15 @@ class Classification(Kind):
     ) -> float:
         """Each text is given the label whose mean embedding, the text itself left out, is the nearest by cosine."""
         return nearest_means(embeddings[0], np.asarray(labels))
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The label whose other texts have the nearest mean."""
+        texts, labels = (rows.with_format(None)[column][:] for column in self.columns)
+        return seen_by_means(texts, embed("text", texts), np.array(labels))
+
+    def moved(self, one: Seen, other: Seen) -> Float[np.ndarray, " n"]:
+        """Texts whose label changed come first."""
+        return moved_by_answers(one, other)
 
     def mteb_class(self) -> Any:
         """mteb's classification."""

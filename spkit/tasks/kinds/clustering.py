@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
-from spkit.tasks.kinds._nearest import nearest_means
+from spkit.tasks.kinds._nearest import moved_by_answers, nearest_means, seen_by_means
+from spkit.tasks.kinds._seen import Embed, Seen
 from spkit.tasks.kinds._targets import Label
 
 
@@ -63,6 +64,7 @@ class Clustering(Kind):
     target = Label("label", classes=True)
     metric = Metric(name="v_measure", label="V-measure", pooled=v_measures, ending="v_measure", centred=True)
     quick_score_name = "share of texts whose label has the nearest mean of the other texts"
+    example_value = "margin"
     mteb_type = "Clustering"
     mteb_category = "t2c"
 
@@ -71,6 +73,15 @@ class Clustering(Kind):
     ) -> float:
         """Whether texts lie beside those of their label: a few texts make no clusters."""
         return nearest_means(embeddings[0], np.asarray(labels))
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The label whose other texts have the nearest mean."""
+        texts, labels = (rows.with_format(None)[column][:] for column in self.columns)
+        return seen_by_means(texts, embed("text", texts), np.array(labels))
+
+    def moved(self, one: Seen, other: Seen) -> Float[np.ndarray, " n"]:
+        """Texts whose label changed come first."""
+        return moved_by_answers(one, other)
 
     def mteb_class(self) -> Any:
         """mteb's clustering."""

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
 from spkit.tasks.kinds._pairs import paired
+from spkit.tasks.kinds._seen import Embed, Seen, pair_similarities
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Label
 from spkit.tasks.statistics import average_precision_rows
@@ -31,6 +32,7 @@ class Pair(Kind):
     losses = ("contrastive", "cosent", "infonce")
     metric = Metric(name="cosine_ap", label="average precision", pooled=_precisions, ending="_ap")
     quick_score_name = "average precision of the pairs that belong together"
+    example_value = "similarity"
     mteb_type = "PairClassification"
 
     def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
@@ -46,6 +48,13 @@ class Pair(Kind):
         from sklearn.metrics import average_precision_score
 
         return float(average_precision_score(np.asarray(labels), np.diagonal(similarity(*embeddings))))
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The similarity of each pair: the higher the better for a match, the lower for another."""
+        one, other, labels = (list(rows.with_format(None)[column][:]) for column in self.columns)
+        values = pair_similarities(embed(self.texts[0], one), embed(self.texts[1], other), similarity)
+        fits = np.where(np.array(labels) > 0, values, -values)
+        return Seen(one, other, labels, values, fits, [""] * len(labels))
 
     def mteb_class(self) -> Any:
         """mteb's pair classification."""

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._seen import Embed, Seen, seen_in_search
 
 
 class Reranking(Kind):
@@ -30,6 +31,7 @@ class Reranking(Kind):
     losses = ("infonce",)
     metric = Metric(name="map_at_1000", label="MAP")
     quick_score_name = "average precision of a positive among all positives and negatives of the sample"
+    example_value = "rank"
     mteb_type = "Reranking"
 
     def check_prompts(self, prompts: Mapping[str, str], where: str) -> None:
@@ -68,6 +70,15 @@ class Reranking(Kind):
         similarities = similarity(queries, np.concatenate(candidates))
         right = np.eye(*similarities.shape) if labels is None else labels > 0
         return float(label_ranking_average_precision_score(right, similarities))
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The rank of the first positive among each query's own candidates."""
+        data = self.mteb_data({"split": rows}, "split")["default"]["split"]
+        return seen_in_search(data, self.texts, embed, similarity)
+
+    def moved(self, one: Seen, other: Seen) -> Float[np.ndarray, " n"]:
+        """By the ratio of ranks: from 1 to 5 is more than from 50 to 60."""
+        return np.abs(np.log(other.values / one.values))
 
     def mteb_class(self) -> Any:
         """mteb's retrieval, which reranks where candidates are given; its own class for reranking is deprecated."""

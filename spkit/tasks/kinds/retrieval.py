@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from spkit.errors import SpkitError, shown
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction
+from spkit.tasks.kinds._seen import Embed, Seen, seen_in_search
 
 
 class Retrieval(Kind):
@@ -35,6 +36,7 @@ class Retrieval(Kind):
     losses = ("infonce",)
     metric = Metric(name="ndcg_at_10", label="nDCG@10")
     quick_score_name = "nDCG@10 among the positives and negatives of the sample"
+    example_value = "rank"
     mteb_type = "Retrieval"
 
     def may_hold_lists(self, column: str) -> bool:
@@ -92,6 +94,15 @@ class Retrieval(Kind):
         similarities = similarity(anchors, np.concatenate(documents))
         right = np.eye(*similarities.shape) if labels is None else labels
         return float(ndcg_score(right, similarities, k=10))
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The rank of each anchor's positive among all that the split and the corpus hold."""
+        data = self.mteb_data({"split": rows}, "split", corpus)["default"]["split"]
+        return seen_in_search(data, self.texts, embed, similarity)
+
+    def moved(self, one: Seen, other: Seen) -> Float[np.ndarray, " n"]:
+        """By the ratio of ranks: from 1 to 5 is more than from 50 to 60, as in nDCG."""
+        return np.abs(np.log(other.values / one.values))
 
     def mteb_class(self) -> Any:
         """mteb's retrieval."""

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from spkit.tasks.kinds._base import Kind, Metric, Rows, SimilarityFunction, Thresholds
 from spkit.tasks.kinds._pairs import paired
+from spkit.tasks.kinds._seen import Embed, Seen, pair_similarities
 from spkit.tasks.kinds._sides import prompt_types, two_texts
 from spkit.tasks.kinds._targets import Score
 from spkit.tasks.statistics import spearman_rows
@@ -33,6 +34,7 @@ class Similarity(Kind):
     scored_pairs = True
     metric = Metric(name="cosine_spearman", label="Spearman ρ", pooled=_correlations, ending="_spearman")
     quick_score_name = "Spearman correlation with the given similarities"
+    example_value = "similarity"
     mteb_type = "STS"
 
     def pairs(self, rows: Rows, thresholds: Thresholds, *, swaps: bool) -> dict[str, list[Any]]:
@@ -52,6 +54,14 @@ class Similarity(Kind):
         """Spearman's correlation of similarities and scores; 0 where one side is constant."""
         values = np.stack([np.diagonal(similarity(*embeddings)), np.asarray(labels)])
         return 0.0 if (np.ptp(values, axis=1) == 0).any() else float(spearman_rows(values[:1], values[1:])[0])
+
+    def seen(self, rows: Rows, corpus: Rows | None, embed: Embed, similarity: SimilarityFunction) -> Seen:
+        """The similarity of each pair; it fits the better, the nearer its rank is to that of the score."""
+        from scipy.stats import rankdata
+
+        one, other, scores = (list(rows.with_format(None)[column][:]) for column in self.columns)
+        values = pair_similarities(embed(self.texts[0], one), embed(self.texts[1], other), similarity)
+        return Seen(one, other, scores, values, -np.abs(rankdata(values) - rankdata(scores)), [""] * len(scores))
 
     def mteb_class(self) -> Any:
         """mteb's sts."""
