@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import runpy
 from pathlib import Path
 
 import nbformat
@@ -57,10 +58,10 @@ def substitutions(name: str, home: Path) -> dict[str, str]:
         "11_the_paper": {
             'sts, retrieval = "similarity", "headline"': 'sts, retrieval = "likeness", "faq"',
             'spkit.load_tasks("bundled", names=[sts, retrieval])': _tasks(home, "likeness", "faq"),
-            "size=96": "size=32",
-            "size=256": "size=32",
+            "size=64": "size=32",
+            "size=128": "size=32",
             "Objective(pair, probe, 16)": "Objective(pair, probe, 8)",
-            '"steps": 20, "batch_size": 16': '"steps": 2, "batch_size": 8',
+            '"steps": 16, "batch_size": 16': '"steps": 2, "batch_size": 8',
         },
     }
     replaced = {"spkit.open_results()": f'spkit.open_results("{home / "run"}")', **own.get(name, {})}
@@ -99,9 +100,7 @@ def test_a_rendered_copy_is_of_the_notebook_as_it_stands(script: Path):
 
 
 def test_a_still_copy_has_pictures_in_place_of_widgets_and_is_small():
-    written = io.BytesIO()
-    Image.effect_noise((2000, 500), 60).save(written, format="PNG")
-    picture = base64.b64encode(written.getvalue()).decode()
+    picture = noisy(2000, 500)
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
     outputs = [
         nbformat.v4.new_output("display_data", dict(widget)),  # a progress bar
@@ -129,3 +128,35 @@ def test_a_notebook_runs(script: Path, tiny_study: Path, tmp_path: Path):
 def test_a_substitution_that_fits_nowhere_is_an_error(tmp_path: Path):
     with pytest.raises(ValueError, match=r"no .spkit\.lost"):
         run(SCRIPTS[0], {"spkit.lost()": ""}, tmp_path, SECONDS_PER_CELL)
+
+
+def noisy(width: int = 40, height: int = 10) -> str:
+    """A picture as a notebook's output holds it."""
+    written = io.BytesIO()
+    Image.effect_noise((width, height), 60).save(written, format="PNG")
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def test_a_page_shows_the_outputs_of_a_copy_that_is_of_the_notebook_as_it_stands(tmp_path: Path):
+    hook = runpy.run_path(str(RENDERED.parent.parent / "docs" / "hooks" / "tutorial.py"))
+    bare = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    nbformat.write(bare, tmp_path / "mine.ipynb")
+    copy = nbformat.from_dict(bare)
+    picture = nbformat.v4.new_output(
+        "display_data", {"image/png": noisy()}, metadata={"image/png": {"alt": 'A "line"', "width": 700}}
+    )
+    figure = f'<style scoped>\n\n</style><img src="data:image/png;base64,{noisy()}">'
+    copy.cells[0].outputs = [picture, nbformat.v4.new_output("display_data", {"text/html": figure})]
+    (tmp_path / "rendered").mkdir()
+    nbformat.write(copy, tmp_path / "rendered" / "mine.ipynb")
+    shown = hook["_rendered"](tmp_path / "mine.ipynb")
+    pictures = hook["_pictures"](shown, "mine")
+    assert list(pictures) == ["mine/00.png", "mine/01.png"]
+    assert all(one.startswith(b"\x89PNG") for one in pictures.values())
+    first, second = (output.data["text/html"] for output in shown.cells[0].outputs)
+    assert 'src="mine/00.png"' in first
+    assert 'alt="A &quot;line&quot;"' in first
+    assert second == '<img src="mine/01.png">'
+    bare.cells[0].source = "1 + 2"  # changed since
+    nbformat.write(bare, tmp_path / "mine.ipynb")
+    assert not hook["_rendered"](tmp_path / "mine.ipynb").cells[0].outputs
