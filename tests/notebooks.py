@@ -18,11 +18,11 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from spkit.drawing.render import width_on_page
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 RENDERED = NOTEBOOKS / "rendered"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-#: Of a widget's picture on a page, in pixels: as wide as the widget.
-_WIDTH = 700
 #: Of a published picture: twice that of the page at most, and so many colours.
 _PIXELS, _COLOURS = 1100, 96
 _EMBEDDED = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=]+")
@@ -102,7 +102,7 @@ def still(notebook: Any) -> Any:
             kept.append(output)
             about = output.get("metadata", {}).get("image/png", {})
             if words := about.get("alt"):
-                about["width"] = _WIDTH
+                about["width"] = width_on_page(base64.b64decode(data["image/png"]))
                 kept.append(nbformat.v4.new_output("display_data", {"text/markdown": words}))
         cell.outputs = kept
     return notebook

@@ -22,6 +22,7 @@ def test_a_figure_is_drawn_with_its_caption_and_data() -> None:
     bundle = shown._repr_mimebundle_()
     assert bundle["text/plain"] == f"methods: {shown.caption}"
     assert 'src="data:image/png;base64,iVBOR' in bundle["text/html"]
+    assert "width:700px" in bundle["text/html"]
     assert "From data/results/demo." in bundle["text/html"]
     assert str(DEMO.parent) not in bundle["text/html"]
 

@@ -14,6 +14,8 @@ from mkdocs.structure.pages import Page
 _LINK, _PAGE = re.compile(r"\((\d\d_\w+)\.ipynb\)"), r"(\1.md)"
 _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 _STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
+#: Of a picture that says nothing of it, in pixels.
+_WIDTH = 700
 _log = logging.getLogger("mkdocs.hooks.tutorial")
 
 
@@ -67,7 +69,7 @@ def _pictures(content: Any, stem: str) -> dict[str, bytes]:
                 data["text/html"] = _EMBEDDED.sub(lambda found: kept(found.group(1)), html)
             elif "image/png" in data:
                 about = output.get("metadata", {}).get("image/png", {})
-                words, width = escape(about.get("alt", ""), quote=True), about.get("width", "")
+                words, width = escape(about.get("alt", ""), quote=True), about.get("width", _WIDTH)
                 source = kept(data.pop("image/png"))
                 data["text/html"] = f'<img alt="{words}" src="{source}" width="{width}" style="background:white">'
     return pictures

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.drawing.render import png, render
+from spkit.drawing.render import png, render, width_on_page
 from spkit.drawing.rule import NothingToDrawError, chosen_rules
 from spkit.drawing.style import style
 from spkit.figures.listing import all_rules
@@ -39,12 +39,12 @@ class Shown:
     source: Path
 
     def _repr_mimebundle_(self, **_given: Any) -> dict[str, str]:
-        picture = base64.b64encode(self.png).decode()
+        picture, width = base64.b64encode(self.png).decode(), width_on_page(self.png)
         # Figures are drawn black on white: on a dark page they need the white.
         first, rest = _parted(self.caption)
         html = (
             f'<figure style="margin:0"><img alt="{escape(self.caption, quote=True)}" '
-            f'style="background:white;max-width:100%;width:700px" src="data:image/png;base64,{picture}">'
+            f'style="background:white;max-width:100%;width:{width}px" src="data:image/png;base64,{picture}">'
             f'<figcaption style="max-width:700px">{escape(first)}<details><summary>details</summary>{escape(rest)} '
             f"From {escape(named(self.source))}.</details></figcaption></figure>"
         )
@@ -58,9 +58,9 @@ def _parted(caption: str) -> tuple[str, str]:
         >>> _parted("Scores of every method (0 to 100); one seed. Bars: 95 % intervals.")
         ('Scores of every method (0 to 100).', 'One seed. Bars: 95 % intervals.')
     """
-    if caption.startswith("Outcome: "):  # of a figure of the paper
-        first, _, rest = caption.partition(". ")[2].partition(". ")
-        return f"{caption.partition('. ')[0]}. {first.rstrip('.')}.", rest
+    if caption.startswith("Outcome: "):  # of a figure of the paper, which says its finding itself
+        first, _, rest = caption.partition(". ")
+        return f"{first}.", rest
     first, _, rest = caption.partition("; ") if "; " in caption.split(". ")[0] else caption.partition(". ")
     return f"{first.rstrip('.')}.", rest[:1].upper() + rest[1:]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from spkit.drawing.render import png
+from spkit.drawing.render import png, width_on_page
 from spkit.drawing.style import style
 from spkit.errors import SpkitError, quoted
 from spkit.explorer.pictured import Pictured
@@ -71,7 +71,7 @@ class Sliders(Pictured):
             slider.observe(lambda _: self._ask(), names="value")
             self.sliders[name] = slider
             rows.append(widgets.HBox([box, slider]))
-        self._picture = widgets.Image(format="png", layout={"max_width": "700px"})
+        self._picture: Any = widgets.Image(format="png", layout={"max_width": "700px"})
         self._words = widgets.HTML(layout={"max_width": "700px"})
         super().__init__([*rows, self._picture, self._words])
         self._picture.add_class("spkit-widget")
@@ -91,6 +91,7 @@ class Sliders(Pictured):
             figure, self._sentence = self._draw(**{name: float(one.value) for name, one in self.sliders.items()})
             self._png = png(figure)
         self._picture.value, self._picture.tooltip = self._png, self._sentence
+        self._picture.layout.width = f"{width_on_page(self._png)}px"
         self._words.value = f'<div role="status" aria-live="polite">{escape(self._sentence)}</div>'
 
     def picture(self) -> bytes:
