@@ -65,7 +65,8 @@ def _pictures(content: Any, stem: str) -> dict[str, bytes]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "text/html" in data:
-                html = _STYLE.sub("", data["text/html"])
+                # The site's own style is that of tables without a class.
+                html = _STYLE.sub("", data["text/html"]).replace('<table border="1" class="dataframe">', "<table>")
                 data["text/html"] = _EMBEDDED.sub(lambda found: kept(found.group(1)), html)
             elif "image/png" in data:
                 about = output.get("metadata", {}).get("image/png", {})
