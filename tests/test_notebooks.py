@@ -89,7 +89,10 @@ def test_a_notebook_says_what_its_script_says_and_holds_no_outputs(script: Path)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_rendered_copy_is_of_the_notebook_as_it_stands(script: Path):
     """Where this fails, `make notebooks ARGS="--publish NAME"` renders it again."""
-    text = (RENDERED / f"{script.stem}.ipynb").read_text(encoding="utf-8")
+    path = RENDERED / f"{script.stem}.ipynb"
+    if not path.is_file():
+        pytest.skip("It has no rendered copy: the site shows it without outputs.")
+    text = path.read_text(encoding="utf-8")
     copy = json.loads(text)
     assert [(cell["cell_type"], "".join(cell["source"])) for cell in copy["cells"]] == cells(script)
     assert any(cell.get("outputs") for cell in copy["cells"])
