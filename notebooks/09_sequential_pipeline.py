@@ -80,7 +80,8 @@ compared.loc[compared["task"] != "mean", ["task", "difference", "low", "high", "
 # %% [markdown]
 # ## Between first and last
 #
-# The slider goes along the arc between the first and the second vector. The two stand close, and the arc is almost a line.
+# The slider goes along the arc between the first and the second vector. They stand nearer to each other than two experts do, so that arc
+# and line differ little.
 
 # %%
 from spkit.widgets import arc_widget
