@@ -54,24 +54,23 @@ def draw(c_A, c_B):
     places = {"base": 0 * theta, "expert A": V["A"], "expert B": V["B"], "your merge": theta}
     sheet = Sheet(6.75, 2.5)
     left, right = sheet.subplots(1, 2, width_ratios=(1.1, 1))
-    spkit.plot.arrows(
-        V, left, ways={"_A": [c_A * V["A"], theta], "_B": [c_B * V["B"], theta]}, places={"your merge": theta}
-    )
-    left.get_legend().remove()
+    sides = {"_A": [c_A * V["A"], theta], "_B": [c_B * V["B"], theta]}
+    spkit.plot.arrows({**V, "your merge": theta}, left, ways=sides)
     means = {name: np.mean(list(losses(place).values())) for name, place in places.items()}
     right.barh(list(means)[::-1], list(means.values())[::-1], color=["black", "0.7", "0.7", "0.7"])
     right.set(xlabel="mean of both losses", xlim=(0, 3.5))
-    lost = losses(theta)
+    on_A, on_B = losses(theta).values()
+    expert = min(means["expert A"], means["expert B"])
     return (
         sheet,
-        f"Loss {lost['A']:.2f} on A, {lost['B']:.2f} on B; mean {means['your merge']:.2f}, of the better expert {min(means['expert A'], means['expert B']):.2f}.",
+        f"Loss {on_A:.2f} on A, {on_B:.2f} on B; their mean is {means['your merge']:.2f}, of the better expert {expert:.2f}.",
     )
 
 
 Sliders(draw, c_A=(0, 1.5, 0.5), c_B=(0, 1.5, 0.5))
 
 # %% [markdown]
-# Near 0.8 and 0.8 the mean is lowest: far beyond the average, because each expert moved mostly where the other task does not care.
+# Near 0.75 and 0.75 the mean is lowest: far beyond the average, because each expert moved mostly where the other task does not care.
 # Whether real models are like that is to be measured.
 #
 # ## The same with 17 million weights
@@ -87,10 +86,8 @@ vectors = results.vectors()
 texts = ["a sharp rise in profit", "earnings grew strongly"]
 for c in (0.0, 0.5, 1.0):
     model = vectors.at(dict.fromkeys(vectors.names, c))  # an ordinary SentenceTransformer
-    a, b = model.encode(texts)
-    print(
-        f"{c:.1f} of each of {len(vectors)} vectors: the two texts have similarity {float(model.similarity(a, b)):.2f}"
-    )
+    similarity = float(model.similarity(*model.encode(texts)))
+    print(f"{c:.1f} of each of {len(vectors)} vectors: the two texts have similarity {similarity:.2f}")
 
 # %% [markdown]
 # ## What was measured
@@ -138,9 +135,10 @@ results.figure("differences")
 # %%
 from IPython.display import Markdown
 
-best = scores.drop(index=["joint", *(name for name in scores.index if name.startswith(("expert", "base")))])[
-    "mean"
-].idxmax()
+from spkit.results.labels import family
+
+merges = scores[[family(name) in ("merge", "tuned", "searched") for name in scores.index]]
+best = merges["mean"].idxmax()
 ahead = "joint training" if scores.loc["joint", "mean"] > scores.loc[best, "mean"] else "merging"
 Markdown(
     f"You guessed **{guess}**. On the trained tasks **{ahead}** is ahead: joint training has {scores.loc['joint', 'mean']:.1f} "
