@@ -136,10 +136,13 @@ ties_widget(vectors, densities=(0.1, 0.2, 0.5))
 # Each rule is the same call, and gives an ordinary sentence-transformers model that carries its recipe. Some read examples (`tasks=`).
 
 # %%
+from IPython.display import Markdown
+
 from spkit.merging import method_table
+from spkit.results import to_markdown
 
 merged = spkit.merge(vectors.base, vectors, "ties", density=0.2)
-method_table()[["label", "what it does", "reads data"]]
+Markdown(to_markdown(method_table()[["what it does", "reads data"]]))
 
 # %% [markdown]
 # ## Which one scores best?
@@ -151,8 +154,6 @@ results.figure("methods")
 # ## The answer
 
 # %%
-from IPython.display import Markdown
-
 from spkit.results.frames import main_scores
 from spkit.results.labels import family, method_label
 
