@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -144,7 +145,7 @@ def test_a_page_shows_the_outputs_of_a_copy_that_is_of_the_notebook_as_it_stands
     hook = runpy.run_path(str(RENDERED.parent.parent / "docs" / "hooks" / "tutorial.py"))
     bare = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
     nbformat.write(bare, tmp_path / "mine.ipynb")
-    copy = nbformat.from_dict(bare)
+    copy: Any = nbformat.from_dict(bare)
     picture = nbformat.v4.new_output(
         "display_data", {"image/png": noisy()}, metadata={"image/png": {"alt": 'A "line"', "width": 700}}
     )

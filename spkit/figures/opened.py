@@ -108,8 +108,8 @@ class Results(ResultFiles):
         """
         project = project_folder()
         folders = [project / "runs" / "paper", project / "data" / "results" / "paper", *self.folders]
-        rules = [(folder, *chosen_rules(paper_rules(folder), [name])) for folder in folders]
-        folder, rule = max(rules, key=lambda one: len(one[1].inputs))
+        rules = {folder: chosen_rules(paper_rules(folder), [name])[0] for folder in folders}
+        folder, rule = max(rules.items(), key=lambda one: len(one[1].inputs))
         with style():
             figure, data, caption, about = rule(folder)
             told = f"Outcome: {about['outcome']}. {about['measured']}"
