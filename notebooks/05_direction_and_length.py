@@ -48,9 +48,9 @@ def angle(a, b):
 def draw(c_1, c_2):
     p = c_1 * V[0] + c_2 * V[1]
     x = angle(p, V[0]) / (angle(p, V[0]) + angle(p, V[1]))  # direction
-    sheet = Sheet(5.5, 2.8)
-    panel = spkit.plot.arrows({"V1": V[0], "V2": V[1], "p": p}, sheet, ways={"line between the experts": V})
-    panel.set(xlim=(-0.4, 4), ylim=(-0.4, 2.6))
+    sheet = Sheet(4.6, 2.8)
+    panel = spkit.plot.arrows({"V1": V[0], "V2": V[1], "p": p}, sheet, ways={"_line": V})
+    panel.set(xlim=(-0.4, 4), ylim=(-0.5, 2.6))
     first, second, length = (np.linalg.norm(one) for one in (*V, p))
     return (
         sheet,
@@ -70,7 +70,7 @@ Sliders(draw, c_1=(0.05, 1.5, 0.5), c_2=(0.05, 1.5, 0.5))
 # %%
 K = V @ V.T
 c = np.array([0.5, 0.5])
-print("from the vectors:", np.linalg.norm(c @ V), " from K:", np.sqrt(c @ K @ c))
+print(f"length from the vectors {np.linalg.norm(c @ V):.3f}, from K {np.sqrt(c @ K @ c):.3f}")
 
 # %% [markdown]
 # So 17 million weights become a table of N × N numbers. The average of N vectors at right angles, each of length 1, has
@@ -159,7 +159,7 @@ said = (
     f"You guessed **{guess}**. The mean of the tasks changes by up to {spread['direction']:.1f} points along the direction "
     f"and by up to {spread['length']:.1f} along the length: here the **{more}** matters more, over the ranges shown."
 )
-Markdown("\n\n".join([said, results.words("along the length"), results.words("(x = 0)")]))
+Markdown(said + "\n\n" + results.words("along the length") + "\n" + results.words("(x = 0)"))
 
 # %% [markdown]
 # ## What to try
