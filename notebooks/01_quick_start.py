@@ -12,42 +12,100 @@
 # ---
 
 # %% [markdown]
-# # Quick start: what a finished study says
+# # Quick start: one model for several tasks
 #
-# **One question:** you have one base model and several tasks. Should you train on all of them jointly, or train one expert per task
-# and merge the experts?
+# **Question.** You have one base model and several tasks. Do you train one model on all tasks jointly, or one expert a task, and merge
+# the experts?
 #
-# A study answers it: it trains, merges, searches, and scores everything on the same test examples. This notebook reads what a study
-# left. If you ran `make demo`, these are your own numbers; before that, those that come with the project.
+# **Guess first**, in the next cell. The last section compares your guess with what was measured.
 
 # %%
+guess = "merging"  # or "joint training"
+
+# %% [markdown]
+# ## A model is a point
+#
+# Training moves the weights θ of a model. Take a model with two weights, so that it can be drawn. The base stands at 0. Training on
+# task A moved it to one place, training on task B to another. The arrow from the base to an expert is its **task vector**; a **merge**
+# is the base plus a weighted sum of the arrows:
+#
+# $$V_i = \theta_i - \theta_0, \qquad \theta(c) = \theta_0 + \sum_i c_i V_i .$$
+#
+# Each task has a loss, lowest at its expert. Here task A cares most about the first weight, task B about the second. Move the two
+# coefficients: where is the mean of both losses lowest? (The average has 0.5 and 0.5.)
+
+# %%
+import numpy as np
+
 import spkit
+from spkit.drawing import Sheet
+from spkit.widgets import Sliders
 
-results = spkit.open_results()
-results
+V = {"A": np.array([2.0, 0.3]), "B": np.array([0.4, 1.6])}  # expert minus base
+care = {"A": np.array([1.0, 0.15]), "B": np.array([0.15, 1.0])}
+
+
+def losses(theta):
+    return {task: float(care[task] @ (theta - V[task]) ** 2) for task in V}
+
+
+def draw(c_A, c_B):
+    theta = c_A * V["A"] + c_B * V["B"]  # the formula above
+    places = {"base": 0 * theta, "expert A": V["A"], "expert B": V["B"], "your merge": theta}
+    sheet = Sheet(6.75, 2.5)
+    left, right = sheet.subplots(1, 2, width_ratios=(1.1, 1))
+    sides = {"_A": [c_A * V["A"], theta], "_B": [c_B * V["B"], theta]}
+    spkit.plot.arrows({**V, "your merge": theta}, left, ways=sides)
+    means = {name: np.mean(list(losses(place).values())) for name, place in places.items()}
+    right.barh(list(means)[::-1], list(means.values())[::-1], color=["black", "0.7", "0.7", "0.7"])
+    right.set(xlabel="mean of both losses", xlim=(0, 3.5))
+    on_A, on_B = losses(theta).values()
+    expert = min(means["expert A"], means["expert B"])
+    return (
+        sheet,
+        f"Loss {on_A:.2f} on A, {on_B:.2f} on B; their mean is {means['your merge']:.2f}, of the better expert {expert:.2f}.",
+    )
+
+
+Sliders(draw, c_A=(0, 1.5, 0.5), c_B=(0, 1.5, 0.5))
 
 # %% [markdown]
-# ## The scores
+# Near 0.75 and 0.75 the mean is lowest: far beyond the average, because each expert moved mostly where the other task does not care.
+# Whether real models are like that is to be measured.
 #
-# Points from 0 to 100 with the 95 % interval over the test examples (it does not cover another training run). Read the last column
-# first: the mean over the tasks.
+# ## The same with 17 million weights
 #
-# The demo's tasks: *headline*, find a BBC article by its headline (nDCG@10); *topic*, classify headlines (accuracy); *similarity*,
-# human similarity of words and documents (Spearman's ρ); *chat*, find the reply to a message (nDCG@10). Its base is MiniLM cut to three
-# layers: weak, so that experts differ.
-#
-# The rows: the base, one expert per task, joint training, then merges of the experts. *Average* to *loss-weighted* are fixed rules
-# ([notebook 4](04_merging_methods.ipynb)); *tuned* means that their length was chosen on training examples. *Self Positioning* searches
-# the weights of the merge, *by module* separately in each part of each layer ([notebook 6](06_self_positioning.ipynb)).
+# `open_results()` finds what a study left: your own runs if you ran `make demo`, else the results that come with the project. The
+# demo's tasks: *headline*, find an article by its headline; *topic*, sort headlines into topics; *similarity*, human similarity of
+# words and documents; *chat*, find the reply. (If no run has left task vectors, this cell trains the four experts: about three
+# minutes.)
 
 # %%
-from spkit.results import summary_table
-
-summary_table(results["scores"])
+results = spkit.open_results()
+vectors = results.vectors()
+texts = ["a sharp rise in profit", "earnings grew strongly"]
+for c in (0.0, 0.5, 1.0):
+    model = vectors.at(dict.fromkeys(vectors.names, c))  # an ordinary SentenceTransformer
+    similarity = float(model.similarity(*model.encode(texts)))
+    print(f"{c:.1f} of each of {len(vectors)} vectors: the two texts have similarity {similarity:.2f}")
 
 # %% [markdown]
-# An **expert** is trained for one task; on the others it may gain or lose against the base. **Joint training** and **merging** both
-# look for one model that does everything.
+# ## What was measured
+#
+# Points from 0 to 100 on test examples. *mean* is over the four trained tasks, *unseen mean* over tasks that nobody trained on.
+
+# %%
+from spkit.results.frames import main_scores
+from spkit.results.labels import method_label
+
+scores = main_scores(results["scores"]).pivot_table(index="method", columns="task", values="score")
+shown = ["base", "joint", "average", "slerp", "ties", "self_position", "self_position:module"]
+scores.loc[shown, [*vectors.names, "mean", "unseen mean"]].rename(index=method_label).round(1)
+
+# %% [markdown]
+# The first four merges use **fixed rules** ([notebook 4](04_merging_methods.ipynb)). *Self Positioning* **searches** the coefficients
+# on a few hundred examples, *by module* one set for each part of each layer ([notebook 6](06_self_positioning.ipynb)). All methods, with
+# their 95 % intervals:
 
 # %%
 results.figure("methods")
@@ -55,8 +113,7 @@ results.figure("methods")
 # %% [markdown]
 # ## Which task counts how much?
 #
-# The mean gives every task the same weight; you may not. Move the slider: does another method come first? Where the study scored
-# tasks that nobody trained on, buttons choose between these, the trained ones, and the two means.
+# The mean weighs all tasks alike. You may not. Move the weight of one task: does another method come first?
 
 # %%
 from spkit.widgets import ranking_widget
@@ -64,44 +121,40 @@ from spkit.widgets import ranking_widget
 ranking_widget(results["scores"])
 
 # %% [markdown]
-# ## In words
-#
-# A merge is the base plus a weighted sum of **task vectors** (expert minus base); a *conflict* is gradients that point in opposite directions.
-# The same findings as sentences. The verdict stands near the end, with what would change it.
-
-# %%
-from IPython.display import Markdown
-
-Markdown(results.words())
-
-# %% [markdown]
 # ## How sure is a difference?
 #
-# Two methods are compared on the same resampled test examples, so that what is hard for both cancels out. An interval that contains
-# zero means: these data do not show which of the two is better.
+# Two models are compared on the same resampled test examples, so that hard examples are hard for both. An interval that contains 0
+# means: these data do not show which one is better.
 
 # %%
 results.figure("differences")
 
 # %% [markdown]
-# ## Move the model yourself
-#
-# With the task vectors you can go to any position. Each call gives an ordinary sentence-transformers model. (If no run has left
-# task vectors yet, the next cell trains the experts first: about three minutes on two cores.)
+# ## The answer
 
 # %%
-vectors = results.vectors()
-halfway = vectors.at(dict.fromkeys(vectors.names, 0.5))
-pair = halfway.encode(["a sharp rise in profit", "earnings grew strongly"])
-print(vectors, "similarity at 0.5 of every vector:", float(halfway.similarity(pair[:1], pair[1:])))
+from IPython.display import Markdown
+
+from spkit.results.labels import family
+
+merges = scores[[family(name) in ("merge", "tuned", "searched") for name in scores.index]]
+best = merges["mean"].idxmax()
+ahead = "joint training" if scores.loc["joint", "mean"] > scores.loc[best, "mean"] else "merging"
+Markdown(
+    f"You guessed **{guess}**. On the trained tasks **{ahead}** is ahead: joint training has {scores.loc['joint', 'mean']:.1f} "
+    f"points, the best merge ({method_label(best)}) {scores.loc[best, 'mean']:.1f}, the base {scores.loc['base', 'mean']:.1f}; "
+    f"on unseen tasks {scores.loc['joint', 'unseen mean']:.1f}, {scores.loc[best, 'unseen mean']:.1f} and "
+    f"{scores.loc['base', 'unseen mean']:.1f}. What the study says, with intervals:\n\n" + results.words("verdict")
+)
 
 # %% [markdown]
-# **Answer.** The *Verdict* above, for these tasks, this base and these settings: one for who serves these tasks (*mean*), and where the
-# study scored tasks that nobody trained on, one for who wants a general model (*unseen mean*). The intervals are over test examples;
-# the differences by seed, where there are several, show what another training would change.
+# Joint training needs all data in one place, at one time. A merge needs only the experts.
 #
 # ## What to try
 #
-# - Change 0.5 to 0 (the base) and to 1 (the plain sum), and look at the similarity again.
-# - `spkit.evaluate(halfway, spkit.load_tasks("bundled"))` scores a position on all tasks; it takes some ten seconds.
-# - Go on with the next notebook: do the tasks conflict at all?
+# - The whole job for models of your own is one command, with a verdict and a page: `spkit best --base B --model faq=... --model sts=...
+#   --tasks my_tasks.toml -o runs/best`, or `spkit.best(...)` in Python ([notebook 10](10_your_own_models_and_data.ipynb)).
+# - Is one model better than another? `spkit.compare({"half": vectors.at([0.5] * 4), "base": vectors.base}, spkit.load_tasks("bundled"))`
+#   gives each difference with its interval (about a minute).
+# - Give task A and task B the same care, `[1.0, 1.0]`, in the first picture. Now no place is good for both: a conflict. That is
+#   [notebook 2](02_task_conflict.ipynb).

@@ -14,45 +14,88 @@
 # %% [markdown]
 # # Exploring the space between your models
 #
-# **One question:** what lies between the experts?
+# **Question.** What lies between the experts? Go there, and look.
 #
-# Each slider is a *task vector*, expert minus base, and one is the length λ. While you drag, the scores are **interpolated** between positions that were measured once, with their
-# cross-validated error. When you stop, the position itself is **measured**, on at most 24 short examples per task.
-#
-# The first time, the cell that opens the explorer measures these positions: about a minute and a half on two cores, with a progress
-# bar; they are kept. (If no study has left task vectors yet, it trains the experts before: about three minutes.)
+# **Guess first**: which mean score, in points, has the best place that you can find?
 
 # %%
+guess = 65.0
+
+# %% [markdown]
+# ## Interpolated and measured
+#
+# To measure a place takes a second. While a slider moves, the explorer shows what it *expects*, from places that it measured once. With
+# scores y at places $c_1 \ldots c_m$ and a similarity k of places it expects
+#
+# $$\hat f(c) = k(c)^\top (K + \sigma^2 I)^{-1}\, y, \qquad K_{ab} = k(c_a, c_b) = e^{-\|c_a - c_b\|^2 / 2\ell^2} .$$
+#
+# Here the truth is a curve that you can see. How many measured places are needed? What happens where none is near?
+
+# %%
+import numpy as np
+
 import spkit
+from spkit.drawing import Sheet
+from spkit.widgets import Sliders
 
-results = spkit.open_results()
-results
+
+def truth(c):
+    return 50 + 18 * np.exp(-((c - 0.8) ** 2) / 0.3) - 4 * np.sin(5 * c)
+
+
+def k(a, b, reach):
+    return np.exp(-((a[:, None] - b[None]) ** 2) / (2 * reach**2))
+
+
+def draw(places, reach):
+    measured, line = np.linspace(0, 1.6, int(places)), np.linspace(0, 2, 200)
+    y = truth(measured)
+    K = k(measured, measured, reach) + 1e-4 * np.eye(len(measured))
+    expected = y.mean() + k(line, measured, reach) @ np.linalg.solve(K, y - y.mean())  # the formula above
+    sheet = Sheet(6.0, 2.5)
+    panel = sheet.subplots()
+    panel.plot(line, truth(line), color="0.75", linewidth=3, label="truth")
+    panel.plot(line, expected, color="C5", label="expected")
+    panel.plot(measured, y, "o", color="black", label="measured")
+    panel.set(xlabel="coefficient", ylabel="score, points", ylim=(40, 78))
+    panel.legend()
+    error = np.abs(expected - truth(line))[line <= 1.6].max()
+    return sheet, f"{int(places)} measured places: between 0 and 1.6 the largest error is {error:.1f} points."
+
+
+Sliders(draw, places=(3, 12, 5, 1), reach=(0.05, 1, 0.3))
+
+# %% [markdown]
+# ## The explorer
+#
+# Each slider is a task vector. While you drag, scores are *interpolated*; when you stop, the place is *measured* on a few dev examples of
+# each task. On the map two of the vectors have true lengths and angles. The first time, this cell measures its places: a minute or two on
+# two cores, and they are kept. (If no run has left task vectors, it trains the experts before, about three minutes.)
 
 # %%
+results = spkit.open_results()
 explorer = spkit.explore_study(results.run())
 explorer
 
 # %% [markdown]
-# - **Weights and length** is the path of the paper (arXiv 2410.15035): only ratios of the weights matter; λ is how far you go. **Free** moves the
-#   coefficients themselves, below zero if you like.
-# - The **map** is the plane of two task vectors with true angles and lengths. Contours are the interpolated mean in this plane,
-#   with the other coefficients kept as they are; move a third slider and they change. A hollow mark is a model at other coefficients than
-#   yours: the contours around it do not hold for it.
-# - The bars' marks are the base, each task's own expert, and, where the whole study was run, joint training and the merges that are best on
-#   the study's means. The verdict of that study stands on top.
-# - **Unseen tasks** are those that the study scored and nobody trained on. They have bars of their own, at the bottom, on a few examples of
-#   their *test* splits: measured when you stop, never interpolated, and switched off with a click. They are for looking only. Who chooses a
-#   place by them has trained on them.
+# - **Weights and length** is the paper's path: only ratios of the weights matter, λ is how far you go. **Free** moves the coefficients
+#   themselves.
+# - **Unseen tasks** are for looking only. Who chooses a place by them has trained on them.
 #
-# **Answer.** If some place between two experts has a better mean than both, merging beats either of them; the mark of
-# joint training shows whether it pays. If the score only falls from one to the other, it is a trade-off.
+# ## The answer
+
+# %%
+from IPython.display import Markdown
+
+Markdown(f"You guessed **{guess:.1f}**. Where the explorer stands now: {explorer.words()}")
+
+# %% [markdown]
+# If a place between two experts has a better mean than both, a merge beats either of them. If the score only falls on the way, the two
+# tasks are a trade-off. The explorer's scores rest on few examples, and you looked at many places: check the one that you like best on all
+# of dev, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"), split="dev")`.
 #
 # ## What to try
 #
 # - Start at an expert, and bring in a second one: which task loses first?
-# - Where do the unseen tasks fall below the base: near the experts, or far out? (`explorer.exploration.scores(coefficients)` has the
-#   numbers of a place as a table, with the role of each task and both means.)
-# - Find a place with a better mean than the search's. The measured value rests on at most 24 examples per task, and you looked at many
-#   places: a point or two may be chance. Check on all dev examples, `spkit.evaluate(explorer.model(), spkit.load_tasks("bundled"),
-#   split="dev")`, and look at `split="test"` once, at the end.
+# - Find a place with a better mean than the search's, and run the answer again.
 # - *Save model* writes a folder; *copy as code* gives the lines that rebuild the place.

@@ -14,10 +14,22 @@
 # %% [markdown]
 # # Your own models and data
 #
-# **One question:** how do you ask all this about your own tasks?
+# **Question.** You have two fine-tunes of one base, and some data. Which merge is the best, and is it better than what you have?
+#
+# **Guess first**: will a merge be ahead of the better expert on the mean of both tasks?
+
+# %%
+guess = True
+
+# %% [markdown]
+# ## Data: a table a split
+#
+# CSV, TSV, JSONL or Parquet. Two small files stand in for yours. `test` must be examples that no model was trained on.
 
 # %%
 from pathlib import Path
+
+import pandas as pd
 
 import spkit
 
@@ -25,36 +37,27 @@ import spkit
 folder = Path("../runs/own") if Path("10_your_own_models_and_data.ipynb").exists() else Path("runs/own")
 folder.mkdir(parents=True, exist_ok=True)
 
-# %% [markdown]
-# ## Data: a table per split
-#
-# CSV, TSV, JSONL or Parquet, with the columns of sentence-transformers. Here two small files stand in for yours.
-
-# %%
-import pandas as pd
-
 faq = [
     {"question": f"How do I reset device {n}?", "answer": f"Hold the button of device {n} for {n % 9 + 2} seconds."}
-    for n in range(120)
+    for n in range(160)
 ]
-pd.DataFrame(faq[:90]).to_csv(folder / "faq-train.csv", index=False)
-pd.DataFrame(faq[90:]).to_csv(folder / "faq-test.csv", index=False)
 words = ["very", "quite", "hardly", "not", "really"]
-pairs = [
+sts = [
     {
         "sentence1": f"item {n} is {words[n % 5]} good",
         "sentence2": f"item {n} is {words[n % 4]} fine",
         "score": 5.0 - abs(n % 5 - n % 4),
     }
-    for n in range(120)
+    for n in range(160)
 ]
-pd.DataFrame(pairs[:90]).to_csv(folder / "sts-train.csv", index=False)
-pd.DataFrame(pairs[90:]).to_csv(folder / "sts-test.csv", index=False)
+for name, rows in {"faq": faq, "sts": sts}.items():
+    pd.DataFrame(rows[:120]).to_csv(folder / f"{name}-train.csv", index=False)
+    pd.DataFrame(rows[120:]).to_csv(folder / f"{name}-test.csv", index=False)
 
 # %% [markdown]
 # ## The task file
 #
-# `columns` maps your files' column names to these.
+# A kind for each task; `columns` maps your column names to those of sentence-transformers.
 
 # %%
 (folder / "tasks.toml").write_text("""
@@ -70,56 +73,76 @@ train = "sts-train.csv"
 test = "sts-test.csv"
 """)
 tasks = spkit.load_tasks(folder / "tasks.toml")
-spkit.imbalance(tasks)
+spkit.imbalance(tasks)[["examples", "example_share", "words", "word_share"]].round(2)
 
 # %% [markdown]
 # ## Models
 #
-# Experts you have already are named by folder or hub id. Here two are trained: some seconds each.
+# Yours are named by folder or hub id. A model that is called like a task is its expert; any other name is a joint model or a checkpoint. Here
+# two experts and a joint model are trained, some seconds each.
 
 # %%
 base = spkit.load_base("minilm-l3", max_seq_length=24)
-experts = {name: spkit.train(base, task, steps=12, batch_size=16) for name, task in tasks.items()}
-vectors = spkit.TaskVectors.from_models(base, experts)
-vectors.save(folder / "vectors")
-vectors.norms()
+models = {name: spkit.train(base, task, steps=12, batch_size=16) for name, task in tasks.items()}
+models["joint"] = spkit.train(base, tasks, steps=24, batch_size=16, sampling="uniform")
+vectors = spkit.TaskVectors.from_models(base, models)
+vectors.cosines().round(2).assign(length=vectors.norms().round(2))
 
 # %% [markdown]
-# ## Search and score
+# ## One call for the whole job
 #
-# About half a minute.
+# `spkit.best` measures the models, every rule, mixes with the joint model, and two searches on dev examples. It picks by these, and tests
+# the pick once. (A minute or two. In a terminal: `spkit best --base minilm-l3 --model faq=... --tasks tasks.toml -o runs/best`.)
 
 # %%
-result = spkit.self_position(vectors, spkit.Probe.sample(tasks, size=96), optimizer="adam", steps=10, batch_size=16)
-result.coefficients
+report = spkit.best(base, models, tasks, output=folder / "best", budget=10)
+print(report.verdict)
 
 # %%
-display(spkit.evaluate(result.model(), tasks), spkit.evaluate(base, tasks))
+report.table[["sort", "picked", "dev", "test", "ahead", "ahead low", "ahead high"]].round(1)
 
 # %% [markdown]
-# Better than the base on both?
+# *ahead*: how far the pick is ahead of the row on test, with its interval. Only the pick, the given models and the base are tested.
+# `report.html` in the folder is one page with all of it, and opens without a server.
+
+# %%
+sorted(path.name for path in (folder / "best").iterdir() if not path.name.startswith("."))
+
+# %% [markdown]
+# ## Is it better than this other model?
 #
+# The same test examples for both; a positive difference means that a is ahead.
+
+# %%
+compared = spkit.compare({"pick": report.model(), "joint": models["joint"]}, tasks)
+compared[["task", "a", "b", "difference", "low", "high", "verdict"]].round(1)
+
+# %% [markdown]
 # ## Look around
 #
-# A small explorer on your own vectors; its points take some seconds.
+# An explorer on your own vectors; its places take some seconds.
 
 # %%
-explorer = spkit.explore(vectors, tasks, result=result, points=24, examples=24, source=folder / "vectors")
+vectors.save(folder / "vectors")
+explorer = spkit.explore(vectors, tasks, points=24, examples=24, source=folder / "vectors")
 explorer
 
 # %% [markdown]
-# ## Save
-#
-# An ordinary sentence-transformers folder, with a model card and a recipe.
+# ## The answer
 
 # %%
-result.save(folder / "best")
-sorted(path.name for path in (folder / "best").iterdir())
+from IPython.display import Markdown
+
+picked = report.table.loc[report.table["picked"]].iloc[0]
+merges = report.table["sort"].isin(["rule", "mix", "search"])
+best, expert = report.table.loc[merges, "dev"].max(), report.table.loc[list(tasks), "dev"].max()
+said = f"You guessed **{guess}**. On dev the best merge has {best:.1f} points, the better expert {expert:.1f}."
+Markdown(f"{said} The pick is **{picked.name}**. {report.verdict}")
 
 # %% [markdown]
 # ## What to try
 #
-# - Put your own files into `tasks.toml`, and your experts into `TaskVectors.from_models(base, {"faq": "path/to/faq", ...})`.
-# - LoRA adapters over the base may stand for experts.
-# - `spkit study my_study.toml`, in a terminal, does everything in resumable stages, with the verdict at the end;
-#   `spkit/study/profiles/demo.toml` is an example of a profile.
+# - Put your own files into `tasks.toml`, and your models into the call: `{"faq": "path/to/faq", "sts": "org/model"}`. LoRA adapters over the
+#   base may stand for models.
+# - `spkit init` writes a task file from your CSVs. Tasks with `test` alone are *unseen*: scored, never chosen by.
+# - `spkit study my_study.toml` makes all that notebooks 1 to 9 show; `spkit/study/profiles/demo.toml` is an example.

@@ -21,6 +21,7 @@ from spkit._lazy import loaded_on_use
 _OWNERS = {
     "affinity": "figures.affinity",
     "angles": "figures.angles",
+    "arrows": "figures.arrows",
     "chains": "figures.chains",
     "coefficients": "figures.coefficients",
     "conflict": "figures.conflict",
@@ -55,6 +56,7 @@ _OWNERS = {
 __all__ = [
     "affinity",
     "angles",
+    "arrows",
     "chains",
     "coefficients",
     "conflict",
@@ -89,6 +91,7 @@ __all__ = [
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.affinity import affinity
     from spkit.figures.angles import angles
+    from spkit.figures.arrows import arrows
     from spkit.figures.chains import chains
     from spkit.figures.coefficients import coefficients
     from spkit.figures.conflict import conflict

@@ -1,10 +1,14 @@
 """Runs the notebooks: in the tests on tiny results, and by `make notebooks` on real ones, as rendered copies.
 
 `python -m tests.notebooks` runs all of them in a kernel, in the folder of the notebooks, and writes copies with outputs
-to runs/notebooks, as .ipynb and .html; names of notebooks choose some. `--pair` writes the .ipynb files of the scripts.
+to runs/notebooks, as .ipynb and .html; names of notebooks choose some. `--publish` also puts small copies into
+notebooks/rendered, which the documentation site shows. `--pair` writes the .ipynb files of the scripts.
 """
 
 import argparse
+import base64
+import io
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -14,8 +18,14 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from spkit.drawing.render import width_on_page
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+RENDERED = NOTEBOOKS / "rendered"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+#: Of a published picture: twice that of the page at most, and so many colours.
+_PIXELS, _COLOURS = 1100, 96
+_EMBEDDED = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=]+")
 
 
 def scripts() -> list[Path]:
@@ -90,13 +100,41 @@ def still(notebook: Any) -> Any:
             if "data:image/png" in data.get("text/html", ""):
                 data.pop("image/png", None)  # the same picture once more
             kept.append(output)
-            if words := output.get("metadata", {}).get("image/png", {}).get("alt"):
+            about = output.get("metadata", {}).get("image/png", {})
+            if words := about.get("alt"):
+                about["width"] = width_on_page(base64.b64decode(data["image/png"]))
                 kept.append(nbformat.v4.new_output("display_data", {"text/markdown": words}))
         cell.outputs = kept
     return notebook
 
 
-def render(script: Path, target: Path) -> str:
+def small(notebook: Any) -> Any:
+    """The same with smaller pictures, and without what an editor or a run leaves in the cells."""
+    for cell in notebook.cells:
+        cell.metadata = {}
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = _smaller(data["image/png"])
+            if "text/html" in data:
+                data["text/html"] = _EMBEDDED.sub(lambda found: _smaller(found.group()), data["text/html"])
+    return notebook
+
+
+def _smaller(picture: str) -> str:
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    if image.width > _PIXELS:
+        image = image.resize((_PIXELS, round(image.height * _PIXELS / image.width)), Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    image.quantize(_COLOURS).save(written, format="PNG", optimize=True)
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def render(script: Path, target: Path, publish: bool = False) -> str:
     """Run a notebook on real results, and write it with its outputs as .ipynb and .html; what it wrote to stderr."""
     from nbconvert import HTMLExporter
 
@@ -107,6 +145,9 @@ def render(script: Path, target: Path) -> str:
     nbformat.write(notebook, target / f"{script.stem}.ipynb")
     html, _ = HTMLExporter().from_notebook_node(notebook)
     (target / f"{script.stem}.html").write_text(html, encoding="utf-8")
+    if publish:
+        RENDERED.mkdir(exist_ok=True)
+        nbformat.write(small(notebook), RENDERED / f"{script.stem}.ipynb")
     print(f"{script.stem}: {time.perf_counter() - began:.0f} s{'; stderr: ' + stderr if stderr else ''}", flush=True)
     return stderr
 
@@ -130,6 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.notebooks", description=__doc__)
     parser.add_argument("names", nargs="*", help="stems of notebooks; default all")
     parser.add_argument("--output", type=Path, default=Path("runs/notebooks"))
+    parser.add_argument("--publish", action="store_true")
     parser.add_argument("--pair", action="store_true")
     given = parser.parse_args()
     chosen = [script for script in scripts() if not given.names or script.stem in given.names]
@@ -139,7 +181,7 @@ def main() -> None:
         for script in chosen:
             pair(script)
         return
-    warned = [script.stem for script in chosen if render(script, given.output)]
+    warned = [script.stem for script in chosen if render(script, given.output, given.publish)]
     if warned:
         sys.exit(f"Notebooks must run without a word on stderr. These wrote there: {', '.join(warned)}.")
 

@@ -392,6 +392,7 @@ CHANGES = [
     ("figure_4", "directions.csv", scores_along("direction", lambda at: at * (1 - at) * 9), "same"),
     ("figure_4", "directions.csv", scores_along("direction", lambda at: at * (at - 1) * 9), "other"),
     ("figure_4", "directions.csv", scores_along("direction", lambda at: at * 0), "open"),
+    ("figure_4", "directions.csv", lambda table: table[table["share"] == table["share"].iloc[3]], "open"),  # one place
     ("figure_5", "plane_points.csv", swapped, "other"),
     ("figure_6", "around.csv", set_to(score=50.0, low=49.0, high=51.0), "same"),
     ("figure_6", "around.csv", stars_at(0.9), "other"),

@@ -22,7 +22,9 @@ def test_a_figure_is_drawn_with_its_caption_and_data() -> None:
     bundle = shown._repr_mimebundle_()
     assert bundle["text/plain"] == f"methods: {shown.caption}"
     assert 'src="data:image/png;base64,iVBOR' in bundle["text/html"]
-    assert str(DEMO) in bundle["text/html"]
+    assert "width:700px" in bundle["text/html"]
+    assert "From data/results/demo." in bundle["text/html"]
+    assert str(DEMO.parent) not in bundle["text/html"]
 
 
 def test_what_a_caption_quotes_does_not_end_the_picture() -> None:
@@ -58,7 +60,7 @@ def test_vectors_come_from_the_first_run_that_has_them(vectors, tmp_path) -> Non
     results = Results(first, second)
     assert results.run(3) == second
     assert results.vectors(3).names == vectors.names
-    assert repr(results) == f"Results({first}, {second})"
+    assert repr(results) == "Results(first, second)"  # no path of a machine
 
 
 def test_where_no_run_left_vectors_the_demos_experts_are_trained(monkeypatch, tmp_path, capsys) -> None:
@@ -81,3 +83,29 @@ def test_a_project_is_the_nearest_folder_above_with_results(monkeypatch, tmp_pat
     assert project_folder() == tmp_path
     monkeypatch.setattr("spkit.results.opened.USUAL", ("nowhere",))
     assert project_folder() == inner
+
+
+def test_what_is_told_about_something_comes_from_the_first_folder_that_tells_it(tmp_path) -> None:
+    for name, lines in {"first": ["# A", "- Cost: 3."], "second": ["- Cost: 4.", "- Length λ: 2.", "words"]}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.md").write_text("\n".join(lines), encoding="utf-8")
+    results = Results(tmp_path / "empty", tmp_path / "first", tmp_path / "second")
+    assert results.words() == results.words("cost") == "- Cost: 3."
+    assert results.words("length") == "- Length λ: 2."
+    with pytest.raises(SpkitError, match=r"Found no sentence about 'angle' in 'first', 'second'"):
+        results.words("angle")
+
+
+def test_a_figure_of_the_paper_comes_from_the_folder_that_has_most_of_it(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)  # no project, hence no replication
+    results = Results(DEMO, DEMO.parent / "tour")
+    shown = results.paper_figure("figure_2")
+    assert shown.source == DEMO.parent / "tour"  # the demo has panel a alone
+    assert shown.caption.startswith("Outcome: open. ")
+    html = shown._repr_mimebundle_()["text/html"]
+    assert "<figcaption" in html
+    assert "<details><summary>details</summary>" in html
+    with pytest.raises(NothingToDrawError, match=r"grids\.csv, which the analysis \[grids\] makes"):
+        results.paper_figure("figure_3")
+    with pytest.raises(SpkitError, match="'figure_99'"):
+        results.paper_figure("figure_99")

@@ -20,7 +20,7 @@ from tests.figure_tables import write_analyses
 from tests.test_figures import write_results
 
 #: Functions that are no figure of a study.
-NOT_OF_A_STUDY = {"chains", "directions", "landscape", "plane", "sweep"}
+NOT_OF_A_STUDY = {"arrows", "chains", "directions", "landscape", "plane", "sweep"}
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +216,23 @@ def test_a_landscape_needs_places_that_span_a_plane():
     known.loc[3:, "value"] = np.nan
     with pytest.raises(SpkitError, match="Found 3 with a value"):
         plot.landscape(known, ax=Sheet())
+
+
+def test_arrows_have_true_angles_and_name_what_they_show():
+    places, ways = (
+        {"average": (1.15, 1.0)},
+        {"arc": np.array([[2.0, 0.4], [1.5, 1.3], [0.3, 1.6]]), "_axis": [[0, 0], [1, 1]]},
+    )
+    panel = plot.arrows({"faq": (2.0, 0.4), "sts": (0.3, 1.6)}, Sheet(), places=places, ways=ways)
+    assert panel.get_aspect() == 1.0
+    assert texts(panel) == ["base", "faq", "sts"]
+    legend = panel.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["arc", "average"]
+    (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+    assert left < 0 < 2 < right
+    assert bottom < 0 < 1.6 < top
+    with pytest.raises(SpkitError, match=r"two finite coordinates. Found 'faq' with the shape \(3,\)"):
+        plot.arrows({"faq": (1, 2, 3)}, Sheet())
+    with pytest.raises(SpkitError, match=r"two finite coordinates. Found 'average'"):
+        plot.arrows({"faq": (1, 2)}, Sheet(), places={"average": (float("nan"), 1)})

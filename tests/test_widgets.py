@@ -1,16 +1,20 @@
 """The notebooks' sliders: what they say is what the tables hold."""
 
+import asyncio
+import threading
 from itertools import product
 
 import pandas as pd
 import pytest
 
+from spkit.drawing import Sheet
 from spkit.errors import SpkitError
 from spkit.merging.methods import merge
 from spkit.vectors.task_vectors import TaskVectors
 from spkit.widgets import (
     OneOf,
     PictureSlider,
+    Sliders,
     arc_widget,
     conflict_widget,
     cost_widget,
@@ -216,3 +220,58 @@ def test_the_cost_widget_finds_where_merging_pays() -> None:
     assert widget.words() == "3 balances tried: the cheaper way is to train experts once, search each time."
     with pytest.raises(SpkitError, match="must hold joint training and a search"):
         cost_widget(pd.DataFrame([{"stage": "train/joint", "flops": 1.0, "seed": 0}]))
+
+
+def counted(drawn: list[dict[str, float]]) -> Sliders:
+    """Two sliders whose function keeps what it was called with."""
+
+    def draw(share: float, length: float):
+        drawn.append({"share": share, "length": length})
+        sheet = Sheet(1, 1)
+        sheet.subplots().plot([0, share], [0, length])
+        return sheet, f"{share:g} {length:g}"
+
+    return Sliders(draw, share=(0, 1, 0.5), length=(0, 2, 1, 0.25))
+
+
+def test_sliders_draw_for_the_values_they_are_moved_to() -> None:
+    drawn: list[dict[str, float]] = []
+    moved = counted(drawn)
+    before = moved.picture()
+    assert before.startswith(b"\x89PNG")
+    moved.sliders["share"].value = 0.75
+    moved.sliders["length"].value = 1.25
+    assert drawn == [
+        {"share": 0.5, "length": 1.0}, {"share": 0.75, "length": 1.0}, {"share": 0.75, "length": 1.25}
+    ]  # fmt: skip
+    assert moved.words() == "0.75 1.25"
+    assert moved.picture() != before
+    assert moved._picture.tooltip == moved.words()
+    with pytest.raises(SpkitError, match=r"lowest value.*Found 'share=\(0, 1, 2\)'"):
+        Sliders(lambda share: (Sheet(1, 1), ""), share=(0, 1, 2))
+    with pytest.raises(SpkitError, match="Found no slider"):
+        Sliders(lambda: (Sheet(1, 1), ""))
+
+
+def test_sliders_that_move_on_another_thread_draw_on_the_notebooks_own_and_only_the_last_place() -> None:
+    drawn: list[dict[str, float]] = []
+    threads = set()
+
+    async def cell() -> None:
+        moved = counted(drawn)
+        show = moved._show
+        moved._show = lambda: (threads.add(threading.current_thread()), show())  # type: ignore[method-assign]
+
+        def move() -> None:
+            for value in (0.6, 0.7, 0.8):
+                moved.sliders["share"].value = value
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        mover.join()  # the cell runs on: nothing is drawn
+        assert len(drawn) == 1
+        await asyncio.sleep(0.05)
+
+    asyncio.run(cell())
+    assert [one["share"] for one in drawn] == [0.5, 0.8]
+    assert threads == {threading.main_thread()}

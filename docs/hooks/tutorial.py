@@ -1,9 +1,9 @@
-"""The notebooks as pages, with the outputs of `make notebooks` where it has run them as they are now.
+"""The notebooks as pages, with the outputs of their rendered copies: pictures stand in place of widgets."""
 
-Of an output that a kernel would have to serve, a page shows the picture that lies beside it.
-"""
-
+import base64
+import logging
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _LINK, _PAGE = re.compile(r"\((\d\d_\w+)\.ipynb\)"), r"(\1.md)"
+_EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+_STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
+#: Of a picture that says nothing of it, in pixels.
+_WIDTH = 700
+_log = logging.getLogger("mkdocs.hooks.tutorial")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -22,28 +27,53 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page a notebook."""
+    """Add a page a notebook, and the pictures on it."""
     from nbconvert import MarkdownExporter
 
     exporter = MarkdownExporter()
     for notebook in _notebooks(config):
-        content = _rendered(notebook, config) or _read(notebook)
+        content = _rendered(notebook)
         content.metadata.language_info = {"name": "python"}  # which a notebook has once it was run
-        text, made = exporter.from_notebook_node(content, {"output_files_dir": f"{notebook.stem}_files"})
-        for name, data in (made.get("outputs") or {}).items():
-            files.append(File.generated(config, f"tutorial/{name}", content=data))
+        for name, picture in _pictures(content, notebook.stem).items():
+            files.append(File.generated(config, f"tutorial/{name}", content=picture))
+        text, _ = exporter.from_notebook_node(content)
         files.append(File.generated(config, f"tutorial/{notebook.stem}.md", content=_LINK.sub(_PAGE, text)))
     return files
 
 
-def _rendered(notebook: Path, config: MkDocsConfig) -> Any:
-    """The copy with outputs; None where there is none, or it is of other code."""
-    copy = Path(config.config_file_path).parent / "runs" / "notebooks" / notebook.name
-    if not copy.is_file():
-        return None
-    content = _read(copy)
-    same = [cell.source for cell in content.cells] == [cell.source for cell in _read(notebook).cells]
-    return content if same else None
+def _rendered(notebook: Path) -> Any:
+    """The copy with outputs, where it is one of the notebook as it stands; else the notebook."""
+    bare, copy = _read(notebook), notebook.parent / "rendered" / notebook.name
+    if copy.is_file():
+        rendered = _read(copy)
+        if [cell.source for cell in rendered.cells] == [cell.source for cell in bare.cells]:
+            return rendered
+    _log.info("%s is shown without outputs: `make notebooks ARGS=--publish` makes them.", notebook.name)
+    return bare
+
+
+def _pictures(content: Any, stem: str) -> dict[str, bytes]:
+    """Take the pictures out of a notebook's outputs, by the names that stand in their place."""
+    pictures: dict[str, bytes] = {}
+
+    def kept(picture: str) -> str:
+        name = f"{stem}/{len(pictures):02}.png"
+        pictures[name] = base64.b64decode(picture)
+        return name
+
+    for cell in content.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/html" in data:
+                # The site's own style is that of tables without a class.
+                html = _STYLE.sub("", data["text/html"]).replace('<table border="1" class="dataframe">', "<table>")
+                data["text/html"] = _EMBEDDED.sub(lambda found: kept(found.group(1)), html)
+            elif "image/png" in data:
+                about = output.get("metadata", {}).get("image/png", {})
+                words, width = escape(about.get("alt", ""), quote=True), about.get("width", _WIDTH)
+                source = kept(data.pop("image/png"))
+                data["text/html"] = f'<img alt="{words}" src="{source}" width="{width}" style="background:white">'
+    return pictures
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

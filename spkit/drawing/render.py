@@ -7,7 +7,10 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from spkit.drawing.rule import Rule
-from spkit.drawing.style import style
+from spkit.drawing.style import WIDE, style, style_settings
+
+#: Pixels of a page that a figure of two columns takes.
+_PAGE = 700
 
 
 def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
@@ -33,3 +36,16 @@ def png(drawing: Figure) -> bytes:
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def width_on_page(picture: bytes) -> int:
+    """Pixels that a PNG takes on a page, so that the letters of all figures are of one size.
+
+    Example:
+        >>> from spkit.drawing import Sheet
+        >>> with style():
+        ...     width_on_page(png(Sheet(WIDE, 1))), width_on_page(png(Sheet(WIDE / 2, 1)))
+        (700, 350)
+    """
+    pixels = int.from_bytes(picture[16:20], "big")  # of the header
+    return round(_PAGE * pixels / (WIDE * style_settings()["savefig.dpi"]))

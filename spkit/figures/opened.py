@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from spkit.drawing.render import render
+from spkit.drawing.render import png, render, width_on_page
 from spkit.drawing.rule import NothingToDrawError, chosen_rules
+from spkit.drawing.style import style
 from spkit.figures.listing import all_rules
-from spkit.results.opened import USUAL, ResultFiles, project_folder
+from spkit.figures.of_paper.collection import paper_rules
+from spkit.results.opened import USUAL, ResultFiles, named, project_folder
 from spkit.study.places import vectors_folder
 from spkit.study.profile_file import load_profile
 from spkit.study.run import train_experts
@@ -37,15 +39,30 @@ class Shown:
     source: Path
 
     def _repr_mimebundle_(self, **_given: Any) -> dict[str, str]:
-        picture = base64.b64encode(self.png).decode()
+        picture, width = base64.b64encode(self.png).decode(), width_on_page(self.png)
         # Figures are drawn black on white: on a dark page they need the white.
+        first, rest = _parted(self.caption)
         html = (
             f'<figure style="margin:0"><img alt="{escape(self.caption, quote=True)}" '
-            f'style="background:white;max-width:100%;width:700px" src="data:image/png;base64,{picture}">'
-            f'<figcaption style="max-width:700px">{escape(self.caption)} <i>From {escape(str(self.source))}.</i>'
-            "</figcaption></figure>"
+            f'style="background:white;max-width:100%;width:{width}px" src="data:image/png;base64,{picture}">'
+            f'<figcaption style="max-width:700px">{escape(first)}<details><summary>details</summary>{escape(rest)} '
+            f"From {escape(named(self.source))}.</details></figcaption></figure>"
         )
         return {"text/html": html, "image/png": picture, "text/plain": f"{self.name}: {self.caption}"}
+
+
+def _parted(caption: str) -> tuple[str, str]:
+    """A caption's first statement, and the rest of it.
+
+    Example:
+        >>> _parted("Scores of every method (0 to 100); one seed. Bars: 95 % intervals.")
+        ('Scores of every method (0 to 100).', 'One seed. Bars: 95 % intervals.')
+    """
+    if caption.startswith("Outcome: "):  # of a figure of the paper, which says its finding itself
+        first, _, rest = caption.partition(". ")
+        return f"{first}.", rest
+    first, _, rest = caption.partition("; ") if "; " in caption.split(". ")[0] else caption.partition(". ")
+    return f"{first.rstrip('.')}.", rest[:1].upper() + rest[1:]
 
 
 class Results(ResultFiles):
@@ -66,13 +83,37 @@ class Results(ResultFiles):
         for folder in self.folders:
             if all((folder / file).is_file() for file in rule.inputs):
                 try:
-                    png, data, caption = render(rule, folder)
+                    picture, data, caption = render(rule, folder)
                 except NothingToDrawError as error:
                     empty = empty or error
                     continue
-                return Shown(name, png, caption, data, folder)
+                return Shown(name, picture, caption, data, folder)
         assert empty is not None
         raise empty
+
+    def paper_figure(self, name: str) -> Shown:
+        """A figure or table of the paper, drawn from the folder that has most of what it shows.
+
+        Of folders that have as much, replications of the paper come first (`runs/paper`, `data/results/paper`).
+
+        Args:
+            name: "figure_1" to "figure_9", "table_1" to "table_5".
+
+        Returns:
+            The picture. Its caption begins with the outcome and what was measured.
+
+        Raises:
+            NothingToDrawError: no folder has the tables; it names the analysis that makes them.
+            SpkitError: the paper has no such figure.
+        """
+        project = project_folder()
+        folders = [project / "runs" / "paper", project / "data" / "results" / "paper", *self.folders]
+        rules = {folder: chosen_rules(paper_rules(folder), [name])[0] for folder in folders}
+        folder, rule = max(rules.items(), key=lambda one: len(one[1].inputs))
+        with style():
+            figure, data, caption, about = rule(folder)
+            told = f"Outcome: {about['outcome']}. {about['measured']}"
+            return Shown(name, png(figure), f"{told} {caption}", data, folder)
 
     def run(self, seed: int = 0) -> Path:
         """The first folder with a seed's task vectors; where no run left any, the demo's experts are trained first.

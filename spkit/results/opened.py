@@ -32,7 +32,7 @@ class ResultFiles:
             )
 
     def __repr__(self) -> str:
-        return f"Results({', '.join(str(folder) for folder in self.folders)})"
+        return f"Results({', '.join(named(folder) for folder in self.folders)})"
 
     def tables(self) -> list[str]:
         """Names of all tables, without `.csv`."""
@@ -59,11 +59,35 @@ class ResultFiles:
         file = f"{table}.csv"
         return table_of(file).read(self.folder_of(file))
 
-    def words(self) -> str:
-        """What the study found, as sentences in Markdown; the verdict last."""
-        path = self.folder_of(SUMMARY) / SUMMARY
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return "\n".join(line for line in lines if line.startswith("- "))
+    def words(self, about: str = "") -> str:
+        """What a study found, as sentences in Markdown; the verdict last.
+
+        Args:
+            about: what the sentences must hold, in upper or lower case; they then come from the first folder that has
+                such. Without it all sentences of the first folder that has any.
+
+        Raises:
+            SpkitError: no study says anything about it.
+        """
+        for folder in self.folders:
+            path = folder / SUMMARY
+            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+            told = [line for line in lines if line.startswith("- ") and about.lower() in line.lower()]
+            if told:
+                return "\n".join(told)
+        raise SpkitError(
+            "What is told must come from a study that was run.",
+            f"Found no sentence about {about!r} in {quoted([named(folder) for folder in self.folders])}.",
+            "Run `spkit study tour`, which makes every analysis once, or ask about something else.",
+        )
+
+
+def named(folder: Path) -> str:
+    """A folder as a notebook names it: from the project on, or without the folders above it."""
+    try:
+        return folder.resolve().relative_to(project_folder().resolve()).as_posix()
+    except ValueError:
+        return folder.name
 
 
 def project_folder() -> Path:

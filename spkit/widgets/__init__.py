@@ -11,11 +11,13 @@ from spkit.widgets.of_tables import (
 from spkit.widgets.of_vectors import arc_widget, ties_widget
 from spkit.widgets.one_of import OneOf
 from spkit.widgets.picture_slider import Frame, PictureSlider
+from spkit.widgets.sliders import Sliders
 
 __all__ = [
     "Frame",
     "OneOf",
     "PictureSlider",
+    "Sliders",
     "arc_widget",
     "conflict_widget",
     "cost_widget",

@@ -81,6 +81,8 @@ def _of(base: Base) -> DataFrame:
 
 def _side(line: list[dict[str, object]]) -> int:
     """1 where an inner point is ahead of both ends, −1 where one end is ahead of every inner point."""
+    if len(line) < 2:  # a study may have measured one place alone
+        return 0
     first, *inner, last = [measured(row) for row in line]
     if any((one - first).side > 0 and (one - last).side > 0 for one in inner):
         return 1
