@@ -18,7 +18,14 @@ from spkit.explorer.terrain import marks, terrain
 #: About the width of the map in print, in points.
 _MAP_POINTS = 190
 #: Where a name may stand: how far from its mark, and which of its sides is there.
-_SIDES = [(6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 10, "left"), (-6, -10, "right")]
+_SIDES = [
+    (6.0, 0.0, "left"),
+    (-6.0, 0.0, "right"),
+    (0.0, 8.0, "center"),
+    (0.0, -8.0, "center"),
+    (6.0, 10.0, "left"),
+    (-6.0, -10.0, "right"),
+]
 _MARKERS = {"diamond": "D", "star": "*", "circle": "o", "square": "s", "triangle": "^"}
 
 
