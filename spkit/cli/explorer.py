@@ -7,7 +7,7 @@ import typer
 
 from spkit._extras import require
 from spkit.cli.checks import usage
-from spkit.cli.options import Seed, TaskSource, written_to
+from spkit.cli.options import Seed, TaskSource, expanded, written_to
 from spkit.cli.root import app
 from spkit.cli.stops import if_stopped
 from spkit.study.places import check_explorable

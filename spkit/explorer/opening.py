@@ -246,7 +246,8 @@ def _by_module(run: Path, seed: int, vectors: TaskVectors) -> dict[str, ModuleCo
     if set(chosen["module"]) != set(vectors.modules) or set(chosen["task"]) != set(vectors.names):
         return {}
     wide = chosen.pivot_table(index="module", columns="task", values="coefficient")
-    return {_EXACT[1]: {module: wide.loc[module, list(vectors.names)].tolist() for module in vectors.modules}}
+    coefficients = wide.loc[list(vectors.modules), list(vectors.names)].to_numpy().tolist()
+    return {_EXACT[1]: dict(zip(vectors.modules, coefficients, strict=True))}
 
 
 def _way(run: Path, seed: int, names: Sequence[str]) -> Float[np.ndarray, "S N"] | None:
