@@ -37,16 +37,20 @@ import spkit
 folder = Path("../runs/own") if Path("10_your_own_models_and_data.ipynb").exists() else Path("runs/own")
 folder.mkdir(parents=True, exist_ok=True)
 
+things, parts = ["pump", "lamp", "valve", "clock", "motor"], ["cable", "filter", "switch", "cover"]
 faq = [
-    {"question": f"How do I reset device {n}?", "answer": f"Hold the button of device {n} for {n % 9 + 2} seconds."}
+    {
+        "question": f"My {things[n % 5]} of type {n} stopped, what now?",
+        "answer": f"Check the {parts[n % 4]}, then start the {things[n % 5]} again. Form {7 * n}.",
+    }
     for n in range(160)
 ]
 words = ["very", "quite", "hardly", "not", "really"]
 sts = [
     {
-        "sentence1": f"item {n} is {words[n % 5]} good",
-        "sentence2": f"item {n} is {words[n % 4]} fine",
-        "score": 5.0 - abs(n % 5 - n % 4),
+        "sentence1": f"{things[n % 5]} {n} is {words[n % 4]} good",
+        "sentence2": f"{things[n % 3]} {n} works {words[n % 5]} well",
+        "score": 5.0 - abs(n % 4 - n % 5) - (n % 5 != n % 3),
     }
     for n in range(160)
 ]
@@ -99,10 +103,12 @@ report = spkit.best(base, models, tasks, output=folder / "best", budget=10)
 print(report.verdict)
 
 # %%
-report.table[["sort", "picked", "dev", "test", "ahead", "ahead low", "ahead high"]].round(1)
+table = report.table.loc[report.table["picked"] | report.table["test"].notna() | (report.table["sort"] != "rule")]
+table[["sort", "picked", "dev", "test", "ahead", "ahead low", "ahead high"]].round(1)
 
 # %% [markdown]
-# *ahead*: how far the pick is ahead of the row on test, with its interval. Only the pick, the given models and the base are tested.
+# *ahead*: how far the pick is ahead of the row on test, with its interval. Only the pick, the given models and the base are tested; other
+# rules are left out here.
 # `report.html` in the folder is one page with all of it, and opens without a server.
 
 # %%
@@ -114,7 +120,7 @@ sorted(path.name for path in (folder / "best").iterdir() if not path.name.starts
 # The same test examples for both; a positive difference means that a is ahead.
 
 # %%
-compared = spkit.compare({"pick": report.model(), "joint": models["joint"]}, tasks)
+compared = spkit.compare({"pick": report.model(), "faq expert": models["faq"]}, tasks)
 compared[["task", "a", "b", "difference", "low", "high", "verdict"]].round(1)
 
 # %% [markdown]
