@@ -51,6 +51,7 @@ _OWNERS = {
     "sweep_probe_size": "figures.sweeps",
     "trade_off": "figures.trade_off",
     "trajectory": "figures.trajectory",
+    "two_means": "figures.two_means",
 }
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "sweep_probe_size",
     "trade_off",
     "trajectory",
+    "two_means",
 ]
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
@@ -118,6 +120,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from spkit.figures.sweeps import sweep, sweep_length, sweep_mu, sweep_probe_size
     from spkit.figures.trade_off import trade_off
     from spkit.figures.trajectory import trajectory
+    from spkit.figures.two_means import two_means
 
 __getattr__ = loaded_on_use("spkit", _OWNERS, holder=__name__)
 

@@ -33,7 +33,7 @@ NAMES = [
     "coefficients",
 ]  # fmt: skip
 ALL_NAMES = [
-    "methods", "differences", "pipelines", "conflict_outcome", "conflict", "conflict_by_module",
+    "methods", "two_means", "differences", "pipelines", "conflict_outcome", "conflict", "conflict_by_module",
     "conflict_along_training", "conflict_along_training_by_module", "affinity", "pairs", "imbalance",
     "effective_weights", "norms", "angles", "geometry", "sweep_direction", "sweep_length", "sweep_mu",
     "sweep_probe_size", "trajectory", "coefficients", "trade_off", "resampling", "resampling_scores",
@@ -219,14 +219,14 @@ def test_a_file_without_the_rows_of_a_figure_is_named_too(results, tmp_path, cap
         pd.read_csv(path).iloc[:0].to_csv(path, index=False)
     assert draw_figures(folder, tmp_path / "out") == []
     message = capsys.readouterr().err
-    assert message.count(" is left out: ") == len(NAMES)
+    assert message.count(" is left out: ") == len([*NAMES, "two_means"])
     assert message.count("Figures whose tables this study did not make: ") == 1
     with pytest.raises(SpkitError, match=r"coefficients.csv holds no coefficients of Self Positioning"):
         draw_figures(folder, tmp_path / "out", only=["coefficients"])
 
 
 def test_errors_name_what_there_is(results, tmp_path):
-    with pytest.raises(SpkitError, match=r"Found 'histogram'.*'methods', 'differences'"):
+    with pytest.raises(SpkitError, match=r"Found 'histogram'.*'methods', 'two_means', 'differences'"):
         draw_figures(results, tmp_path, only=["histogram", "methods"])
     with pytest.raises(SpkitError, match="folder of a finished study"):
         check_figures(results / "nowhere", tmp_path)

@@ -16,6 +16,7 @@ from spkit.drawing import Sheet
 from spkit.drawing.text import signed
 from spkit.errors import SpkitError
 from spkit.figures.listing import all_rules
+from spkit.figures.two_means import two_means_drawn
 from tests.figure_tables import write_analyses
 from tests.test_figures import write_results
 
@@ -29,6 +30,8 @@ def tables(tmp_path_factory) -> dict[str, pd.DataFrame]:
     folder = write_results(tmp_path_factory.mktemp("tables"), seeds=(0,))
     write_analyses(folder, seeds=(0,), draws=(0,))
     made = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
+    # One trained task stands for the mean of unseen ones, which these tables do not have.
+    made["two_means"] = made["comparisons"].replace({"task": {"faq": "unseen mean"}})
     return {
         name: table if name == "sweeps" else table.drop(columns="seed", errors="ignore") for name, table in made.items()
     }
@@ -236,3 +239,43 @@ def test_arrows_have_true_angles_and_name_what_they_show():
         plot.arrows({"faq": (1, 2, 3)}, Sheet())
     with pytest.raises(SpkitError, match=r"two finite coordinates. Found 'average'"):
         plot.arrows({"faq": (1, 2)}, Sheet(), places={"average": (float("nan"), 1)})
+
+
+# Joint training against merges on both means
+
+
+def test_both_means_are_those_of_the_comparisons(tables):
+    table = tables["two_means"]
+    drawn = two_means_drawn(table).set_index("method")
+    to_joint = table[table["against"] == "joint"].set_index(["method", "task"])
+    assert {"base", "expert:faq"} <= set(to_joint.index.get_level_values("method")) - set(drawn.index)
+    for name in ("difference", "low", "high"):
+        for column, task in ((name, "mean"), (f"unseen_{name}", "unseen mean")):
+            expected = [to_joint.loc[(method, task), name] for method in drawn.index]
+            assert drawn[column].tolist() == expected
+    panel = plot.two_means(table, ax=Sheet())
+    points = {line.get_xydata().tobytes() for line in panel.lines}
+    assert all(np.array([[row.difference, row.unseen_difference]]).tobytes() in points for row in drawn.itertuples())
+    (low, high), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+    assert low < min(drawn["difference"].min(), 0) < max(drawn["difference"].max(), 0) < high
+    assert bottom < min(drawn["unseen_difference"].min(), 0) < max(drawn["unseen_difference"].max(), 0) < top
+
+
+def test_without_unseen_tasks_there_is_nothing_to_draw_on_both_means(tables):
+    with pytest.raises(SpkitError, match="no merge that is compared with joint training on both means"):
+        plot.two_means(tables["comparisons"], ax=Sheet())
+
+
+def test_a_base_far_away_does_not_set_the_scale():
+    rows = [("base", -25.0), ("ties", 0.5), ("slerp", -0.5)]
+    table = pd.DataFrame(
+        {"method": method, "against": "joint", "task": "mean", "difference": value, "low": value - 1, "high": value + 1}
+        for method, value in rows
+    )
+    (panel,) = plot.differences(table, ax=Sheet())
+    low, high = panel.get_xlim()
+    assert -2.0 < low < -1.5
+    assert high > 1.5
+    assert "−25.0" in [text.get_text() for text in panel.texts]
+    (panel,) = plot.differences(table.replace({"difference": {-25.0: -1.0}, "low": {-26.0: -2.0}}), ax=Sheet())
+    assert panel.get_xlim()[0] < -2.0

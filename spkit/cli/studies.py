@@ -163,6 +163,7 @@ def figures(
                 "Run `spkit study` first, or pass --results.",
             )
     from spkit.figures import check_figures, draw_figures, figure_names
+    from spkit.figures.listing import collection_of
 
     if list_names:
         typer.echo("\n".join(figure_names(of_study)))
@@ -181,4 +182,4 @@ def figures(
         typer.echo(path)
     answer = Answer()
     answer.wrote("Figures", output)
-    answer.end(f"{len(drawn)} files of figures are drawn.", f"open {output / 'figures.md'}")
+    answer.end(f"{len(drawn)} files of figures are drawn.", f"open {output / collection_of(of_study).page}")

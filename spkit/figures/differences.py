@@ -16,7 +16,7 @@ from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE
 from spkit.drawing.text import signed
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
-from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
+from spkit.results.frames import columns, distinct, extent, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
 from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
 
@@ -175,7 +175,21 @@ def _against_joint(
     if not bare:
         bold_searched(panel, list(heights))
     dots(panel, drawn, "difference", heights)
+    _without_base(panel, drawn, heights)
     _numbers(panel, drawn, heights)
+
+
+def _without_base(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
+    """Let the trained models set the scale: a base beyond them is an arrow at the edge, beside its number."""
+    others = rows(drawn, drawn["method"] != "base")
+    if len(others) == len(drawn) or others.empty:
+        return
+    low, high = min(0.0, extent(others, "low")[0]), max(0.0, extent(others, "high")[1])
+    edge = low - 0.08 * (high - low)
+    if extent(rows(drawn, drawn["method"] == "base"), "difference")[1] < edge:
+        panel.set_xlim(edge, high + 0.06 * (high - low))
+        where = panel.get_yaxis_transform()
+        panel.plot(0.015, heights["base"], marker="<", markersize=5, color=FAMILY_COLOURS["base"], transform=where)
 
 
 def _against_static(panel: Axes, drawn: DataFrame, blocks: list[tuple[str, str]], rival: str) -> None:
