@@ -123,7 +123,7 @@ Sliders(draw, density=(0.1, 1, 0.5, 0.1))
 # The library does the same to millions of entries: these ten come out alike. The second slider shows what is left of the real vectors.
 
 # %%
-whole = sparsify.trim(toy, 0.5, [slice(0, 10)], "vector")
+whole = sparsify.trim(toy, 0.5, [slice(0, 10)])
 assert torch.allclose(sparsify.elect(whole).sum(0), ties(toy, 0.5)[1])
 
 from spkit.widgets import ties_widget

@@ -100,9 +100,13 @@ def wait_for_control(page, number: int) -> float:
     return float(page.locator(".spkit-explorer input[type=number]").nth(number).input_value())
 
 
+#: The table: scores and losses.
+NUMBERS = ".spkit-explorer .spkit-numbers tbody"
+
+
 def numbers(page) -> str:
-    """The table: scores and losses."""
-    return page.locator(".spkit-numbers tbody").first.inner_text()
+    """What stands in the table."""
+    return page.locator(NUMBERS).first.inner_text()
 
 
 def drag_first_slider(page) -> list[str]:
@@ -216,7 +220,7 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     said = page.evaluate("() => window.said")
     assert any(line.startswith("interpolated") for line in said), said
     assert said[-1].startswith("measured"), said[-3:]
-    assert numbers(page) != before
+    page.wait_for_function(f"before => document.querySelector('{NUMBERS}').innerText !== before", arg=before)
     assert dragged != first
     shown = page.locator(".spkit-explorer input[type=number]").first.input_value()
     assert float(shown) == round(float(shown), 2), shown  # as the slider's steps are meant, not as floats end
@@ -311,9 +315,12 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
 
 def kernels_of(port: int) -> list[str]:
     """The kernels of the server at a port, by their process ids."""
-    lines = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout.splitlines()
-    servers = [line.split()[0] for line in lines if f"--port={port}" in line]
-    return [line.split()[0] for line in lines if line.split()[1] in servers and "ipykernel" in line]
+    told = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    running = [line.split(maxsplit=2) for line in told.splitlines() if len(line.split()) > 2]
+    below = {number for number, _, words in running if f"--port={port}" in words}
+    while more := {number for number, parent, _ in running if parent in below} - below:
+        below |= more
+    return [number for number, _, words in running if number in below and "ipykernel" in words]
 
 
 def test_a_lost_kernel_says_so_and_kernels_end_when_nobody_looks(page, tiny_study, tmp_path) -> None:

@@ -373,8 +373,12 @@ def test_a_stopped_search_of_a_sweep_goes_on(vectors, tasks, probe, tmp_path, mo
         sweep(vectors, tasks, "mu", journal=tmp_path, **given)
     pd.testing.assert_frame_equal(sweep(vectors, tasks, "mu", journal=tmp_path, **given), alone, check_exact=True)
     assert len(calls) == 8 + 1  # four steps of each search, and the one that was stopped
-    monkeypatch.setattr(Objective, "whole", None)
-    monkeypatch.setattr(Objective, "task_losses", None)
+
+    def no_more(self, at):
+        pytest.fail("a finished sweep measures nothing")
+
+    monkeypatch.setattr(Objective, "whole", no_more)
+    monkeypatch.setattr(Objective, "task_losses", no_more)
     finished = sweep(vectors, tasks, "mu", journal=tmp_path, **given)
     pd.testing.assert_frame_equal(finished, alone, check_exact=True)
 

@@ -45,7 +45,7 @@ def plan(job: Job, root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _memory(one: Candidate | None, job: Job) -> float:
+def _memory(one: Candidate | None, job: Job) -> int:
     """Bytes that a step holds beside the base: models, gradients, and vectors up to a block: larger ones are mapped.
 
     A rule that reads data holds the model that it makes, the expert that reads, and its gradient.

@@ -75,7 +75,7 @@ class Speeds:
         totals = Counter[str]()
         for one in works:
             totals.update(asdict(one))
-        return sum(self._rate(sort) * count for sort, count in totals.items() if count)
+        return sum((self._rate(sort) * count for sort, count in totals.items() if count), 0.0)
 
     def _rate(self, sort: str) -> float:
         if self._rates[sort]:
