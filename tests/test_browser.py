@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
@@ -315,14 +314,13 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         exercise(page, tiny_study, tmp_path / "model", shots / f"lab-{comms}.png")
 
 
-def kernels_of(port: int) -> list[str]:
-    """The kernels of the server at a port, by their process ids."""
-    told = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    running = [line.split(maxsplit=2) for line in told.splitlines() if len(line.split()) > 2]
-    below = {number for number, _, words in running if f"--port={port}" in words}
-    while more := {number for number, parent, _ in running if parent in below} - below:
+def kernels_of(port: int) -> list[psutil.Process]:
+    """The kernels of the server at a port."""
+    running = list(psutil.process_iter(["cmdline", "ppid"]))
+    below = {one.pid for one in running if f"--port={port}" in (one.info["cmdline"] or [])}
+    while more := {one.pid for one in running if one.info["ppid"] in below} - below:
         below |= more
-    return [number for number, _, words in running if number in below and "ipykernel" in words]
+    return [one for one in running if one.pid in below and "ipykernel_launcher" in (one.info["cmdline"] or [])]
 
 
 def test_a_lost_kernel_says_so_and_kernels_end_when_nobody_looks(page, tiny_study, tmp_path) -> None:
@@ -338,7 +336,7 @@ def test_a_lost_kernel_says_so_and_kernels_end_when_nobody_looks(page, tiny_stud
         page.goto(url)
         wait_for_status(page, "measured:")
         (kernel,) = kernels_of(port)
-        os.kill(int(kernel), signal.SIGKILL)
+        kernel.kill()
         playwright.expect(page.locator(".spkit-lost-banner")).to_contain_text("The kernel is gone")
         playwright.expect(page.locator(".spkit-lost-banner")).to_contain_text("=")  # the position
         page.goto("about:blank")
