@@ -187,3 +187,20 @@ def tiny_study(tiny_home, tmp_path_factory, worker_id) -> Path:
 def tiny_run(tiny_study) -> Path:
     """The folder of that finished study."""
     return tiny_study / "run"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, where it is there and starts."""
+    from tests.browsing import ARGUMENTS, CHROMIUM
+
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as started:
+        try:
+            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        except playwright.Error as error:
+            pytest.skip(f"chromium does not start on this machine: {error}")
+        yield opened
+        opened.close()

@@ -5,7 +5,7 @@ studies that are gone lose theirs.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import nan
 from pathlib import Path
 
@@ -177,8 +177,8 @@ def _finding(root: Path) -> str:
         f"{_placed(paper[UNSEEN_MEAN].loc['joint'])} it on data sets that nobody trained on (small base, "
         f"{_seeds(root, _PAPER)}). On the four bundled tasks, of other kinds and shorter training "
         f"({_seeds(root, _FIRST)}), it is ahead of {over} merges by rules, and {_placed(bundled[MEAN].loc['joint'])} "
-        f"joint training; with the joint model among those that are merged, the result is {_against_joint(root)}, as "
-        "below.\n"
+        f"joint training; with the joint model among those that are merged, the result is {_best_against_joint(root)} "
+        "it, as below.\n"
     )
 
 
@@ -189,9 +189,9 @@ def _against(root: Path, study: str, method: str) -> dict[str, pd.DataFrame]:
     return {mean: table[table["task"] == mean].set_index("against") for mean in (MEAN, UNSEEN_MEAN)}
 
 
-def _placed(row: pd.Series) -> str:
+def _placed(row: Mapping[str, float | None] | pd.Series) -> str:
     """Ahead, behind or open, with the points and their interval."""
-    points, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    points, low, high = (nan if row[name] is None else float(row[name]) for name in ("difference", "low", "high"))
     if low > 0:
         return f"{points:.1f} points [{low:.1f}, {high:.1f}] ahead of"
     if high < 0:
@@ -204,13 +204,11 @@ def _seeds(root: Path, study: str) -> str:
     return f"{count} seeds" if count > 1 else "one seed"
 
 
-def _against_joint(root: Path) -> str:
+def _best_against_joint(root: Path) -> str:
     """How the model that `spkit best` made in the example stands against the joint model, on test."""
     report = ReportData.model_validate_json((root / "data" / "results" / "best" / "report.json").read_text("utf-8"))
     ahead = report.row("joint").ahead[MEAN]
-    score, low, high = (nan if number is None else number for number in (ahead.score, ahead.low, ahead.high))
-    where = "ahead of" if low > 0 else "behind" if high < 0 else "not shown to differ from"
-    return f"{where} it ({score:+.1f} points [{low:+.1f}, {high:+.1f}])"
+    return _placed({"difference": ahead.score, "low": ahead.low, "high": ahead.high})
 
 
 def _markdown(table: pd.DataFrame) -> str:

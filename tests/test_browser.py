@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit.explorer.page import culling, page_notebook
 from spkit.vectors.task_vectors import TaskVectors
-from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS, free_port, served
+from tests.browsing import CHROMIUM, SECONDS, free_port, served
 
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -35,17 +35,6 @@ explorer
 
 #: The map is drawn. Before it, its place has another size.
 DRAWN = "() => document.querySelector('.spkit-explorer .spkit-map svg image') !== null"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        try:
-            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        except playwright.Error as error:
-            pytest.skip(f"chromium does not start on this machine: {error}")
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -173,12 +173,17 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def here(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder of one's own, with what the pages name."""
+    monkeypatch.chdir(shutil.copytree(furnished, tmp_path / "here"))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Could not find a config file", "ignore:`is_gradient_checkpointing`:FutureWarning")
 @pytest.mark.parametrize("page", WITH_CODE)
-def test_the_code_of_a_page_runs(page: str, furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = shutil.copytree(furnished, tmp_path / "here")
-    monkeypatch.chdir(folder)
+@pytest.mark.usefixtures("here")
+def test_the_code_of_a_page_runs(page: str):
     scope: dict[str, object] = {}
     for number, block in enumerate(blocks(DOCS / page, "python"), start=1):
         code = shortened(block.text) if page == FIRST_STEPS else block.text
@@ -207,11 +212,10 @@ def is_run(words: list[str]) -> bool:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Could not find a config file", "ignore:`is_gradient_checkpointing`:FutureWarning")
 @pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_the_commands_of_a_page_run(page: str, furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("here")
+def test_the_commands_of_a_page_run(page: str):
     from spkit.cli import app
 
-    folder = shutil.copytree(furnished, tmp_path / "here")
-    monkeypatch.chdir(folder)
     for words in commands(DOCS / page):
         if is_run(words):
             plan = ["--plan"] if words[0] == "best" else []  # which reads all that it is given; test_best.py runs it

@@ -359,9 +359,9 @@ def test_the_best_measured_are_listed_and_the_best_interpolated_is_gone_to(explo
     assert explorer.reading.coefficients == where
     best = explorer.exploration.known.best(*explorer.exploration.space.ranges.free)
     grid = np.random.default_rng(0).uniform(*explorer.exploration.space.ranges.free, (300, 3))
-    reached = explorer.exploration.surface(np.array([best]), "score")[0]
-    assert reached >= explorer.exploration.surface(np.array([where for where, _ in ranked]), "score").max() - 1e-9
-    assert reached >= np.quantile(explorer.exploration.surface(grid, "score"), 0.95)
+    reached = explorer.exploration.known.surface(np.array([best]), "score")[0]
+    assert reached >= explorer.exploration.known.surface(np.array([where for where, _ in ranked]), "score").max() - 1e-9
+    assert reached >= np.quantile(explorer.exploration.known.surface(grid, "score"), 0.95)
     explorer.keep.climb.click()
     assert list(explorer.reading.coefficients) == best
     settle(explorer)

@@ -100,7 +100,7 @@ def test_what_a_position_is_chosen_by_is_the_same_with_and_without_unseen_tasks(
         assert made.wait(30.0)
         (points,) = (tmp_path / name).glob("*/points.jsonl")
         (scales,) = (tmp_path / name).glob("*/surrogate.json")
-        x = made.surface(np.array([HERE, THERE]), "score")
+        x = made.known.surface(np.array([HERE, THERE]), "score")
         read.append(
             [made.rows, made.interpolate(THERE).values, made.errors(), points.read_bytes(), scales.read_bytes(), x]
         )

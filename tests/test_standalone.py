@@ -21,7 +21,7 @@ from spkit.explorer.standalone import check_page, save_html
 from spkit.explorer.surrogate import Surrogate
 from spkit.vectors.plane import Plane
 from spkit.vectors.task_vectors import TaskVectors
-from tests.browsing import ARGUMENTS, CHROMIUM, SECONDS
+from tests.browsing import SECONDS
 from tests.experts import noisy
 from tests.tiny import tiny_tasks
 
@@ -164,20 +164,6 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_measured(tmp_path
 # In a browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as started:
-        try:
-            opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        except sync_api.Error as error:
-            pytest.skip(f"chromium does not start on this machine: {error}")
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def page(browser, written) -> Iterator[Any]:
     """The page as a file, without a network; whatever goes wrong in it, or is asked for, fails the test."""
@@ -279,7 +265,7 @@ def test_the_page_is_used_by_keyboard_and_mouse(page, exploration, written) -> N
     assert headline.inner_text().startswith(f"{max(row[-1] for row in scores):.1f}")
     page.get_by_role("button", name="Best interpolated").click()
     best = exploration.interpolate(here(page)).values["score"]["mean"]
-    tried = exploration.surface(np.random.default_rng(2).uniform(-0.5, 2.1, size=(500, 3)), "score")
+    tried = exploration.known.surface(np.random.default_rng(2).uniform(-0.5, 2.1, size=(500, 3)), "score")
     assert best > tried.max() - 0.1
 
 

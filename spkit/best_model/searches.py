@@ -14,7 +14,7 @@ from spkit.files import parse_json, write_text
 from spkit.searching.black_box import search
 from spkit.searching.choices import Method
 from spkit.searching.probe import Probe
-from spkit.searching.result import PositionResult
+from spkit.searching.result import PositionResult, whole
 from spkit.searching.self_position import self_position
 from spkit.searching.starts import positions
 from spkit.vectors.task_vectors import TaskVectors
@@ -110,9 +110,7 @@ def keep(result: PositionResult, folder: Path) -> None:
     Raises:
         KeyboardInterrupt: it was interrupted; where it stands is no result.
     """
-    if result.settings["interrupted"]:
-        raise KeyboardInterrupt
-    about = {"rows": result.rows.tolist(), "modules": result.modules, "settings": result.settings}
+    about = {"rows": whole(result).rows.tolist(), "modules": result.modules, "settings": result.settings}
     write_text(folder / _POSITION, json.dumps(about, indent=1) + "\n")
     result.history.to_csv(folder / "history.csv", index=False)
 

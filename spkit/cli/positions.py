@@ -9,11 +9,11 @@ from spkit.cli.checks import check_tasks, usage
 from spkit.cli.help import STEPS
 from spkit.cli.loading import loads_models
 from spkit.cli.options import MOST, Output, Seed, TaskNames, TaskSource, within
-from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, VectorsFolder, run_search
+from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, ScaleName, VectorsFolder, run_search
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings, scale_of
+from spkit.searching.choices import Granularity, Optimizer, Start, check_settings
 from spkit.searching.path_names import check_path_name, path_names
 
 if TYPE_CHECKING:
@@ -52,15 +52,7 @@ def position(
     batch_size: Annotated[
         int, typer.Option(min=1, max=MOST, rich_help_panel=SEARCH, help="Examples of each task in a step.")
     ] = 32,
-    scale: Annotated[
-        Scale,
-        typer.Option(
-            parser=scale_of,
-            metavar="<scale>",
-            rich_help_panel=SEARCH,
-            help=f"One scale for the losses: {', '.join(get_args(Scale))}.",
-        ),
-    ] = "mean",
+    scale: ScaleName = "mean",
     spread_penalty: Annotated[
         float,
         typer.Option(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -12,6 +12,7 @@ from spkit.cli.answer import Answer
 from spkit.cli.options import MOST, expanded, say_replaced, within
 from spkit.cli.stops import if_stopped
 from spkit.hashing import text_hash
+from spkit.searching.choices import Scale, scale_of
 
 if TYPE_CHECKING:
     from spkit.searching.result import PositionResult
@@ -37,6 +38,16 @@ JournalFile = Annotated[
         callback=expanded,
         rich_help_panel=SEARCH,
         help="File from which a stopped search goes on. Default: beside the output.",
+    ),
+]
+ScaleName = Annotated[
+    Scale,
+    typer.Option(
+        "--scale",
+        parser=scale_of,
+        metavar="<scale>",
+        rich_help_panel=SEARCH,
+        help=f"One scale for the losses of all tasks: {', '.join(get_args(Scale))}.",
     ),
 ]
 
@@ -87,6 +98,7 @@ def run_search(
     import pandas as pd
 
     from spkit.searching.probe import Probe
+    from spkit.searching.result import whole
     from spkit.tasks import load_tasks
     from spkit.vectors.task_vectors import TaskVectors
 
@@ -105,9 +117,7 @@ def run_search(
     own = asked.output.with_name(f"{asked.output.name}.{text_hash(json.dumps(decides, default=str))[:8]}.journal")
     kept = asked.journal or own
     if_stopped(f"The steps it has made are kept in {kept}: the same command goes on from them.")
-    result = search(vectors, probe, validation=validation, journal=kept, **settings)
-    if result.settings["interrupted"]:  # where it stands is no result
-        raise KeyboardInterrupt
+    result = whole(search(vectors, probe, validation=validation, journal=kept, **settings))
     result.save(asked.output)
     if asked.journal is None:
         own.unlink(missing_ok=True)

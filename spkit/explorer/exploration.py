@@ -22,10 +22,10 @@ from spkit.explorer.left_out import LEFT_OUT
 from spkit.explorer.looked_at import looked_at
 from spkit.explorer.points import Points, spread
 from spkit.explorer.quick_scores import EXAMPLES, QuickScores
-from spkit.explorer.readings import Quantity, Reading, with_mean
+from spkit.explorer.readings import Key, Reading, with_mean
 from spkit.explorer.state import Space
 from spkit.explorer.unseen_scores import UnseenScores
-from spkit.explorer.whole_dev import Key, WholeDev
+from spkit.explorer.whole_dev import WholeDev
 from spkit.explorer.worker import NewestWins
 from spkit.hashing import text_hash
 from spkit.models.loading import Precision
@@ -123,13 +123,14 @@ class Exploration:
         points_.fill(tqdm(positions, desc="points", unit="point", disable=not progress), self.quick.at)
         scales = directory / "surrogate.json" if directory else None
         self.known = Known(points_, self.quick.tasks, scales, len(positions), self.lock)
-        self._unseen_points, beside = Points(None, {}, ["score"], LEFT_OUT), None
+        #: What was measured of the unseen tasks.
+        self.unseen_points, beside = Points(None, {}, ["score"], LEFT_OUT), None
         if self.unseen is not None:
             beside, about_test = _place(folder, {**about, "unseen examples": self.unseen.fingerprint})
             path = beside / "unseen.jsonl" if beside else None
-            self._unseen_points = Points(path, about_test, ["score"], LEFT_OUT)
+            self.unseen_points = Points(path, about_test, ["score"], LEFT_OUT)
             presets = np.array(list(self.presets.values()))
-            self._unseen_points.fill(
+            self.unseen_points.fill(
                 tqdm(presets, desc="unseen tasks", unit="point", disable=not progress), self.unseen.at
             )
         # A merge may be a position, too: both keep their names apart.
@@ -170,10 +171,10 @@ class Exploration:
 
     def _with_unseen(self, reading: Reading) -> Reading:
         """The same with what was measured there on the unseen tasks, while these are looked at."""
-        known = self._unseen_points.find(reading.coefficients) if self.watches_unseen else None
+        known = self.unseen_points.find(reading.coefficients) if self.watches_unseen else None
         if known is None:
             return reading
-        left_out = self._unseen_points.find_beside(reading.coefficients)
+        left_out = self.unseen_points.find_beside(reading.coefficients)
         return replace(reading, unseen=with_mean(known, UNSEEN_MEAN), unseen_left_out=left_out)
 
     def scores(self, coefficients: Sequence[float]) -> pd.DataFrame:
@@ -228,7 +229,7 @@ class Exploration:
         """The same on the unseen tasks, which have no expert of their own: `expert: NAME` for each."""
         named = ["base", *(f"expert: {name}" for name in self.vectors.names)]
         with self.lock:
-            known = {name: self._unseen_points.find(self.presets[name]) for name in named}
+            known = {name: self.unseen_points.find(self.presets[name]) for name in named}
         at = {name: with_mean(table, UNSEEN_MEAN) for name, table in known.items() if table is not None}
         models = {name: model.unseen for name, model in self.models.items() if model.unseen is not None}
         return {name: table["score"].tolist() for name, table in (at | models).items()}
@@ -245,12 +246,6 @@ class Exploration:
             number, known = self.unseen_rows.index(row), self.unseen_references
         scores = {name: values[number] for name, values in known.items() if not name.startswith("expert: ")}
         return {name: np.nan if score is None else score for name, score in scores.items()}
-
-    def surface(
-        self, positions: Float[np.ndarray, "m N"], quantity: Quantity, row: str = MEAN
-    ) -> Float[np.ndarray, " m"]:
-        """The interpolated score or loss of a task, or of the mean over the tasks, at many positions."""
-        return self.known.surface(positions, quantity, row)
 
     def listen(self, measured: Callable[[Reading, bool], None], failed: Callable[[Exception], None]) -> None:
         """Set what is called, in the measuring thread, with each measurement (and whether it is the newest), or an
@@ -272,7 +267,7 @@ class Exploration:
         with self.lock:
             known: dict[ScoredRole, bool] = {
                 TRAINED: self.known.points.find(coefficients) is not None,
-                UNSEEN: not self.watches_unseen or self._unseen_points.find(coefficients) is not None,
+                UNSEEN: not self.watches_unseen or self.unseen_points.find(coefficients) is not None,
             }
         return [role for role, there in known.items() if not there]
 
@@ -342,7 +337,7 @@ class Exploration:
             self.known.add(coefficients, measured)
         else:
             with self.lock:
-                self._unseen_points.add(coefficients, measured)
+                self.unseen_points.add(coefficients, measured)
         if self._listener is not None:
             self._listener(self.read(coefficients), newest)
 

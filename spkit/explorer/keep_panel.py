@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from spkit.errors import SpkitError
-from spkit.explorer.parts import button, row
+from spkit.explorer.parts import button, put_options, row
 from spkit.explorer.position_text import as_text
 from spkit.explorer.session import Session
 
@@ -86,12 +86,12 @@ class KeepPanel(widgets.Tab):
                 self.code.value = self._code()
             kept = [session.bookmarks[name] for name in session.bookmarks.names]
             lines = [f"{one.name}: {as_text(names, one.coefficients)}  {one.note}".rstrip() for one in kept]
-            _put(self.kept, list(zip(lines, session.bookmarks.names, strict=True)), self.kept.value)
+            put_options(self.kept, list(zip(lines, session.bookmarks.names, strict=True)), self.kept.value)
             if self._listed != session.exploration.num_points:
                 self._listed = session.exploration.num_points
                 ranked = session.exploration.known.ranked(_LISTED)
                 self.measured.options = [(f"{score:.1f}   {as_text(names, where)}", where) for where, score in ranked]
-            _put(self.measured, list(self.measured.options), session.reading.coefficients)
+            put_options(self.measured, list(self.measured.options), session.reading.coefficients)
         finally:
             self._quiet = False
 
@@ -139,10 +139,3 @@ class KeepPanel(widgets.Tab):
     def _climbed(self) -> None:
         with self._session.exploration.lock:
             self._session.climb()
-
-
-def _put(select: Any, options: list[tuple[str, Any]], value: Any) -> None:
-    """Show options, and a value if it is among them."""
-    if list(select.options) != options:
-        select.options = options
-    select.value = value if value in [given for _, given in options] else None

@@ -69,7 +69,7 @@ class Known:
     def ranked(self, count: int) -> list[tuple[tuple[float, ...], float]]:
         """The measured positions with the best mean scores, best first, with that score."""
         with self.lock:
-            positions, means = self.points.coefficients(), self.points.values()[:, :, 0].mean(1)
+            positions, means = self.points.coefficients(), self.points.values_with_means()[:, -1, 0]
         best = np.argsort(-means, kind="stable")[:count]
         return [(tuple(float(value) for value in positions[number]), float(means[number])) for number in best]
 
@@ -86,8 +86,7 @@ class Known:
 
     def _outputs(self) -> Float[np.ndarray, "n O"]:
         """Scores of the tasks and their mean, then losses of the same."""
-        values = self.points.values()
-        both = np.concatenate([values, values.mean(1, keepdims=True)], axis=1)
+        both = self.points.values_with_means()
         return np.concatenate([both[:, :, 0], both[:, :, 1]], axis=1)
 
     def _table(self, row: Float[np.ndarray, " O"]) -> pd.DataFrame:

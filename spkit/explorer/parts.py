@@ -21,6 +21,13 @@ def row(*children: Any) -> Any:
     return made
 
 
+def put_options(select: Any, options: list[tuple[str, Any]], value: Any) -> None:
+    """Show options, and a value if it is among them."""
+    if list(select.options) != options:
+        select.options = options
+    select.value = value if value in [given for _, given in options] else None
+
+
 class Choice(widgets.Dropdown):
     """A drop-down list whose options may change, without taking that for a choice.
 
@@ -42,12 +49,9 @@ class Choice(widgets.Dropdown):
 
     def put(self, options: list[tuple[str, Any]], value: Any) -> None:
         """Show these options and this value."""
-        given: Any = self
         self._quiet = True
         try:
-            if list(given.options) != options:
-                given.options = options
-            given.value = value
+            put_options(self, options, value)
         finally:
             self._quiet = False
 

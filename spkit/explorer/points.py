@@ -108,6 +108,11 @@ class Points:
         """What was measured there: the columns, such as score and loss, of each task."""
         return np.array([table.to_numpy() for table in self._measured.values()])
 
+    def values_with_means(self) -> Float[np.ndarray, "n R C"]:
+        """The same with the mean over the tasks behind them."""
+        values = self.values()
+        return np.concatenate([values, values.mean(1, keepdims=True)], axis=1)
+
 
 def _key(coefficients: Iterable[float]) -> tuple[float, ...]:
     """Sliders move in hundredths; what differs less than a millionth is one position."""

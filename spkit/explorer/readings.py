@@ -9,6 +9,9 @@ from spkit.evaluation.means import MEAN
 
 Quantity = Literal["score", "loss"]
 
+#: What a model is known by: its position, or its name.
+Key = tuple[float, ...] | str
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -34,6 +37,11 @@ class Reading:
     left_out: pd.DataFrame | None = None
     unseen_left_out: pd.DataFrame | None = None
     model: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is a reading of: the model, where it is no position."""
+        return self.model or self.coefficients
 
 
 def with_mean(measured: pd.DataFrame, name: str = MEAN) -> pd.DataFrame:

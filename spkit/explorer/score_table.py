@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from spkit.evaluation.means import TRAINED
+from spkit.evaluation.means import MEANS, TRAINED
 from spkit.explorer.colours import PLAIN, vector_colours
 from spkit.explorer.exploration import Exploration
 from spkit.explorer.session import Session
@@ -97,7 +97,7 @@ def _row(session: Session, task: str, row: pd.Series, end: int, whole: pd.DataFr
     ]
     if whole is not None:
         cells.append(f"<td>{_whole(whole.loc[[task]].iloc[0]) if task in whole.index else ''}</td>")
-    mean = ' class="spkit-mean"' if task in ("mean", "unseen mean") else ""
+    mean = ' class="spkit-mean"' if task in MEANS else ""
     return f'<tr{mean}><th scope="row">{swatch}{escape(task)}</th>{"".join(cells)}</tr>'
 
 

@@ -14,7 +14,6 @@ from spkit.explorer.position_text import as_text, from_text
 from spkit.explorer.readings import Reading
 from spkit.explorer.state import Mode
 from spkit.explorer.trail import Stop, Trail
-from spkit.explorer.whole_dev import Key
 
 #: What the other of two positions is called.
 OTHER = "A"
@@ -181,11 +180,11 @@ class Session:
     def ask_whole(self) -> None:
         """Measure the position and what it is compared with on the whole dev splits."""
         self.say("Measuring on the whole dev splits …")
-        self.exploration.ask_whole(_key(self.reading), _key(self.reference), self._whole_is_there)
+        self.exploration.ask_whole(self.reading.key, self.reference.key, self._whole_is_there)
 
     def whole_dev(self) -> pd.DataFrame | None:
         """Both on the whole dev splits (`WholeDev.table`); None where that was not measured."""
-        return self.exploration.whole_dev.table(_key(self.reading), _key(self.reference))
+        return self.exploration.whole_dev.table(self.reading.key, self.reference.key)
 
     def keep(self, name: str, note: str = "") -> None:
         """Keep the position as a bookmark.
@@ -261,7 +260,3 @@ class Session:
         with self.exploration.lock:
             self.ended = True
             self.say(f"This position could not be measured: {error}")
-
-
-def _key(reading: Reading) -> Key:
-    return reading.model or reading.coefficients

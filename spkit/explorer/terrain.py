@@ -105,7 +105,7 @@ def terrain(
         return ((positions >= least - 1e-9) & (positions <= most + 1e-9)).all(1).reshape(len(y), len(x))
 
     x, y, positions = places(1)
-    values = exploration.surface(positions, quantity, row).reshape(len(y), len(x))
+    values = exploration.known.surface(positions, quantity, row).reshape(len(y), len(x))
     inside = reached(x, y, positions)
     levels = _levels(values[inside] if inside.any() else values)
     return Terrain(box, x, y, values, inside, levels, reached(*places(_FINER)), quantity == "loss")

@@ -123,8 +123,8 @@ class Explorer(Pictured):
             shown, names = self.reading, self.session.reference_names
             if reference is None or (isinstance(reference, str) and reference in names):
                 known = self.session.reading_of(reference) if isinstance(reference, str) else self.session.reference
-                reference = known.model or known.coefficients
-        return changed(self.exploration, reference, shown.model or shown.coefficients, **options)
+                reference = known.key
+        return changed(self.exploration, reference, shown.key, **options)
 
     def save_html(self, path: str | Path, title: str = "") -> Path:
         """Write the explorer as one HTML file that needs no server, no network and no Python; it begins here.
@@ -146,7 +146,7 @@ class Explorer(Pictured):
 
     def model(self) -> SentenceTransformer:
         """The model that is shown."""
-        return self.exploration.model(self.reading.model or self.reading.coefficients)
+        return self.exploration.model(self.reading.key)
 
     def code(self) -> str:
         """Lines that rebuild the position."""

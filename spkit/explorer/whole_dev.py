@@ -3,19 +3,16 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from sentence_transformers import SentenceTransformer
 
-from spkit.evaluation.intervals import bootstrap, interval
-from spkit.evaluation.means import MEAN
+from spkit.evaluation.comparison import differences
 from spkit.evaluation.measurement import Measurement
 from spkit.evaluation.measuring import measure
+from spkit.evaluation.paired import Samples
 from spkit.explorer.quick_scores import CancelledError
+from spkit.explorer.readings import Key, with_mean
 from spkit.tasks.task import Task
-
-#: What a model is known by here: its position, or its name.
-Key = tuple[float, ...] | str
 
 
 class WholeDev:
@@ -59,15 +56,8 @@ class WholeDev:
         """
         if one not in self._measured or other not in self._measured:
             return None
-        rows, samples = {}, []
-        for name in self._tasks:
-            pair = [self._measured[key][name] for key in (one, other)]
-            drawn = bootstrap(pair[0]) - bootstrap(pair[1])
-            samples.append(drawn)
-            rows[name] = [pair[0].score, pair[1].score, pair[0].score - pair[1].score, *interval(drawn)]
-        low, high = interval(np.mean(samples, axis=0))
-        means = np.mean(list(rows.values()), axis=0)[:3]
-        rows[MEAN] = [*means, low, high]
-        return pd.DataFrame.from_dict(
-            rows, orient="index", columns=["score", "reference", "difference", "low", "high"], dtype=float
-        )
+        measured = {name: list(self._measured[key].values()) for name, key in (("one", one), ("other", other))}
+        compared = differences(Samples.draw({0: measured}), [("one", "other")]).set_index("task")
+        scores = pd.DataFrame({name: {each.task: each.score for each in of_one} for name, of_one in measured.items()})
+        scores = with_mean(scores).rename(columns={"one": "score", "other": "reference"})
+        return scores.join(compared[["difference", "low", "high"]])

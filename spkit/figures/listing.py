@@ -64,7 +64,7 @@ def figure_names(study: str | None = None) -> list[str]:
 
     Example:
         >>> figure_names()[:2]
-        ['methods', 'differences']
+        ['methods', 'two_means']
     """
     if study is not None:
         return list(collection_of(study).rules(Path()))

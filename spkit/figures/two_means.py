@@ -53,14 +53,11 @@ def two_means(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | No
         _point(panel, row)
     panel.plot(0, 0, marker=FAMILY_MARKERS["joint"], markersize=6, color=FAMILY_COLOURS["joint"], zorder=5)
     panel.margins(0.05)
-    right, top = panel.get_xlim()[1], panel.get_ylim()[1]
-    panel.set_xlim(right=max(right, 0.12 * (right - panel.get_xlim()[0])))
-    panel.set_ylim(top=max(top, 0.12 * (top - panel.get_ylim()[0])))
-    panel.axvspan(0, panel.get_xlim()[1], ymin=-panel.get_ylim()[0] / _span(panel), color=FAINT, alpha=0.6, zorder=0)
-    panel.annotate(
-        "better on both", (0, panel.get_ylim()[1]), (4, -3), textcoords="offset points", va="top", fontsize=7,
-        color=QUIET,
-    )  # fmt: skip
+    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    right, high = max(right, 0.12 * (right - left)), max(high, 0.12 * (high - low))
+    panel.fill_between([0, right], 0, high, color=FAINT, alpha=0.6, linewidth=0, zorder=0)
+    panel.set(xlim=(left, right), ylim=(low, high))
+    panel.annotate("better on both", (0, high), (4, -3), textcoords="offset points", va="top", fontsize=7, color=QUIET)
     panel.annotate(
         "joint training", (0, 0), (-6, -4), textcoords="offset points", ha="right", va="top", fontsize=7,
         color=FAMILY_COLOURS["joint"],
@@ -112,11 +109,6 @@ def _to_joint(table: DataFrame) -> DataFrame:
     to_joint = rows(table, (table["against"] == "joint") & table["task"].isin([MEAN, UNSEEN_MEAN]))
     kept = rows(to_joint, [family(method) not in _LEFT_OUT for method in to_joint["method"]])
     return columns(kept, [name for name in table.columns if name != "against"])
-
-
-def _span(panel: Axes) -> float:
-    low, high = panel.get_ylim()
-    return high - low
 
 
 def _point(panel: Axes, row: Mapping[str, Any]) -> None:

@@ -131,6 +131,17 @@ def load_position(folder: str | Path, vectors: TaskVectors) -> PositionResult:
     return PositionResult(vectors, rows, modules, history, _present(recipe.settings))
 
 
+def whole(result: PositionResult) -> PositionResult:
+    """A search that came to its end; where an interrupted one stands is no result.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    if result.settings["interrupted"]:
+        raise KeyboardInterrupt
+    return result
+
+
 class _Recipe(BaseModel):
     """What is read of a position's recipe."""
 

@@ -40,9 +40,7 @@ class Sliders(Pictured):
     """
 
     def __init__(self, draw: Callable[..., Frame], **ranges: tuple[int | float, ...]) -> None:
-        wrong = [
-            name for name, given in ranges.items() if len(given) not in (3, 4) or not given[0] <= given[2] <= given[1]
-        ]
+        wrong = [name for name, given in ranges.items() if not _is_range(given)]
         if not ranges or wrong:
             raise SpkitError(
                 "Each slider must have a lowest value, a highest value, and a start between them.",

@@ -8,8 +8,9 @@ run. Passes and seconds are medians over seeds, which draw the experts, the prob
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import median
 from typing import Any, get_args
 
@@ -171,17 +172,12 @@ def _material(count: int, seed: int) -> tuple[spkit.TaskVectors, spkit.Probe]:
     base, given = tiny_encoder(words=WORDS), tiny_tasks((64, 120, 24))
     tasks = {name: given[name] for name in TASKS}
     experts = {}
-    for number, name in zip(range(count), _again(list(tasks)), strict=False):
+    for number, name in zip(range(count), cycle(tasks), strict=False):
         training = {"steps": 24, "batch_size": 16, "learning_rate": 2e-3, "progress": False}
         experts[f"{name} {number // len(tasks)}"] = spkit.train(base, tasks[name], seed=100 * seed + number, **training)
     probed = {name: task for name, task in tasks.items() if f"{name} 0" in experts}
     size = EXAMPLES * len(probed)
     return spkit.TaskVectors.from_models(base, experts), spkit.Probe.sample(probed, size, split="dev", seed=seed)
-
-
-def _again(names: list[str]) -> Iterator[str]:
-    while True:
-        yield from names
 
 
 def _by_gradient(

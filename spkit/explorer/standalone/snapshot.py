@@ -8,7 +8,6 @@ from jaxtyping import Float
 
 from spkit.evaluation.means import UNSEEN_MEAN
 from spkit.explorer.exploration import Exploration
-from spkit.explorer.points import Points
 from spkit.explorer.readings import with_mean
 from spkit.explorer.surrogate import Surrogate
 
@@ -44,11 +43,11 @@ class Snapshot:
 def snapshot(exploration: Exploration) -> Snapshot:
     """What an exploration knows now; it may measure on meanwhile."""
     with exploration.lock:
-        known, unseen = exploration.known, exploration._unseen_points
+        known, unseen = exploration.known, exploration.unseen_points
         surrogate, errors = known.surrogate, known.errors
-        positions, values = known.points.coefficients(), _with_means(known.points)
+        positions, values = known.points.coefficients(), known.points.values_with_means()
         unseen_at = unseen.coefficients() if len(unseen) else positions[:0]
-        unseen_values = _with_means(unseen) if len(unseen) else np.zeros((0, len(exploration.unseen_rows), 1))
+        unseen_values = unseen.values_with_means() if len(unseen) else np.zeros((0, len(exploration.unseen_rows), 1))
         at_presets = {name: unseen.find(at) for name, at in exploration.presets.items()}
     scores = {name: exploration.reference(name)["score"].tolist() for name in exploration.presets}
     scores |= {name: model.values["score"].tolist() for name, model in exploration.models.items()}
@@ -69,9 +68,3 @@ def snapshot(exploration: Exploration) -> Snapshot:
         {name: scores[name] for name in order},
         seen,
     )
-
-
-def _with_means(points: Points) -> Float[np.ndarray, "n R C"]:
-    """What was measured of each task, and the mean over the tasks."""
-    values = points.values()
-    return np.concatenate([values, values.mean(1, keepdims=True)], axis=1)

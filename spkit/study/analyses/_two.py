@@ -13,14 +13,14 @@ from spkit.code_hash import code_hash
 from spkit.errors import SpkitError, quoted
 from spkit.hashing import text_hash
 from spkit.searching.probe import Probe
-from spkit.searching.result import PositionResult, load_position
+from spkit.searching.result import PositionResult, load_position, whole
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._pairs import check_pairs
 from spkit.study.analysis_settings._two import Pipeline, TwoSettings
 from spkit.study.graph import TASK, Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages.merging import save_search, whole
+from spkit.study.stages.merging import save_search
 from spkit.tasks import Task
 from spkit.vectors.task_vectors import TaskVectors
 

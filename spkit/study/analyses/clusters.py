@@ -13,6 +13,7 @@ from spkit.merging.methods import merge
 from spkit.merging.registry import find
 from spkit.results.labels import method_label
 from spkit.results.schema import CLUSTER_SCORES, CLUSTERS
+from spkit.searching.result import whole
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._counted import forget_trainings, trained
 from spkit.study.analyses._series import Point, Scored, of_stage, series_rows, series_stage
@@ -22,7 +23,6 @@ from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages.merging import whole
 from spkit.study.stages.training import joint_settings
 from spkit.study.tables import SeedRecords, joined
 from spkit.tasks import Task

@@ -22,6 +22,7 @@ from spkit.merging.registry import find
 from spkit.results.labels import method_label
 from spkit.results.schema import IMBALANCE_MAP
 from spkit.searching.probe import Probe
+from spkit.searching.result import whole
 from spkit.searching.self_position import self_position
 from spkit.study.analyses._counted import forget_trainings, trained
 from spkit.study.analyses._pairs import check_pairs
@@ -33,7 +34,6 @@ from spkit.study.graph import Passes
 from spkit.study.methods import merge_settings
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun
-from spkit.study.stages.merging import whole
 from spkit.study.tables import SeedRecords
 from spkit.tasks import Task
 from spkit.training.checks import check_training

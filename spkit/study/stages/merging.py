@@ -13,7 +13,7 @@ from spkit.merging.registry import PASS_THROUGH, find
 from spkit.merging.tuning import tune_length
 from spkit.saving.recipe import save_model
 from spkit.searching.objective import Objective
-from spkit.searching.result import PositionResult
+from spkit.searching.result import PositionResult, whole
 from spkit.searching.self_position import self_position
 from spkit.study.graph import Passes
 from spkit.study.methods import SEARCHES, TUNED, merge_settings
@@ -122,17 +122,6 @@ def search_stage(run: SeedRun, vectors: str, name: str, method: str, **changed: 
     examples = settings["steps"] * settings["batch_size"] * len(run.tasks)
     passes = Passes(forward=run.profile.probe.size, backward=examples)
     run.add(name, config, [vectors, *run.all_tasks], work, passes)
-
-
-def whole(result: PositionResult) -> PositionResult:
-    """A search that came to its end; an interrupted one is no finished stage.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted.
-    """
-    if result.settings["interrupted"]:
-        raise KeyboardInterrupt
-    return result
 
 
 def save_search(result: PositionResult, folder: Path) -> None:
