@@ -1,6 +1,7 @@
 """What holds for every test, and the fixtures that many share. It is set before torch is imported: these variables are
 read at import. Fixtures import inside: jaxtyping's hook is installed after this file is loaded."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -115,6 +116,13 @@ def large_probe(tasks):
     from spkit import Probe
 
     return _shared("large_probe", Probe.sample(tasks, size=96))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_passes_over_what_was_there_before():
+    """Each training collects garbage, and would look at a million objects of imported libraries each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
