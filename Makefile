@@ -54,6 +54,7 @@ figures: install ## draw the figures from data/results (ARGS=--check: only compa
 	$(BIN)/spkit figures $(ARGS)
 	$(BIN)/spkit figures --results data/results/tour --output figures/tour $(ARGS)
 	$(BIN)/spkit figures --results data/results/kinds --output figures/kinds $(ARGS)
+	$(BIN)/spkit figures --results data/results/span --output figures/span $(ARGS)
 
 notebooks: install ## run every notebook on the demo's results; copies with outputs go to runs/notebooks
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks $(ARGS)

@@ -327,7 +327,7 @@ def test_conflict_in_outcome_is_joint_training_minus_the_expert(results, tmp_pat
         assert drawn.loc[task, "high"] == pytest.approx(-own["difference"].mean() + 0.6)
 
 
-@pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("kinds", "kinds")])
+@pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("kinds", "kinds"), ("span", "span")])
 def test_committed_figures_are_of_the_committed_tables_and_code(study, folder):
     """`make figures ARGS=--check` compares every byte; this finds what was forgotten to be drawn, in no time."""
     root = Path(__file__).parent.parent
