@@ -23,6 +23,7 @@ from spkit.best_model.examples import examples_of
 from spkit.best_model.page import page
 from spkit.best_model.report import Report
 from spkit.best_model.results import dev_mean, ranking
+from spkit.best_model.running import prepared
 from spkit.errors import SpkitError
 from spkit.evaluation import Measurement
 from spkit.hashing import weights_hash
@@ -86,6 +87,17 @@ def test_every_candidate_is_measured_and_the_given_ones_are_tested(report) -> No
     assert all(set(row.dev) == {"faq", "likeness", "mean"} for row in rows.values())
     assert set(rows["base"].unseen) == {"new", "unseen mean"}
     assert report.data.joint == ["joint"]
+
+
+def test_several_joint_models_are_mixed_singly_and_together(base, models, tasks, few_rules, tmp_path) -> None:
+    job = prepared(base, models | {"second": noisy(base, 4, 0.05)}, tasks, progress=False)
+    mixes = {one.name: one.build(job, tmp_path).place for one in candidates.candidates(job) if one.sort == "mix"}
+    assert {name: place[0].tolist() for name, place in mixes.items()} == {
+        "average of all": [0.25, 0.25, 0.25, 0.25],
+        mix_name("joint"): [0.25, 0.25, 0.75, 0.0],
+        mix_name("second"): [0.25, 0.25, 0.0, 0.75],
+        mix_name("joint", "second"): [0.25, 0.25, 0.375, 0.375],
+    }
 
 
 def test_the_best_on_dev_is_picked_and_never_worse_than_a_given_one(report, models) -> None:

@@ -151,8 +151,8 @@ def candidates(job: Job) -> Iterator[Candidate]:
         yield Candidate(rule.name, "rule", made, replace(once, read=read), {"of": list(job.merged.names), **settings})
     if len(job.merged) < len(job.models):
         yield Candidate(AVERAGE, "mix", partial(_mixed, mix=_mean), once)
-    for name in job.joint if len(job.models) > 1 else ():
-        yield Candidate(mix_name(name), "mix", partial(_mixed, mix=partial(_mix, name=name)), once)
+    for heavy in _heavy(job):
+        yield Candidate(mix_name(*heavy), "mix", partial(_mixed, mix=partial(_mix, heavy=heavy)), once)
     yield Candidate(
         BY_SCORE,
         "search",
@@ -181,9 +181,19 @@ def from_start(job: Job, start: Float[Tensor, "M N"], name: str) -> Candidate:
     )
 
 
-def mix_name(name: str) -> str:
-    """How the mix with a joint model is called."""
-    return f"{HEAVY:g} {name} + {LIGHT:g} of each other"
+def _heavy(job: Job) -> list[tuple[str, ...]]:
+    """What each mix weighs heavily: one joint model, or all of them together beside experts."""
+    if len(job.models) < 2:
+        return []
+    together = [job.joint] if job.experts and len(job.joint) > 1 else []
+    return [*((name,) for name in job.joint), *together]
+
+
+def mix_name(*heavy: str) -> str:
+    """How the mix with a joint model, or with the average of several, is called."""
+    if len(heavy) == 1:
+        return f"{HEAVY:g} {heavy[0]} + {LIGHT:g} of each other"
+    return f"{HEAVY:g} average of {len(heavy)} joint + {LIGHT:g} of each expert"
 
 
 def data_of(job: Job) -> dict[str, Task]:
@@ -222,9 +232,9 @@ def _mean(job: Job) -> list[float]:
     return [1 / len(job.vectors)] * len(job.vectors)
 
 
-def _mix(job: Job, *, name: str) -> list[float]:
+def _mix(job: Job, *, heavy: tuple[str, ...]) -> list[float]:
     others = job.experts or job.joint
-    return [HEAVY if one == name else LIGHT * (one in others) for one in job.vectors.names]
+    return [HEAVY / len(heavy) if one in heavy else LIGHT * (one in others) for one in job.vectors.names]
 
 
 def _searched(job: Job, folder: Path) -> Made:
