@@ -97,10 +97,10 @@ def still(notebook: Any) -> Any:
             if _WIDGET in data and not {"image/png", "text/html"} & set(data):
                 continue  # a progress bar
             data.pop(_WIDGET, None)
-            if "data:image/png" in data.get("text/html", ""):
-                data.pop("image/png", None)  # the same picture once more
-            kept.append(output)
             about = output.get("metadata", {}).get("image/png", {})
+            if "data:image/png" in data.get("text/html", ""):
+                data.pop("text/html" if "alt" in about else "image/png", None)  # the same picture once more
+            kept.append(output)
             if words := about.get("alt"):
                 about["width"] = width_on_page(base64.b64decode(data["image/png"]))
                 kept.append(nbformat.v4.new_output("display_data", {"text/markdown": words}))

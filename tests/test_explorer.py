@@ -1,6 +1,7 @@
 """The explorer without a browser: places, points, interpolation, the measuring thread, and the widget's wiring."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -138,9 +139,6 @@ def test_the_plane_keeps_lengths_and_angles(gram) -> None:
     ends = plane.at(np.eye(3))
     np.testing.assert_allclose(ends[[0, 2]] @ ends[[0, 2]].T, gram.numpy()[np.ix_([0, 2], [0, 2])], rtol=1e-9)
     np.testing.assert_allclose(ends[1], 0.0, atol=1e-12)  # seen along the other vector
-    x, y, positions = plane.grid([0.2, 0.7, 0.1], size=5)
-    assert (positions[:, 1] == 0.7).all()
-    np.testing.assert_allclose(plane.at(positions), np.stack(np.meshgrid(x, y), -1).reshape(-1, 2), atol=1e-12)
 
 
 # Points and interpolation
@@ -639,16 +637,30 @@ def row_difference(explorer) -> float:
     return explorer.session.differences()["difference"]["faq"]
 
 
-def test_a_picture_stands_beside_the_widget(explorer) -> None:
+def test_a_picture_stands_beside_the_widget_and_is_hidden_while_it_is_there(explorer, monkeypatch) -> None:
     import base64
 
     settle(explorer)
-    data, about = explorer._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
+    outputs: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("IPython.display.display", lambda *given, raw: outputs.append(given))
+    explorer._ipython_display_()
+    (live,), (data, about) = outputs
+    assert "application/vnd.jupyter.widget-view+json" in live
+    # JupyterLab shows the widget of an output that has one, and nothing else of it.
+    assert not {"image/png", "text/html"} & set(live)
+    assert "application/vnd.jupyter.widget-view+json" not in data
+    (hidden,) = re.findall(r'^<div class="([^"]+)"><img [^<>]+></div>$', data["text/html"])
+    assert explorer.children[-1].value == f"<style>.{hidden} {{ display: none; }}</style>"
+    assert explorer.children[-1].layout.display == "none"
     words = about["image/png"]["alt"]
     assert f"mean {explorer.reading.values['score'][MEAN]:.1f}" in words
     assert "Train <b>jointly</b>." in words
+    assert data["text/plain"] == words
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert f"base64,{data['image/png']}" in data["text/html"]
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.8")
+    explorer._ipython_display_()
+    assert len(outputs) == 3  # on a page that voila serves there is the widget alone
 
 
 def test_one_vector_is_enough(vectors) -> None:

@@ -15,14 +15,17 @@ import spkit
 from spkit.errors import SpkitError
 from spkit.evaluation import evaluate
 from spkit.evaluation.means import MEAN
+from spkit.explorer import given_models
 from spkit.explorer.bookmarks import Bookmark, Bookmarks
 from spkit.explorer.cut import Cut
 from spkit.explorer.differences import differences
+from spkit.explorer.given_models import nearest_to_rows, nearest_to_step
 from spkit.explorer.left_out import LEFT_OUT, PARTS, half_widths, mean_half_width, parts_of, scores_without
 from spkit.explorer.position_text import as_text, from_text
 from spkit.explorer.state import Place, Space
 from spkit.explorer.still import _name_places
 from spkit.explorer.terrain import marks, terrain
+from spkit.saving.recipe import save_model
 from tests.experts import flat, noisy
 from tests.tiny import tiny_tasks
 
@@ -393,3 +396,102 @@ def test_every_vector_has_one_colour(explorer) -> None:
     for colour in colours:
         assert explorer.scores.table.value.count(colour) >= 2  # beside the name and in the bar
     settle(explorer)
+
+
+# A position stands once in the lists
+
+
+def listed(explorer) -> list[str]:
+    return [value for _, value in explorer.where.places.options if value]
+
+
+def test_a_merge_that_is_a_named_position_is_no_entry_of_its_own(vectors, base) -> None:
+    average = [1 / 3] * 3
+    mean_of_experts = vectors.at(average)
+    by_module = {"same everywhere": {module: [1.0, 0.0, 0.0] for module in vectors.modules}}
+    made = spkit.explore(
+        vectors,
+        tiny_tasks(),
+        positions={"search result": [0.333335, 0.33333, 0.33333]},
+        merges={"average": mean_of_experts, "Fisher": mean_of_experts, "TIES": noisy(base, 8)},
+        by_module=by_module,
+        points=8,
+        examples=16,
+        progress=False,
+    )
+    names = ["base", *(f"expert: {name}" for name in NAMES), "average", "SLERP middle", "TIES"]
+    assert listed(made) == names
+    assert sorted(made.session.reference_names) == sorted(names)
+    for name in ("search result", "Fisher", "average, as given"):  # by what it was given as it is still known
+        made.go("base")
+        made.go(name)
+        assert made.reading.coefficients == pytest.approx(average)
+        made.session.compare_with(name)
+        assert made.session.reference_name == "average"
+    made.go("same everywhere")
+    assert made.where.places.value == "expert: faq"
+    assert made.exploration.marked == ["average"]
+    with pytest.raises(SpkitError, match="needs the name of a position"):
+        made.go("nowhere")
+    made.close()
+
+
+def test_a_merge_of_the_same_name_that_is_no_such_position_keeps_an_entry(vectors, base) -> None:
+    away = vectors.at([0.34, 0.333, 0.333])  # a hundredth of a step beside
+    made = spkit.explore(
+        vectors, tiny_tasks(), merges={"average": away, "TIES": noisy(base, 8)}, points=8, examples=16, progress=False
+    )
+    assert listed(made)[-2:] == ["average, as given", "TIES"]
+    made.close()
+
+
+@pytest.mark.parametrize("rows", [EXACT, [[0.3, -0.2, 0.9]] * 2])
+def test_the_position_nearest_to_one_by_module_is_that_nearest_to_its_model(vectors, rows) -> None:
+    given = {module: rows[number % 2] for number, module in enumerate(vectors.modules)}
+    from_grams = nearest_to_rows(vectors, vectors.coefficients(given))
+    step = vectors.flat(given) - vectors.flat([0.0, 0.0, 0.0])
+    from_weights = nearest_to_step(vectors, step)
+    assert from_grams.position == pytest.approx(from_weights.position, abs=1e-3)
+    away = float(torch.linalg.vector_norm(vectors.flat(list(from_grams.position)) - vectors.flat(given)))
+    assert from_grams.apart == pytest.approx(away, rel=1e-2, abs=1e-2)
+    assert from_grams.is_at(rows[0], vectors.gram()) == (rows[0] == rows[1])
+
+
+def test_kept_models_are_checked_and_loaded_when_they_are_first_used(vectors, base, tmp_path, monkeypatch) -> None:
+    joint, merged = noisy(base, 7), noisy(base, 8)
+    folders = {name: tmp_path / name for name in ("joint", "TIES")}
+    for name, model in (("joint", joint), ("TIES", merged)):
+        save_model(model, folders[name])
+    loaded: list[str] = []
+    load = given_models.load_model
+
+    def tracked(given: Any) -> Any:
+        loaded.extend([given.name] if isinstance(given, Path) else [])
+        return load(given)
+
+    monkeypatch.setattr(given_models, "load_model", tracked)
+    settings = {"folder": tmp_path / "points", "points": 8, "examples": 16, "progress": False}
+    given = {"joint": folders["joint"], "merges": {"TIES": folders["TIES"]}}
+    first = spkit.explore(vectors, tiny_tasks(), **settings, **given)
+    known = first.exploration.models
+    first.close()
+    loaded.clear()
+    again = spkit.explore(vectors, tiny_tasks(), **settings, **given)
+    assert loaded == []
+    for name, reading in again.exploration.models.items():
+        pd.testing.assert_frame_equal(reading.values, known[name].values)
+        assert reading.coefficients == known[name].coefficients
+    again.go("TIES")
+    assert torch.equal(flat(again.model()), flat(merged))
+    assert loaded == ["TIES"]
+    again.close()
+    # Another model in its place is measured, and one that was changed is refused.
+    shutil.rmtree(folders["TIES"])
+    save_model(noisy(base, 9), folders["TIES"])
+    other = spkit.explore(vectors, tiny_tasks(), **settings, **given)
+    assert not np.allclose(other.exploration.models["TIES"].coefficients, known["TIES"].coefficients, atol=1e-4)
+    other.close()
+    weights = next(folders["TIES"].rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-4] + b"else")
+    with pytest.raises(SpkitError, match="A model must hold what spkit wrote there"):
+        spkit.explore(vectors, tiny_tasks(), **settings, **given)

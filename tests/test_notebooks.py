@@ -109,7 +109,9 @@ def test_a_still_copy_has_pictures_in_place_of_widgets_and_is_small():
     outputs = [
         nbformat.v4.new_output("display_data", dict(widget)),  # a progress bar
         nbformat.v4.new_output(
-            "display_data", {**widget, "image/png": picture}, metadata={"image/png": {"alt": "A line that falls."}}
+            "display_data",
+            {"text/html": f'<div><img src="data:image/png;base64,{picture}"></div>', "image/png": picture},
+            metadata={"image/png": {"alt": "A line that falls."}},
         ),
         nbformat.v4.new_output("display_data", {"text/html": f'<img src="data:image/png;base64,{picture}">'}),
     ]

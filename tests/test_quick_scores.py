@@ -29,7 +29,7 @@ def test_given_negatives_are_documents_like_the_positives(vectors, negatives) ->
         name="faq", kind="retrieval", **{s: with_negatives(rows) for s, rows in tiny_tasks()["faq"].splits.items()}
     )
     quick, model = QuickScores(vectors, {"faq": task}, examples=16), vectors.at([0.3, 0.2, 0.1])
-    stream, _ = quick._batches["faq"]
+    stream = quick._batches["faq"].stream
     rows = stream.examples(next(stream.rows()))
     sides = [model.encode([row[column] for row in rows], normalize_embeddings=True) for column in task.text_columns]
     similarities = sides[0] @ np.concatenate(sides[1:]).T

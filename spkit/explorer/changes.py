@@ -30,6 +30,7 @@ def changed(exploration: Exploration, a: Compared, b: Compared, **options: Any) 
 
 
 def _model(exploration: Exploration, given: Compared) -> SentenceTransformer | str | Path:
+    given = exploration.name_of(given) if isinstance(given, str) else given
     if isinstance(given, str) and given in exploration.models:
         return exploration.model(given)
     if isinstance(given, str) and given in exploration.presets:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from spkit.vectors.plane import symmetric_turn
+
 
 class Cut:
     """A plane of positions: those at an origin plus any multiples of two directions.
@@ -42,12 +44,11 @@ class Cut:
         self._origin = origin
         along = self._unit(first, first)
         across = self._unit(second - (second @ self._gram @ along) * along, second)
-        if symmetric:
-            angle = np.arctan2(second @ self._gram @ across, second @ self._gram @ along)
-            turn = np.pi / 4 - angle / 2
-            along, across = np.cos(turn) * along - np.sin(turn) * across, np.sin(turn) * along + np.cos(turn) * across
         #: Rows: the positions one unit of distance along each axis, seen from the origin.
         self.axes = np.stack([along, across])
+        if symmetric:
+            angle = np.arctan2(second @ self._gram @ across, second @ self._gram @ along)
+            self.axes = symmetric_turn(angle) @ self.axes
 
     def _unit(self, direction: np.ndarray, of: np.ndarray) -> np.ndarray:
         """The direction at the length 1; zeros where next to nothing is left of what it was made of."""

@@ -58,8 +58,8 @@ class Exploration:
         tasks: what positions are scored on. Of those that are trained on a sample of the dev splits is read: these are
             what is interpolated and chosen by. Of unseen ones a sample of the test splits is read, for looking only.
         marked: positions worth marking, by name, one coefficient a vector.
-        joint: a jointly trained model to compare with.
-        merges: merges that are no position between these vectors, by name, to compare with.
+        joint: a jointly trained model to compare with, or its folder or id.
+        merges: merges that are no position between these vectors, or their folders or ids, by name, to compare with.
         by_module: positions with coefficients for each module, by name, to compare with.
         folder: keeps measured points, so that they are measured once: those of each set of vectors and examples apart
             from the others; None keeps nothing.
@@ -80,8 +80,8 @@ class Exploration:
         tasks: Mapping[str, Task] | Sequence[Task],
         *,
         marked: Mapping[str, Sequence[float]] | None = None,
-        joint: SentenceTransformer | None = None,
-        merges: Mapping[str, SentenceTransformer] | None = None,
+        joint: SentenceTransformer | str | Path | None = None,
+        merges: Mapping[str, SentenceTransformer | str | Path] | None = None,
         by_module: Mapping[str, ModuleCoefficients] | None = None,
         folder: str | Path | None = None,
         points: int | None = None,
@@ -99,7 +99,7 @@ class Exploration:
         self.vectors = vectors
         self.space = Space(vectors.names, whole, marked)
         self.presets = self.space.presets
-        self.marked = list(marked or {})
+        self.marked = list(dict.fromkeys(self.space.same_as.get(name, name) for name in marked or {}))
         self.quick = QuickScores(vectors, given.trained, examples, max_tokens, seed, precision)
         self.unseen = UnseenScores(self.quick, given.unseen, examples, seed) if given.unseen else None
         self.rows = [*self.quick.tasks, MEAN]
@@ -135,7 +135,8 @@ class Exploration:
             )
         # A merge may be a position, too: both keep their names apart.
         named = {f"{name}, as given" if name in self.presets else name: one for name, one in (merges or {}).items()}
-        self._given = GivenModels(vectors, ({} if joint is None else {"joint": joint}) | named, by_module)
+        models = ({} if joint is None else {"joint": joint}) | named
+        self._given = GivenModels(vectors, models, by_module, self.presets)
         #: Models that are no position, by name: measured once, and compared with.
         self.models = self._given.readings(self.quick, self.unseen, (directory, beside))
         #: Scores on the whole dev splits, where they were asked for.
@@ -233,6 +234,10 @@ class Exploration:
         at = {name: with_mean(table, UNSEEN_MEAN) for name, table in known.items() if table is not None}
         models = {name: model.unseen for name, model in self.models.items() if model.unseen is not None}
         return {name: table["score"].tolist() for name, table in (at | models).items()}
+
+    def name_of(self, name: str) -> str:
+        """The name in the lists: another one where a position was given that had a name before."""
+        return {**self.space.same_as, **self._given.same_as}.get(name, name)
 
     def group_of(self, task: str) -> str:
         """The vector that a trained task belongs to; empty where it has none."""

@@ -102,7 +102,6 @@ def explore(
         arXiv 2410.15035: the space between the models, and the searched position in it.
     """
     from spkit.explorer.view import Explorer
-    from spkit.models.bases import load_model
 
     if not isinstance(vectors, TaskVectors):
         source, vectors = source or vectors, TaskVectors.load(vectors)
@@ -129,8 +128,8 @@ def explore(
         vectors,
         tasks,
         marked=marked,
-        joint=None if joint is None else load_model(joint),
-        merges={name: load_model(merged) for name, merged in (merges or {}).items()},
+        joint=joint,
+        merges=merges,
         by_module=by_module,
         folder=folder,
         points=points,

@@ -60,8 +60,8 @@ class Points:
     ) -> None:
         self._columns, self._beside = list(columns), list(beside)
         self._journal = Journal(path, about, what="An exploration")
-        self._measured: dict[tuple[float, ...], pd.DataFrame] = {}
-        self._more: dict[tuple[float, ...], pd.DataFrame] = {}
+        #: Names of the tasks, and a row of numbers for each.
+        self._measured: dict[tuple[float, ...], tuple[list[str], Float[np.ndarray, "T _"]]] = {}
         while self._journal.replaying:
             self._keep(self._journal.entry(dict))
 
@@ -70,11 +70,18 @@ class Points:
 
     def find(self, coefficients: Iterable[float]) -> pd.DataFrame | None:
         """What was measured at a position; None where nothing was."""
-        return self._measured.get(_key(coefficients))
+        return self._table(coefficients, self._columns, 0)
 
     def find_beside(self, coefficients: Iterable[float]) -> pd.DataFrame | None:
         """What was measured with it; None where nothing was."""
-        return self._more.get(_key(coefficients))
+        return self._table(coefficients, self._beside, len(self._columns))
+
+    def _table(self, coefficients: Iterable[float], columns: Sequence[str], first: int) -> pd.DataFrame | None:
+        found = self._measured.get(_key(coefficients))
+        if found is None or not columns:
+            return None
+        tasks, numbers = found
+        return pd.DataFrame(numbers[:, first : first + len(columns)], index=tasks, columns=list(columns))
 
     def add(self, coefficients: Iterable[float], measured: pd.DataFrame) -> None:
         """Keep a measurement."""
@@ -85,12 +92,10 @@ class Points:
             self._keep(self._journal.entry(lambda: line))
 
     def _keep(self, line: Mapping[str, Any]) -> None:
-        measured = pd.DataFrame.from_dict(line["measured"], orient="index")
-        # The columns are picked here, once: all points are wanted at each answer, and picking takes pandas long.
-        key = _key(line["coefficients"])
-        self._measured[key] = measured[self._columns]
-        if self._beside:
-            self._more[key] = measured[self._beside].astype(float)
+        # Numbers, no table: all points are read before the first picture, and a table takes pandas milliseconds.
+        tasks, columns = line["measured"], [*self._columns, *self._beside]
+        numbers = np.array([[row[column] for column in columns] for row in tasks.values()], dtype=float)
+        self._measured[_key(line["coefficients"])] = list(tasks), numbers
 
     def fill(
         self, positions: Iterable[Float[np.ndarray, " N"]], measure: Callable[[list[float]], pd.DataFrame]
@@ -106,7 +111,7 @@ class Points:
 
     def values(self) -> Float[np.ndarray, "n T C"]:
         """What was measured there: the columns, such as score and loss, of each task."""
-        return np.array([table.to_numpy() for table in self._measured.values()])
+        return np.array([numbers[:, : len(self._columns)] for _, numbers in self._measured.values()])
 
     def values_with_means(self) -> Float[np.ndarray, "n R C"]:
         """The same with the mean over the tasks behind them."""

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,19 @@ EXAMPLES = 96
 
 class CancelledError(Exception):
     """The answer is not wanted any more."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Rows that are always measured on; tokenised when they first are, as kept points need no tokens."""
+
+    stream: TaskBatches
+    rows: list[int]
+
+    @cached_property
+    def features(self) -> dict[str, Any]:
+        """The rows as tokens."""
+        return self.stream.collate(self.rows)
 
 
 class QuickScores:
@@ -72,19 +87,19 @@ class QuickScores:
         self._model.requires_grad_(False)
         compute_in(precision, self._model)
         self._reader = Reader(self._model)
-        self._batches: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
+        self._batches: dict[str, _Batch] = {}
         #: Where the loss reads pairs, which no score of the kind can be read off.
-        self._pairs: dict[str, tuple[TaskBatches, dict[str, Any]]] = {}
+        self._pairs: dict[str, _Batch] = {}
         texts = [settings_of(self._model)]
         for name, task in tasks.items():
             if reads_pairs(task):
                 pairs = self._stream(name, task, examples, seed)
                 chosen = next(pairs.rows())
-                self._pairs[name] = pairs, pairs.collate(chosen)
+                self._pairs[name] = _Batch(pairs, chosen)
                 texts += [name, json.dumps(pairs.examples(chosen), sort_keys=True)]
             stream = self._stream(name, task.with_loss(None) if reads_pairs(task) else task, examples, seed)
             rows = next(stream.rows())
-            self._batches[name] = stream, stream.collate(rows)
+            self._batches[name] = _Batch(stream, rows)
             texts += [name, json.dumps(stream.examples(rows), sort_keys=True), repr(readings(self._model, task))]
         narrow = [precision] if precision != "float32" else []  # points of another precision are others
         self.fingerprint = text_hash(*texts, *narrow)
@@ -119,7 +134,7 @@ class QuickScores:
     @property
     def examples(self) -> dict[str, int]:
         """How many examples of each task are looked at."""
-        return {name: stream.batch_size for name, (stream, _) in self._batches.items()}
+        return {name: batch.stream.batch_size for name, batch in self._batches.items()}
 
     def at(
         self, coefficients: Coefficients | ModuleCoefficients, cancelled: Callable[[], bool] | None = None
@@ -159,15 +174,16 @@ class QuickScores:
     def _measure(self, cancelled: Callable[[], bool] | None) -> pd.DataFrame:
         rows = {}
         with torch.inference_mode():  # it is per thread
-            for name, (stream, batch) in self._batches.items():
+            for name, chosen in self._batches.items():
                 if cancelled is not None and cancelled():
                     raise CancelledError
+                stream, batch = chosen.stream, chosen.features
                 embeddings = stream.embeddings(batch, self.embed)
                 columns = [column.float().cpu().numpy() for column in embeddings]
                 labels = None if "label" not in batch else batch["label"].numpy()
                 score, *without = scores_of(self._model, stream.task, columns, labels)
                 if name in self._pairs:
-                    stream, batch = self._pairs[name]
+                    stream, batch = self._pairs[name].stream, self._pairs[name].features
                     embeddings = stream.embeddings(batch, self.embed)
                 loss = float(stream.loss_of(batch, embeddings))
                 rows[name] = {"score": score, "loss": loss, **dict(zip(LEFT_OUT, without, strict=True))}

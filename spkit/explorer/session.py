@@ -30,6 +30,7 @@ class Session:
 
     def __init__(self, exploration: Exploration, start: str, bookmarks: Bookmarks) -> None:
         self.exploration, self.bookmarks = exploration, bookmarks
+        start = exploration.name_of(start)
         self._start = start if start in exploration.presets else next(reversed(exploration.presets))
         mode: Mode = "path" if exploration.space.path is not None else "free"
         last = bookmarks.last
@@ -87,6 +88,7 @@ class Session:
 
     def go(self, name: str) -> None:
         """Go to a position by its name, or show a model that is no position, or a bookmark."""
+        name = self.exploration.name_of(name)
         if name in self.exploration.models:
             self._look_at(name)
         elif name in self.exploration.presets:
@@ -131,7 +133,7 @@ class Session:
 
     def reading_of(self, name: str) -> Reading:
         """What is known of a model, a position or a bookmark, by its name."""
-        exploration = self.exploration
+        exploration, name = self.exploration, self.exploration.name_of(name)
         if name == OTHER and self.pinned is not None:
             return self.pinned
         if name in exploration.models:
@@ -146,7 +148,7 @@ class Session:
 
     def compare_with(self, name: str) -> None:
         """Choose it."""
-        self.reference_name = name
+        self.reference_name = self.exploration.name_of(name)
         self._changed()
 
     def pin(self) -> None:

@@ -18,6 +18,9 @@ Mode = Literal["path", "free", "shares"]
 #: A weight of zero leaves a vector out; the path needs positive ones, and only their ratios matter.
 _LEAST_WEIGHT = 1e-6
 
+#: Positions whose coefficients differ by no more are one: the map and texts give them with four digits.
+_ONE_POSITION = 1e-4
+
 
 @dataclass(frozen=True)
 class Place:
@@ -61,7 +64,8 @@ class Space:
     Attributes:
         names: of the task vectors.
         gram: their inner products.
-        presets: positions by name: base, each expert, average, the middle of SLERP, and those marked.
+        presets: positions by name: base, each expert, average, the middle of SLERP, and those marked; each once.
+        same_as: names of marked positions that stand among the presets under a name before theirs, with that name.
         ranges: of the sliders.
         path: the paper's path, or None where it is not defined (a zero vector, two in opposite directions).
         why_no_path: in words, where there is none.
@@ -80,6 +84,7 @@ class Space:
             self.path.coefficients(torch.zeros(len(names) + 1, dtype=torch.float64), gram)
         except UndefinedPathError as error:
             self.path, self.why_no_path = None, str(error)
+        self.same_as: dict[str, str] = {}
         self.presets = self._presets(positions or {})
         places = [place for values in self.presets.values() if (place := self._on_path(values)) is not None]
         coefficients = [value for values in self.presets.values() for value in values]
@@ -138,7 +143,13 @@ class Space:
             presets["average"] = [1 / count] * count
             if self.path is not None:
                 presets["SLERP middle"] = self.coefficients(Place("path", (1.0,) * count, 1.0))
-        return presets | {name: list(values) for name, values in positions.items()}
+        for name, values in positions.items():
+            known = next((other for other, there in presets.items() if other != name and _one(there, values)), None)
+            if known is None:
+                presets[name] = list(values)
+            else:
+                self.same_as[name] = known
+        return presets
 
     def reachable(self, place: Place) -> bool:
         """Whether every slider can stand there."""
@@ -153,6 +164,10 @@ class Space:
     def of_length(self, mode: Mode) -> tuple[float, float]:
         """Where the slider of the length goes, or that of the sum."""
         return (0.0, max(1.5, self.ranges.free[1] * len(self.names) / 2)) if mode == "shares" else self.ranges.length
+
+
+def _one(here: Sequence[float], there: Sequence[float]) -> bool:
+    return bool(np.allclose(here, there, rtol=0.0, atol=_ONE_POSITION))
 
 
 def as_code(names: Sequence[str], coefficients: Sequence[float], vectors: str | None) -> str:

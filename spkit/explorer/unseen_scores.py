@@ -7,6 +7,7 @@ split; so their scores are measured apart from the others, enter no interpolatio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,12 +101,19 @@ class UnseenScores:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Examples of a task's test split, as text and tokenised, a column of texts at a time."""
+    """Examples of a task's test split."""
 
     task: Task
     rows: list[dict[str, Any]]
-    features: list[dict[str, Any]]
     labels: np.ndarray | None
+    model: SentenceTransformer
+
+    @cached_property
+    def features(self) -> list[dict[str, Any]]:
+        """The texts as tokens, a column at a time; made when they are first measured on."""
+        columns = self.task.definition.texts
+        given = collator(self.model, self.task)([{column: row[column] for column in columns} for row in self.rows])
+        return list(features_by_column(given, columns, self.model.device).values())
 
 
 def _sample(model: SentenceTransformer, name: str, task: Task, examples: int, seed: int) -> _Sample:
@@ -127,7 +135,5 @@ def _sample(model: SentenceTransformer, name: str, task: Task, examples: int, se
             "Leave it out, or raise `examples`." if examples < smallest else "Leave it out.",
         )
     chosen = [dict(rows[int(number)]) for number in drawn]
-    given = collator(model, task)([{column: row[column] for column in kind.texts} for row in chosen])
-    features = list(features_by_column(given, kind.texts, model.device).values())
     labels = None if kind.target is None else np.array([row[kind.target.column] for row in chosen])
-    return _Sample(task, chosen, features, labels)
+    return _Sample(task, chosen, labels, model)

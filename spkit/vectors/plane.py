@@ -1,10 +1,23 @@
 """The plane through the base and two task vectors, with true angles and lengths, from the Gram matrix alone."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from jaxtyping import Float
+
+
+def symmetric_turn(angle: float) -> Float[np.ndarray, "2 2"]:
+    """The turn that puts the first axis and a direction at an angle to it symmetrically about the diagonal.
+
+    Args:
+        angle: in radians.
+
+    Example:
+        >>> turn = symmetric_turn(np.pi / 3)  # 60 degrees: 15 from each axis
+        >>> np.degrees(np.arctan2(*turn[::-1, 0])).round(3)
+        np.float64(15.0)
+    """
+    by = np.pi / 4 - angle / 2
+    return np.array([[np.cos(by), -np.sin(by)], [np.sin(by), np.cos(by)]])
 
 
 class Plane:
@@ -33,8 +46,7 @@ class Plane:
         #: Columns: where the first and the second vector end.
         self.ends = np.array([[along, cosine * other], [0.0, sine * other]])
         if symmetric:
-            turned = np.pi / 4 - np.arctan2(sine, cosine) / 2
-            self.ends = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]]) @ self.ends
+            self.ends = symmetric_turn(np.arctan2(sine, cosine)) @ self.ends
 
     def at(self, coefficients: Float[np.ndarray, "m N"]) -> Float[np.ndarray, "m 2"]:
         """Points of positions, seen along the other vectors."""
@@ -61,28 +73,3 @@ class Plane:
         apart = angles[0] + angles[1]
         where = (np.linalg.norm(points, axis=1) > 0) & (apart > 0)
         return np.where(where, angles[0] / np.where(where, apart, 1.0), np.nan)
-
-    def grid(
-        self, coefficients: Sequence[float], size: int = 31
-    ) -> tuple[Float[np.ndarray, " w"], Float[np.ndarray, " h"], Float[np.ndarray, "hw N"]]:
-        """A grid of positions that share the other coefficients with the given position.
-
-        Args:
-            coefficients: the position.
-            size: points along each side.
-
-        Returns:
-            The grid's first and second coordinates, and the positions, row after row.
-        """
-        corners = self.at(self._padded(np.array([[0, 0], [1.2, 0], [0, 1.2], [1.2, 1.2], [-0.2, 0], [0, -0.2]])))
-        x = np.linspace(corners[:, 0].min(), corners[:, 0].max(), size)
-        y = np.linspace(corners[:, 1].min(), corners[:, 1].max(), size)
-        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        positions = np.tile(np.asarray(coefficients, dtype=float), (len(points), 1))
-        positions[:, [self.first, self.second]] = self.coefficients(points)
-        return x, y, positions
-
-    def _padded(self, two: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "m N"]:
-        full = np.zeros((len(two), 1 + max(self.first, self.second)))
-        full[:, [self.first, self.second]] = two
-        return full
