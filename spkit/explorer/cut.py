@@ -47,7 +47,7 @@ class Cut:
         #: Rows: the positions one unit of distance along each axis, seen from the origin.
         self.axes = np.stack([along, across])
         if symmetric:
-            angle = np.arctan2(second @ self._gram @ across, second @ self._gram @ along)
+            angle = float(np.arctan2(second @ self._gram @ across, second @ self._gram @ along))
             self.axes = symmetric_turn(angle) @ self.axes
 
     def _unit(self, direction: np.ndarray, of: np.ndarray) -> np.ndarray:
