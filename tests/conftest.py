@@ -1,6 +1,7 @@
 """What holds for every test, and the fixtures that many share. It is set before torch is imported: these variables are
 read at import. Fixtures import inside: jaxtyping's hook is installed after this file is loaded."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +18,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")  # the size of machine that times 
 
 #: What tests share, with the state it was made in: name of the fixture, the object, its state.
 _SHARED: list[tuple[str, Any, str]] = []
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of all collections; so does `what_is_left_is_not_looked_at_again` later on.
+
+    Each training ends with a full one (accelerate's), which would look at every object of torch, mteb and transformers:
+    longer than a tiny model is trained.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_left_is_not_looked_at_again() -> None:
+    """As after the collection of the tests: modules are imported, and shared objects made, in former files' tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
