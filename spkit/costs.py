@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -197,11 +198,10 @@ class _Counter:
     def _add(self, forward: int, backward: int, output: Tensor | None) -> None:
         self.flops += forward
         if output is not None and output.requires_grad:
+            output.register_hook(partial(self._passed, backward))
 
-            def on_gradient(gradient: Tensor) -> None:
-                self.flops += backward
-
-            output.register_hook(on_gradient)
+    def _passed(self, backward: int, gradient: Tensor) -> None:
+        self.flops += backward
 
     def _texts(self, module: SentenceTransformer, features: Mapping[str, Any]) -> None:
         sizes = _sizes(features)
