@@ -20,6 +20,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")  # the size of machine that times 
 _SHARED: list[tuple[str, Any, str]] = []
 
 
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of all collections; so does `what_is_left_is_not_looked_at_again` later on.
+
+    Each training ends with a full one (accelerate's), which would look at every object of torch, mteb and transformers:
+    longer than a tiny model is trained.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_left_is_not_looked_at_again() -> None:
+    """As after the collection of the tests: modules are imported, and shared objects made, in former files' tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def no_type_check(monkeypatch):
     """Users run without jaxtyping's hook, which would refuse a wrong value before spkit can say what to do about it."""

@@ -27,11 +27,12 @@ import pandas as pd
 
 #: Runs commands without starting Python and importing torch anew: a child is forked for each one.
 SERVER = """
-import json, os, signal, sys, traceback, warnings
+import gc, json, os, signal, sys, traceback, warnings
 warnings.filterwarnings("ignore")
 import torch, mteb, datasets, sentence_transformers, spkit.cli, spkit.evaluation.measuring, spkit.study.run
 import spkit.searching.self_position, spkit.figures.build, spkit.explorer.exploration
 torch.set_num_threads(1)
+gc.freeze()  # as tests/conftest.py: each training ends with a full collection
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()

@@ -3,6 +3,7 @@
 Started by tests/test_several_processes.py with torch's launcher; its `main` alone is the same work in one process.
 """
 
+import gc
 import json
 import os
 import sys
@@ -74,4 +75,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # as tests/conftest.py: each training ends with a full collection
     main(Path(sys.argv[1]))

@@ -50,13 +50,9 @@ def test_halves_of_one_task_agree_fully_once_noise_is_taken_out(model, sign) -> 
 def test_halves_of_one_task_agree_fully_on_minilm() -> None:
     """The same on the real encoder. Over 4 seeds: raw 0.81 to 0.83, corrected 1.00 to 1.02 (`topic`: 0.60, 1.04)."""
     base, task = load_base("minilm-l3", max_seq_length=16), load_tasks("bundled", ["headline"])["headline"]
-    raw, corrected = [], []
-    for seed in range(2):
-        report = gradient_conflict(base, halves(task, seed), batches=16, batch_size=16, seed=seed, progress=False)
-        raw.append(report.cosine.loc["one", "other"])
-        corrected.append(report.corrected.loc["one", "other"])
-    assert np.max(raw) < 0.9
-    assert 0.95 < np.mean(corrected) < 1.05
+    report = gradient_conflict(base, halves(task, 0), batches=16, batch_size=16, progress=False)
+    assert report.cosine.loc["one", "other"] < 0.9
+    assert 0.95 < report.corrected.loc["one", "other"] < 1.05
 
 
 def negated(task: Task, name: str = "negated") -> Task:

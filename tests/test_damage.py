@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import TrainerCallback
 
 import spkit
-from spkit.costs import count_costs
+from spkit.costs import Cost, count_costs
 from spkit.errors import SpkitError
 from spkit.models.bases import load_base, load_model
 from spkit.saving.recipe import save_model
@@ -164,21 +165,40 @@ class StopAt(TrainerCallback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("what", [None, *DAMAGED])
-def test_a_stopped_training_goes_on_whatever_its_checkpoint_holds_and_costs_what_one_alone_does(tmp_path, what) -> None:
-    base, task = tiny_encoder(0, WORDS, layers=1), tiny_tasks((64, 16, 16))["faq"]
-    settings = {"steps": 54, "batch_size": 2, "progress": False, "learning_rate": 1e-3}
-    with count_costs() as alone:
-        right = spkit.train(base, task, checkpoints=tmp_path / "alone", **settings)
+LONG: dict[str, Any] = {"steps": 54, "batch_size": 2, "progress": False, "learning_rate": 1e-3}
+
+
+@pytest.fixture(scope="module")
+def learner() -> tuple[SentenceTransformer, spkit.Task]:
+    return tiny_encoder(0, WORDS, layers=1), tiny_tasks((64, 16, 16))["faq"]
+
+
+@pytest.fixture(scope="module")
+def trainings(learner, tmp_path_factory) -> tuple[Path, SentenceTransformer, Cost]:
+    """Checkpoints of a training that was stopped and of a whole one, the model of the latter and what it cost."""
+    base, task = learner
+    folder = tmp_path_factory.mktemp("trainings")
     with pytest.raises(KeyboardInterrupt):
-        spkit.train(base, task, checkpoints=tmp_path / "stopped", callbacks=[StopAt(52)], **settings)
+        spkit.train(base, task, checkpoints=folder / "stopped", callbacks=[StopAt(52)], **LONG)
+    with count_costs() as alone:
+        right = spkit.train(base, task, checkpoints=folder / "alone", **LONG)
+    return folder, right, alone
+
+
+@pytest.mark.parametrize("what", [None, *DAMAGED])
+def test_a_stopped_training_goes_on_whatever_its_checkpoint_holds_and_costs_what_one_alone_does(
+    learner, trainings, tmp_path, what
+) -> None:
+    base, task = learner
+    folder, right, alone = trainings
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     (checkpoint,) = (tmp_path / "stopped").glob("*/checkpoint-50")
     if what is not None:
         DAMAGED[what](checkpoint)
     with count_costs() as cost:
-        resumed = spkit.train(base, task, checkpoints=tmp_path / "stopped", **settings)
+        resumed = spkit.train(base, task, checkpoints=tmp_path / "stopped", **LONG)
     with count_costs() as again:  # stopped between its last checkpoint and what was to be made of it
-        finished = spkit.train(base, task, checkpoints=tmp_path / "stopped", **settings)
+        finished = spkit.train(base, task, checkpoints=tmp_path / "stopped", **LONG)
     for model in (resumed, finished):
         for mine, other in zip(model.parameters(), right.parameters(), strict=True):
             assert torch.equal(mine, other)

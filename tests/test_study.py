@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from spkit import _code_units
+from spkit import _code_references, _code_units
 from spkit import code_hash as hashing_code
 from spkit.cli import app
 from spkit.code_hash import code_hash
@@ -646,14 +647,15 @@ def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.Mo
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {source}"
     (folder / "edited.py").write_text(text.replace(old, new), encoding="utf-8")
     path_of = _code_units._path
-    caches = (_code_units.module_named, hashing_code._next, hashing_code._text)
-    for one in caches:
-        one.cache_clear()
     with monkeypatch.context() as patch:
+        # What is read meanwhile is kept apart: what was read before holds again afterwards, and is not read anew.
+        for kept in (_code_units.module_named, hashing_code._next, hashing_code._text):
+            fresh = cache(kept.__wrapped__)
+            for place in (_code_references, _code_units, hashing_code):
+                if getattr(place, kept.__name__, None) is kept:
+                    patch.setattr(place, kept.__name__, fresh)
         patch.setattr(_code_units, "_path", lambda name: folder / "edited.py" if name == module else path_of(name))
         yield
-    for one in caches:
-        one.cache_clear()
 
 
 MERGING, TRAINS = "spkit.study.stages.merging", "spkit.study.stages.training"

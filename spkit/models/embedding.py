@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -30,6 +31,8 @@ _METHOD_PROMPTS: dict[Route | None, tuple[str, ...]] = {
     "document": ("document", "passage", "corpus"),
     None: (),
 }
+#: Parts of a tokenizer's pipeline that are set whenever texts are read.
+_SET_ANEW = ("padding", "truncation")
 
 
 @dataclass(frozen=True)
@@ -222,10 +225,14 @@ def _pipeline(module: nn.Module) -> str:
     if fast is None:  # static embeddings have the fast one itself, which no use of it changes
         write = getattr(tokenizer, "to_str", None)
         return repr(tokenizer) if write is None else text_hash(write())
-    # Padding and the cut are set anew whenever texts are read.
-    pipeline = {name: part for name, part in json.loads(fast.to_str()).items() if name not in ("padding", "truncation")}
     sides = [str(getattr(tokenizer, name, None)) for name in ("padding_side", "truncation_side")]
-    return text_hash(json.dumps(pipeline), *sides)
+    return text_hash(_uncut(fast.to_str()), *sides)
+
+
+@lru_cache(maxsize=4)  # asked for at each stage and measurement, and a tenth of a second for a vocabulary of 30,000
+def _uncut(pipeline: str) -> str:
+    """A tokenizer's pipeline without what is set anew whenever texts are read."""
+    return json.dumps({name: part for name, part in json.loads(pipeline).items() if name not in _SET_ANEW})
 
 
 def _chains(model: SentenceTransformer) -> list[list[nn.Module]]:
