@@ -136,13 +136,6 @@ def large_probe(tasks):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _the_collector_passes_over_what_was_there_before():
-    """Each training collects garbage, and would look at a million objects of imported libraries each time."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
 def shared_objects_stay_as_they_are():
     """A test that changes what others share would make them depend on their order: the module with it fails."""
     yield
