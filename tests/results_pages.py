@@ -6,7 +6,6 @@ studies that are gone lose theirs.
 
 import re
 from collections.abc import Iterator, Mapping
-from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ from spkit.evaluation.means import MEAN, UNSEEN_MEAN
 from spkit.figures.gallery import PAGE as GALLERY
 from spkit.figures.of_paper.page import PAGE as PAPER_FIGURES
 from spkit.results.labels import method_label
-from spkit.results.schema import COMPARISONS_MEAN, SCORES, SUMMARY
+from spkit.results.schema import COMPARISONS_MEAN, SCORES, SPAN, SUMMARY, Table
 from spkit.study.paper import SETTING
 from tests.results_speed import speed_page
 
@@ -25,8 +24,8 @@ _FIRST = "demo"
 _SEARCH = "self_position:module"
 #: The study of the paper's setting, from the smaller base.
 _PAPER = "paper/minilm-l3"
-#: The study of public data sets of different kinds.
-_KINDS = "kinds"
+#: The study of public tasks of three kinds, with the joint model among what is merged.
+_SPAN = "span"
 _WRITTEN = "<!-- written by `python -m tests.results_pages` -->"
 _VERDICT = "- **Verdict.**"
 _RAN_ON = re.compile(r"Ran on (.+?)\.(?:\s|$)")
@@ -166,40 +165,40 @@ def _best_other(scores: pd.DataFrame, mean: str) -> str:
 
 
 def _finding(root: Path) -> str:
-    """What the studies say of the search against joint training, in the paper's setting and on the bundled data."""
-    bundled = _against(root, _FIRST, _SEARCH)
-    rules = bundled[MEAN].drop(index=["base", "joint"])
-    ahead = int((rules["low"] > 0).sum())
-    over = f"all {len(rules)}" if ahead == len(rules) else f"{ahead} of {len(rules)}"
-    paper = _against(root, _PAPER, "self_position")
-    kinds = _against(root, _KINDS, _SEARCH)
+    """What the studies say of merges against joint training: the paper's setting, other kinds of tasks, small data."""
+    paper, bundled = _against(root, _PAPER, "self_position"), _against(root, _FIRST, _SEARCH)
+    experts = _against(root, _SPAN, "self_position")
+    mixed = _against(root, _SPAN, "span:joint mix", SPAN)
     return (
-        f"In the paper's setting, on public data, the searched merge is {_placed(paper[MEAN].loc['joint'])} joint "
-        f"training on the tasks trained on and {_placed(paper[UNSEEN_MEAN].loc['joint'])} it on unseen tasks, which "
-        f"nobody trained on (small base, {_seeds(root, _PAPER)}). On the bundled tasks ({_seeds(root, _FIRST)}), the "
-        f"search by module is {_placed(bundled[MEAN].loc['joint'])} joint training on the tasks "
-        f"trained on, ahead of {over} merges by rules there, and {_placed(bundled[UNSEEN_MEAN].loc['joint'])} joint "
-        f"training on unseen ones. On three public data sets of different kinds ({_seeds(root, _KINDS)}) it is "
-        f"{_placed(kinds[MEAN].loc['joint'])} joint training and {_placed(kinds[MEAN].loc['ties'])} TIES. The example "
-        "below merges the joint model, too.\n"
+        f"In the paper's setting, on public data, the searched merge is {_both(paper, 'joint')} joint training: "
+        f"points on tasks trained on, and on unseen tasks ({_seeds(root, _PAPER)}). On public tasks of three kinds it "
+        f"is {_both(experts, 'joint')} it; the joint model mixed with a quarter of each expert is "
+        f"{_both(mixed, 'joint')} it ({_seeds(root, _SPAN)}). On the small bundled tasks the search by module is "
+        f"{_both(bundled, 'joint')} it ({_seeds(root, _FIRST)}).\n"
     )
 
 
-def _against(root: Path, study: str, method: str) -> dict[str, pd.DataFrame]:
+def _against(root: Path, study: str, method: str, source: Table = COMPARISONS_MEAN) -> dict[str, pd.DataFrame]:
     """How a method of a study stands against the others, by the mean that they are compared on."""
-    table = COMPARISONS_MEAN.read(root / "data" / "results" / study)
+    table = source.read(root / "data" / "results" / study)
     table = table[table["method"] == method]
     return {mean: table[table["task"] == mean].set_index("against") for mean in (MEAN, UNSEEN_MEAN)}
 
 
-def _placed(row: Mapping[str, float | None] | pd.Series) -> str:
-    """Ahead, behind or open, with the points and their interval."""
-    points, low, high = (nan if row[name] is None else float(row[name]) for name in ("difference", "low", "high"))
+def _both(against: Mapping[str, pd.DataFrame], other: str) -> str:
+    """Where it stands on both means, the tasks trained on first."""
+    (first, place), (second, unseen) = (_placed(against[mean].loc[other]) for mean in (MEAN, UNSEEN_MEAN))
+    return f"{first} and {second} {place}" if place == unseen else f"{first} {place} and {second} {unseen}"
+
+
+def _placed(row: pd.Series) -> tuple[str, str]:
+    """Points with their interval, and whether that is ahead of, behind or level with the other."""
+    points, low, high = (float(row[name]) for name in ("difference", "low", "high"))
     if low > 0:
-        return f"{points:.1f} points [{low:.1f}, {high:.1f}] ahead of"
+        return f"{points:.1f} [{low:.1f}, {high:.1f}]", "ahead of"
     if high < 0:
-        return f"{-points:.1f} points [{-high:.1f}, {-low:.1f}] behind"
-    return f"not shown to differ ({points:+.1f} points [{low:+.1f}, {high:+.1f}]) from"
+        return f"{-points:.1f} [{-high:.1f}, {-low:.1f}]", "behind"
+    return f"{points:+.1f} [{low:+.1f}, {high:+.1f}]", "level with"
 
 
 def _seeds(root: Path, study: str) -> str:
