@@ -18,6 +18,7 @@ EXTRAS = {
     "distributed": "cluster",
     "mergekit": "mergekit",
     "peft": "adapters",
+    "IPython": "lab",
     "ipywidgets": "lab",
     "plotly": "lab",
     "anywidget": "lab",

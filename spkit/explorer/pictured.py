@@ -39,7 +39,8 @@ class Pictured(widgets.VBox):
 
         display(self._repr_mimebundle_(), raw=True)
         if not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):  # its pages have a kernel, or nothing
-            display(*self._picture_bundle(), raw=True)
+            bundle, about = self._picture_bundle()
+            display(bundle, metadata=about, raw=True)
 
     def _picture_bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The picture as an output, and what is said of it."""
