@@ -50,7 +50,9 @@ def test_it_holds_experts_joint_models_their_checkpoints_and_rules(tiny_run, vec
 
 
 def test_mixes_are_the_coefficients_that_they_say(tiny_run, vectors):
+    assert BESIDE == ["joint", "joint 0.5", "joint proportional", "ties"]
     rows = {"average": [1 / 8] * 8, "joint mix": [0.25] * 4 + [0.75, 0.0, 0.0, 0.0]}
+    rows["joints mix"] = [0.25] * 4 + [0.375, 0.0, 0.375, 0.0]
     for name, row in rows.items():
         expected = torch.tensor(row, dtype=torch.float64) @ vectors.matrix.double()
         torch.testing.assert_close(
@@ -101,8 +103,8 @@ def test_its_methods_stand_in_the_tables_of_the_study(tiny_home, tiny_run):
     settings = span_settings(load_profile(tiny_home / "all.toml"))
     own = methods_of(settings)
     assert own == [
-        "span:average", "span:joint mix", "span:self_position", "span:self_position:module", "span:search",
-        "span:random", "joint:longer", "joint:soup",
+        "span:average", "span:joint mix", "span:joints mix", "span:self_position", "span:self_position:module",
+        "span:search", "span:random", "joint:longer", "joint:soup",
     ]  # fmt: skip
     scores = SCORES.read(tiny_run)
     assert list(dict.fromkeys(scores["method"])) == [*method_names(NAMES, STATIC), *own]

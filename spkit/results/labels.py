@@ -14,7 +14,12 @@ _LABELS = {
     "joint": "joint training",
     "self_position": "Self Positioning",
 }
-_IN_SPAN = {"joint mix": "0.75 joint + 0.25 each", "random": "random vectors", "search": "search by score"}
+_IN_SPAN = {
+    "joint mix": "0.75 joint + 0.25 each",
+    "joints mix": "0.75 all joint + 0.25 each",
+    "random": "random vectors",
+    "search": "search by score",
+}
 
 #: The place of each family in the order of methods; a tuned merge stands among the merges.
 _FAMILIES = {"base": 0, "expert": 1, "joint": 2, "merge": 3, "tuned": 3, "searched": 4, "span": 5}

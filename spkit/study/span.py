@@ -67,7 +67,7 @@ def names_of(settings: SpanSettings, profile: Profile) -> list[str]:
     """
     joint = [JOINT] if settings.joint else []
     along = [f"{JOINT} {share:g}" for share in settings.shares]
-    return [*joint, *along, *(_mixture_name(one) for one in _own_mixtures(settings, profile)), *settings.rules]
+    return [*joint, *along, *mixture_names(settings, profile), *settings.rules]
 
 
 def span_vectors(run: SeedRun) -> str:
@@ -122,6 +122,11 @@ def _others(run: SeedRun, settings: SpanSettings) -> Iterable[tuple[str, str, Pa
 def _own_mixtures(settings: SpanSettings, profile: Profile) -> list[str | float]:
     same = profile.joint.sampling if settings.joint else None
     return [mixture for mixture in settings.mixtures if mixture != same]
+
+
+def mixture_names(settings: SpanSettings, profile: Profile) -> list[str]:
+    """Names of the joint models with another sampling than joint training has."""
+    return [_mixture_name(one) for one in _own_mixtures(settings, profile)]
 
 
 def _mixture_name(mixture: str | float) -> str:

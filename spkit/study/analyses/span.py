@@ -22,7 +22,7 @@ from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.graph import Passes
 from spkit.study.profile import Profile
 from spkit.study.seed_run import SeedRun, slug
-from spkit.study.span import JOINT, check_span, names_of, span_vectors, trainings
+from spkit.study.span import JOINT, check_span, mixture_names, names_of, span_vectors, trainings
 from spkit.study.stages.merging import save_search, search_stage
 from spkit.study.stages.scoring import evaluate_stage
 from spkit.study.stages.training import joint_settings, model_of, train_stage
@@ -33,13 +33,13 @@ from spkit.tasks import Task
 _BY_GRADIENT = {"span:self_position": "self_position", "span:self_position:module": "self_position:module"}
 _BY_SCORE = "span:search"
 _SEARCHED = (*_BY_GRADIENT, _BY_SCORE)
-_MIX, _AVERAGE, _RANDOM = "span:joint mix", "span:average", "span:random"
+_MIX, _JOINTS, _AVERAGE, _RANDOM = "span:joint mix", "span:joints mix", "span:average", "span:random"
 _LONGER, _SOUP = "joint:longer", "joint:soup"
 
 
 def methods_of(settings: SpanSettings) -> list[str]:
     """The methods that the analysis adds to a study."""
-    mix = [_MIX] if settings.joint else []
+    mix = [_MIX, *([_JOINTS] if settings.mixtures else [])] if settings.joint else []
     controls = [_RANDOM, *([_LONGER] if settings.longer else []), *([_SOUP] if settings.soup else [])]
     return [_AVERAGE, *mix, *_SEARCHED, *controls]
 
@@ -53,6 +53,9 @@ def _stages(run: SeedRun, settings: SpanSettings) -> None:
     if settings.joint:
         mix = dict.fromkeys(names, 0.0) | dict.fromkeys(experts, LIGHT) | {JOINT: HEAVY}
         _mix_stage(run, vectors, _MIX, mix)
+    if settings.joint and settings.mixtures:
+        joints = [JOINT, *mixture_names(settings, run.profile)]
+        _mix_stage(run, vectors, _JOINTS, mix | dict.fromkeys(joints, HEAVY / len(joints)))
     _mix_stage(run, vectors, _RANDOM, mix, randomised=experts)
     for method, of in _BY_GRADIENT.items():
         run.makers[method] = stage = _place(method)
@@ -156,6 +159,7 @@ _CONTROLS = (_AVERAGE, _RANDOM, _LONGER, _SOUP)
 #: The methods in a sentence.
 _SAID = {
     _MIX: f"{HEAVY} of the joint model and {LIGHT} of each expert",
+    _JOINTS: f"{HEAVY} of the joint models' average and {LIGHT} of each expert",
     _AVERAGE: "the plain average of the same models",
     _RANDOM: "random vectors of the experts' norms in their place",
     _LONGER: "a joint training on as many examples as all of these trainings",
