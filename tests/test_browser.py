@@ -301,6 +301,15 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         run_all(page)
         shots = Path(os.environ.get("SPKIT_SCREENSHOTS", tmp_path))
         exercise(page, tiny_study, tmp_path / "model", shots / f"lab-{comms}.png")
+        still = page.locator("[class*='spkit-still'] img")
+        playwright.expect(still).to_be_attached()
+        playwright.expect(still).to_be_hidden()  # the widget is there
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    with served(command, port, tmp_path / "log") as url:  # the kernel has gone with its server
+        page.goto(f"{url}/lab/tree/explorer.ipynb?reset")
+        playwright.expect(page.locator("[class*='spkit-still'] img")).to_be_visible()
+        page.screenshot(path=str(shots / f"again-{comms}.png"))
 
 
 def kernels_of(port: int) -> list[psutil.Process]:
