@@ -236,7 +236,7 @@ def test_figure_2c_has_the_joint_vector_of_another_pair_where_its_own_was_not_tr
 def test_chains_of_figure_3_are_in_the_order_of_the_grid(results, tmp_path, shuffled):
     if shuffled:
         results = changed(results, tmp_path / "r", "grids.csv", lambda grids: grids.sample(frac=1, random_state=0))
-    figure, data, _, _ = drawn(results, "figure_3")
+    figure, data, *_ = drawn(results, "figure_3")
     panel = next(panel for panel in figure.axes if panel.get_title(loc="left") == f"{BASES[0]}, sequential")
     line = next(line for line in panel.lines if line.get_label() == "SLERP")
     own = table(results, "grids.csv").query("split == 'test' and pipeline == 'sequential' and method == 'slerp'")
@@ -433,7 +433,7 @@ def test_one_base_alone_is_drawn_from_a_folder_of_its_own_or_from_its_tables(res
     assert [folder.name for folder in base_folders(tmp_path / "one")] == [BASES[0]]
     assert base_folders(results / BASES[0]) == [results / BASES[0]]
     for rule in paper_rules(results / BASES[0]).values():
-        figure, data, _, _ = rule(results / BASES[0])
+        figure, data, *_ = rule(results / BASES[0])
         assert figure.axes
         assert "base" not in data or data["base"].nunique() == 1
     for folder in (tmp_path / "one", results / BASES[0]):

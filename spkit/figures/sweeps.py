@@ -195,7 +195,7 @@ def _headline(curves: DataFrame, stars: DataFrame, over: Over) -> str:
     """Where the mean is highest, and where the search ended."""
     task = MEAN if MEAN in set(curves["task"]) else distinct(curves, "task")[0]
     line, star = (rows(part, part["task"] == task) for part in (curves, stars))
-    best = line.loc[line["score"].idxmax()]
+    best = max(records(line), key=lambda row: row["score"])
     at = f"with {best['value']:g} probe examples" if over == "probe_size" else f"at {_AXES[over]} = {best['value']:g}"
     told = f"The {'mean' if task == MEAN else f'score on {task}'} is highest {at} ({best['score']:.1f})"
     for row in records(star):

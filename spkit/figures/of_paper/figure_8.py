@@ -50,10 +50,9 @@ def draw(bases: Sequence[Base]) -> Drawing:
     times = {name: _times(costs[name]) for name in shown if len(costs[name])}
     dearer = [f"{low:.1f} to {high:.1f}" for low, high in times.values() if low == low]
     ahead = [name for name, side in sides.items() if side > 0]
-    headline = (
-        f"Ahead at every ratio in {len(ahead)} of {len(sides)} bases; resampling takes "
-        f"{dearer[0] if dearer else 'unknown'} times the hours"
-    )
+    told = [f"Ahead at every ratio in {len(ahead)} of {len(sides)} bases"] if sides else []
+    told += [f"resampling takes {dearer[0]} times the hours"] if dearer else []
+    headline = "; ".join(told) or "Hours of training and of merging"
     parts = [(panel, name, table) for panel, of in (("a", scores), ("b", costs)) for name, table in of.items()]
     data = pd.concat([table.assign(base=name, panel=panel) for panel, name, table in parts], ignore_index=True)
     source = pd.concat([base[table] for base in bases for table in (PROBE_RATIOS, RESAMPLING, COSTS)])
