@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spkit.drawing import figure
+from spkit import plot
+from spkit.drawing import Sheet, figure
 from spkit.drawing.files import is_fresh
 from spkit.drawing.provenance import provenance
 from spkit.drawing.rule import forget
@@ -112,6 +113,10 @@ def caption(output: Path, name: str) -> str:
     return json.loads((output / f"{name}.json").read_text(encoding="utf-8"))["caption"]
 
 
+def headline(output: Path, name: str) -> str:
+    return json.loads((output / f"{name}.json").read_text(encoding="utf-8"))["headline"]
+
+
 def test_figures_are_listed_in_order():
     assert figure_names() == ALL_NAMES
 
@@ -138,9 +143,10 @@ def test_a_second_drawing_is_the_same_and_the_check_agrees(results, drawn):
 
 def test_a_page_shows_every_figure_with_its_caption(results, drawn, tmp_path):
     page = (drawn / "figures.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^!\[(\w+)\]\((\w+)\.png\)\n\n(.+)$", page, flags=re.MULTILINE)
-    assert [name for name, _, _ in shown] == [name for name in figure_names() if (drawn / f"{name}.png").is_file()]
-    assert all(name == file and text == caption(drawn, name) for name, file, text in shown)
+    shown = re.findall(r"^## (\w+)\n\n!\[(.+)\]\((\w+)\.png\)\n\n(.+)$", page, flags=re.MULTILINE)
+    assert [name for name, *_ in shown] == [name for name in figure_names() if (drawn / f"{name}.png").is_file()]
+    for name, said, file, text in shown:
+        assert (file, said, text) == (name, headline(drawn, name), caption(drawn, name))
     copy = shutil.copytree(drawn, tmp_path / "copy")
     (copy / "figures.md").write_text(page.replace("Scores", "Sores"), encoding="utf-8")
     assert [line.partition(":")[0] for line in check_figures(results, copy)] == ["figures.md"]
@@ -325,6 +331,125 @@ def test_conflict_in_outcome_is_joint_training_minus_the_expert(results, tmp_pat
         assert drawn.loc[task, "difference"] == pytest.approx(-own["difference"].mean())
         assert drawn.loc[task, "low"] == pytest.approx(-own["difference"].mean() - 0.5)
         assert drawn.loc[task, "high"] == pytest.approx(-own["difference"].mean() + 0.6)
+
+
+def compared(*rows: tuple[str, str, str, float], width: float = 1.0, **columns: object) -> pd.DataFrame:
+    """Comparisons: method, against, task, difference, with an interval of that width to both sides."""
+    table = pd.DataFrame(rows, columns=["method", "against", "task", "difference"])
+    return table.assign(low=table["difference"] - width, high=table["difference"] + width, seed=0, **columns)
+
+
+def told(name: str, *tables: pd.DataFrame) -> str:
+    """What a figure comes to, from the tables that it reads."""
+    rule = all_rules()[name]
+    return rule.drawing(dict(zip(rule.inputs, tables, strict=True))).headline
+
+
+def test_every_figure_says_what_it_comes_to(drawn):
+    for name in NAMES:
+        assert re.fullmatch(r"[A-Z].*[^.]", headline(drawn, name)), name
+
+
+def test_a_headline_stands_above_the_figure_which_becomes_higher_by_it():
+    rule = all_rules()["geometry"]
+    table = pd.DataFrame({"a": ["faq"], "b": ["sts"], "cosine": [0.1], "norm_a": [1.0], "norm_b": [2.0], "seed": [0]})
+    plain = Sheet()
+    plot.geometry(table, plain)
+    drawing = rule.drawing({"geometry.csv": table})
+    assert drawing.headline == (
+        "The cosine of the two task vectors is 0.10; the longest (sts) has 2.0 times the norm of the shortest (faq)"
+    )
+    suptitle = drawing.figure.get_suptitle()
+    assert " ".join(suptitle.split()) == drawing.headline
+    assert drawing.figure.get_figwidth() == plain.get_figwidth()
+    lines = suptitle.count("\n") + 1
+    assert plain.get_figheight() + 0.12 * lines < drawing.figure.get_figheight() < plain.get_figheight() + 0.3 * lines
+
+
+def test_a_merge_is_ahead_where_its_interval_leaves_out_zero_and_no_seed_says_otherwise():
+    values = {"ties": (2.0, 2.0), "slerp": (2.0, 0.5), "average": (2.0, -2.0), "base": (9.0, 9.0)}
+    table = compared(
+        *((method, "joint", task, value) for method, both in values.items()
+          for task, value in zip(("mean", "unseen mean"), both, strict=True))
+    )  # fmt: skip
+    mean = table.drop(columns="seed")
+    assert told("two_means", table, mean) == "1 of 3 merges is ahead of joint training on both means"
+    # The means are ahead, and one of two seeds is behind.
+    other = table.assign(seed=1, difference=-table["difference"])
+    seeds = pd.concat([table, other])
+    assert told("two_means", seeds, mean) == "None of 3 merges is ahead of joint training on both means"
+    behind = table[table["method"] != "average"].assign(difference=-4.0, low=-5.0, high=-3.0)
+    of_mean = behind.drop(columns="seed")
+    assert told("two_means", behind, of_mean) == "All 2 merges are behind joint training on both means"
+
+
+def test_the_differences_are_told_of_the_search_with_the_higher_mean():
+    table = compared(
+        ("self_position", "joint", "mean", -4.0), ("self_position:module", "joint", "mean", -3.0),
+        ("ties", "joint", "mean", -3.5), ("self_position:module", "ties", "mean", 0.5),
+        ("self_position", "ties", "mean", -0.5),
+    )  # fmt: skip
+    expected = "behind joint training by 3.0 points and not shown to differ from the best static merge (TIES)"
+    assert told("differences", table, table) == f"On trained tasks, Self Positioning, by module is {expected}"
+    only = table[table["method"] == "ties"]
+    assert told("differences", only, only) == "None of 1 merges is ahead of joint training on trained tasks"
+
+
+def test_of_many_tasks_the_panel_of_the_search_has_the_trained_ones_and_the_means():
+    tasks = {"faq": "trained", "sts": "trained", "mean": "trained", "unseen mean": "unseen"}
+    tasks |= {f"news{number}": "unseen" for number in range(12)}
+    rows = (("self_position", "ties", task, 0.5) for task in tasks)
+    table = compared(*rows, role=list(tasks.values()), group="")
+    (panel,) = plot.differences(table, ax=Sheet())
+    shown = [label.get_text() for label in panel.get_yticklabels()]
+    assert shown == ["mean", "unseen mean", "faq", "sts"]
+    few = table[~table["task"].isin([f"news{number}" for number in range(4)])]
+    (panel,) = plot.differences(few, ax=Sheet())
+    assert len(panel.get_yticklabels()) == 12
+    drawing = all_rules()["differences"].drawing({"comparisons.csv": table, "comparisons_mean.csv": table})
+    assert "Its differences on 12 unseen tasks" in drawing.caption
+
+
+def test_conflict_in_outcome_is_told_by_task():
+    table = compared(
+        *((f"expert:{task}", "joint", task, value) for task, value in zip(TASKS, (2.0, -3.0, 0.0), strict=True))
+    )
+    assert told("conflict_outcome", table, table) == (
+        "Against the tasks' own experts, joint training loses on faq and gains on sts; no difference is shown on topic"
+    )
+
+
+def test_a_single_pair_is_a_mark_on_a_line():
+    row = {"a": "faq", "b": "sts", "cosine": 0.1, "corrected": 0.16, "low": -0.04, "high": 0.36}
+    table = pd.DataFrame([{**row, "batches": 8, "batch_size": 32, "seed": 0}])
+    assert told("conflict", table) == "Neither conflict nor agreement of faq and sts is shown (cosine 0.16)"
+    panel = plot.conflict(table, ax=Sheet())
+    assert "0.16 [−0.04, 0.36]" in [text.get_text() for text in panel.texts]
+    assert not panel.figure.axes[1:]
+    agreed = table.assign(low=0.1)
+    assert told("conflict", agreed) == "The gradients of faq and sts agree (cosine 0.16)"
+    unknown = table.assign(corrected=np.nan, low=np.nan, high=np.nan)
+    assert told("conflict", unknown) == "No cosine can be given for the gradients of faq and sts: the noise is larger"
+
+
+def test_the_highest_mean_is_told_with_its_method():
+    rows = [("base", 60.0, 50.0), ("ties", 72.0, 50.5), ("joint", 70.0, 55.0)]
+    table = pd.DataFrame(
+        [{"method": method, "task": task, "metric": "mean", "score": score, "seed": 0}
+         for method, *scores in rows for task, score in zip(("mean", "unseen mean"), scores, strict=True)]
+    ).assign(low=0.0, high=100.0)  # fmt: skip
+    assert told("methods", table) == (
+        "TIES has the highest mean on trained tasks (72.0), joint training on unseen tasks (55.0)"
+    )
+
+
+def test_the_pooler_which_takes_no_part_is_no_row():
+    modules = ["embeddings", "layer.0.attention", "pooler"]
+    table = pd.DataFrame({"method": "self_position:module", "module": modules, "task": "faq", "coefficient": 0.5})
+    (panel,) = plot.coefficients(table, ax=Sheet())
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["embeddings", "layer 0 attention"]
+    drawing = all_rules()["coefficients"].drawing({"coefficients.csv": table.assign(seed=0)})
+    assert "The pooler, which takes no part in an embedding, is left out." in drawing.caption
 
 
 @pytest.mark.parametrize(("study", "folder"), [("demo", "."), ("tour", "tour"), ("kinds", "kinds"), ("span", "span")])

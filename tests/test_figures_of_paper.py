@@ -86,10 +86,11 @@ def test_other_studies_have_no_figures_of_their_own():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_drawn_with_its_data_its_caption_and_what_it_comes_to(drawing, name):
-    figure, data, caption, about = drawing(name)
+    figure, data, caption, about, headline = drawing(name)
     assert figure.axes
     assert len(data)
     assert " n = " in caption
+    assert " ".join(figure.get_suptitle().split()) == headline.replace("$", r"\$")
     assert about["outcome"] in ("same", "other", "open")
     assert about["measured"].endswith(".")
     assert about["rule"].endswith(".")
@@ -235,7 +236,7 @@ def test_figure_2c_has_the_joint_vector_of_another_pair_where_its_own_was_not_tr
 def test_chains_of_figure_3_are_in_the_order_of_the_grid(results, tmp_path, shuffled):
     if shuffled:
         results = changed(results, tmp_path / "r", "grids.csv", lambda grids: grids.sample(frac=1, random_state=0))
-    figure, data, _, _ = drawn(results, "figure_3")
+    figure, data, *_ = drawn(results, "figure_3")
     panel = next(panel for panel in figure.axes if panel.get_title(loc="left") == f"{BASES[0]}, sequential")
     line = next(line for line in panel.lines if line.get_label() == "SLERP")
     own = table(results, "grids.csv").query("split == 'test' and pipeline == 'sequential' and method == 'slerp'")
@@ -249,7 +250,7 @@ def test_chains_of_figure_3_are_in_the_order_of_the_grid(results, tmp_path, shuf
 
 
 def test_figure_4_has_a_panel_a_rule_and_a_curve_a_setting_from_end_to_end(drawing):
-    figure, data, _, _ = drawing("figure_4")
+    figure, data, *_ = drawing("figure_4")
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["average", "SLERP"]
     assert [len(panel.lines) for panel in figure.axes] == [4, 4]
     assert {panel.get_xlabel() for panel in figure.axes} == {"direction (0: sts, 1: retrieval)"}
@@ -257,7 +258,7 @@ def test_figure_4_has_a_panel_a_rule_and_a_curve_a_setting_from_end_to_end(drawi
 
 
 def test_the_star_of_figure_5_is_the_lowest_place_and_the_vectors_are_symmetric(drawing, results):
-    figure, data, _, _ = drawing("figure_5")
+    figure, data, *_ = drawing("figure_5")
     places = table(results, "plane.csv").query("pipeline == 'sequential'")
     lowest = places.loc[places["loss"].idxmin()]
     star = data.query("kind == 'star' and base == @BASES[0] and pipeline == 'sequential'").iloc[0]
@@ -273,7 +274,7 @@ def test_the_star_of_figure_5_is_the_lowest_place_and_the_vectors_are_symmetric(
 
 
 def test_stars_of_figure_6_are_the_positions_that_were_found(drawing, results):
-    figure, data, _, about = drawing("figure_6")
+    figure, data, _, about, _ = drawing("figure_6")
     marked = pd.concat([table(results, "around.csv", base) for base in BASES]).query("marked")
     for over, panel in zip(("direction", "length"), figure.axes, strict=True):
         stars = [line for line in panel.lines if line.get_marker() == "*" and line.get_color() != "white"]
@@ -295,7 +296,7 @@ def test_figure_7_is_drawn_from_the_sweep_where_nothing_else_has_mu(results, tmp
 
 
 def test_figure_8_has_the_ratios_in_order_and_adds_up_the_hours(drawing, results):
-    figure, data, _, _ = drawing("figure_8")
+    figure, data, *_ = drawing("figure_8")
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == list(RATIOS)
     seconds = table(results, "costs.csv").set_index("stage")["seconds"]
     hours = data.query("panel == 'b' and base == @BASES[0]").set_index("way")
@@ -307,7 +308,7 @@ def test_figure_8_has_the_ratios_in_order_and_adds_up_the_hours(drawing, results
 
 
 def test_table_1_has_a_row_a_data_set_those_that_are_trained_on_first(drawing):
-    data, _, about = drawing("table_1")[1:]
+    data, _, about = drawing("table_1")[1:4]
     assert len(about["table"]["rows"]) == len(data) == 6
     assert list(data["role"] == "unseen") == [False] * 4 + [True] * 2
     texts = [cell for row in about["table"]["rows"] for cell in row]
@@ -316,7 +317,7 @@ def test_table_1_has_a_row_a_data_set_those_that_are_trained_on_first(drawing):
 
 
 def test_table_2_has_the_means_at_the_settings_that_were_picked_and_the_papers(drawing, results):
-    data, _, about = drawing("table_2")[1:]
+    data, _, about = drawing("table_2")[1:4]
     grids = table(results, "grids.csv").query("split == 'test' and pipeline == 'separate' and method == 'ties'")
     found = data.query("setting == 'minilm-l3, separate' and method == 'ties'").set_index(["mean", "picked_on"])[
         "score"
@@ -336,7 +337,7 @@ def test_table_2_has_the_means_at_the_settings_that_were_picked_and_the_papers(d
 
 def test_tables_3_and_5_have_their_number_of_clusters_beside_the_papers(drawing, results):
     for name, count, theirs in (("table_3", 3, "62.3"), ("table_5", 2, "62.2")):
-        data, caption, about = drawing(name)[1:]
+        data, caption, about = drawing(name)[1:4]
         assert set(data["clusters"]) == {count}
         last = about["table"]["rows"][-1]
         own = table(results, "cluster_scores.csv", BASES[1]).query(
@@ -432,7 +433,7 @@ def test_one_base_alone_is_drawn_from_a_folder_of_its_own_or_from_its_tables(res
     assert [folder.name for folder in base_folders(tmp_path / "one")] == [BASES[0]]
     assert base_folders(results / BASES[0]) == [results / BASES[0]]
     for rule in paper_rules(results / BASES[0]).values():
-        figure, data, _, _ = rule(results / BASES[0])
+        figure, data, *_ = rule(results / BASES[0])
         assert figure.axes
         assert "base" not in data or data["base"].nunique() == 1
     for folder in (tmp_path / "one", results / BASES[0]):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spkit.drawing.rule import NothingToDrawError
+from spkit.drawing import Drawing, NothingToDrawError, Sheet
 from spkit.errors import SpkitError
 from spkit.figures import opened
 from spkit.figures.opened import Results, Shown, open_results
@@ -20,7 +20,8 @@ def test_a_figure_is_drawn_with_its_caption_and_data() -> None:
     assert shown.png.startswith(b"\x89PNG")
     assert len(shown.data) > 5
     bundle = shown._repr_mimebundle_()
-    assert bundle["text/plain"] == f"methods: {shown.caption}"
+    assert bundle["text/plain"] == f"methods: {shown.headline}. {shown.caption}"
+    assert shown.headline in bundle["text/html"]
     assert 'src="data:image/png;base64,iVBOR' in bundle["text/html"]
     assert "width:700px" in bundle["text/html"]
     assert "From data/results/demo." in bundle["text/html"]
@@ -43,7 +44,7 @@ def test_a_folder_with_nothing_to_draw_is_passed_over(monkeypatch, tmp_path) -> 
     def render(rule, folder):
         if folder == first:
             raise NothingToDrawError("Rows must be there.", "Found none.", "Run it.")
-        return b"png", pd.DataFrame(), "caption"
+        return b"png", Drawing(Sheet(), pd.DataFrame(), "caption")
 
     monkeypatch.setattr(opened, "render", render)
     assert Results(first, second).figure("methods").source == second

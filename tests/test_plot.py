@@ -266,8 +266,9 @@ def test_without_unseen_tasks_there_is_nothing_to_draw_on_both_means(tables):
         plot.two_means(tables["comparisons"], ax=Sheet())
 
 
-def test_a_base_far_away_does_not_set_the_scale():
-    rows = [("base", -25.0), ("ties", 0.5), ("slerp", -0.5)]
+@pytest.mark.parametrize("far", ["base", "expert:faq"])
+def test_a_single_model_far_away_does_not_set_the_scale(far):
+    rows = [(far, -25.0), ("ties", 0.5), ("slerp", -0.5)]
     table = pd.DataFrame(
         {"method": method, "against": "joint", "task": "mean", "difference": value, "low": value - 1, "high": value + 1}
         for method, value in rows
@@ -276,6 +277,7 @@ def test_a_base_far_away_does_not_set_the_scale():
     low, high = panel.get_xlim()
     assert -2.0 < low < -1.5
     assert high > 1.5
+    assert [line.get_marker() for line in panel.lines if list(line.get_ydata()) == [0.0]][-1] == "<"
     assert "−25.0" in [text.get_text() for text in panel.texts]
     (panel,) = plot.differences(table.replace({"difference": {-25.0: -1.0}, "low": {-26.0: -2.0}}), ax=Sheet())
     assert panel.get_xlim()[0] < -2.0

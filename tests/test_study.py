@@ -864,7 +864,7 @@ def test_words_say_what_was_found() -> None:
     sentences = words(given, conflict_table([-0.25]), costs, ["average"], ["self_position"], "self_position")
     assert sentences[0] == "Each expert is the best expert on its own task."
     assert sentences[1].startswith("Conflict in outcome: joint training minus the task's own expert is a -10.0 [")
-    assert "from -0.25 [-0.35, -0.15] (a and b) to -0.25 [-0.35, -0.15] (a and b)" in sentences[2]
+    assert "for noise): -0.25 [-0.35, -0.15] (a and b); below 0" in sentences[2]
     assert sentences[2].endswith("By the interval of each pair, conflict in 1.")
     assert "Self Positioning (one coefficient a task) is above the best static merge" in sentences[3]
     assert "+20.0" in sentences[3]

@@ -8,8 +8,8 @@ from pandas import DataFrame
 
 from spkit.drawing.matrix import COSINES, write_cell
 from spkit.drawing.text import signed
-from spkit.results.frames import distinct, records, rows
-from spkit.results.labels import ordered_tasks
+from spkit.results.frames import distinct, extent, records, rows
+from spkit.results.labels import module_label, ordered_tasks
 
 _NO_GRADIENT = "no gradient"
 
@@ -93,6 +93,37 @@ def write_cosine(axes: Axes, place: tuple[int, int], cell: Mapping[str, Any], *,
     write_cell(axes, *place, lines, COSINES.colour(cell["corrected"]))
 
 
+def sides_told(cells: DataFrame, of: str) -> str:
+    """In how many cells the gradients conflict and in how many they agree, by the interval, in a sentence.
+
+    Args:
+        cells: rows from `mean_cosines`; of several steps of a training (the column `step`) the first and last count.
+        of: what the cells of one step are, in the plural.
+
+    Example:
+        >>> cells = DataFrame({"low": [-0.4, 0.1, -0.1], "high": [-0.2, 0.3, 0.1]})
+        >>> sides_told(cells, "pairs of tasks")
+        'Gradients conflict in 1 of 3 pairs of tasks and agree in 1'
+        >>> sides_told(cells.assign(step=[0, 64, 64]), "pairs")
+        'At step 0 gradients conflict in 1 of 1 pairs and agree in 0; at step 64 they conflict in 0 of 2 and agree in 1'
+    """
+    first, last = extent(cells, "step") if "step" in cells else (0.0, 0.0)
+    if first == last:
+        return f"Gradients {_counted(cells, of)}"
+    begun, ended = (rows(cells, cells["step"] == step) for step in (first, last))
+    return f"At step {first:g} gradients {_counted(begun, of)}; at step {last:g} they {_counted(ended)}"
+
+
+def cells_of(cells: DataFrame) -> str:
+    """What the cells of pairs and modules are called in a sentence."""
+    return "cells (pairs by modules)" if len(cells.drop_duplicates(["a", "b"])) > 1 else "modules"
+
+
+def _counted(cells: DataFrame, of: str = "") -> str:
+    conflicts, agreements = int((cells["high"] < 0).sum()), int((cells["low"] > 0).sum())
+    return f"conflict in {conflicts} of {len(cells)}{of and f' {of}'} and agree in {agreements}"
+
+
 def hatched(cells: DataFrame) -> str:
     """What hatched cells mean, and means over some of the seeds, for a caption."""
     if not (cells["determined"] < cells["seeds"]).any():
@@ -105,4 +136,4 @@ def hatched(cells: DataFrame) -> str:
 
 def without_gradient(modules: list[str]) -> str:
     """Which modules are left out, for a caption."""
-    return f" Left out, as no task has a gradient there: {', '.join(modules)}." if modules else ""
+    return f" Left out, as no task has a gradient there: {', '.join(map(module_label, modules))}." if modules else ""

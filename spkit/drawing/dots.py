@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.drawing.style import FAINT, FAMILY_COLOURS, FAMILY_MARKERS
+from spkit.drawing.text import wrapped
 from spkit.results.frames import records
 from spkit.results.labels import family, metric_label
 
@@ -107,9 +108,13 @@ def beside_row(axes: Axes, text: str, height: float, **look: Any) -> None:
     )
 
 
-def score_axis(axes: Axes, metric: str) -> None:
-    """The horizontal axis of a panel of scores whose rows are methods."""
-    axes.set_xlabel(metric_label(metric))
+#: Letters that fit above or below all panels of a figure of two columns whose rows are methods.
+LETTERS = 62
+
+
+def score_axis(axes: Axes, metric: str, letters: int) -> None:
+    """The horizontal axis of a panel of scores whose rows are methods; its name takes so many letters a line."""
+    axes.set_xlabel(wrapped(metric_label(metric), letters))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, steps=[1, 2, 5, 10]))
     axes.margins(x=0.08)
     quiet_axes(axes)

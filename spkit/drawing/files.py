@@ -44,14 +44,14 @@ def write_figure(rule: Rule, results: Path, output: Path) -> list[Path]:
     ours = _is_drawn(rule.name, output)
     check_drawable(rule.name, output)
     with style():
-        drawing, drawn, caption, more = rule.drawing(tables)
+        drawing = rule.drawing(tables)
         for suffix, metadata in _UNDATED.items():
             with own_file(files[suffix], _BY, recognised=ours) as unfinished:
-                drawing.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
-    about = {"figure": rule.name, "caption": caption, **more, **provenance(rule, results, tables)}
+                drawing.figure.savefig(unfinished, format=suffix.removeprefix("."), metadata=metadata)
+    told = {"figure": rule.name, "headline": drawing.headline, "caption": drawing.caption, **drawing.about}
     texts = {
-        ".csv": drawn.to_csv(index=False, lineterminator="\n"),
-        ".json": json.dumps(about, indent=2, ensure_ascii=False) + "\n",
+        ".csv": drawing.data.to_csv(index=False, lineterminator="\n"),
+        ".json": json.dumps(told | provenance(rule, results, tables), indent=2, ensure_ascii=False) + "\n",
     }
     for suffix, text in texts.items():
         with own_file(files[suffix], _BY, recognised=ours) as unfinished:

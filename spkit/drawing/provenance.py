@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from spkit import __version__
 from spkit.code_hash import code_hash
+from spkit.drawing.headline import write_headline
 from spkit.drawing.rule import Rule
 from spkit.drawing.style import style_settings
 from spkit.hashing import file_hash, text_hash
@@ -35,7 +36,7 @@ def provenance(rule: Rule, results: Path, tables: Mapping[str, DataFrame]) -> di
 
 def drawing_code(rule: Rule) -> str:
     """sha256 of all code that a figure is drawn by, without comments and docstrings."""
-    return code_hash(rule.draw, without=["spkit.merging"])
+    return code_hash(rule.draw, write_headline, without=["spkit.merging"])
 
 
 def _labels(tables: Mapping[str, DataFrame]) -> dict[str, str]:

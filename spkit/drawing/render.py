@@ -4,16 +4,15 @@ import io
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pandas import DataFrame
 
-from spkit.drawing.rule import Rule
+from spkit.drawing.rule import Drawing, Rule
 from spkit.drawing.style import WIDE, style, style_settings
 
 #: Pixels of a page that a figure of two columns takes.
 _PAGE = 700
 
 
-def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
+def render(rule: Rule, results: Path) -> tuple[bytes, Drawing]:
     """Draw a figure of a study.
 
     Args:
@@ -21,14 +20,14 @@ def render(rule: Rule, results: Path) -> tuple[bytes, DataFrame, str]:
         results: the folder of the study's files.
 
     Returns:
-        The PNG, the data drawn, the caption.
+        The PNG, and what the rule gave.
 
     Raises:
         NothingToDrawError: the files lack the rows that the figure is made of.
     """
     with style():
-        drawing, drawn, caption, _ = rule(results)
-        return png(drawing), drawn, caption
+        drawing = rule(results)
+        return png(drawing.figure), drawing
 
 
 def png(drawing: Figure) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from spkit.drawing.headline import write_headline
 from spkit.errors import SpkitError, quoted
 from spkit.results.schema import Table, read_results
 
@@ -17,12 +18,22 @@ class NothingToDrawError(SpkitError):
 
 
 class Drawing(NamedTuple):
-    """What a rule gives: the figure, the data that it shows, its caption, and what else is told of it by name."""
+    """What a rule gives.
+
+    Attributes:
+        figure: what is drawn.
+        data: what it shows.
+        caption: how it is to be read: what is drawn, seeds, n and intervals.
+        about: what else is told of it, by name.
+        headline: what it comes to, one sentence without a full stop, which is written above the figure; the summary's
+            words, with the numbers at hand. Empty for none.
+    """
 
     figure: Figure
     data: DataFrame
     caption: str
     about: Mapping[str, Any] = MappingProxyType({})
+    headline: str = ""
 
 
 Draw = Callable[[Mapping[str, DataFrame]], tuple[Figure, DataFrame, str] | Drawing]
@@ -53,9 +64,12 @@ class Rule:
         return self.drawing(read_results(str(folder), self.inputs))
 
     def drawing(self, tables: Mapping[str, DataFrame]) -> Drawing:
-        """The figure from its tables, as `__call__`."""
+        """The figure from its tables, as `__call__`; its headline stands above it."""
         given = self.draw(tables)
-        return given if isinstance(given, Drawing) else Drawing(*given)
+        drawing = given if isinstance(given, Drawing) else Drawing(*given)
+        if drawing.headline:
+            write_headline(drawing.figure, drawing.headline)
+        return drawing
 
 
 _RULES: dict[str, Rule] = {}

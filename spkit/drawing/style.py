@@ -30,8 +30,8 @@ FAMILY_MARKERS = {"base": "X", "expert": "s", "joint": "D", "merge": "o", "tuned
 #: Colours of tasks, in order. Yellow is left out: it cannot be read as a line on white.
 TASK_COLOURS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY, _BLACK)
 
-#: Colour and dashes of one search among several.
-SEARCH_COLOURS = ((_BLUE, "-"), (_ORANGE, "--"), (_GREEN, "-."), (_PURPLE, ":"))
+#: Grey and dashes of one search among several, beside lines in the colours of tasks.
+SEARCH_LOOKS = (("#222222", "-"), ("#888888", "--"), ("#222222", "-."), ("#888888", ":"))
 
 #: RGB, each 0 to 1, or a colour's name.
 Color = tuple[float, float, float] | str

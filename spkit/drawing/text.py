@@ -45,16 +45,6 @@ def pair_label(a: str, b: str, width: int) -> str:
     return line if len(line) <= width else f"{a}\n× {b}"
 
 
-def module_label(module: str) -> str:
-    """A module's name on as many lines as it has parts, the number of a layer beside its word.
-
-    Example:
-        >>> module_label("layer.0.attention"), module_label("embeddings")
-        ('layer 0\\nattention', 'embeddings')
-    """
-    return module.replace("layer.", "layer ").replace(".", "\n")
-
-
 def ratio_text(ratio: float) -> str:
     """A ratio of sizes as a reader writes it.
 

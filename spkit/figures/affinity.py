@@ -107,4 +107,10 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     )
     if means["affinity"].isna().any():
         caption += " Hatched: the step has no gradient, or the other task no loss."
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(rows(means, means["from"] != means["onto"])))
+
+
+def _headline(off: DataFrame) -> str:
+    """In how many directions a step on one task lowers the loss of the other."""
+    known = off["affinity"].dropna()
+    return f"A step on one task lowers the loss of another in {int((known > 0).sum())} of {len(known)} directions"

@@ -14,7 +14,7 @@ from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import WIDE
 from spkit.drawing.text import pair_label, ratio_text
-from spkit.results.frames import distinct, extent, rows, with_means
+from spkit.results.frames import distinct, extent, of_mean, rows, with_means
 from spkit.results.schema import ANGLES
 
 _ACROSS = 3
@@ -85,7 +85,15 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     )
     if len(table) > len(known):
         caption += f" Angles left out, as a vector has no length: {len(table) - len(known)}."
-    return Drawing(sheet, angles_drawn(table), caption)
+    drawn = angles_drawn(table)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(drawn)))
+
+
+def _headline(means: DataFrame) -> str:
+    """In how many curves the angle to a task is smaller at its largest share than at its smallest."""
+    curves = [curve.sort_values("ratio")["angle"] for _, curve in means.groupby(["a", "b", "schedule", "task"])]
+    turned = sum(curve.iloc[-1] < curve.iloc[0] for curve in curves)
+    return f"The joint vector turns towards a task as its share grows in {turned} of {len(curves)} curves"
 
 
 def _frame(panel: Axes, here: DataFrame) -> None:

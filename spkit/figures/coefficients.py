@@ -14,10 +14,10 @@ from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import NARROW, WIDE
 from spkit.drawing.text import signed
 from spkit.results.frames import distinct, extent, records, rows, several_seeds
-from spkit.results.labels import ordered_tasks
+from spkit.results.labels import module_label, ordered_tasks
 from spkit.results.schema import COEFFICIENTS
 
-_WHOLE = "whole model"
+_WHOLE, _UNUSED = "whole model", "pooler"
 
 
 @runtime_checkable
@@ -53,9 +53,9 @@ def coefficients(position: Position | DataFrame, ax: Place = None) -> list[Axes]
     """
     drawn = coefficients_drawn(position)
     tasks, modules = ordered_tasks(drawn["task"]), distinct(drawn, "module")
-    # A search may go below zero: then zero is the middle; otherwise zero is the dark end.
-    low, high = (edge(0.0, value) for edge, value in zip((min, max), extent(drawn, "coefficient"), strict=True))
-    scale = Scale(low, high, "viridis") if low == 0.0 else Scale(-max(-low, high), max(-low, high), "PuOr")
+    # A search may go below zero: zero is the middle, whatever the others are.
+    reach = max(map(abs, extent(drawn, "coefficient"))) or 1.0
+    scale = Scale(-reach, reach, "PuOr")
     parts = [name for name in modules if name == _WHOLE], [name for name in modules if name != _WHOLE]
     split = [part for part in parts if part]
     height = 0.36 if (drawn["seeds"] > 1).any() else 0.27
@@ -72,16 +72,20 @@ def coefficients(position: Position | DataFrame, ax: Place = None) -> list[Axes]
                 lines.append((f"{signed(cell['lowest'])} to {signed(cell['highest'])}", 6.0, "normal"))
             place = part.index(cell["module"]), tasks.index(cell["task"])
             write_cell(panel, *place, lines, scale.colour(cell["coefficient"]))
+        panel.set_yticklabels([module_label(module) for module in part])
         panel.xaxis.tick_top()
         panel.tick_params(length=0, labeltop=panel is panels[0])
     return panels
 
 
 def coefficients_drawn(position: Position | DataFrame) -> DataFrame:
-    """What the figure shows: mean, smallest and largest over the seeds, and their number; the whole model first."""
+    """What the figure shows: mean, smallest and largest over the seeds, and their number; the whole model first.
+
+    The pooler takes no part in an embedding: its coefficient is only the mean of the others, and is left out.
+    """
     table = COEFFICIENTS.checked(position if isinstance(position, DataFrame) else _of_position(position))
     whole = rows(table, (table["method"] == "self_position") & (table["module"] == "model")).assign(module=_WHOLE)
-    parts = rows(table, table["method"] == "self_position:module")
+    parts = rows(table, (table["method"] == "self_position:module") & (table["module"] != _UNUSED))
     table = pd.concat([whole, parts], ignore_index=True)
     if table.empty:
         raise NothingToDrawError("coefficients.csv holds no coefficients of Self Positioning.")
@@ -105,15 +109,21 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     sheet = Sheet()
     coefficients(table, sheet)
     drawn = coefficients_drawn(table)
-    unused = (
-        " The pooler takes no part in an embedding: it has the mean of the others."
-        if "pooler" in set(drawn["module"])
-        else ""
-    )
+    unused = " The pooler, which takes no part in an embedding, is left out." if _UNUSED in set(table["module"]) else ""
     caption = (
         f"Coefficients that Self Positioning ended at, for the whole model and for each module; {seeds_text(table)}"
         f"{': mean over seeds, below it the smallest and the largest' if several_seeds(table) else ''}; "
         f"n = {drawn['task'].nunique()} tasks. "
         f"0 leaves the base as it is, 1 adds the whole task vector.{unused}"
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(drawn))
+
+
+def _headline(drawn: DataFrame) -> str:
+    """Of which task the search takes most, and of which least: by the whole model's coefficients, if there are any."""
+    whole = rows(drawn, drawn["module"] == _WHOLE)
+    mean, of = (drawn, ", mean over modules") if whole.empty else (whole, "")
+    by_task = mean.groupby("task", sort=False)["coefficient"].mean().sort_values()
+    (least, most), tasks = by_task.iloc[[0, -1]], by_task.index
+    told = f"Self Positioning takes most of {tasks[-1]} (coefficient {signed(most)}{of})"
+    return f"{told} and least of {tasks[0]} ({signed(least)})" if len(tasks) > 1 else told.replace("most of", "of")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.drawing.caption import conditions, seeds_shown, seeds_text
-from spkit.drawing.cosines import each_pair_once, mean_cosines
+from spkit.drawing.cosines import each_pair_once, mean_cosines, sides_told
 from spkit.drawing.curve import apart, curve, look, ticks_at
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
@@ -101,7 +101,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
             " Crosses at the lower edge: undetermined, the noise being larger than the gradient; where this is so "
             "in only some of the seeds, the mean is over the others."
         )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=sides_told(means, "pairs of tasks"))
 
 
 def _undetermined(panel: Axes, means: DataFrame) -> None:

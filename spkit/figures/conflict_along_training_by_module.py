@@ -6,13 +6,23 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.drawing.caption import conditions, seeds_text
-from spkit.drawing.cosines import each_pair_once, hatched, mean_cosines, reached, without_gradient, write_cosine
+from spkit.drawing.cosines import (
+    cells_of,
+    each_pair_once,
+    hatched,
+    mean_cosines,
+    reached,
+    sides_told,
+    without_gradient,
+    write_cosine,
+)
 from spkit.drawing.matrix import COSINES, draw_cells, hatch_cell, scale_below
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import WIDE
 from spkit.drawing.text import pair_label
 from spkit.results.frames import distinct, records, rows, several_seeds
+from spkit.results.labels import module_label
 from spkit.results.schema import CONFLICT_ALONG_TRAINING_BY_MODULE as TABLE
 
 _ACROSS = 3
@@ -60,7 +70,7 @@ def conflict_along_training_by_module(table: DataFrame, ax: Place = None) -> lis
             elif numbered(drawn):
                 write_cosine(panel, spot, cell, roomy=False)
         panel.set_xticks([spot + 0.5 for spot in range(0, len(steps), every)], [str(step) for step in steps[::every]])
-        names = [module.replace("layer.", "layer ").replace(".", ", ") for module in modules]
+        names = [module_label(module) for module in modules]
         panel.set_yticklabels(names if place % across == 0 else [""] * len(names))
         panel.tick_params(labelsize=6.5)
         panel.set_title(pair_label(a, b, 72 // across))
@@ -99,4 +109,4 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "The correction has no bias and may pass ±1 where the noise is large; by chance alone about 5 % would be bold."
         f"{hatched(drawn)}{without_gradient(still)}"
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=sides_told(drawn, cells_of(drawn)))

@@ -8,10 +8,12 @@ from pandas import DataFrame
 from spkit.drawing.caption import seeds_text
 from spkit.drawing.cosines import (
     CosineReport,
+    cells_of,
     each_pair_once,
     hatched,
     mean_cosines,
     reached,
+    sides_told,
     without_gradient,
     write_cosine,
 )
@@ -19,8 +21,9 @@ from spkit.drawing.matrix import COSINES, draw_cells, hatch_cell, scale_below
 from spkit.drawing.place import Place, Sheet, panel_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import WIDE
-from spkit.drawing.text import module_label, pair_label
+from spkit.drawing.text import pair_label, wrapped
 from spkit.results.frames import distinct, records, rows, several_seeds
+from spkit.results.labels import module_label
 from spkit.results.schema import CONFLICT, CONFLICT_BY_MODULE
 
 #: Up to so many modules a cell has room for its interval, and up to so many for its number.
@@ -65,7 +68,9 @@ def conflict_by_module(report: CosineReport | DataFrame, ax: Place = None) -> Ax
         elif len(modules) <= _CROWDED:
             write_cosine(axes, place, cell, roomy=roomy)
     axes.xaxis.tick_top()
-    axes.set_xticklabels([module_label(module) for module in modules], rotation=90 if len(modules) > 9 else 0)
+    upright = len(modules) > 9
+    names = [module_label(module) if upright else wrapped(module_label(module), 9) for module in modules]
+    axes.set_xticklabels(names, rotation=90 if upright else 0)
     axes.tick_params(length=0, labelsize=6.5)
     scale_below([axes], "cosine of gradients, corrected", COSINES)
     return axes
@@ -100,4 +105,4 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"{seeds_text(table)}{', means over seeds' if several_seeds(table) else ''}, n = {pairs} pairs of tasks."
         f"{hatched(drawn)}{without_gradient(still)}"
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=sides_told(drawn, cells_of(drawn)))

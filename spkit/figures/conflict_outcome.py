@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from spkit.drawing.caption import seeds_shown, seeds_text
 from spkit.drawing.dots import beside_row, dots, quiet_axes, row_lines
+from spkit.drawing.headline import named, side
 from spkit.drawing.place import Place, Sheet, panel_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import NARROW, QUIET
@@ -98,4 +99,17 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"n = {drawn['task'].nunique()} tasks.{seeds_shown(table)} Bars: 95 % paired bootstrap interval {of_the_mean}"
         "over test examples."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(drawn))
+
+
+def _headline(drawn: DataFrame) -> str:
+    """On which tasks joint training loses to the task's own expert, and on which it gains."""
+    by_side: dict[int, list[str]] = {-1: [], 1: [], 0: []}
+    for task in ordered_tasks(drawn["task"]):
+        by_side[side(rows(drawn, drawn["task"] == task))].append(task)
+    loses, gains, neither = by_side.values()
+    if not loses and not gains:
+        return "Joint training is not shown to differ from the tasks' own experts"
+    told = [f"{verb} {named(tasks)}" for verb, tasks in (("loses on", loses), ("gains on", gains)) if tasks]
+    more = f"; no difference is shown on {named(neither)}" if neither else ""
+    return f"Against the tasks' own experts, joint training {' and '.join(told)}{more}"

@@ -11,12 +11,13 @@ from pandas import DataFrame
 
 from spkit.drawing.caption import families_text, seeds_shown, seeds_text
 from spkit.drawing.dots import beside_row, bold_searched, dots, quiet_axes, row_lines, rows_with_gaps
+from spkit.drawing.headline import side, those
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, WIDE
 from spkit.drawing.text import signed
-from spkit.evaluation.means import MEAN, UNSEEN_MEAN
-from spkit.results.frames import columns, distinct, extent, of_mean, records, rows, several_seeds, with_means
+from spkit.evaluation.means import MEAN, MEANS, TRAINED, UNSEEN_MEAN
+from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
 from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
 
@@ -28,15 +29,20 @@ _TITLES = {
 }
 
 _KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
+#: Single models stand far away, where they would set the scale.
+_SINGLE = ("base", "expert")
+#: Rows that the panel of the search has room for; where there are more, those of unseen tasks are left out.
+_ROOM = 14
 
 
 class _Shown(NamedTuple):
-    """What the panels show, and the merge that the search is compared with."""
+    """What the panels show, the merge that the search is compared with, and how many tasks that panel leaves out."""
 
     joint: DataFrame
     unseen: DataFrame
     static: DataFrame
     rival: str | None
+    left_out: int
 
     @property
     def panels(self) -> list[str]:
@@ -56,7 +62,8 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
 
     Returns:
         The panels: against joint training on the mean over the trained tasks, on that over unseen ones where there are
-        any, and, where a search was compared with merges by a fixed rule, against the best of these, task by task.
+        any, and, where a search was compared with merges by a fixed rule, against the best of these, task by task; of
+        many tasks those that were trained on. The merges set the scale: a base or expert beyond it is an arrow.
 
     Raises:
         SpkitError: nothing is compared with joint training or with a merge, or a column is missing.
@@ -71,7 +78,7 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
     names = ordered_methods(shown.joint["method"])
     blocks = [
         (method, task)
-        for task in sorted(ordered_tasks(shown.static["task"]), key=lambda task: task != "mean")
+        for task in sorted(ordered_tasks(shown.static["task"]), key=lambda task: task not in MEANS)
         for method in ordered_methods(shown.static["method"])
     ]
     longest = max(len(names), len(blocks))
@@ -111,6 +118,11 @@ def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
     mean = None if means is None else COMPARISONS_MEAN.checked(means)
     rival = best_static(table if mean is None else mean)
 
+    searched = _to_rival(table, rival)
+    tasks = kept = distinct(searched, "task")
+    if len(searched.drop_duplicates(["method", "task"])) > _ROOM:
+        kept = [task for task in tasks if task in MEANS or task in _trained(searched)]
+
     def to_joint(one: DataFrame) -> DataFrame:
         return rows(one, (one["against"] == "joint") & (one["task"] == MEAN))
 
@@ -118,16 +130,25 @@ def _shown(comparisons: DataFrame, means: DataFrame | None) -> _Shown:
         return rows(one, (one["against"] == "joint") & (one["task"] == UNSEEN_MEAN))
 
     def to_static(one: DataFrame) -> DataFrame:
-        return rows(one, (_families(one, "method") == "searched") & (one["against"] == rival))
+        near = _to_rival(one, rival)
+        return rows(near, near["task"].isin(kept))
 
     joint, on_unseen, static = (
         with_means(part(table), _KEYS, _VALUES, None if mean is None else part(mean))
         for part in (to_joint, unseen, to_static)
     )
-    shown = _Shown(joint, on_unseen, static, rival)
+    shown = _Shown(joint, on_unseen, static, rival, len(tasks) - len(kept))
     if not shown.panels:
         raise NothingToDrawError("comparisons.csv holds no difference to joint training or to a merge without search.")
     return shown
+
+
+def _to_rival(table: DataFrame, rival: str | None) -> DataFrame:
+    return rows(table, (_families(table, "method") == "searched") & (table["against"] == rival))
+
+
+def _trained(table: DataFrame) -> list[str]:
+    return distinct(rows(table, table["role"] == TRAINED), "task")
 
 
 @figure("differences", inputs=[COMPARISONS, COMPARISONS_MEAN], order=20)
@@ -146,12 +167,45 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     if "joint" in shown.panels:
         caption += "Against joint training: mean over the trained tasks"
         caption += ", and over unseen ones, which nobody trained on. " if "unseen" in shown.panels else ". "
+        caption += "The merges set the scale; an arrow stands for a base or an expert beyond it. "
     if "static" in shown.panels:
         caption += (
             f"Against {method_label(str(shown.rival))}: of the merges without search that were compared, the one with "
             "the best mean over tasks on the test parts, so that the choice favours the merge."
         )
-    return Drawing(sheet, _with_panel(shown), caption.strip())
+    if shown.left_out:
+        caption += (
+            f" Its differences on {shown.left_out} unseen tasks, not drawn for want of room, are in {COMPARISONS.file}."
+        )
+    return Drawing(sheet, _with_panel(shown), caption.strip(), headline=_headline(shown))
+
+
+def _headline(shown: _Shown) -> str:
+    """The search, of several the one with the higher mean, against joint training and the best static merge."""
+    static = rows(shown.static, shown.static["task"] == MEAN)
+    parts = {"joint training": shown.joint, f"the best static merge ({method_label(str(shown.rival))})": static}
+    known = {other: part for other, part in parts.items() if len(part)}
+    if not known:
+        return "Paired differences of scores"
+    first = next(iter(known.values()))
+    means = of_mean(first)
+    searches = rows(means, _families(means, "method") == "searched")
+    if searches.empty:
+        merges = [method for method in distinct(means, "method") if family(method) not in (*_SINGLE, "joint")]
+        ahead = [method for method in merges if side(rows(first, first["method"] == method)) > 0]
+        return f"{those(len(ahead), len(merges), 'merges')} ahead of joint training on trained tasks"
+    method = max(records(searches), key=lambda row: row["difference"])["method"]
+    own = {other: rows(part, part["method"] == method) for other, part in known.items()}
+    told = [_told(part, other) for other, part in own.items() if len(part)]
+    return f"On trained tasks, {method_label(method)} is {' and '.join(told)}"
+
+
+def _told(part: DataFrame, other: str) -> str:
+    """One difference as the end of a sentence."""
+    (mean,), way = records(of_mean(part)), side(part)
+    if way == 0:
+        return f"not shown to differ from {other}"
+    return f"{'ahead of' if way > 0 else 'behind'} {other} by {abs(mean['difference']):.1f} points"
 
 
 def _families(table: DataFrame, column: str) -> np.ndarray:
@@ -175,21 +229,33 @@ def _against_joint(
     if not bare:
         bold_searched(panel, list(heights))
     dots(panel, drawn, "difference", heights)
-    _without_base(panel, drawn, heights)
+    _cut(panel, drawn, heights)
     _numbers(panel, drawn, heights)
 
 
-def _without_base(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    """Let the trained models set the scale: a base beyond them is an arrow at the edge, beside its number."""
-    others = rows(drawn, drawn["method"] != "base")
-    if len(others) == len(drawn) or others.empty:
+def _cut(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
+    """Let the merges set the scale: a base or expert beyond it is an arrow at the edge, beside its number."""
+    single = np.isin(_families(drawn, "method"), _SINGLE)
+    near, means = rows(drawn, ~single), of_mean(drawn)
+    if near.empty:
         return
-    low, high = min(0.0, extent(others, "low")[0]), max(0.0, extent(others, "high")[1])
-    edge = low - 0.08 * (high - low)
-    if extent(rows(drawn, drawn["method"] == "base"), "difference")[1] < edge:
-        panel.set_xlim(edge, high + 0.06 * (high - low))
-        where = panel.get_yaxis_transform()
-        panel.plot(0.015, heights["base"], marker="<", markersize=5, color=FAMILY_COLOURS["base"], transform=where)
+    reached = [0.0, *near["difference"], *of_mean(near)["low"], *of_mean(near)["high"]]
+    low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
+    margin = 0.08 * (high - low)
+    beyond = rows(means, (means["difference"] < low - margin) | (means["difference"] > high + margin))
+    if beyond.empty:
+        return
+    panel.set_xlim(low - margin, high + margin)
+    for row in records(beyond):
+        marker, place = ("<", 0.015) if row["difference"] < low else (">", 0.985)
+        panel.plot(
+            place,
+            heights[row["method"]],
+            marker=marker,
+            markersize=5,
+            color=FAMILY_COLOURS[family(row["method"])],
+            transform=panel.get_yaxis_transform(),
+        )
 
 
 def _against_static(panel: Axes, drawn: DataFrame, blocks: list[tuple[str, str]], rival: str) -> None:

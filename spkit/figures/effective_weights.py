@@ -112,4 +112,15 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"n = {table['task'].nunique()} tasks.{seeds_shown(table)} The experts' vectors explain {share} % of the "
         "squared length of the joint one."
     )
-    return Drawing(sheet, effective_weights_drawn(table), caption)
+    drawn = effective_weights_drawn(table)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(drawn)))
+
+
+def _headline(means: DataFrame) -> str:
+    """Of which expert the joint model holds most, and of which least."""
+    by_weight = records(means.sort_values("weight"))
+    told = [
+        f"{word} of {row['task']} ({signed(row['weight'])})"
+        for word, row in (("most", by_weight[-1]), ("least", by_weight[0]))
+    ]
+    return f"The merge nearest to the joint model holds {' and '.join(told)}"

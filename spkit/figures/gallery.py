@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from spkit.escaping import in_markdown
 from spkit.figures.listing import Collection, all_rules, figure_names
 from spkit.folders import own_file
 
@@ -15,9 +16,10 @@ def gallery(folder: Path) -> str:
     for name in figure_names():
         about = folder / f"{name}.json"
         if about.is_file() and (folder / f"{name}.png").is_file():
-            caption = json.loads(about.read_text(encoding="utf-8"))["caption"]
-            shown = caption.replace("<", "&lt;").replace(">", "&gt;")  # names of tasks stand in it
-            parts.append(f"## {name}\n\n![{name}]({name}.png)\n\n{shown}")
+            told = json.loads(about.read_text(encoding="utf-8"))
+            shown = in_markdown(told.get("headline") or name)
+            caption = told["caption"].replace("<", "&lt;").replace(">", "&gt;")  # names of tasks stand in it
+            parts.append(f"## {name}\n\n![{shown}]({name}.png)\n\n{caption}")
     return "\n\n".join(parts) + "\n"
 
 

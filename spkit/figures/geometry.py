@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.drawing.caption import seeds_text
+from spkit.drawing.cosines import each_pair_once
 from spkit.drawing.matrix import COSINES, draw_cells, legend_of_cosines, write_cell
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
@@ -110,7 +111,24 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"{seeds_text(table)}{', means over seeds, each seed a dot' if several_seeds(table) else ''}, "
         f"n = {norms['task'].nunique()} tasks."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(means), of_mean(norms)))
+
+
+def _headline(cosines: DataFrame, norms: DataFrame) -> str:
+    """The range of the cosines, and how much longer the longest vector is than the shortest."""
+    by_norm = records(norms.sort_values("norm"))
+    if cosines.empty:
+        return f"The task vector of {by_norm[0]['task']} has the norm {by_norm[0]['norm']:.3g}"
+    by_cosine = records(each_pair_once(cosines).sort_values("cosine"))
+    shortest, longest = by_norm[0], by_norm[-1]
+    ends = [f"{signed(row['cosine'])} ({row['a']} and {row['b']})" for row in (by_cosine[0], by_cosine[-1])]
+    told = f"Cosines of task vectors are from {' to '.join(ends)}"
+    if len(by_cosine) == 1:
+        told = f"The cosine of the two task vectors is {signed(by_cosine[0]['cosine'])}"
+    return (
+        f"{told}; the longest ({longest['task']}) has {longest['norm'] / shortest['norm']:.1f} times the norm of the "
+        f"shortest ({shortest['task']})"
+    )
 
 
 def _bars(axes: Axes, norms: DataFrame, tasks: list[str]) -> None:

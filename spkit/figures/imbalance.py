@@ -11,7 +11,7 @@ from spkit.drawing.dots import quiet_axes
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import BAR, WIDE
-from spkit.results.frames import columns, distinct, extent, records, rows, with_means
+from spkit.results.frames import columns, distinct, extent, of_mean, records, rows, with_means
 from spkit.results.labels import ordered_tasks
 from spkit.results.schema import IMBALANCE
 
@@ -85,7 +85,19 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
             " Undetermined: for at least one task no gradient norm is known (too much noise, or not measured), so that "
             "no share of the gradient is known."
         )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(drawn)))
+
+
+def _headline(means: DataFrame) -> str:
+    """Which task has the largest share of examples and of the gradient, where the shares differ."""
+    told = []
+    for kind in (_SHARES["example_share"], _SHARES["gradient_share"]):
+        known = rows(means, (means["share_of"] == kind) & means["percent"].notna())
+        by_share = records(known.sort_values("percent"))
+        if by_share and by_share[-1]["percent"] - by_share[0]["percent"] >= 1:
+            has = "" if told else "has the largest share "
+            told.append(f"{by_share[-1]['task']} {has}of {kind} ({by_share[-1]['percent']:.0f} %)")
+    return ", ".join(told) or "All tasks have the same share"
 
 
 def _bars(panel: Axes, drawn: DataFrame, tasks: list[str]) -> None:

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from spkit.drawing.caption import seeds_text
+from spkit.drawing.headline import WHERE
 from spkit.drawing.matrix import Scale, draw_cells, scale_below, write_cell
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
@@ -118,4 +119,14 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"uniform and temperature sampling, stand in rows of their own; {seeds_text(table)}, "
         f"n = {len(drawn.drop_duplicates(['ratio', 'epochs']))} cells."
     )
-    return Drawing(sheet, drawn.assign(cell=drawn["cell"].str.replace("\n", ", ")), caption)
+    data = drawn.assign(cell=drawn["cell"].str.replace("\n", ", "))
+    return Drawing(sheet, data, caption, headline=_headline(drawn))
+
+
+def _headline(drawn: DataFrame) -> str:
+    """In how many cells a method is ahead of joint training, and in how many behind."""
+    told = []
+    for mean in (mean for mean in _TITLES if mean in set(drawn["task"])):
+        said = list(drawn.loc[drawn["task"] == mean, "verdict"])
+        told.append(f"ahead in {said.count('ahead')}, behind in {said.count('behind')} of {len(said)} on {WHERE[mean]}")
+    return f"Against {method_label(distinct(drawn, 'against')[0])} methods are {'; '.join(told)}"

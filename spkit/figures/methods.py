@@ -9,13 +9,14 @@ from pandas import DataFrame
 
 from spkit.drawing.caption import families_text, seeds_shown, seeds_text
 from spkit.drawing.curve import evenly
-from spkit.drawing.dots import bold_searched, dots, row_lines, rows_with_gaps, score_axis
+from spkit.drawing.dots import LETTERS, bold_searched, dots, row_lines, rows_with_gaps, score_axis
+from spkit.drawing.headline import WHERE, first_letter
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, WIDE
 from spkit.drawing.text import wrapped
 from spkit.evaluation.means import MEANS, UNSEEN_MEAN
-from spkit.results.frames import main_scores, of_mean, records, rows, several_seeds, with_means
+from spkit.results.frames import distinct, main_scores, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods, ordered_tasks
 from spkit.results.schema import SCORES
 
@@ -49,10 +50,10 @@ def methods(scores: DataFrame, ax: Place = None) -> list[Axes]:
     groups = ["merge" if family(method) == "tuned" else family(method) for method in names]
     heights = dict(zip(names, rows_with_gaps(groups), strict=True))
     down, across = evenly(len(tasks), _PANELS_A_ROW)
-    bottom = max(heights.values())
+    bottom, letters = max(heights.values()), LETTERS // across
     panels = panels_on(ax, tasks, (WIDE, down * (0.185 * (bottom + 1) + 0.6)), across=across, sharey=True)
     for panel, task in zip(panels, tasks, strict=True):
-        _panel(panel, rows(drawn, drawn["task"] == task), heights, title=wrapped(task, 62 // across))
+        _panel(panel, rows(drawn, drawn["task"] == task), heights, title=wrapped(task, letters), letters=letters)
     panels[0].set_ylim(bottom + 0.7, -0.7)
     panels[0].set_yticks(list(heights.values()), [method_label(method) for method in names])
     for panel in panels[::across]:
@@ -98,10 +99,23 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"Colours: {families_text(ordered_methods(scores['method']))}. "
         "Each panel has its own scale."
     )
-    return Drawing(sheet, methods_drawn(scores), caption)
+    drawn = methods_drawn(scores)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(drawn)))
 
 
-def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: str) -> None:
+def _headline(means: DataFrame) -> str:
+    """Which method has the highest mean on trained and on unseen tasks; of a single task, the highest score."""
+    tasks = [task for task in WHERE if task in set(means["task"])] or distinct(means, "task")[:1]
+    best = {task: max(records(rows(means, means["task"] == task)), key=lambda row: row["score"]) for task in tasks}
+    first, *others = [f"on {WHERE.get(task, task)} ({row['score']:.1f})" for task, row in best.items()]
+    names = [method_label(row["method"]) for row in best.values()]
+    told = f"{names[0]} has the highest {'mean' if tasks[0] in MEANS else 'score'} {first}"
+    for name, where in zip(names[1:], others, strict=True):
+        told += f" and {where}" if name == names[0] else f", {name} {where}"
+    return first_letter(told)
+
+
+def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: str, letters: int) -> None:
     task, metric = str(drawn["task"].iloc[0]), str(drawn["metric"].iloc[0])
     row_lines(panel, list(heights.values()))
     means = records(of_mean(drawn))
@@ -110,7 +124,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], title: s
             panel.axvline(row["score"], color=FAMILY_COLOURS["joint"], linewidth=0.8, alpha=0.8, zorder=1)
     dots(panel, drawn, "score", heights)
     panel.set_title(title)
-    score_axis(panel, metric)
+    score_axis(panel, metric, letters)
     if task in MEANS:
         panel.set_facecolor("#F6F6F6")
         for row in means:

@@ -88,7 +88,18 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"the line{_straight(fits)}."
     )
     drawn = with_means(table, ["group", "schedule", "examples"], ["norm"])
-    return Drawing(sheet, _with_fit(drawn, fits), caption)
+    return Drawing(sheet, _with_fit(drawn, fits), caption, headline=_headline(fits))
+
+
+def _headline(fits: DataFrame) -> str:
+    """The exponent of the line over all groups, for each schedule; of a single group its own."""
+    log = rows(fits, (fits["scale"] == "log") & fits["slope"].notna())
+    together = rows(log, log["group"] == _TOGETHER)
+    known = together if len(together) else log.drop_duplicates("schedule")
+    told = [f"{signed(row['slope'])} at fixed {row['schedule']}" for row in records(known)]
+    if not told:
+        return "Norms of task vectors and numbers of examples"
+    return f"The norm of a task vector goes with the examples to the power of {', '.join(told)}"
 
 
 def _line(panel: Axes, points: DataFrame, group: str, fit: DataFrame, how: Look, *, fitted: bool) -> None:

@@ -87,9 +87,8 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     sheet = Sheet()
     objectives(table, sheet)
     drawn = objectives_drawn(table)
-    sheet.suptitle(_finding(drawn), fontsize=8)
     caption = (
-        f"{' '.join(_finding(drawn).split())} Each row is an objective at positions in the span of the experts and "
+        f"Each row is an objective at positions in the span of the experts and "
         f"the joint model; {seeds_text(table)}, n = {len(distinct(positions, 'position'))} positions."
         f"{seeds_shown(table)} Left: the score of the best position minus that of the position which the objective "
         "calls best, as means over the test splits of the trained tasks and over the unseen ones. Right: Spearman's "
@@ -98,18 +97,18 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "what differs from the default (bold) is named. One that is “in the hull” chooses among the positions in the "
         "convex hull of base and models, and is ranked over these."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(drawn))
 
 
-def _finding(drawn: DataFrame) -> str:
-    """The first row against the default, in a sentence over two lines."""
+def _headline(drawn: DataFrame) -> str:
+    """The first row against the default."""
     means = of_mean(drawn)
     best, *_ = records(means)
     usual = next((row for row in records(means) if row["usual"]), best)
     cost = _cost(best)
     if best["usual"]:
-        return f"The default objective loses least:\n{cost}."
-    return f"“{plain(best['variant'])}” loses least: {cost};\nthe default loses {_cost(usual)}."
+        return f"The default objective loses least: {cost}"
+    return f"“{best['variant']}” loses least: {cost}; the default loses {_cost(usual)}"
 
 
 def _cost(row: Mapping[str, Any]) -> str:

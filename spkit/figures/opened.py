@@ -30,6 +30,7 @@ class Shown:
         caption: what it shows, with seeds, n and intervals.
         data: what is drawn.
         source: the folder whose tables it was drawn from.
+        headline: what it comes to, as it stands in the picture.
     """
 
     name: str
@@ -37,18 +38,24 @@ class Shown:
     caption: str
     data: pd.DataFrame
     source: Path
+    headline: str = ""
+
+    @property
+    def words(self) -> str:
+        """Headline and caption, for who does not see the picture."""
+        return f"{self.headline}. {self.caption}" if self.headline else self.caption
 
     def _repr_mimebundle_(self, **_given: Any) -> dict[str, str]:
         picture, width = base64.b64encode(self.png).decode(), width_on_page(self.png)
         # Figures are drawn black on white: on a dark page they need the white.
         first, rest = _parted(self.caption)
         html = (
-            f'<figure style="margin:0"><img alt="{escape(self.caption, quote=True)}" '
+            f'<figure style="margin:0"><img alt="{escape(self.words, quote=True)}" '
             f'style="background:white;max-width:100%;width:{width}px" src="data:image/png;base64,{picture}">'
             f'<figcaption style="max-width:700px">{escape(first)}<details><summary>details</summary>{escape(rest)} '
             f"From {escape(named(self.source))}.</details></figcaption></figure>"
         )
-        return {"text/html": html, "image/png": picture, "text/plain": f"{self.name}: {self.caption}"}
+        return {"text/html": html, "image/png": picture, "text/plain": f"{self.name}: {self.words}"}
 
 
 def _parted(caption: str) -> tuple[str, str]:
@@ -83,11 +90,11 @@ class Results(ResultFiles):
         for folder in self.folders:
             if all((folder / file).is_file() for file in rule.inputs):
                 try:
-                    picture, data, caption = render(rule, folder)
+                    picture, drawing = render(rule, folder)
                 except NothingToDrawError as error:
                     empty = empty or error
                     continue
-                return Shown(name, picture, caption, data, folder)
+                return Shown(name, picture, drawing.caption, drawing.data, folder, drawing.headline)
         assert empty is not None
         raise empty
 
@@ -111,9 +118,10 @@ class Results(ResultFiles):
         rules = {folder: chosen_rules(paper_rules(folder), [name])[0] for folder in folders}
         folder, rule = max(rules.items(), key=lambda one: len(one[1].inputs))
         with style():
-            figure, data, caption, about = rule(folder)
-            told = f"Outcome: {about['outcome']}. {about['measured']}"
-            return Shown(name, png(figure), f"{told} {caption}", data, folder)
+            drawing = rule(folder)
+            told = f"Outcome: {drawing.about['outcome']}. {drawing.about['measured']}"
+            caption = f"{told} {drawing.caption}"
+            return Shown(name, png(drawing.figure), caption, drawing.data, folder, drawing.headline)
 
     def run(self, seed: int = 0) -> Path:
         """The first folder with a seed's task vectors; where no run left any, the demo's experts are trained first.

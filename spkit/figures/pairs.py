@@ -81,7 +81,20 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         caption += (
             f" {undetermined} more have an undetermined cosine (noise larger than the gradient) and are not shown."
         )
-    return Drawing(sheet, pairs_drawn(table), caption)
+    return Drawing(sheet, pairs_drawn(table), caption, headline=_headline(PAIRS_FIT.checked(fit)))
+
+
+def _headline(fit: DataFrame) -> str:
+    """Whether the cosine predicts the change: by the interval of the rank correlation, in all seeds."""
+    ranks = rows(fit, (fit["statistic"] == "spearman") & fit["r"].notna())
+    if ranks.empty:
+        return "No correlation of the cosine with the change by training together is known"
+    number = ", ".join(signed(value) for value in ranks["r"])
+    if (ranks["low"] > 0).all():
+        return f"Pairs with a lower cosine lose more by training together (rank correlation {number})"
+    if (ranks["high"] < 0).all():
+        return f"Pairs with a lower cosine lose less by training together (rank correlation {number})"
+    return f"The cosine is not shown to predict the change by training together (rank correlation {number})"
 
 
 def _points(axes: Axes, drawn: DataFrame) -> None:
@@ -103,6 +116,19 @@ def _points(axes: Axes, drawn: DataFrame) -> None:
         zorder=3,
     )
     seed_points(axes, of_seeds(drawn), "corrected", "change", how)
+    # The outlying pairs, those that change most and least, have their names.
+    for pair, under in zip(records(means.sort_values("change").iloc[[-1, 0]]), (False, True), strict=True):
+        right = pair["corrected"] > 0
+        axes.annotate(
+            f"{pair['a']} × {pair['b']}",
+            (pair["corrected"], pair["change"]),
+            (-4 if right else 4, -3 if under else 3),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top" if under else "bottom",
+            fontsize=6,
+            color="#444444",
+        )
     # A corrected cosine is never clipped, so that noise may carry one beyond 1.
     low, high = extent(drawn, "corrected")
     axes.set_xlim(min(-1.05, low - 0.05), max(1.05, high + 0.05))

@@ -7,7 +7,8 @@ from pandas import DataFrame
 
 from spkit.drawing.caption import seeds_shown, seeds_text
 from spkit.drawing.curve import Look, evenly, seed_points
-from spkit.drawing.dots import bold_searched, row_lines, score_axis
+from spkit.drawing.dots import LETTERS, bold_searched, row_lines, score_axis
+from spkit.drawing.headline import WHERE
 from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import TASK_COLOURS, WIDE
@@ -58,8 +59,8 @@ def pipelines(scores: DataFrame, ax: Place = None) -> list[Axes]:
     bottom = max(heights.values())
     panels = panels_on(ax, tasks, (WIDE, down * (0.28 * (bottom + 1) + 0.6) + 0.2), across=across, sharey=True)
     for panel, task in zip(panels, tasks, strict=True):
-        _panel(panel, rows(drawn, drawn["task"] == task), heights)
-        panel.set_title(wrapped(task, 62 // across), fontsize=8 if across < _PANELS_A_ROW else 7)
+        _panel(panel, rows(drawn, drawn["task"] == task), heights, LETTERS // across)
+        panel.set_title(wrapped(task, LETTERS // across), fontsize=8 if across < _PANELS_A_ROW else 7)
     panels[0].set_ylim(bottom + 0.6, -0.6)
     panels[0].set_yticks(
         list(heights.values()), ["last model, no merge" if name == _LAST else method_label(name) for name in heights]
@@ -92,10 +93,25 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"{seeds_shown(table)} Bars: 95 % bootstrap interval over test examples (bounds averaged over seeds). "
         "Each panel has its own scale."
     )
-    return Drawing(sheet, pipelines_drawn(table), caption)
+    drawn = pipelines_drawn(table)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(drawn)))
 
 
-def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
+def _headline(means: DataFrame) -> str:
+    """In how many merges the sequential pipeline has the higher mean."""
+    told = []
+    for mean, where in WHERE.items():
+        scores = rows(means, means["task"] == mean).pivot(index="method", columns="pipeline", values="score")
+        if set(_PIPELINES) <= set(scores):
+            both = scores.dropna(subset=list(_PIPELINES))
+            higher = int((both["sequential"] > both["separate"]).sum())
+            told.append(f"in {higher} of {len(both)} merges on {where}")
+    if not told:
+        return "Scores of one pipeline"
+    return f"Trained one after the other, the models give the higher mean {', '.join(told)}"
+
+
+def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float], letters: int) -> None:
     row_lines(panel, list(heights.values()))
     for pipeline, (name, how, shift) in _PIPELINES.items():
         part = rows(drawn, drawn["pipeline"] == pipeline)
@@ -115,7 +131,7 @@ def _panel(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
             zorder=3,
         )
         seed_points(panel, seeds.assign(height=seeds["height"] + 0.16), "score", "height", how)
-    score_axis(panel, str(drawn["metric"].iloc[0]))
+    score_axis(panel, str(drawn["metric"].iloc[0]), letters)
     for row in records(rows(drawn, drawn["task"].isin(list(MEANS)) & (drawn["seed"] == "mean"))):
         _, how, shift = _PIPELINES[row["pipeline"]]
         panel.annotate(

@@ -12,8 +12,8 @@ from spkit.drawing.dots import quiet_axes, row_lines, rows_with_gaps
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import BAR, WIDE
-from spkit.evaluation.means import MEANS, TRAINED
-from spkit.figures.resampling import GROUPS
+from spkit.evaluation.means import MEAN, MEANS, TRAINED
+from spkit.figures.resampling import GROUPS, ahead_of_mixing
 from spkit.results.frames import (
     columns,
     distinct,
@@ -100,7 +100,9 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "PCGrad are the same. Right: cost, for Self "
         "Positioning that of both experts and the search. Each panel has its own scale."
     )
-    return Drawing(sheet, resampling_scores_drawn(table), caption)
+    drawn = resampling_scores_drawn(table)
+    means = of_mean(drawn)
+    return Drawing(sheet, drawn, caption, headline=ahead_of_mixing(rows(means, means["task"] == MEAN)))
 
 
 def _cost(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ from spkit.drawing.rule import Drawing, figure
 from spkit.drawing.style import NARROW, WIDE
 from spkit.drawing.text import pair_label
 from spkit.figures.sweeps import mark_searched, sweep_rows
-from spkit.results.frames import columns, distinct, records, rows, with_means
+from spkit.results.frames import columns, distinct, of_mean, records, rows, with_means
 from spkit.results.schema import SWEEPS
 
 _ACROSS = 3
@@ -104,4 +104,11 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"{seeds_shown(part)} Stars: the position that the study's search ended at over all tasks, at its own x, in "
         "the colour of the task whose score it is; it may stand beside the curve."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(curves)))
+
+
+def _headline(means: DataFrame) -> str:
+    """In how many curves the highest score lies between the two experts."""
+    lines = [line.sort_values("value")["score"].to_numpy() for _, line in means.groupby(["pair", "task"])]
+    inside = sum(0 < int(np.argmax(line)) < len(line) - 1 for line in lines)
+    return f"The score is highest between the two experts in {inside} of {len(lines)} curves"

@@ -17,7 +17,7 @@ from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, WIDE
 from spkit.drawing.text import wrapped
 from spkit.evaluation.means import MEAN, MEANS, UNSEEN_MEAN
-from spkit.results.frames import columns, distinct, main_scores, records, rows, with_means
+from spkit.results.frames import columns, distinct, main_scores, of_mean, records, rows, with_means
 from spkit.results.labels import metric_label, ordered_tasks
 from spkit.results.schema import SWEEPS
 
@@ -97,31 +97,31 @@ def sweep_probe_size(table: DataFrame, ax: Place = None) -> list[Axes]:
 @figure("sweep_length", inputs=[SWEEPS], order=170)
 def length_rule(tables: Mapping[str, DataFrame]) -> Drawing:
     """A study's sweep over the length."""
-    sheet, drawn, about = _drawing(tables[SWEEPS.file], "length")
+    sheet, drawn, about, headline = _drawing(tables[SWEEPS.file], "length")
     caption = f"Scores along the length λ of one direction (0 is the base), that of the searched position. {about}"
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=headline)
 
 
 @figure("sweep_mu", inputs=[SWEEPS], order=180)
 def mu_rule(tables: Mapping[str, DataFrame]) -> Drawing:
     """A study's sweep over μ."""
-    sheet, drawn, about = _drawing(tables[SWEEPS.file], "mu")
+    sheet, drawn, about, headline = _drawing(tables[SWEEPS.file], "mu")
     caption = (
         "Where the search ends with each weight μ of the length in its objective: scores, and the length λ of its end. "
         f"{about} The horizontal axis is logarithmic above its smallest value and has zero at its left."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=headline)
 
 
 @figure("sweep_probe_size", inputs=[SWEEPS], order=190)
 def probe_size_rule(tables: Mapping[str, DataFrame]) -> Drawing:
     """A study's sweep over sizes of the probe."""
-    sheet, drawn, about = _drawing(tables[SWEEPS.file], "probe_size")
+    sheet, drawn, about, headline = _drawing(tables[SWEEPS.file], "probe_size")
     caption = (
         "Where the search ends on probes of each size: scores, and the length λ of its end. "
         f"{about} The horizontal axis is logarithmic."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=headline)
 
 
 def sweep_rows(table: DataFrame, over: str) -> DataFrame:
@@ -175,7 +175,7 @@ def _with_task_means(part: DataFrame) -> DataFrame:
     return pd.concat([part, means.assign(task=MEAN, metric=MEAN)], ignore_index=True)
 
 
-def _drawing(table: DataFrame, over: Over) -> tuple[Sheet, DataFrame, str]:
+def _drawing(table: DataFrame, over: Over) -> tuple[Sheet, DataFrame, str, str]:
     sheet = Sheet()
     sweep(table, over, sheet)
     points, curves, stars = _parts(table, over)
@@ -188,7 +188,19 @@ def _drawing(table: DataFrame, over: Over) -> tuple[Sheet, DataFrame, str]:
         f"n = {len(distinct(points, 'value'))} values.{_dots(points)} Star: the position that the study's search "
         f"ended at. Each panel has its own scale{_without_interval(points)}."
     )
-    return sheet, drawn, about
+    return sheet, drawn, about, _headline(of_mean(curves), of_mean(stars), over)
+
+
+def _headline(curves: DataFrame, stars: DataFrame, over: Over) -> str:
+    """Where the mean is highest, and where the search ended."""
+    task = MEAN if MEAN in set(curves["task"]) else distinct(curves, "task")[0]
+    line, star = (rows(part, part["task"] == task) for part in (curves, stars))
+    best = max(records(line), key=lambda row: row["score"])
+    at = f"with {best['value']:g} probe examples" if over == "probe_size" else f"at {_AXES[over]} = {best['value']:g}"
+    told = f"The {'mean' if task == MEAN else f'score on {task}'} is highest {at} ({best['score']:.1f})"
+    for row in records(star):
+        told += f"; the study's search has {row['value']:.3g} ({row['score']:.1f})"
+    return told
 
 
 def _without_interval(points: DataFrame) -> str:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from spkit.drawing.caption import seeds_text
+from spkit.drawing.headline import those
 from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, FAMILY_MARKERS, TASK_COLOURS, WIDE
@@ -118,7 +119,14 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         "open: not. Scores are of the test parts, with 95 % intervals over their examples"
         f"{', bounds averaged over seeds' if several else ''}."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(of_mean(means), first, second))
+
+
+def _headline(means: DataFrame, first: str, second: str) -> str:
+    """How many of the positions are on the front of the two losses."""
+    positions = rows(means, means["measure"] == "loss")
+    on_front = int((positions["on_front"] == 1.0).sum())
+    return f"{those(on_front, len(positions), 'positions')} on the front of the losses of {first} and {second}"
 
 
 def _wide(table: DataFrame, value: str, first: str, second: str) -> DataFrame:

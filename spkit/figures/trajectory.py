@@ -12,7 +12,7 @@ from spkit.drawing.caption import seeds_text
 from spkit.drawing.curve import label_ends
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
-from spkit.drawing.style import SEARCH_COLOURS, WIDE, task_colour
+from spkit.drawing.style import SEARCH_LOOKS, WIDE, task_colour
 from spkit.results.frames import (
     columns,
     distinct,
@@ -130,10 +130,20 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"probe, faint at each step{' and seed' if several else ''}, strong its running mean over {window} steps. "
         "Coefficients: what each task "
         f"vector is multiplied by{', faint for each seed, strong their mean' if several else ''}"
-        f"{'; by module: mean over modules' if by_module else ''}."
+        f"{'; by module: mean over modules' if by_module else ''}. Greys are searches, colours are tasks."
     )
     names = ["measure", "method", "task", "step", "seed", "value", "running_mean"]
-    return Drawing(sheet, columns(drawn, names), caption)
+    return Drawing(sheet, columns(drawn, names), caption, headline=_headline(of_mean(losses)))
+
+
+def _headline(losses: DataFrame) -> str:
+    """From where to where the loss of each search goes: a step's batch says little, a quarter of the steps more."""
+    told = []
+    for method in ordered_methods(losses["method"]):
+        line = rows(losses, losses["method"] == method).sort_values("step")["value"]
+        quarter = -(-len(line) // 4)
+        told.append(f"from {line.head(quarter).mean():.2f} to {line.tail(quarter).mean():.2f} ({_short(method)})")
+    return f"From the first to the last quarter of the steps the loss goes {' and '.join(told)}"
 
 
 def lines(history: DataFrame, keys: list[str], column: str) -> DataFrame:
@@ -172,7 +182,7 @@ def smoothed(losses: DataFrame, window: int) -> DataFrame:
 
 def _draw_losses(panel: Axes, losses: DataFrame, methods: list[str]) -> None:
     for place, method in enumerate(methods):
-        colour, dashes = SEARCH_COLOURS[place % len(SEARCH_COLOURS)]
+        colour, dashes = SEARCH_LOOKS[place % len(SEARCH_LOOKS)]
         part = rows(losses, losses["method"] == method)
         mean = of_mean(part)
         # With one seed its line is the mean's.

@@ -8,12 +8,13 @@ from pandas import DataFrame
 
 from spkit.drawing.caption import families_text, seeds_text
 from spkit.drawing.curve import spread
+from spkit.drawing.headline import side, those
 from spkit.drawing.place import Place, Sheet, panel_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAINT, FAMILY_COLOURS, FAMILY_MARKERS, QUIET, WIDE
 from spkit.drawing.text import signed
 from spkit.evaluation.means import MEAN, UNSEEN_MEAN
-from spkit.results.frames import columns, of_mean, records, rows, several_seeds, with_means
+from spkit.results.frames import columns, distinct, of_mean, records, rows, several_seeds, with_means
 from spkit.results.labels import family, method_label, ordered_methods
 from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN
 
@@ -78,14 +79,18 @@ def two_means_drawn(comparisons: DataFrame, means: DataFrame | None = None) -> D
     Returns:
         The columns method, difference, low and high, and the last three again with the prefix `unseen_`.
     """
-    table = COMPARISONS.checked(comparisons)
-    mean = None if means is None else _to_joint(COMPARISONS_MEAN.checked(means))
-    both = of_mean(with_means(_to_joint(table), _KEYS, _VALUES, mean))
+    both = of_mean(_differences(comparisons, means))
     trained, unseen = (both[both["task"] == task].set_index("method")[_VALUES] for task in (MEAN, UNSEEN_MEAN))
     joined = trained.join(unseen.add_prefix("unseen_"), how="inner")
     if joined.empty:
         raise NothingToDrawError("comparisons.csv holds no merge that is compared with joint training on both means.")
     return joined.loc[ordered_methods(joined.index)].reset_index(names="method")
+
+
+def _differences(comparisons: DataFrame, means: DataFrame | None) -> DataFrame:
+    """Every merge's differences to joint training on both means: of each seed, and their mean."""
+    mean = None if means is None else _to_joint(COMPARISONS_MEAN.checked(means))
+    return with_means(_to_joint(COMPARISONS.checked(comparisons)), _KEYS, _VALUES, mean)
 
 
 @figure("two_means", inputs=[COMPARISONS, COMPARISONS_MEAN], order=15)
@@ -102,7 +107,21 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
         f"Colours: {families_text(drawn['method'])}. Base and single experts, further away, stand in the figure of "
         "differences."
     )
-    return Drawing(sheet, drawn, caption)
+    return Drawing(sheet, drawn, caption, headline=_headline(_differences(table, means)))
+
+
+def _headline(differences: DataFrame) -> str:
+    """How many merges are ahead of joint training on both means; where none is, how many are behind on both."""
+    merges = [method for method in distinct(differences, "method") if family(method) != "joint"]
+    sides = {}
+    for merge in merges:
+        own = rows(differences, differences["method"] == merge)
+        sides[merge] = {side(rows(own, own["task"] == task)) for task in (MEAN, UNSEEN_MEAN)}
+    ahead, behind = ([merge for merge in merges if sides[merge] == {way}] for way in (1, -1))
+    if merges == behind:
+        return f"{those(len(behind), len(merges), 'merges')} behind joint training on both means"
+    told = f"{those(len(ahead), len(merges), 'merges')} ahead of joint training on both means"
+    return told if ahead or not behind else f"{told}; on both behind it: {len(behind)}"
 
 
 def _to_joint(table: DataFrame) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Names as a reader sees them: of methods, of their families, of metrics; and the order they stand in."""
+"""Names as a reader sees them: of methods, of their families, of metrics, of modules; and the order they stand in."""
 
 from collections.abc import Iterable
 
@@ -72,6 +72,16 @@ def method_label(method: str) -> str:
     parts += [f"by {detail}" if family(method) == "searched" else detail] if detail else []
     parts += ["tuned"] if method.endswith("_tuned") else []
     return ", ".join(parts)
+
+
+def module_label(module: str) -> str:
+    """A module's name as it stands in a figure.
+
+    Example:
+        >>> module_label("layer.0.attention"), module_label("embeddings")
+        ('layer 0 attention', 'embeddings')
+    """
+    return module.replace(".", " ")
 
 
 def ordered_methods(methods: Iterable[str]) -> list[str]:

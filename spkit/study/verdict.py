@@ -245,9 +245,8 @@ def _gradients(conflict: pd.DataFrame) -> str:
     if not means:
         return f"{where}: {by_interval}."
     first, last = means[min(means)], means[max(means)]
-    return (
-        f"{where}: from {first} to {last}; below 0 a step for one task is a step against the other. B{by_interval[1:]}."
-    )
+    cosines = first if first == last else f"from {first} to {last}"
+    return f"{where}: {cosines}; below 0 a step for one task is a step against the other. B{by_interval[1:]}."
 
 
 def _and_seed(table: pd.DataFrame) -> str:

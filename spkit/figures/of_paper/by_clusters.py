@@ -12,7 +12,6 @@ from spkit.drawing.text import signed
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.finding import Finding, together
 from spkit.figures.of_paper.grid import TextTable, best_of, draw_table, number
-from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.means import BOTH, OTHER, means, measured, tasks_of
 from spkit.figures.of_paper.numbers import PUBLISHED, TABLE_3, TABLE_3_OTHER_PROBE
 from spkit.results.frames import columns, distinct, of_mean, records, rows
@@ -60,7 +59,7 @@ def draw_clusters(bases: Sequence[Base], count: int) -> Drawing:
     sheet = Sheet()
     draw_table(sheet, table)
     finding, lead = _finding(bases, count)
-    headline(sheet, f"{count} clusters: {lead}")
+    headline = f"{count} clusters: {lead}"
     published = ", ".join(f"{name} {value:g}" for name, value in PUBLISHED.items())
     caption = (
         f"Scores in points of the merges of experts of {count} clusters of data sets, a column a type of task (named "
@@ -69,7 +68,7 @@ def draw_clusters(bases: Sequence[Base], count: int) -> Drawing:
         f"{published}. {_members(bases, count)} "
         f"{seeds_text(pd.concat([base[CLUSTER_SCORES] for base in bases])).capitalize()}, n = {len(data)} means."
     )
-    return Drawing(sheet, data, caption, {**finding.told(), **table.told()})
+    return Drawing(sheet, data, caption, {**finding.told(), **table.told()}, headline)
 
 
 def _scores(base: Base, count: int) -> DataFrame:

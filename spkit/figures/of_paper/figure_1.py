@@ -15,7 +15,6 @@ from spkit.drawing.text import plain, signed
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word
-from spkit.figures.of_paper.look import headline
 from spkit.results.frames import distinct, records, rows
 from spkit.results.schema import CONFLICT, GEOMETRY, IMBALANCE
 
@@ -45,7 +44,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     _data(data, [row for row in values.values() if row["what"] == "share of examples"], names)
     _merging(merging, vectors, names)
     word, measured = _found(drawn)
-    headline(sheet, f"Joint training of {' and '.join(names)}: conflict and imbalance; merging beside it ({base.name})")
+    headline = f"Joint training of {' and '.join(names)}: conflict and imbalance; merging beside it ({base.name})"
     finding = Finding(
         word,
         measured,
@@ -59,7 +58,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"two task vectors. n = {len(drawn)} values of {len(bases)} {'bases' if len(bases) > 1 else 'base'}, means "
         "over seeds."
     )
-    return Drawing(sheet, drawn, caption, finding.told())
+    return Drawing(sheet, drawn, caption, finding.told(), headline)
 
 
 def _names(base: Base) -> list[str]:

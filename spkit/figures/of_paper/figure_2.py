@@ -23,7 +23,6 @@ from spkit.figures.of_paper.differences import bars, counts, joint_differences
 from spkit.figures.of_paper.differences import finding as differences_finding
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, together
-from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.numbers import ANGLE_CURVE, JOINT_BELOW, NORM_LINE
 from spkit.figures.of_paper.sketch import draw_sketch, sketched
 from spkit.results.schema import (
@@ -60,7 +59,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     for one, panel in zip(axes, panels, strict=True):
         one.set_title(f"{panel.letter}  {panel.draw(one)}")
     found = {panel.letter: panel.finding for panel in panels if panel.finding is not None}
-    headline(sheet, f"Conflict and imbalance: {', '.join(f'{letter} {one.word}' for letter, one in found.items())}")
+    headline = f"Conflict and imbalance: {', '.join(f'{letter} {one.word}' for letter, one in found.items())}"
     lacking = [letter for letter in "abcd" if letter not in {panel.letter for panel in panels}]
     tables = {"a": SCORES, "b": NORMS, "c": GEOMETRY, "d": ANGLES}
     finding = Finding(
@@ -80,7 +79,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         "at the angles that were measured. d: ratio of the joint vector's angles to its two parts against the ratio of "
         f"their sizes; grey: the paper's curve, as it is. n = {len(data)} marks in all panels."
     )
-    return Drawing(sheet, data, caption, finding.told())
+    return Drawing(sheet, data, caption, finding.told(), headline)
 
 
 def _differences(bases: Sequence[Base]) -> Panel | None:

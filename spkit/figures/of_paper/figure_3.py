@@ -14,7 +14,7 @@ from spkit.figures.chains import chains
 from spkit.figures.of_paper.base import Base, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, together
-from spkit.figures.of_paper.look import headline, setting
+from spkit.figures.of_paper.look import setting
 from spkit.figures.of_paper.means import Measured, paired, two_means
 from spkit.results.frames import distinct, records, rows
 from spkit.results.schema import GRIDS, SCORES
@@ -46,7 +46,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
             words.append(f"{setting(base, pipeline)}: {len(ahead)} of {len(points)}")
     figure_legend(panels, columns=6, handletextpad=0.4, columnspacing=1.2)
     passing = sum(not word.rpartition(": ")[2].startswith("0 ") for word in words)
-    headline(sheet, f"Rules pass above and right of the joint model in {passing} of {len(words)} panels")
+    headline = f"Rules pass above and right of the joint model in {passing} of {len(words)} panels"
     grids = pd.concat([base[GRIDS] for base in bases])
     finding = Finding(
         together(sides),
@@ -61,7 +61,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"joined in the order of the values), test scores; red square: joint training; {seeds_text(grids)}, means over "
         f"seeds, n = {len(rows(drawn, drawn['method'].isin(_RULES)))} settings in all panels."
     )
-    return Drawing(sheet, drawn, caption, finding.told())
+    return Drawing(sheet, drawn, caption, finding.told(), headline)
 
 
 def _of(base: Base) -> DataFrame:

@@ -14,7 +14,7 @@ from spkit.figures.directions import directions
 from spkit.figures.of_paper.base import Base, ends_of, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, listed, span, together
-from spkit.figures.of_paper.look import headline, look_of, setting
+from spkit.figures.of_paper.look import look_of, setting
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import ENDS_LOWER
 from spkit.results.frames import distinct, of_mean, records, rows
@@ -52,7 +52,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     for panel in panels[1:]:
         panel.set_ylabel("")
     figure_legend(panels, columns=4)
-    headline(sheet, f"The best direction lies inside in {inside} of {len(sides)} curves")
+    headline = f"The best direction lies inside in {inside} of {len(sides)} curves"
     finding = Finding(
         together(sides),
         f"The highest point lies between the ends in {inside} of {len(sides)} curves; the ends are "
@@ -69,7 +69,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"Bands: 95 % intervals over test examples. The paper's ends are {ENDS_LOWER[0]:g} to {ENDS_LOWER[1]:g} points "
         "below its maxima (read off)."
     )
-    return Drawing(sheet, drawn, caption, finding.told())
+    return Drawing(sheet, drawn, caption, finding.told(), headline)
 
 
 def _of(base: Base) -> DataFrame:

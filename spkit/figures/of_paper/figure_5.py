@@ -13,7 +13,7 @@ from spkit.drawing.style import NARROW, WIDE
 from spkit.figures.of_paper.base import Base, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, together
-from spkit.figures.of_paper.look import headline, setting
+from spkit.figures.of_paper.look import setting
 from spkit.figures.of_paper.numbers import LOWEST_LOSS
 from spkit.figures.plane import lowest, plane
 from spkit.results.frames import rows, seeds_of
@@ -47,7 +47,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         drawn += [table.assign(**whose, kind="grid"), points.assign(**whose, kind="point")]
         drawn.append(DataFrame([{**whose, **star, "kind": "star"}]))
     figure_legend(panels, columns=6, handletextpad=0.3, columnspacing=1.0)
-    headline(sheet, f"SLERP's points are nearer to the lowest loss than Average's in {nearer} of {len(sides)} planes")
+    headline = f"SLERP's points are nearer to the lowest loss than Average's in {nearer} of {len(sides)} planes"
     finding = Finding(
         together(sides),
         f"SLERP's points are longer than Average's in {longer} of {len(sides)} planes, and nearer to the lowest place "
@@ -64,7 +64,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"joined: each rule over its weights. {seeds.capitalize()}, the first is drawn, n = {places} places in "
         f"{len(shown)} {'planes' if len(shown) > 1 else 'plane'}."
     )
-    return Drawing(sheet, pd.concat(drawn, ignore_index=True), caption, finding.told())
+    return Drawing(sheet, pd.concat(drawn, ignore_index=True), caption, finding.told(), headline)
 
 
 def _of(base: Base, pipeline: str, kind: object) -> DataFrame:

@@ -16,7 +16,7 @@ from spkit.figures.directions import directions
 from spkit.figures.of_paper.base import Base, ends_of, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word, listed
-from spkit.figures.of_paper.look import THEIRS, headline, look_of, setting
+from spkit.figures.of_paper.look import THEIRS, look_of, setting
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import FOUND_DIRECTIONS, FOUND_LENGTHS
 from spkit.results.frames import distinct, of_mean, records, rows
@@ -74,8 +74,10 @@ def draw(bases: Sequence[Base]) -> Drawing:
     found = {over: [float(value) for value in stars["value"][stars["over"] == over]] for over in overs}
     near = sum(one <= _NEAR for one in below)
     above = sum(value > 1 for value in found.get("length", []))
-    headline(sheet, f"{near} of {len(below)} positions are near their maxima, λ is above 1 in {above} of "
-             f"{len(found.get('length', []))}")  # fmt: skip
+    headline = (
+        f"{near} of {len(below)} positions are near their maxima, λ is above 1 in {above} of "
+        f"{len(found.get('length', []))}"
+    )
     word: Word = "open"
     if below and near == len(below) and above == len(found.get("length", [])) > 0:
         word = "same"
@@ -100,7 +102,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"axis, as their height is of other tasks; {seeds_text(pd.concat([base[AROUND] for base in bases]))}, n = "
         f"{len(drawn)} merges. Bands: 95 % intervals over test examples."
     )
-    return Drawing(sheet, drawn, caption, finding.told())
+    return Drawing(sheet, drawn, caption, finding.told(), headline)
 
 
 def _theirs(panel: Axes, values: Sequence[float]) -> None:

@@ -15,7 +15,6 @@ from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.figure_6 import around_means
 from spkit.figures.of_paper.finding import Finding, span, together
-from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import BEST_MU, LOST_AT_LARGEST_MU
 from spkit.results.frames import distinct, of_mean, records, rows
@@ -46,7 +45,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
             falls = (measured(top) - measured(last)).side
             sides.append(-1 if top is last else 1 if falls > 0 and top["value"] <= _LARGEST_BEST else 0)
     figure_legend(panels, columns=2)
-    headline(sheet, f"A large μ costs {span(lost)} points")
+    headline = f"A large μ costs {span(lost)} points"
     drawn = pd.concat([table.assign(base=name) for name, table in found.items()], ignore_index=True)
     finding = Finding(
         together(sides),
@@ -67,7 +66,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"the paper the best is at {BEST_MU['en'][0]:g} to {BEST_MU['en'][1]:g} (en) and {BEST_MU['zh'][0]:g} (zh), "
         f"and {LOST_AT_LARGEST_MU[0]:g} to {LOST_AT_LARGEST_MU[1]:g} points are lost at 0.30 (read off)."
     )
-    return Drawing(sheet, drawn, caption, finding.told())
+    return Drawing(sheet, drawn, caption, finding.told(), headline)
 
 
 def _of(base: Base) -> DataFrame:

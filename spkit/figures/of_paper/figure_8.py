@@ -17,7 +17,6 @@ from spkit.figures.of_paper.base import Base, ends_of
 from spkit.figures.of_paper.costs import hours
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word, span
-from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.means import means, measured
 from spkit.figures.of_paper.numbers import HOURS_MERGING, HOURS_RESAMPLING, RATIO_RANGES
 from spkit.results.frames import extent, of_mean, records, rows
@@ -51,8 +50,9 @@ def draw(bases: Sequence[Base]) -> Drawing:
     times = {name: _times(costs[name]) for name in shown if len(costs[name])}
     dearer = [f"{low:.1f} to {high:.1f}" for low, high in times.values() if low == low]
     ahead = [name for name, side in sides.items() if side > 0]
-    headline(sheet, f"Ahead at every ratio in {len(ahead)} of {len(sides)} bases; resampling takes "
-             f"{dearer[0] if dearer else 'unknown'} times the hours")  # fmt: skip
+    told = [f"Ahead at every ratio in {len(ahead)} of {len(sides)} bases"] if sides else []
+    told += [f"resampling takes {dearer[0]} times the hours"] if dearer else []
+    headline = "; ".join(told) or "Hours of training and of merging"
     parts = [(panel, name, table) for panel, of in (("a", scores), ("b", costs)) for name, table in of.items()]
     data = pd.concat([table.assign(base=name, panel=panel) for panel, name, table in parts], ignore_index=True)
     source = pd.concat([base[table] for base in bases for table in (PROBE_RATIOS, RESAMPLING, COSTS)])
@@ -64,7 +64,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"{seeds_text(source).capitalize()}, means over seeds, n = {len(data)} marks. {_theirs()} Bands: 95 % "
         "intervals."
     )
-    return Drawing(sheet, data, caption, _finding(scores, sides, times).told())
+    return Drawing(sheet, data, caption, _finding(scores, sides, times).told(), headline)
 
 
 def ratio_means(base: Base) -> DataFrame:

@@ -11,7 +11,6 @@ from spkit.drawing.style import WIDE
 from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.differences import all_differences, bars, counts, finding, paper_counts
 from spkit.figures.of_paper.figure import PaperFigure
-from spkit.figures.of_paper.look import headline
 from spkit.results.frames import rows
 from spkit.results.schema import COMPARISONS, COMPARISONS_MEAN, SCORES
 
@@ -32,14 +31,14 @@ def draw(bases: Sequence[Base]) -> Drawing:
         below, total = below + behind, total + count
         panel.set_title(f"{base.name}: below in {behind} of {count} STS and retrieval tasks")
     figure_legend(panels, columns=4)
-    headline(sheet, f"Joint training is behind the better expert in {below} of {total} STS and retrieval tasks")
+    headline = f"Joint training is behind the better expert in {below} of {total} STS and retrieval tasks"
     caption = (
         "Score of joint training minus that of the better of the two experts (picked on the same scores), on every "
         f"evaluation task; {seeds_text(pd.concat([base[SCORES] for base in shown]))}, means over seeds, n = "
         f"{len(drawn)} bars. Vertical lines: paired 95 % intervals over test examples. The paper's means are over STS "
         "and retrieval tasks only."
     )
-    return Drawing(sheet, drawn, caption, finding(shown).told())
+    return Drawing(sheet, drawn, caption, finding(shown).told(), headline)
 
 
 FIGURE = PaperFigure(

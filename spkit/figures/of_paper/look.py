@@ -1,32 +1,15 @@
-"""What all figures of the paper share: their headline, how a base and a pipeline look, and their names."""
+"""What all figures of the paper share: how a base and a pipeline look, and their names."""
 
-import textwrap
 from collections.abc import Sequence
-
-from matplotlib.figure import Figure
 
 from spkit.drawing.curve import Look
 from spkit.drawing.style import TASK_COLOURS
-from spkit.drawing.text import plain
 from spkit.figures.of_paper.base import Base
 
 _MARKERS = ("o", "D", "v", "P")
 _DASHES = {"separate": "-", "sequential": "--"}
-#: Letters of a headline that fit into an inch.
-_LETTERS = 13.5
 #: Of what the paper drew.
 THEIRS = "#888888"
-
-
-def headline(sheet: Figure, text: str) -> None:
-    """What a figure comes to, above it."""
-    sheet.suptitle(
-        textwrap.fill(plain(text), int(_LETTERS * sheet.get_figwidth())),
-        x=0.008,
-        ha="left",
-        fontsize=9,
-        fontweight="bold",
-    )
 
 
 def colour_of(bases: Sequence[Base], base: Base) -> Look:

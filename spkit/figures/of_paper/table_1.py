@@ -11,7 +11,6 @@ from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding
 from spkit.figures.of_paper.grid import TextTable, draw_table
-from spkit.figures.of_paper.look import headline
 from spkit.results.frames import distinct, records, rows
 from spkit.results.schema import EXAMPLES
 
@@ -41,7 +40,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     sheet = Sheet()
     draw_table(sheet, table)
     trained, unseen = rows(data, data["role"] != "unseen"), rows(data, data["role"] == "unseen")
-    headline(sheet, f"{len(trained)} data sets are trained on, {len(unseen)} are only scored")
+    headline = f"{len(trained)} data sets are trained on, {len(unseen)} are only scored"
     finding = Finding(
         "open",
         f"{len(trained)} data sets are trained on ({_counted(trained)}), {len(unseen)} are only scored.",
@@ -52,7 +51,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"An example of each data set, with its task and its number of examples; texts are cut after {_SHOWN} letters. "
         f"n = {len(data)} data sets."
     )
-    return Drawing(sheet, data, caption, {**finding.told(), **table.told()})
+    return Drawing(sheet, data, caption, {**finding.told(), **table.told()}, headline)
 
 
 def _cells(row: dict[str, object]) -> list[str]:

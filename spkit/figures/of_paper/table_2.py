@@ -14,7 +14,7 @@ from spkit.figures.of_paper.base import Base, pipelines_of
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, together
 from spkit.figures.of_paper.grid import TextTable, best_of, draw_table, number
-from spkit.figures.of_paper.look import headline, setting
+from spkit.figures.of_paper.look import setting
 from spkit.figures.of_paper.means import Measured
 from spkit.figures.of_paper.numbers import TABLE_2
 from spkit.figures.of_paper.picks import METHODS, RULES, ahead, best_rule, means_of, picked
@@ -53,7 +53,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     lead = {setting(*one): ahead(*one, "test", "self_position", "joint") for one in shown}
     known = {name: value for name, value in lead.items() if value is not None}
     above = sum(value.value > 0 for value in known.values())
-    headline(sheet, f"Self Positioning is above joint training in {above} of {len(known)} settings, picked on test")
+    headline = f"Self Positioning is above joint training in {above} of {len(known)} settings, picked on test"
     caption = (
         "Means over test scores, in points: of the STS and retrieval tasks (the paper's mean), of all trained and of "
         "all unseen tasks; every rule and Self Positioning at the setting picked on test (over all tasks, as the paper "
@@ -61,7 +61,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         f"grey, the paper's; {seeds_text(pd.concat([base[GRIDS] for base in bases]))}, means over seeds, n = "
         f"{len(data)} means. The data hold the 95 % intervals over test examples."
     )
-    return Drawing(sheet, data, caption, {**_finding(shown, known).told(), **table.told()})
+    return Drawing(sheet, data, caption, {**_finding(shown, known).told(), **table.told()}, headline)
 
 
 def _scores(base: Base, pipeline: str) -> DataFrame:

@@ -10,7 +10,6 @@ from spkit.figures.of_paper.base import Base
 from spkit.figures.of_paper.figure import PaperFigure
 from spkit.figures.of_paper.finding import Finding, Word
 from spkit.figures.of_paper.grid import TextTable, draw_table
-from spkit.figures.of_paper.look import headline
 from spkit.figures.of_paper.numbers import TRAINING_SETS
 from spkit.results.frames import distinct, records, rows
 from spkit.results.schema import EXAMPLES
@@ -51,7 +50,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
     sheet = Sheet()
     draw_table(sheet, table)
     ratios = {whose: _ratio(rows(data, data["whose"] == whose)) for whose in distinct(data, "whose")}
-    headline(sheet, f"Our larger task has {ratios['ours']:.1f} times the examples of the smaller")
+    headline = f"Our larger task has {ratios['ours']:.1f} times the examples of the smaller"
     theirs = [value for whose, value in ratios.items() if whose != "ours"]
     near = min(theirs) / _ALIKE <= ratios["ours"] <= max(theirs) * _ALIKE
     word: Word = "same" if near else "other"
@@ -65,7 +64,7 @@ def draw(bases: Sequence[Base]) -> Drawing:
         "That table 4 is this one is our reading: the sizes stand in the paper's appendix A.",
     )
     caption = f"Training sets and their numbers of examples; grey, the paper's. n = {ours} sets of ours."
-    return Drawing(sheet, data, caption, {**finding.told(), **table.told()})
+    return Drawing(sheet, data, caption, {**finding.told(), **table.told()}, headline)
 
 
 def _ratio(table: DataFrame) -> float:
