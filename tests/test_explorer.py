@@ -642,9 +642,9 @@ def test_a_picture_stands_beside_the_widget_and_is_hidden_while_it_is_there(expl
 
     settle(explorer)
     outputs: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("IPython.display.display", lambda *given, raw: outputs.append(given))
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata=None, *, raw: outputs.append((data, metadata)))
     explorer._ipython_display_()
-    (live,), (data, about) = outputs
+    (live, _), (data, about) = outputs
     assert "application/vnd.jupyter.widget-view+json" in live
     # JupyterLab shows the widget of an output that has one, and nothing else of it.
     assert not {"image/png", "text/html"} & set(live)
