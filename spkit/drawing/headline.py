@@ -46,7 +46,8 @@ def side(part: DataFrame, value: str = "difference") -> int:
 
     Example:
         >>> mean = {"seed": "mean", "difference": 0.4, "low": 0.1, "high": 0.7}
-        >>> side(DataFrame([mean])), side(DataFrame([mean, {"seed": "0", "difference": -0.1}]))
+        >>> seeds = [{"seed": "0", "difference": 0.9}, {"seed": "1", "difference": -0.1}]
+        >>> side(DataFrame([mean])), side(DataFrame([mean, *seeds]))
         (1, 0)
     """
     mean, seeds = of_mean(part), np.sign(of_seeds(part)[value].to_numpy(dtype=float))
