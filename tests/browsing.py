@@ -43,4 +43,10 @@ def served(command: list[str], port: int, log: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except (
+                subprocess.TimeoutExpired
+            ):  # JupyterLab waits for a kernel that is at work; its kernels end without it
+                process.kill()
+                process.wait(30)

@@ -310,6 +310,7 @@ def test_the_explorer_works_in_jupyterlab(page, tiny_study, tmp_path, comms) -> 
         playwright.expect(still).to_be_attached()
         playwright.expect(still).to_be_hidden()  # the widget is there
         page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.goto("about:blank")
 
     with served(command, port, tmp_path / "log") as url:  # the kernel has gone with its server
         page.goto(f"{url}/lab/tree/explorer.ipynb?reset")
