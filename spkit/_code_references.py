@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 
 from spkit._code_units import (
     WHOLE,
@@ -147,11 +148,11 @@ class _Reader(ast.NodeVisitor):
 
     def scanned(self, nodes: list[ast.AST]) -> set[Unit]:
         """Every module of the packages whose modules the code lists."""
-        ways = [node for unit in self.units if unit.name != WHOLE for node in nodes_of(unit)]
-        if not any(_scans(node) for node in [*nodes, *ways]):
+        ways = [unit for unit in self.units if unit.name != WHOLE]
+        if not any(map(_scans, nodes)) and not any(map(_unit_scans, ways)):
             return set()
         packages: set[str] = set()
-        constants = [node for node in ways if isinstance(node, ast.Assign | ast.AnnAssign)]
+        constants = [one for unit in ways for one in nodes_of(unit) if isinstance(one, ast.Assign | ast.AnnAssign)]
         for one in (part for node in [*nodes, *constants] for part in ast.walk(node)):
             if isinstance(one, ast.Name) and one.id in ("__path__", "__name__", "__package__", "__file__"):
                 module = module_named(self.module)
@@ -161,6 +162,11 @@ class _Reader(ast.NodeVisitor):
             elif isinstance(one, ast.Constant) and isinstance(one.value, str) and is_ours(one.value):
                 packages.add(one.value)
         return {Unit(name, WHOLE) for package in packages for name in submodules(package)}
+
+
+@cache
+def _unit_scans(unit: Unit) -> bool:
+    return any(map(_scans, nodes_of(unit)))
 
 
 def _scans(node: ast.AST) -> bool:

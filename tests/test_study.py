@@ -649,7 +649,12 @@ def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.Mo
     path_of = _code_units._path
     with monkeypatch.context() as patch:
         # What is read meanwhile is kept apart: what was read before holds again afterwards, and is not read anew.
-        for kept in (_code_units.module_named, hashing_code._next, hashing_code._text):
+        for kept in (
+            _code_units.module_named,
+            _code_references._unit_scans,
+            hashing_code._next,
+            hashing_code._text,
+        ):
             fresh = cache(kept.__wrapped__)
             for place in (_code_references, _code_units, hashing_code):
                 if getattr(place, kept.__name__, None) is kept:
