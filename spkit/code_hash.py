@@ -62,14 +62,22 @@ def code_hash(*roots: Callable[..., Any] | str, without: Sequence[str] = ()) -> 
             else:
                 texts.add(piece[0])
                 units |= piece[1]
-    reached = sorted(_closure(units, tuple(without)))
     digest = hashlib.sha256()
-    for line in [*sorted(texts), *(f"{unit.module}:{unit.name}\n{_text(unit)}" for unit in reached)]:
-        digest.update(f"{len(line)}\n{line}\n".encode("utf-8", "surrogatepass"))
+    for text in sorted(texts):
+        digest.update(_counted(text))
+    for unit in _closure(frozenset(units), tuple(without)):
+        digest.update(_named_text(unit))
     return digest.hexdigest()
 
 
-def _closure(units: set[Unit], without: tuple[str, ...] = ()) -> set[Unit]:
+def _counted(text: str) -> bytes:
+    """A text with its length before it, so that no two lists of texts are the same bytes."""
+    return f"{len(text)}\n{text}\n".encode("utf-8", "surrogatepass")
+
+
+@cache
+def _closure(units: frozenset[Unit], without: tuple[str, ...]) -> tuple[Unit, ...]:
+    """All that units reach, in one order. Many stages begin with the same units."""
     reached: set[Unit] = set()
     waiting = list(units)
     while waiting:
@@ -84,7 +92,7 @@ def _closure(units: set[Unit], without: tuple[str, ...] = ()) -> set[Unit]:
             modules = {one.module for one in reached}
             waiting += [one for module in modules for one, into in _registered(module) if into & reached]
             waiting = [one for one in waiting if one not in reached]
-    return {unit for unit in reached if unit.name != WHOLE}
+    return tuple(sorted(unit for unit in reached if unit.name != WHOLE))
 
 
 @cache
@@ -119,8 +127,8 @@ def _next(unit: Unit) -> frozenset[Unit]:
 
 
 @cache
-def _text(unit: Unit) -> str:
-    return "\n".join(bare(node) for node in nodes_of(unit))
+def _named_text(unit: Unit) -> bytes:
+    return _counted(f"{unit.module}:{unit.name}\n" + "\n".join(bare(node) for node in nodes_of(unit)))
 
 
 def _pieces(root: Any, seen: set[int]) -> Iterator[Unit | tuple[str, frozenset[Unit]]]:

@@ -649,14 +649,11 @@ def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.Mo
     path_of = _code_units._path
     with monkeypatch.context() as patch:
         # What is read meanwhile is kept apart: what was read before holds again afterwards, and is not read anew.
-        for kept in (
-            _code_units.module_named,
-            _code_references._unit_scans,
-            hashing_code._next,
-            hashing_code._text,
-        ):
+        places = (_code_references, _code_units, hashing_code)
+        every = {id(one): one for place in places for one in vars(place).values() if hasattr(one, "cache_clear")}
+        for kept in every.values():
             fresh = cache(kept.__wrapped__)
-            for place in (_code_references, _code_units, hashing_code):
+            for place in places:
                 if getattr(place, kept.__name__, None) is kept:
                     patch.setattr(place, kept.__name__, fresh)
         patch.setattr(_code_units, "_path", lambda name: folder / "edited.py" if name == module else path_of(name))

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +16,13 @@ _PACKAGES = ("spkit", "torch", "transformers", "sentence-transformers", "mteb")
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide numbers."""
-    return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+    return {"python": platform.python_version(), **{package: _version(package) for package in _PACKAGES}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Asked for with every record; a look at the installed packages takes milliseconds."""
+    return version(package)
 
 
 def model_card(recipe: Mapping[str, Any]) -> str:
