@@ -395,6 +395,21 @@ def test_the_differences_are_told_of_the_search_with_the_higher_mean():
     assert told("differences", only, only) == "None of 1 merges is ahead of joint training on trained tasks"
 
 
+def test_neither_the_base_nor_a_merge_that_failed_sets_the_scale_of_differences():
+    merges = {"average": -6.3, "ties": -1.4, "slerp": -2.5, "fisher": -6.2, "mergekit:sce": -1.9}
+    failed = {"mergekit:model_stock": -27.4, "base": -29.8}
+    table = compared(*((name, "joint", "mean", number) for name, number in (merges | failed).items()))
+    (panel,) = plot.differences(table, ax=Sheet())
+    low, high = panel.get_xlim()
+    assert -10 < low < -6.3
+    assert 0 < high < 2
+    arrows = [line for line in panel.lines if line.get_marker() == "<"]
+    assert len(arrows) == len(failed)
+    assert {text.get_text() for text in panel.texts} >= {"−27.4", "−29.8"}
+    (panel,) = plot.differences(table[table["method"].isin(["base", "ties", "mergekit:model_stock"])], ax=Sheet())
+    assert panel.get_xlim()[0] < -27  # of two merges neither is the one that failed
+
+
 def test_of_many_tasks_the_panel_of_the_search_has_the_trained_ones_and_the_means():
     tasks = {"faq": "trained", "sts": "trained", "mean": "trained", "unseen mean": "unseen"}
     tasks |= {f"news{number}": "unseen" for number in range(12)}

@@ -31,6 +31,8 @@ _TITLES = {
 _KEYS, _VALUES = ["method", "against", "task"], ["difference", "low", "high"]
 #: Single models stand far away, where they would set the scale.
 _SINGLE = ("base", "expert")
+#: A merge that fails is as far away: this many times as far from the median of all merges as half of them are.
+_FAR = 8
 #: Rows that the panel of the search has room for; where there are more, those of unseen tasks are left out.
 _ROOM = 14
 
@@ -63,7 +65,8 @@ def differences(comparisons: DataFrame, ax: Place = None, *, means: DataFrame | 
     Returns:
         The panels: against joint training on the mean over the trained tasks, on that over unseen ones where there are
         any, and, where a search was compared with merges by a fixed rule, against the best of these, task by task; of
-        many tasks those that were trained on. The merges set the scale: a base or expert beyond it is an arrow.
+        many tasks those that were trained on. The merges set the scale: a base, an expert or a merge that failed is an
+        arrow where it lies beyond it.
 
     Raises:
         SpkitError: nothing is compared with joint training or with a merge, or a column is missing.
@@ -167,7 +170,7 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     if "joint" in shown.panels:
         caption += "Against joint training: mean over the trained tasks"
         caption += ", and over unseen ones, which nobody trained on. " if "unseen" in shown.panels else ". "
-        caption += "The merges set the scale; an arrow stands for a base or an expert beyond it. "
+        caption += "The merges set the scale; an arrow stands for what lies far beyond it. "
     if "static" in shown.panels:
         caption += (
             f"Against {method_label(str(shown.rival))}: of the merges without search that were compared, the one with "
@@ -234,11 +237,14 @@ def _against_joint(
 
 
 def _cut(panel: Axes, drawn: DataFrame, heights: Mapping[str, float]) -> None:
-    """Let the merges set the scale: a base or expert beyond it is an arrow at the edge, beside its number."""
-    single = np.isin(_families(drawn, "method"), _SINGLE)
-    near, means = rows(drawn, ~single), of_mean(drawn)
-    if near.empty:
+    """Let the merges set the scale: what lies beyond it is an arrow at the edge, beside its number."""
+    means = of_mean(drawn)
+    merges = rows(means, ~np.isin(_families(means, "method"), _SINGLE))
+    if merges.empty:
         return
+    apart = (merges["difference"] - merges["difference"].median()).abs()
+    far = rows(merges, apart > _FAR * apart.median()) if apart.median() > 0 else merges[:0]
+    near = rows(drawn, drawn["method"].isin(set(merges["method"]) - set(far["method"])))
     reached = [0.0, *near["difference"], *of_mean(near)["low"], *of_mean(near)["high"]]
     low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
     margin = 0.08 * (high - low)
