@@ -9,7 +9,7 @@ from pandas import DataFrame
 from spkit.drawing.caption import seeds_shown, seeds_text
 from spkit.drawing.place import Place, Sheet, figure_legend, panels_on
 from spkit.drawing.rule import Drawing, NothingToDrawError, figure
-from spkit.drawing.style import FAMILY_COLOURS, TASK_COLOURS, WIDE, Color
+from spkit.drawing.style import FAMILY_COLOURS, QUIET, TASK_COLOURS, WIDE, Color
 from spkit.evaluation.means import TRAINED
 from spkit.results.frames import distinct, extent, of_mean, of_seeds, records, rows, with_means
 from spkit.results.labels import without_means
@@ -60,6 +60,7 @@ def resampling(table: DataFrame, ax: Place = None) -> list[Axes]:
         panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
         if cost != "seconds":
             panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+    _ratios(panels[0], drawn)
     _search_alone(panels[0], drawn)
     panels[0].set_ylabel("mean score of the pair, points")
     panels[0].yaxis.set_major_locator(MaxNLocator(nbins=6))
@@ -105,7 +106,9 @@ def ahead_of_mixing(means: DataFrame) -> str:
     ways = rows(means, ~own)
     if not own.any():
         return f"Mean scores of {len(ways)} ways to mix two tasks in one training"
-    below = int((ways["score"] < rows(means, own)["score"].max()).sum()) or "none"
+    below = int((ways["score"] < rows(means, own)["score"].max()).sum())
+    if not below:
+        return f"None of {len(ways)} ways to mix the two tasks in one training scores lower than Self Positioning"
     return f"Self Positioning scores higher than {below} of {len(ways)} ways to mix the two tasks in one training"
 
 
@@ -125,6 +128,14 @@ def _points(panel: Axes, part: DataFrame, cost: str, group: str) -> None:
         zorder=4 if group == "self_position" else 3,
     )
     panel.plot(seeds[cost], seeds["score"], ".", markersize=3, color=colour, alpha=0.5, markeredgewidth=0, zorder=2)
+
+
+def _ratios(panel: Axes, drawn: DataFrame) -> None:
+    """Say beside each mark what ratio it stands for."""
+    for row in records(of_mean(rows(drawn, drawn["group"].isin(["total", "max"])))):
+        ratio = row["method"].partition(" ")[2].replace("-", ":")
+        place = row["flops"], row["score"]
+        panel.annotate(ratio, place, (0, 4), textcoords="offset points", ha="center", fontsize="xx-small", color=QUIET)
 
 
 def _search_alone(panel: Axes, drawn: DataFrame) -> None:

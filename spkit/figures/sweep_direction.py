@@ -11,7 +11,7 @@ from spkit.drawing.curve import curve, look
 from spkit.drawing.place import Place, Sheet, panels_on
 from spkit.drawing.rule import Drawing, figure
 from spkit.drawing.style import NARROW, WIDE
-from spkit.drawing.text import pair_label
+from spkit.drawing.text import pair_label, plain
 from spkit.figures.sweeps import mark_searched, sweep_rows
 from spkit.results.frames import columns, distinct, of_mean, records, rows, with_means
 from spkit.results.schema import SWEEPS
@@ -56,8 +56,10 @@ def sweep_direction(table: DataFrame, ax: Place = None) -> list[Axes]:
             curve(panel, line, "value", "score", look(position), label=task)
             mark_searched(panel, star, "score", look(position).colour)
         panel.set_title(pair_label(*ends, width=66 // min(_ACROSS, len(pairs))))
-        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        panel.set_xlabel("direction x")
+        panel.set_xticks([0, 0.5, 1], [plain(ends[0]), "halfway", plain(ends[1])])
+        for tick, side in zip(panel.get_xticklabels(), ("left", "center", "right"), strict=True):
+            tick.set_horizontalalignment(side)
+        panel.set_xlabel("direction")
         panel.legend(loc="lower center", ncols=2, borderaxespad=0.1, handlelength=2.2, columnspacing=1.0)
         if place % _ACROSS == 0:
             panel.set_ylabel("score, points")
@@ -98,11 +100,11 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
     )
     part = sweep_rows(table, "direction")
     caption = (
-        "Scores of the two tasks on the arc between their experts, at the length of the searched position: x = 0 is "
-        "the direction of the first one alone, x = 1 that of the second. Bands: 95 % bootstrap interval over test "
+        "Scores of the two tasks on the arc between their experts, at the length of the searched position: at the ends "
+        "the direction of one expert alone, halfway the middle of the arc. Bands: 95 % bootstrap interval over test "
         f"examples (bounds averaged over seeds); {seeds_text(part)}, n = {curves['pair'].nunique()} pairs."
-        f"{seeds_shown(part)} Stars: the position that the study's search ended at over all tasks, at its own x, in "
-        "the colour of the task whose score it is; it may stand beside the curve."
+        f"{seeds_shown(part)} Stars: the position that the study's search ended at over all tasks, at its own "
+        "direction, in the colour of the task whose score it is; it may stand beside the curve."
     )
     return Drawing(sheet, drawn, caption, headline=_headline(of_mean(curves)))
 
