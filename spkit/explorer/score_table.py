@@ -117,7 +117,7 @@ def _bar(session: Session, task: str, row: pd.Series, colour: str, end: int) -> 
         if half > 0:
             ends = f'x1="{at(value - half):.1f}%" x2="{at(value + half):.1f}%"'
             parts.append(f'<line {ends} y1="10" y2="10" class="spkit-interval"/>')
-    for name, score in exploration.others(task).items():
+    for name, score in exploration.references.loc[task].items():
         if pd.isna(score) or name == session.reference_name or pd.isna(row["reference"]):
             continue
         place, shape = at(score - row["reference"]), _shape(exploration, name, colour)
