@@ -66,10 +66,8 @@ paper("figure_1")
 # $$\|V\| = s\,n + b, \qquad \frac{\alpha_{i+j,\,i}}{\alpha_{i+j,\,j}} = \frac{a}{N_i/N_j + b} + c .$$
 
 # %%
-paper("figure_2")
-
-# %%
-paper("figure_9")
+for name in ("figure_2", "figure_9"):
+    display(paper(name))
 
 # %% [markdown]
 # **Change it.** Left, the line, fitted to training sets up to a size that you choose. Right, move the three numbers of the hyperbola; the
@@ -241,23 +239,14 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Figure 7: the weight μ of the length
-
-# %%
-paper("figure_7")
-
-# %% [markdown]
-# Go back to the plane and raise μ: the length falls. The paper says that the direction hardly turns. Does it, here?
+# ## Figures 7 and 8: the weight μ of the length, and resampling
 #
-# ## Figure 8: resampling, and what it costs
+# Go back to the plane and raise μ: the length falls. The paper says that the direction hardly turns. Does it, here? What resampling costs
+# is the subject of notebook 08.
 
 # %%
-paper("figure_8")
-
-# %%
-from spkit.widgets import cost_widget
-
-cost_widget(results["costs"])
+for name in ("figure_7", "figure_8"):
+    display(paper(name))
 
 # %% [markdown]
 # ## The tables, and the claims in words

@@ -1,7 +1,6 @@
 """What holds for every test, and the fixtures that many share. It is set before torch is imported: these variables are
 read at import. Fixtures import inside: jaxtyping's hook is installed after this file is loaded."""
 
-import gc
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import jaxtyping
 import pytest
 from filelock import FileLock
+
+from tests.garbage import leave_out_what_is_there
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the network fails at once
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no thread pool of the tokenizer's, and no warning after a fork
@@ -21,20 +22,14 @@ _SHARED: list[tuple[str, Any, str]] = []
 
 
 def pytest_collection_finish() -> None:
-    """Leave what the imports made out of all collections; so does `what_is_left_is_not_looked_at_again` later on.
-
-    Each training ends with a full one (accelerate's), which would look at every object of torch, mteb and transformers:
-    longer than a tiny model is trained.
-    """
-    gc.collect()
-    gc.freeze()
+    """Modules are imported to collect the tests."""
+    leave_out_what_is_there()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def what_is_left_is_not_looked_at_again() -> None:
-    """As after the collection of the tests: modules are imported, and shared objects made, in former files' tests."""
-    gc.collect()
-    gc.freeze()
+    """Modules are imported, and shared objects made, in former files' tests, too."""
+    leave_out_what_is_there()
 
 
 @pytest.fixture

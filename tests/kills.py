@@ -25,14 +25,17 @@ from pathlib import Path
 
 import pandas as pd
 
+ROOT = Path(__file__).parents[1]
+
 #: Runs commands without starting Python and importing torch anew: a child is forked for each one.
 SERVER = """
-import gc, json, os, signal, sys, traceback, warnings
+import json, os, signal, sys, traceback, warnings
 warnings.filterwarnings("ignore")
 import torch, mteb, datasets, sentence_transformers, spkit.cli, spkit.evaluation.measuring, spkit.study.run
 import spkit.searching.self_position, spkit.figures.build, spkit.explorer.exploration
+from tests.garbage import leave_out_what_is_there
 torch.set_num_threads(1)
-gc.freeze()  # as tests/conftest.py: each training ends with a full collection
+leave_out_what_is_there()
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()
@@ -121,8 +124,7 @@ def write_home(home: Path) -> None:
         save_model(noisy(base, number + 1), home / name)
     vectors = spkit.TaskVectors.from_models(home / "base", {name: home / name for name in ("faq", "topic")})
     vectors.save(home / "vectors")
-    results = Path(__file__).parent.parent / "data" / "results" / "demo"
-    shutil.copytree(results, home / "results")
+    shutil.copytree(ROOT / "data" / "results" / "demo", home / "results")
 
 
 class Runner:
@@ -136,7 +138,12 @@ class Runner:
         self._folder = folder
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", SERVER],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
 
     def run(self, command: Command, folder: Path, stop: Callable[[int], None] | None = None) -> tuple[int, str]:

@@ -3,7 +3,6 @@
 Started by tests/test_several_processes.py with torch's launcher; its `main` alone is the same work in one process.
 """
 
-import gc
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from transformers import TrainerCallback
 
 from spkit import evaluate, gradient_conflict, pool_tasks, train
 from spkit.training.surgery import train_with_surgery
+from tests.garbage import leave_out_what_is_there
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 SETTINGS: dict[str, Any] = {"learning_rate": 3e-3, "batch_size": 9, "seed": 1}
@@ -75,5 +75,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # as tests/conftest.py: each training ends with a full collection
+    leave_out_what_is_there()
     main(Path(sys.argv[1]))

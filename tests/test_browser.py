@@ -256,25 +256,15 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     page.screenshot(path=str(shot))
 
 
+#: The notebook has its kernel. An order that comes before makes JupyterLab start a second one.
+HAS_KERNEL = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+
 def run_all(page) -> None:
-    """Run the cells until they have run: JupyterLab forgets the order while it looks for a kernel, or asks for one."""
-    until = time.monotonic() + 2 * SECONDS
-    restart = time.monotonic() + SECONDS  # once: a first kernel on a busy machine may lose its connection
-    while time.monotonic() < until:
-        prompt = page.locator(".jp-InputPrompt").first.inner_text()
-        if "[1]" in prompt:
-            return
-        select = page.locator(".jp-Dialog .jp-mod-accept")
-        if time.monotonic() > restart:
-            restart = until
-            page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:restart') }")
-            select.first.click()
-        if "[*]" not in prompt:
-            if select.count():
-                select.first.click()
-            page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")  # not waited for
-        page.wait_for_timeout(1000)
-    pytest.fail("the notebook's cell did not run")
+    """Run the cells, once, and wait until they have run."""
+    page.wait_for_function(HAS_KERNEL)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")  # not waited for
+    playwright.expect(page.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"))
 
 
 @pytest.mark.parametrize("comms", ["perCommTarget", "disabled"])

@@ -14,7 +14,7 @@ from spkit.cli import app
 from spkit.study.analyses import analysis_names
 
 #: By name, as the command line has them.
-COMMANDS = tuple(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 (no attribute that a type checker knows)
+COMMANDS = getattr(typer.main.get_command(app), "commands")  # noqa: B009 (no attribute that a type checker knows)
 
 #: Lines of a screen, at 100 columns.
 SCREEN = 42
@@ -55,6 +55,14 @@ def run(arguments, folder) -> tuple[str, str, int, set[str]]:
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True, env=wide)
     out, err, status, packages = json.loads(done.stdout.splitlines()[-1])
     return out, err, status, set(packages)
+
+
+def test_options_that_count_by_the_loss_alone_say_so() -> None:
+    """`spkit search` takes no scale and makes no batches by the score; `spkit position` knows only the loss."""
+    said = {name: {one.name: one.help for one in COMMANDS[name].params} for name in ("search", "position")}
+    by_the_loss = {name for name, about in said["search"].items() if about.startswith("By the loss: ")}
+    assert by_the_loss == {"batch_size", "scale"}
+    assert not any("by the loss" in about.lower() for about in said["position"].values())
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])

@@ -567,6 +567,23 @@ def test_presets_modes_and_reset(explorer) -> None:
     settle(explorer)
 
 
+def test_a_button_holds_the_lock_as_sliders_do(explorer) -> None:
+    """The measuring thread may show something new at the same moment."""
+    held = []
+    explorer.session.listen(lambda: held.append(explorer.exploration.lock._is_owned()))
+    explorer.go("base")
+    for press in (
+        explorer.where.undo,
+        explorer.where.redo,
+        explorer.where.reset,
+        explorer.scores.pin,
+        explorer.keep.climb,
+    ):
+        press.click()
+    assert len(held) >= 6
+    assert all(held)
+
+
 def test_a_failed_measurement_leaves_no_promise_and_no_message_stays(explorer, monkeypatch) -> None:
     settle(explorer)
 

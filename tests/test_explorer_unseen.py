@@ -1,7 +1,6 @@
 """Unseen tasks in the explorer: measured and shown apart, and never read by what a position is chosen by."""
 
 import io
-import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -246,7 +245,7 @@ def test_ten_unseen_tasks_fit_and_names_are_no_markup(vectors, base) -> None:
     assert "<img" not in table
     # The tasks, and the merge in the legend and beside every bar.
     assert table.count("&lt;img") == 10 + 1 + len(made.session.differences())
-    assert set(made.exploration.others("mean")) == {"base", "expert", "joint", f"one {EVIL}", "other"}
+    assert set(made.exploration.references) == {"base", "expert", "joint", f"one {EVIL}", "other"}
 
 
 def test_the_distance_to_the_base_is_in_the_table(explorer) -> None:
@@ -287,7 +286,9 @@ def test_a_pool_is_seen_by_its_members_where_these_are_there(vectors) -> None:
     pooled = TaskVectors(pooled.base, ["pool"], pooled.matrix)
     made = Exploration(pooled, {"pool": pool, **tasks}, points=8, examples=8, progress=False)
     made.close()
-    assert made.references["expert"][:2] == made.reference("expert: pool")["score"][list(tasks)].tolist()
+    own = made.references.loc[list(tasks), "expert"].tolist()
+    assert own == made.reference("expert: pool")["score"][list(tasks)].tolist()
+    assert np.isnan(made.references.loc[MEAN, "expert"])
     assert made.scores([0.5])["group"].tolist() == ["pool", "pool", ""]
 
 
@@ -328,4 +329,4 @@ def test_the_explorer_opens_on_a_study_with_unseen_tasks(tiny_study: Path) -> No
     merges = [name for name in explorer.exploration.references if name not in ("base", "expert", "joint")]
     assert "by module" in merges
     assert 1 <= len([name for name in merges if name != "by module"]) <= 2
-    assert json.loads(json.dumps(explorer.exploration.unseen_references)).keys() >= {"base", "joint", *merges}
+    assert explorer.exploration.references.loc[UNSEEN_MEAN, ["base", "joint", *merges]].notna().all()

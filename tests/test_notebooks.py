@@ -84,7 +84,7 @@ def test_a_notebook_says_what_its_script_says_and_holds_no_outputs(script: Path)
     notebook = json.loads(script.with_suffix(".ipynb").read_text(encoding="utf-8"))
     assert [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]] == cells(script)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])
-    assert len(notebook["cells"]) <= 30
+    assert len(notebook["cells"]) <= 25
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

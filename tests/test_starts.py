@@ -4,6 +4,8 @@ from typing import get_args
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spkit import Probe, TaskVectors, search, self_position
 from spkit.errors import SpkitError
@@ -11,7 +13,7 @@ from spkit.merging.methods import point
 from spkit.searching.choices import Start
 from spkit.searching.objective import Objective
 from spkit.searching.scores import ProbeScores
-from spkit.searching.starts import candidates, distinct, positions
+from spkit.searching.starts import HEAVY, LIGHT, candidates, distinct, mix_weights, positions
 
 QUICK = {"batch_size": 8, "progress": False}
 
@@ -32,6 +34,24 @@ def test_a_span_has_rules_vectors_and_mixes_each_once(vectors) -> None:
     assert named["sum"] == [1.0, 1.0, 1.0]
     assert named["topic"] == [0.0, 1.0, 0.0]
     assert named["0.75 likeness"] == [0.25, 0.25, 0.75]
+
+
+@given(st.lists(st.text(), unique=True, min_size=1), st.data())
+def test_joint_models_share_the_heavy_part_of_a_mix_and_each_expert_has_the_light_one(names, data) -> None:
+    joint = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
+    experts = data.draw(st.lists(st.sampled_from(names), unique=True))
+    weights = mix_weights(names, joint, experts)
+    assert list(weights) == names
+    assert sum(weights[name] for name in joint) == pytest.approx(HEAVY)
+    assert len({weights[name] for name in joint}) == 1
+    assert all(weights[name] == LIGHT for name in set(experts) - set(joint))
+    assert not any(weights[name] for name in set(names) - {*joint, *experts})
+
+
+def test_the_mix_of_one_joint_model_has_three_quarters_of_it() -> None:
+    names = ["faq", "topic", "joint", "ties"]
+    expected = {"faq": 0.25, "topic": 0.25, "joint": 0.75, "ties": 0.0}
+    assert mix_weights(names, ["joint"], ["faq", "topic"]) == expected
 
 
 def test_one_vector_has_its_lengths(vectors) -> None:

@@ -289,6 +289,15 @@ def test_a_changed_setting_runs_what_depends_on_it_only(home, finished, tmp_path
     assert again == ["seed3/search/self_position", "seed3/evaluate/self_position", "report"]
 
 
+def test_a_renamed_study_has_its_new_name_in_the_summary(home, finished, tmp_path) -> None:
+    root, said = tmp_path / "run", []
+    shutil.copytree(finished, root)
+    (home / "renamed.toml").write_text(PROFILE, encoding="utf-8")
+    run_study(load_profile(home / "renamed.toml"), root, said.append)
+    assert [line.strip().removesuffix(" …") for line in said if line.endswith("…")] == ["report"]
+    assert (root / "summary.md").read_text(encoding="utf-8").startswith("# What the study `renamed` found\n")
+
+
 def test_publish_copies_results_and_records_without_models(finished, tmp_path) -> None:
     publish(finished, tmp_path / "results")
     names = {path.name for path in (tmp_path / "results").iterdir()}

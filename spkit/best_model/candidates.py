@@ -27,7 +27,7 @@ from spkit.saving.recipe import attach, position_recipe
 from spkit.searching.measurements import identity
 from spkit.searching.pools import pools_of
 from spkit.searching.probe import Probe
-from spkit.searching.starts import HEAVY, LIGHT
+from spkit.searching.starts import HEAVY, LIGHT, mix_weights
 from spkit.study.methods import merge_settings
 from spkit.tasks.task import Task
 from spkit.vectors.task_vectors import TaskVectors
@@ -233,8 +233,7 @@ def _mean(job: Job) -> list[float]:
 
 
 def _mix(job: Job, *, heavy: tuple[str, ...]) -> list[float]:
-    others = job.experts or job.joint
-    return [HEAVY / len(heavy) if one in heavy else LIGHT * (one in others) for one in job.vectors.names]
+    return [*mix_weights(job.vectors.names, heavy, job.experts or job.joint).values()]
 
 
 def _searched(job: Job, folder: Path) -> Made:

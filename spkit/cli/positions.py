@@ -9,11 +9,11 @@ from spkit.cli.checks import check_tasks, usage
 from spkit.cli.help import STEPS
 from spkit.cli.loading import loads_models
 from spkit.cli.options import MOST, Output, Seed, TaskNames, TaskSource, within
-from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, ScaleName, VectorsFolder, run_search
+from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, VectorsFolder, of_scale, run_search
 from spkit.cli.root import app
 from spkit.errors import SpkitError
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import Granularity, Optimizer, Start, check_settings
+from spkit.searching.choices import Granularity, Optimizer, Scale, Start, check_settings
 from spkit.searching.path_names import check_path_name, path_names
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def position(
     batch_size: Annotated[
         int, typer.Option(min=1, max=MOST, rich_help_panel=SEARCH, help="Examples of each task in a step.")
     ] = 32,
-    scale: ScaleName = "mean",
+    scale: Annotated[Scale, of_scale("One scale for the losses of all tasks")] = "mean",
     spread_penalty: Annotated[
         float,
         typer.Option(

@@ -40,16 +40,14 @@ JournalFile = Annotated[
         help="File from which a stopped search goes on. Default: beside the output.",
     ),
 ]
-ScaleName = Annotated[
-    Scale,
-    typer.Option(
-        "--scale",
-        parser=scale_of,
-        metavar="<scale>",
-        rich_help_panel=SEARCH,
-        help=f"One scale for the losses of all tasks: {', '.join(get_args(Scale))}.",
-    ),
-]
+
+
+def of_scale(about: str) -> Any:
+    """The option `--scale`, with what it does and, where it does not always count, when."""
+    choices = ", ".join(get_args(Scale))
+    return typer.Option(
+        "--scale", parser=scale_of, metavar="<scale>", rich_help_panel=SEARCH, help=f"{about}: {choices}."
+    )
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from spkit.cli.checks import check_tasks, usage
 from spkit.cli.help import STEPS
 from spkit.cli.loading import loads_models
 from spkit.cli.options import MOST, Output, Seed, TaskNames, TaskSource, within
-from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, ScaleName, VectorsFolder, run_search
+from spkit.cli.probed import SEARCH, Asked, HeldBackShare, JournalFile, ProbeSize, VectorsFolder, of_scale, run_search
 from spkit.cli.root import app
 from spkit.models.sources import check_new_model
-from spkit.searching.choices import By, Method, Start, check_search
+from spkit.searching.choices import By, Method, Scale, Start, check_search
 from spkit.vectors.folder import vector_names
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def search(
     batch_size: Annotated[
         int, typer.Option(min=1, max=MOST, rich_help_panel=SEARCH, help="By the loss: examples of a task in a batch.")
     ] = 32,
-    scale: ScaleName = "mean",
+    scale: Annotated[Scale, of_scale("By the loss: one scale for all tasks")] = "mean",
     held_back: HeldBackShare = None,
     journal: JournalFile = None,
     seed: Seed = 0,

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from spkit.explorer.looked_at import looked_at
 from spkit.explorer.points import Points, spread
 from spkit.explorer.quick_scores import EXAMPLES, QuickScores
 from spkit.explorer.readings import Key, Reading, with_mean
+from spkit.explorer.references import references
 from spkit.explorer.state import Space
 from spkit.explorer.unseen_scores import UnseenScores
 from spkit.explorer.whole_dev import WholeDev
@@ -139,6 +140,11 @@ class Exploration:
         self._given = GivenModels(vectors, models, by_module, self.presets)
         #: Models that are no position, by name: measured once, and compared with.
         self.models = self._given.readings(self.quick, self.unseen, (directory, beside))
+        experts = {task: f"expert: {self._groups.get(task, task)}" for task in self.quick.tasks}
+        own = {task: at for task, at in experts.items() if at in self.presets}
+        own = {task: float(self.reference(at)["score"][task]) for task, at in own.items()}
+        #: Scores of what was given (`references`).
+        self.references = references(self.read(self.presets["base"]), own, self.models)
         #: Scores on the whole dev splits, where they were asked for.
         self.whole_dev = WholeDev(given.trained, None if folder is None else Path(folder) / "whole_dev")
         self._listener: Callable[[Reading, bool], None] | None = None
@@ -210,31 +216,6 @@ class Exploration:
         assert known is not None
         return with_mean(known)
 
-    @cached_property
-    def references(self) -> dict[str, list[float | None]]:
-        """Scores by row of what positions are compared with: `base`, each task's `expert`, `joint` and merges where
-        given."""
-        experts = [f"expert: {self._groups.get(name, name)}" for name in self.quick.tasks]
-        references: dict[str, list[float | None]] = {
-            "base": self.reference("base")["score"].tolist(),
-            "expert": [
-                float(self.reference(expert)["score"][name]) if expert in self.presets else None
-                for expert, name in zip(experts, self.quick.tasks, strict=True)
-            ]
-            + [None],
-        }
-        return references | {name: model.values["score"].tolist() for name, model in self.models.items()}
-
-    @cached_property
-    def unseen_references(self) -> dict[str, list[float]]:
-        """The same on the unseen tasks, which have no expert of their own: `expert: NAME` for each."""
-        named = ["base", *(f"expert: {name}" for name in self.vectors.names)]
-        with self.lock:
-            known = {name: self.unseen_points.find(self.presets[name]) for name in named}
-        at = {name: with_mean(table, UNSEEN_MEAN) for name, table in known.items() if table is not None}
-        models = {name: model.unseen for name, model in self.models.items() if model.unseen is not None}
-        return {name: table["score"].tolist() for name, table in (at | models).items()}
-
     def name_of(self, name: str) -> str:
         """The name in the lists: another one where a position was given that had a name before."""
         return {**self.space.same_as, **self._given.same_as}.get(name, name)
@@ -242,15 +223,6 @@ class Exploration:
     def group_of(self, task: str) -> str:
         """The vector that a trained task belongs to; empty where it has none."""
         return self._groups.get(task, "")
-
-    def others(self, row: str) -> dict[str, float]:
-        """The scores of the given models on a task or a mean: of the base, the task's own expert, and by name."""
-        if row in self.rows:
-            number, known = self.rows.index(row), self.references
-        else:
-            number, known = self.unseen_rows.index(row), self.unseen_references
-        scores = {name: values[number] for name, values in known.items() if not name.startswith("expert: ")}
-        return {name: np.nan if score is None else score for name, score in scores.items()}
 
     def listen(self, measured: Callable[[Reading, bool], None], failed: Callable[[Exception], None]) -> None:
         """Set what is called, in the measuring thread, with each measurement (and whether it is the newest), or an

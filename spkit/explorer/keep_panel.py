@@ -43,7 +43,7 @@ class KeepPanel(widgets.Tab):
         self.add_class("spkit-keep")
 
     def _build(self, target: str) -> None:
-        session = self._session
+        session, lock = self._session, self._session.exploration.lock
         self.text: Any = widgets.Text(
             description="position",
             tooltip="the position as text: copy it, or paste one and press Enter",
@@ -51,8 +51,8 @@ class KeepPanel(widgets.Tab):
             layout={"width": "auto", "flex": "1 1 300px"},
         )
         self.text.observe(self._typed, names="value")
-        self.copy = button("copy as code", "show the code that makes this position", self._shown)
-        self.save = button("save model", "write a folder that sentence-transformers loads", self._saved)
+        self.copy = button("copy as code", "show the code that makes this position", self._shown, lock)
+        self.save = button("save model", "write a folder that sentence-transformers loads", self._saved, lock)
         self.folder: Any = widgets.Text(value=target, description="folder", layout={"width": "auto"})
         # Not disabled: a disabled text cannot be reached, or copied, from the keyboard.
         self.code: Any = widgets.Textarea(
@@ -62,17 +62,22 @@ class KeepPanel(widgets.Tab):
         self.note: Any = widgets.Text(
             description="note", placeholder="what you think of it", layout={"width": "auto", "flex": "1 1 200px"}
         )
-        self.keep = button("keep", "keep this position under the name", self._kept)
+        self.keep = button("keep", "keep this position under the name", self._kept, lock)
         self.kept: Any = widgets.Select(options=[], rows=4, layout={"width": "98%"}, tooltip="bookmarks")
-        self.go = button("go", "go to the bookmark", partial(self._with_kept, session.go))
-        self.against = button("compare", "compare with the bookmark", partial(self._with_kept, session.compare_with))
-        self.remove = button("remove", "forget the bookmark", partial(self._with_kept, session.forget))
+        self.go = button("go", "go to the bookmark", partial(self._with_kept, session.go), lock)
+        self.against = button(
+            "compare", "compare with the bookmark", partial(self._with_kept, session.compare_with), lock
+        )
+        self.remove = button("remove", "forget the bookmark", partial(self._with_kept, session.forget), lock)
         self.measured: Any = widgets.Select(
             options=[], value=None, rows=6, layout={"width": "98%"}, tooltip="measured positions, the best first"
         )
         self.measured.observe(self._picked, names="value")
         self.climb = button(
-            "go to the best that is interpolated", "by the mean over the trained tasks; then measured", self._climbed
+            "go to the best that is interpolated",
+            "by the mean over the trained tasks; then measured",
+            session.climb,
+            lock,
         )
 
     def show(self) -> None:
@@ -110,32 +115,24 @@ class KeepPanel(widgets.Tab):
                 self._session.move(change["new"])
 
     def _shown(self) -> None:
-        with self._session.exploration.lock:
-            shown = self.code.layout.display != "none"
-            self.code.layout.display = "none" if shown else ""
-            self.code.value = self._code()
+        shown = self.code.layout.display != "none"
+        self.code.layout.display = "none" if shown else ""
+        self.code.value = self._code()
 
     def _saved(self) -> None:
-        with self._session.exploration.lock:
-            try:
-                self._save(self.folder.value)
-                self._session.say(f'Saved. Load it with SentenceTransformer("{self.folder.value}").')
-            except (SpkitError, OSError) as error:
-                self._session.say(f"Not saved. {error}")
+        try:
+            self._save(self.folder.value)
+            self._session.say(f'Saved. Load it with SentenceTransformer("{self.folder.value}").')
+        except (SpkitError, OSError) as error:
+            self._session.say(f"Not saved. {error}")
 
     def _kept(self) -> None:
-        with self._session.exploration.lock:
-            try:
-                self._session.keep(self.name.value, self.note.value)
-                self.name.value = self.note.value = ""
-            except SpkitError as error:
-                self._session.say(str(error))
+        try:
+            self._session.keep(self.name.value, self.note.value)
+            self.name.value = self.note.value = ""
+        except SpkitError as error:
+            self._session.say(str(error))
 
     def _with_kept(self, do: Callable[[str], None]) -> None:
-        with self._session.exploration.lock:
-            if self.kept.value is not None:
-                do(self.kept.value)
-
-    def _climbed(self) -> None:
-        with self._session.exploration.lock:
-            self._session.climb()
+        if self.kept.value is not None:
+            do(self.kept.value)

@@ -7,10 +7,22 @@ from typing import Any
 import ipywidgets as widgets
 
 
-def button(name: str, tooltip: str, pressed: Callable[[], None]) -> Any:
-    """A button as wide as its name."""
+def button(name: str, tooltip: str, pressed: Callable[[], None], lock: AbstractContextManager[Any]) -> Any:
+    """A button as wide as its name.
+
+    Args:
+        name: on the button.
+        tooltip: what it does.
+        pressed: called when it is pressed.
+        lock: held meanwhile.
+    """
     made: Any = widgets.Button(description=name, tooltip=tooltip, layout={"width": "auto"})
-    made.on_click(lambda _: pressed())
+
+    def heard(_: Any) -> None:
+        with lock:
+            pressed()
+
+    made.on_click(heard)
     return made
 
 

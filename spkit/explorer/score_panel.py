@@ -25,9 +25,11 @@ class ScorePanel(widgets.VBox):
         lock = session.exploration.lock
         self.status, self.table = widgets.HTML(), widgets.HTML()
         self.reference = Choice("compared with", "what differences are taken to", session.compare_with, lock)
-        self.pin = button("set A", "compare what you go to with this position", session.pin)
-        self.swap = button("swap A and B", "go to A, and compare with this position", session.swap)
-        self.whole = button("whole dev", "measure on the whole dev splits, as evaluate does; slower", session.ask_whole)
+        self.pin = button("set A", "compare what you go to with this position", session.pin, lock)
+        self.swap = button("swap A and B", "go to A, and compare with this position", session.swap, lock)
+        self.whole = button(
+            "whole dev", "measure on the whole dev splits, as evaluate does; slower", session.ask_whole, lock
+        )
         self.unseen: Any = widgets.Checkbox(
             value=session.exploration.watches_unseen,
             description="unseen tasks",

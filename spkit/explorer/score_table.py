@@ -117,8 +117,9 @@ def _bar(session: Session, task: str, row: pd.Series, colour: str, end: int) -> 
         if half > 0:
             ends = f'x1="{at(value - half):.1f}%" x2="{at(value + half):.1f}%"'
             parts.append(f'<line {ends} y1="10" y2="10" class="spkit-interval"/>')
-    for name, score in exploration.others(task).items():
-        if pd.isna(score) or name == session.reference_name or pd.isna(row["reference"]):
+    given = exploration.references
+    for name, score in zip(map(str, given), given.loc[task].to_numpy(dtype=float), strict=True):
+        if np.isnan(score) or name == session.reference_name or pd.isna(row["reference"]):
             continue
         place, shape = at(score - row["reference"]), _shape(exploration, name, colour)
         title = f"<title>{escape(name)} {score:.1f}</title>"

@@ -50,9 +50,9 @@ class WherePanel(widgets.VBox):
             for mode, about in abouts.items()
         }
         self.places = Choice("go to", "positions and models", self._gone, lock)
-        self.undo = button("undo", "back to the position before", session.undo)
-        self.redo = button("redo", "forth again", session.redo)
-        self.reset = button("reset", "go back to the start", session.reset)
+        self.undo = button("undo", "back to the position before", session.undo, lock)
+        self.redo = button("redo", "forth again", session.redo, lock)
+        self.reset = button("reset", "go back to the start", session.reset, lock)
         note = widgets.HTML(f"<small>{escape(space.why_no_path)}</small>" if space.why_no_path else "")
         super().__init__(
             [

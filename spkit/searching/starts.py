@@ -1,6 +1,6 @@
 """Where a search may start: the positions of a span that have a name, and the best of them on a probe."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import torch
@@ -16,7 +16,7 @@ from spkit.vectors.task_vectors import TaskVectors
 #: Up to so many vectors they are also added as they are: the sum of many is far from all of them.
 _FEW = 4
 
-#: The share of the one vector that a mix weighs heavily, beside that of each other.
+#: What a mix weighs heavily has the first share together; each other vector has the second.
 HEAVY, LIGHT = 0.75, 0.25
 
 
@@ -49,6 +49,26 @@ _RULES: dict[str, Callable[[TaskVectors], Tensor]] = {
     "average x 2": _average(2.0),
     "sum": lambda vectors: torch.ones(len(vectors), dtype=torch.float64),
 }
+
+
+def mix_weights(names: Sequence[str], heavy: Sequence[str], light: Sequence[str]) -> dict[str, float]:
+    """The weights of a mix: `HEAVY` shared equally by some vectors, `LIGHT` of each of others.
+
+    Starts of searches, candidates of `spkit.best` and methods of studies are such mixes.
+
+    Args:
+        names: of all vectors, in order.
+        heavy: the joint models, or one vector.
+        light: the experts, or all vectors; those in `heavy`, too, stay heavy.
+
+    Returns:
+        A weight for each name; zero for vectors that are neither.
+
+    Example:
+        >>> mix_weights(["faq", "sts", "joint", "joint 0.5"], heavy=["joint"], light=["faq", "sts"])
+        {'faq': 0.25, 'sts': 0.25, 'joint': 0.75, 'joint 0.5': 0.0}
+    """
+    return {name: HEAVY / len(heavy) if name in heavy else LIGHT * (name in light) for name in names}
 
 
 def positions(vectors: TaskVectors) -> dict[str, Float[Tensor, "1 N"]]:
@@ -91,8 +111,9 @@ def positions(vectors: TaskVectors) -> dict[str, Float[Tensor, "1 N"]]:
             continue
     one_hot = torch.eye(count, dtype=torch.float64)
     found |= dict(zip(vectors.names, one_hot, strict=True))
-    mixes = LIGHT + (HEAVY - LIGHT) * one_hot
-    found |= {f"{HEAVY} {name}": row for name, row in zip(vectors.names, mixes, strict=True)}
+    for name in vectors.names:
+        weights = mix_weights(vectors.names, [name], vectors.names)
+        found[f"{HEAVY} {name}"] = torch.tensor([*weights.values()], dtype=torch.float64)
     return distinct({name: row[None] for name, row in found.items()})
 
 

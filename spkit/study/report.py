@@ -76,7 +76,12 @@ def report(
         f"seed{seed}/{name}": record.hash for seed, of_seed in records.items() for name, record in of_seed.items()
     }
     analyses = {name: settings.arguments() for name, settings in profile.analyses.items()}
-    config = {"evaluation": profile.evaluation.arguments(), "merges": list(profile.static), "analyses": analyses}
+    config = {
+        "profile": profile.name,  # the summary's title: a study that is renamed is reported anew
+        "evaluation": profile.evaluation.arguments(),
+        "merges": list(profile.static),
+        "analyses": analyses,
+    }
     return finish(Stage("report", config, inputs, work), root, say)
 
 

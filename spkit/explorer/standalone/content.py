@@ -55,7 +55,7 @@ def content(
         "marked": list(exploration.marked),
         # Where models that are no position would be nearest.
         "nearest": {name: list(model.coefficients) for name, model in exploration.models.items()},
-        "experts": exploration.references["expert"],
+        "experts": [None if np.isnan(one) else one for one in exploration.references.loc[exploration.rows, "expert"]],
         "references": known.references,
         "unseen": _unseen(exploration, known),
         "way": None if way is None else np.round(way, 4).tolist(),

@@ -16,7 +16,7 @@ from spkit.results.labels import method_label
 from spkit.results.schema import SCORES, SPAN, SPAN_COEFFICIENTS
 from spkit.saving.recipe import save_model
 from spkit.searching.black_box import search
-from spkit.searching.starts import HEAVY, LIGHT, most_positions
+from spkit.searching.starts import HEAVY, LIGHT, mix_weights, most_positions
 from spkit.study.analysis import Analysis
 from spkit.study.analysis_settings.span import SpanSettings
 from spkit.study.graph import Passes
@@ -51,11 +51,11 @@ def _stages(run: SeedRun, settings: SpanSettings) -> None:
     _mix_stage(run, vectors, _AVERAGE, average)
     mix = average
     if settings.joint:
-        mix = dict.fromkeys(names, 0.0) | dict.fromkeys(experts, LIGHT) | {JOINT: HEAVY}
+        mix = mix_weights(names, [JOINT], experts)
         _mix_stage(run, vectors, _MIX, mix)
     if settings.joint and settings.mixtures:
         joints = [JOINT, *mixture_names(settings, run.profile)]
-        _mix_stage(run, vectors, _JOINTS, mix | dict.fromkeys(joints, HEAVY / len(joints)))
+        _mix_stage(run, vectors, _JOINTS, mix_weights(names, joints, experts))
     _mix_stage(run, vectors, _RANDOM, mix, randomised=experts)
     for method, of in _BY_GRADIENT.items():
         run.makers[method] = stage = _place(method)
