@@ -1,5 +1,7 @@
 """What is checked of a training before it begins: tasks, length, batches, and how several tasks go together."""
 
+from collections.abc import Mapping
+
 from spkit.errors import SpkitError, quoted
 from spkit.tasks.loss_rows import loss_rows, reads_pairs
 from spkit.tasks.task import Task, check_trained
@@ -92,6 +94,8 @@ def check_order(tasks: list[Task], sampling: Sampling, mixing: str, order: str, 
             f"Found it with order={order!r}.",
             'Pass `order="sequential"`, or use what `train` returns.',
         )
+    if order == "joint" and isinstance(sampling, Mapping):
+        shares(dict.fromkeys((task.name for task in tasks), 1), sampling)  # refuses those of other tasks
     if mixing == "task":
         return
     if order != "joint":
