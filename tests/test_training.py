@@ -445,3 +445,18 @@ def test_bad_input_is_refused_before_training(base, tasks, monkeypatch, change, 
 def test_labels_that_fill_no_batch_are_refused_before_training(base, labels) -> None:
     with pytest.raises(SpkitError, match=r"no full batch of 12.*'odd'"):
         train(base, labelled(labels), steps=1, **(QUICK | {"batch_size": 12}))
+
+
+def test_shares_that_do_not_fit_leave_no_folder(base, tasks, tmp_path) -> None:
+    both = [tasks["faq"], tasks["topic"]]
+    for wrong, order, message in (
+        (
+            {"faq": 1.0, "likeness": 1.0},
+            "joint",
+            r"one positive share for each task. Found .* for tasks 'faq', 'topic'",
+        ),
+        ({"faq": 1.0, "topic": 1.0}, "sequential", r"belong to joint training. Found .* with order='sequential'"),
+    ):
+        with pytest.raises(SpkitError, match=message):
+            train(base, both, steps=1, sampling=wrong, order=order, checkpoints=tmp_path / "new", **QUICK)
+    assert not (tmp_path / "new").exists()

@@ -94,7 +94,13 @@ def check_order(tasks: list[Task], sampling: Sampling, mixing: str, order: str, 
             f"Found it with order={order!r}.",
             'Pass `order="sequential"`, or use what `train` returns.',
         )
-    if order == "joint" and isinstance(sampling, Mapping):
+    if isinstance(sampling, Mapping):
+        if order == "sequential":
+            raise SpkitError(
+                "Shares of the batches belong to joint training.",
+                f"Found sampling={dict(sampling)} with order={order!r}.",
+                'Leave `sampling` out, or pass `order="joint"`.',
+            )
         shares(dict.fromkeys((task.name for task in tasks), 1), sampling)  # refuses those of other tasks
     if mixing == "task":
         return
