@@ -249,28 +249,34 @@ def test_a_cluster_that_cannot_carry_a_study_is_refused(cluster) -> None:
         on_cluster(cluster(2)).__enter__()
 
 
+BEGUN, GO = threading.Event(), threading.Event()
+
+
+def held_up() -> None:
+    """A stage that a thread of this process has begun, and does not finish before it may."""
+    BEGUN.set()
+    GO.wait(60)
+
+
 LOST = KilledWorker("seed0/train/faq", cast(Any, SimpleNamespace(address="tcp://10.0.0.1:1")), 3)
 
 
 @pytest.mark.parametrize(
     ("error", "told", "said"),
     [
-        (KeyboardInterrupt(), KeyboardInterrupt, ""),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
         (LOST, SpkitError, r"live as long as its stage\. Found a stage .*'seed0/train/faq'.*memory is enough"),
     ],
 )
 def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, error, told, said) -> None:
-    begun, go = threading.Event(), threading.Event()
     sent: list[Future[object]] = []
-
-    def stage() -> None:
-        begun.set()
-        go.wait(60)
+    BEGUN.clear()
+    GO.clear()
 
     def study() -> None:
         with on_cluster(cluster(1)) as executor:
-            sent.extend(executor.submit(stage) for _ in range(3))
-            assert begun.wait(60)
+            sent.extend(executor.submit(held_up) for _ in range(3))
+            assert BEGUN.wait(60)
             raise error
 
     try:
@@ -278,7 +284,7 @@ def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, err
             study()
         assert [future.cancelled() for future in sent] == [True] * 3
     finally:
-        go.set()
+        GO.set()
 
 
 def test_a_launcher_starts_no_study(home, tmp_path, monkeypatch) -> None:
