@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import cache, partial
 from multiprocessing import active_children
@@ -177,7 +177,7 @@ def test_a_cluster_gives_the_tables_of_one_process_though_a_worker_is_killed(hom
 
 
 def test_a_worker_that_cannot_finish_is_told_after_three_tries(home, tmp_path, monkeypatch) -> None:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from concurrent.futures.process import BrokenProcessPool
     from contextlib import contextmanager
 
@@ -233,20 +233,19 @@ def test_workers_share_the_cores_and_each_has_a_gpu(tmp_path, monkeypatch) -> No
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory) -> Iterator[Callable[[int], str]]:
-    """Gives the address of a scheduler whose only worker has so many threads."""
+def cluster(tmp_path_factory) -> Iterator[Callable[[int], LocalCluster]]:
+    """Gives a scheduler, in this process, whose only worker has so many threads."""
     settings = {"n_workers": 1, "processes": False, "dashboard_address": ":0", "memory_limit": 0}
     settings["local_directory"] = str(tmp_path_factory.mktemp("dask"))
     with ExitStack() as held:
-        start = cache(lambda threads: held.enter_context(LocalCluster(threads_per_worker=threads, **settings)))
-        yield lambda threads: start(threads).scheduler_address
+        yield cache(lambda threads: held.enter_context(LocalCluster(threads_per_worker=threads, **settings)))
 
 
 def test_a_cluster_that_cannot_carry_a_study_is_refused(cluster) -> None:
     with pytest.raises(SpkitError, match=r"address of its Dask scheduler\. Found none at 'ftp://127\.0\.0\.1:8786'"):
         on_cluster("ftp://127.0.0.1:8786").__enter__()
     with pytest.raises(SpkitError, match=r"one stage at a time\. Found 'inproc.*' of 1 with several threads"):
-        on_cluster(cluster(2)).__enter__()
+        on_cluster(cluster(2).scheduler_address).__enter__()
 
 
 BEGUN, GO = threading.Event(), threading.Event()
@@ -269,20 +268,24 @@ LOST = KilledWorker("seed0/train/faq", cast(Any, SimpleNamespace(address="tcp://
     ],
 )
 def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, error, told, said) -> None:
-    sent: list[Future[object]] = []
+    scheduler = cluster(1).scheduler
     BEGUN.clear()
     GO.clear()
 
     def study() -> None:
-        with on_cluster(cluster(1)) as executor:
-            sent.extend(executor.submit(held_up) for _ in range(3))
+        with on_cluster(scheduler.address) as executor:
+            waiting = [executor.submit(held_up) for _ in range(3)]
             assert BEGUN.wait(60)
+            assert len(scheduler.tasks) == len(waiting) == 3
             raise error
 
     try:
         with pytest.raises(told, match=said):
             study()
-        assert [future.cancelled() for future in sent] == [True] * 3
+        until = time.monotonic() + 20
+        while scheduler.tasks and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not scheduler.tasks
     finally:
         GO.set()
 

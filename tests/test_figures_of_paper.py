@@ -321,6 +321,9 @@ def test_hours_of_searches_are_counted_by_the_ratios_of_whatever_was_run(results
         pd.testing.assert_frame_equal(hours_of(left), whole)
     stages = pd.read_csv(left / "costs.csv").set_index("stage")
     stages.filter(regex="^(train|search|sequential)", axis=0).to_csv(left / "costs.csv")
+    shutil.copy(results / BASES[0] / "resampling.csv", left)  # of which no costs are known
+    pd.testing.assert_frame_equal(hours_of(left), whole.iloc[:2])
+    (left / "resampling.csv").unlink()
     alone = hours_of(left)  # nothing was resampled: one search
     assert list(alone.index) == ["separate", "sequential"]
     assert (alone["training"] == whole["training"].iloc[:2]).all()

@@ -213,6 +213,10 @@ def test_dev_of_a_pool_is_that_of_the_members_that_have_any_left() -> None:
     assert Counter(task.dev["dataset"]) == {"large": 8}
     assert "dev" not in task.from_train
     assert Counter(task.train["dataset"]) == {"large": 16, "inference": 48, "copied": 8}
+    swapped = Task(name="swapped", kind="retrieval", train=rows_of("large", 16, 24), dev=rows_of("large", 0, 8),
+                   role="training")  # fmt: skip
+    with pytest.warns(UserWarning, match="16 dev examples"):  # each chooses on what the other trains on
+        assert spkit.pool_tasks("p", [large, swapped]).from_train == ("dev",)
     with pytest.raises(SpkitError, match="needs positives"):  # what is trained on must make pairs
         spkit.pool_tasks("p", [large, none.with_train(none.dev)])
     alone = spkit.pool_tasks("p", [none])  # nothing is left to choose on: a part of what is trained on is kept apart
