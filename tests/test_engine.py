@@ -268,15 +268,15 @@ LOST = KilledWorker("seed0/train/faq", cast(Any, SimpleNamespace(address="tcp://
     ],
 )
 def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, error, told, said) -> None:
-    scheduler = cluster(1).scheduler
+    scheduler, waiting = cluster(1).scheduler, []
     BEGUN.clear()
     GO.clear()
 
     def study() -> None:
         with on_cluster(scheduler.address) as executor:
-            waiting = [executor.submit(held_up) for _ in range(3)]
+            waiting.extend(executor.submit(held_up) for _ in range(3))
             assert BEGUN.wait(60)
-            assert len(scheduler.tasks) == len(waiting) == 3
+            assert scheduler.tasks
             raise error
 
     try:
@@ -286,6 +286,7 @@ def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, err
         while scheduler.tasks and time.monotonic() < until:
             time.sleep(0.01)
         assert not scheduler.tasks
+        assert all(future.cancelled() for future in waiting)
     finally:
         GO.set()
 
