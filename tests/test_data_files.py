@@ -241,6 +241,15 @@ def test_flagembedding_files(tmp_path):
     assert table.loc[0, "n"] == 20
 
 
+def test_a_saved_data_set_of_flagembedding_has_its_prompt(tmp_path):
+    rows = [{**row, "id": n} for n, row in enumerate(flag_rows(40))]
+    DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(tmp_path / "both")
+    task = task_file(tmp_path, 'kind = "retrieval"\nhub = "./both"\ntrain = "train"\n')
+    assert task.prompts == {"anchor": "query: "}
+    lines(tmp_path / "a.jsonl", rows)
+    assert task.fingerprint() == task_file(tmp_path, 'kind = "retrieval"\ntrain = "a.jsonl"\n').fingerprint()
+
+
 def test_prompts_that_differ_are_refused(tmp_path):
     lines(tmp_path / "a.jsonl", [{**row, "prompt": f"{n % 2}: "} for n, row in enumerate(flag_rows(40))])
     text = 'kind = "retrieval"\ntrain = "a.jsonl"\n'
@@ -315,6 +324,35 @@ def test_wrong_values_name_the_line(tmp_path, kind, rows, message):
     )
     with pytest.raises(SpkitError, match=message):
         read_split(tmp_path / "a.jsonl", kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "message"),
+    [
+        ("classification", [{"text": "a", "label": 1}, {"text": "b", "label": 2**64}],
+         r"fit into 64 bits\. Found 18446744073709551616 in line 2, column 'label' of '.*a\.jsonl'\. Write it"),
+        ("sts", [{"sentence1": "a", "sentence2": "b", "score": -(10**30)}], "in line 1, column 'score' of"),
+        ("retrieval", [{"query": "a", "pos": ["b"], "prompt": "q: "}, {"query": "c", "pos": ["d"], "prompt": 3}],
+         r"values of one type\. Found int in line 2, column 'prompt' of '.*a\.jsonl', after str: "),
+    ],
+)  # fmt: skip
+def test_cells_that_no_column_can_hold_name_the_line(tmp_path, kind, rows, message):
+    lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(SpkitError, match=message):
+        read_split(tmp_path / "a.jsonl", kind)
+
+
+def test_labels_of_a_table_that_are_long_numbers_name_the_line(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\na,7\nb,98765432109876543210\n")
+    with pytest.raises(SpkitError, match=r"fit into 64 bits\. Found 98765432109876543210 in line 3, column 'label'"):
+        read_split(tmp_path / "a.csv", "classification")
+
+
+def test_a_collection_is_no_split(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "corpus.jsonl").write_text("{}")
+    with pytest.raises(SpkitError, match=r"task of its own.* Pass `spkit\.load_tasks\('.*mine'\)`.*`beir = 'mine'`"):
+        read_split(tmp_path / "mine", "retrieval")
 
 
 def test_numbers_with_underscores_are_none(tmp_path):

@@ -2,19 +2,29 @@
 
 import os
 import signal
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache, partial
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
+from distributed import LocalCluster
+from distributed.scheduler import KilledWorker
 
 from spkit.errors import SpkitError
 from spkit.study import load_profile, run_study
+from spkit.study import workers as starting
 from spkit.study.declared import declare
 from spkit.study.graph import check_needs
 from spkit.study.plan import in_words, longest_way, plan
-from spkit.study.workers import check_engine
+from spkit.study.workers import check_engine, on_cluster, side_by_side
 from tests.tiny import WORDS, tiny_encoder, tiny_tasks
 
 PROFILE = """
@@ -146,7 +156,7 @@ def test_two_processes_give_the_tables_of_one_though_one_of_them_is_killed(home,
 
 @pytest.mark.slow
 def test_a_cluster_gives_the_tables_of_one_process_though_a_worker_is_killed(home, alone, one_thread) -> None:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
     with LocalCluster(**settings) as cluster, Client(cluster) as client:
@@ -200,6 +210,85 @@ def test_a_worker_that_cannot_finish_is_told_after_three_tries(home, tmp_path, m
 def test_engines_that_are_none_are_refused(workers, cluster, message) -> None:
     with pytest.raises(SpkitError, match=message):
         check_engine(workers, cluster)
+
+
+def test_workers_share_the_cores_and_each_has_a_gpu(tmp_path, monkeypatch) -> None:
+    # They wait for each other, so that neither does the work of both.
+    gathered = "echo > $PPID; until [ $(ls | wc -l) = 2 ]; do sleep 0.02; done"
+    line = f"{gathered}; echo $CUDA_VISIBLE_DEVICES $OMP_NUM_THREADS $TQDM_DISABLE"
+
+    def seen(folder: Path) -> list[str]:
+        folder.mkdir()
+        with side_by_side(2) as executor:
+            ask = partial(executor.submit, subprocess.check_output, line, shell=True, text=True, cwd=folder)
+            return sorted(one.result(60).strip() for one in (ask(), ask()))
+
+    monkeypatch.setattr(starting, "_cores", lambda: 8)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert seen(tmp_path / "two") == ["3 4 1", "5 4 1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert seen(tmp_path / "one") == ["7 3 1", "7 3 1"]  # one GPU for both, and no more threads than were asked for
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Callable[[int], LocalCluster]]:
+    """Gives a scheduler, in this process, whose only worker has so many threads."""
+    settings = {"n_workers": 1, "processes": False, "dashboard_address": ":0", "memory_limit": 0}
+    settings["local_directory"] = str(tmp_path_factory.mktemp("dask"))
+    with ExitStack() as held:
+        yield cache(lambda threads: held.enter_context(LocalCluster(threads_per_worker=threads, **settings)))
+
+
+def test_a_cluster_that_cannot_carry_a_study_is_refused(cluster) -> None:
+    with pytest.raises(SpkitError, match=r"address of its Dask scheduler\. Found none at 'ftp://127\.0\.0\.1:8786'"):
+        on_cluster("ftp://127.0.0.1:8786").__enter__()
+    with pytest.raises(SpkitError, match=r"one stage at a time\. Found 'inproc.*' of 1 with several threads"):
+        on_cluster(cluster(2).scheduler_address).__enter__()
+
+
+BEGUN, GO = threading.Event(), threading.Event()
+
+
+def held_up() -> None:
+    """A stage that a thread of this process has begun, and does not finish before it may."""
+    BEGUN.set()
+    GO.wait(60)
+
+
+LOST = KilledWorker("seed0/train/faq", cast(Any, SimpleNamespace(address="tcp://10.0.0.1:1")), 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "said"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (LOST, SpkitError, r"live as long as its stage\. Found a stage .*'seed0/train/faq'.*memory is enough"),
+    ],
+)
+def test_what_waits_on_a_cluster_is_taken_back_where_the_study_ends(cluster, error, told, said) -> None:
+    scheduler, waiting = cluster(1).scheduler, []
+    BEGUN.clear()
+    GO.clear()
+
+    def study() -> None:
+        with on_cluster(scheduler.address) as executor:
+            waiting.extend(executor.submit(held_up) for _ in range(3))
+            assert BEGUN.wait(60)
+            assert scheduler.tasks
+            raise error
+
+    try:
+        with pytest.raises(told, match=said):
+            study()
+        until = time.monotonic() + 20
+        while scheduler.tasks and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not scheduler.tasks
+        assert all(future.cancelled() for future in waiting)
+    finally:
+        GO.set()
 
 
 def test_a_launcher_starts_no_study(home, tmp_path, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """The explorer on what a study left, and the command and page that open it; without a browser and a server."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,22 @@ def test_the_page_is_served_by_voila(monkeypatch) -> None:
     with pytest.raises(SpkitError, match="voila ended with status 1"):
         page.serve("explore_study", {}, 8866, False)
     assert len(opened) == 1  # no other
+
+
+def test_the_browser_is_opened_when_the_server_answers_and_not_before(monkeypatch) -> None:
+    opened: list[tuple[str, bool]] = []
+    waited: list[float] = []
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        monkeypatch.setattr(page.webbrowser, "open", lambda address: opened.append((address, len(waited) == 2)))
+        monkeypatch.setattr(
+            page.time, "sleep", lambda seconds: (waited.append(seconds), len(waited) == 2 and server.listen())
+        )
+        page._open_when_up("http://x/?token=y", port)
+    assert opened == [("http://x/?token=y", True)]  # once, after the server was there
+    page._open_when_up("http://x", port, seconds=0.0)
+    assert len(opened) == 1  # a server that does not come is not waited for for ever
 
 
 def test_a_server_is_ended_where_its_process_is_told_to(monkeypatch) -> None:

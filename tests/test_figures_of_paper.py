@@ -19,8 +19,9 @@ from spkit.errors import SpkitError
 from spkit.figures import check_figures, draw_figures, figure_names
 from spkit.figures.listing import collection_of
 from spkit.figures.of_paper import numbers
-from spkit.figures.of_paper.base import base_folders
+from spkit.figures.of_paper.base import Base, base_folders
 from spkit.figures.of_paper.collection import paper_rules
+from spkit.figures.of_paper.costs import hours
 from spkit.figures.of_paper.listing import paper_figures
 from spkit.figures.of_paper.means import Measured, means, paired
 from spkit.figures.studies_with_own import check_study, study_names
@@ -307,6 +308,31 @@ def test_figure_8_has_the_ratios_in_order_and_adds_up_the_hours(drawing, results
     assert hours.loc["Max Length", "training"] == pytest.approx(5 * seconds["resampling/max 3-1"] / 3600)
 
 
+def hours_of(folder: Path) -> pd.DataFrame:
+    return hours(Base("here", {path.name: pd.read_csv(path) for path in folder.glob("*.csv")})).set_index("way")
+
+
+def test_hours_of_searches_are_counted_by_the_ratios_of_whatever_was_run(results, tmp_path):
+    whole = hours_of(results / BASES[0])
+    assert list(whole.index) == ["separate", "sequential", "Total Length", "Max Length"]
+    left = shutil.copytree(results / BASES[0], tmp_path / "r")
+    for file in ("probe_ratios.csv", "resampling.csv", "geometry.csv"):  # as many ratios of resampling, and stages
+        (left / file).unlink()
+        pd.testing.assert_frame_equal(hours_of(left), whole)
+    stages = pd.read_csv(left / "costs.csv").set_index("stage")
+    stages.filter(regex="^(train|search|sequential)", axis=0).to_csv(left / "costs.csv")
+    shutil.copy(results / BASES[0] / "resampling.csv", left)  # of which no costs are known
+    pd.testing.assert_frame_equal(hours_of(left), whole.iloc[:2])
+    (left / "resampling.csv").unlink()
+    alone = hours_of(left)  # nothing was resampled: one search
+    assert list(alone.index) == ["separate", "sequential"]
+    assert (alone["training"] == whole["training"].iloc[:2]).all()
+    assert alone["merging"].to_numpy() == pytest.approx(whole["merging"].iloc[:2].to_numpy() / len(RATIOS))
+    stages.drop(index=["train/retrieval", "resampling/max 3-3"]).to_csv(left / "costs.csv")
+    shutil.copy(results / BASES[0] / "geometry.csv", left)  # which says that there is another expert
+    assert list(hours_of(left).index) == ["sequential", "Total Length", "Max Length"]
+
+
 def test_table_1_has_a_row_a_data_set_those_that_are_trained_on_first(drawing):
     data, _, about = drawing("table_1")[1:4]
     assert len(about["table"]["rows"]) == len(data) == 6
@@ -346,6 +372,30 @@ def test_tables_3_and_5_have_their_number_of_clusters_beside_the_papers(drawing,
         assert last[-3:-1] == [f"{own['score'].mean():.1f}", theirs]
         assert caption.count(";") >= count - 1
         assert "Clusters of minilm-l3: stsb, " in caption
+
+
+def test_tables_of_clusters_show_the_bases_that_have_them(results, tmp_path):
+    copy = shutil.copytree(results, tmp_path / "r")
+    scores = pd.read_csv(copy / BASES[0] / "cluster_scores.csv")
+    scores.query("clusters == 2").to_csv(copy / BASES[0] / "cluster_scores.csv", index=False)
+    (copy / BASES[0] / "clusters.csv").unlink()
+    _, data, caption, about, headline = drawn(copy, "table_3")
+    assert set(data["base"]) == {BASES[1]}
+    assert f"Clusters of {BASES[1]}: " in caption
+    assert headline.endswith("in 1 of 1 bases")
+    assert BASES[0] not in about["measured"]
+    for base in BASES:
+        scores.query("clusters == 2 and method != 'self_position'").to_csv(
+            copy / base / "cluster_scores.csv", index=False
+        )
+    with pytest.raises(NothingToDrawError, match=r"no score of 3 clusters, only of \[2\]"):
+        drawn(copy, "table_3")
+    (copy / BASES[1] / "clusters.csv").unlink()
+    _, data, caption, about, headline = drawn(copy, "table_5")  # there is no search to compare, and no list of members
+    assert about["outcome"] == "open"
+    assert about["measured"].startswith("No base has Self Positioning and a rule")
+    assert headline.endswith("in 0 of 0 bases")
+    assert "Clusters of" not in caption
 
 
 # Outcomes follow the numbers

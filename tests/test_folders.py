@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from spkit import folders
 from spkit.cli.stops import about_files
@@ -189,6 +191,41 @@ def test_a_lock_says_who_holds_it_and_ends_with_its_process(tmp_path) -> None:
         with pytest.raises(InUseError), locked(tmp_path / "run", "One process."):
             pass
     assert not any(tmp_path.iterdir())
+
+
+def test_a_lock_is_waited_for_and_who_waits_is_told_by_whom_it_is_held(tmp_path) -> None:
+    said: list[str] = []
+    with ExitStack() as holder:
+        holder.enter_context(locked(tmp_path / "run", "One process."))
+        with pytest.raises(InUseError, match="One process"), locked(tmp_path / "run", "One process.", wait=0.2):
+            pass
+        with locked(tmp_path / "run", "x", wait=60.0, say=lambda line: (said.append(line), holder.close())):
+            assert str(os.getpid()) in (tmp_path / ".run.lock").read_text()
+    (line,) = said
+    assert line.startswith(f"Waiting for {tmp_path / 'run'}, which is in use by process {os.getpid()} on ")
+    with locked(tmp_path / "run", "One process.", wait=60.0, say=said.append):
+        pass
+    assert len(said) == 1  # what is free is not waited for
+
+
+@pytest.mark.parametrize("written", ["", "{}", "[]", "half a li"])
+def test_a_lock_whose_holder_has_only_begun_is_held_by_another_process(tmp_path, written) -> None:
+    with FileLock(tmp_path / ".run.lock"):
+        (tmp_path / ".run.lock").write_text(written)
+        with pytest.raises(InUseError, match=r"in use by another process\."), locked(tmp_path / "run", "One process."):
+            pass
+
+
+def test_of_a_launchers_processes_the_main_one_holds_the_lock(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with locked(tmp_path / "run", "One process."):
+        monkeypatch.setenv("RANK", "1")
+        with locked(tmp_path / "run", "One process."):  # it writes nothing, and must not stop the others
+            assert str(os.getpid()) in (tmp_path / ".run.lock").read_text()
+        assert (tmp_path / ".run.lock").exists()
+        monkeypatch.setenv("RANK", "0")
+        with pytest.raises(InUseError), locked(tmp_path / "run", "One process."):
+            pass
 
 
 def test_a_disk_that_is_too_small_is_said_before(tmp_path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import huggingface_hub.constants
@@ -25,7 +26,7 @@ from spkit.tasks.names import split_names
 from spkit.tasks.official import load_mteb, load_mteb_file
 from tests.real_data import real
 from tests.test_collections import JUDGED, collection, expected
-from tests.test_data_files import lines
+from tests.test_data_files import by_hand, lines
 from tests.tiny import tiny_encoder, tiny_tasks
 
 PAIRS = [
@@ -118,6 +119,68 @@ def test_measurements_of_other_files_are_others(files, model, tmp_path) -> None:
 def test_wrong_files_of_official_tasks(files, model, name, given, message) -> None:
     with pytest.raises(SpkitError, match=message):
         evaluate(model, [load_mteb(name, given, folder=files.parent)], resamples=10)
+
+
+def loaded(name: str, rows: list, folder: Path, **settings: str) -> Any:
+    """The data of an official task of mteb on files with these rows."""
+    lines(folder / "rows.jsonl", rows)
+    task = load_mteb(name, dict.fromkeys(("train", "test"), "rows.jsonl"), folder=folder, **settings)
+    task.load_data()
+    return task
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("STSBenchmark", [], r"must have rows\. Found none in '.*rows\.jsonl' \(mteb's task 'STSBenchmark'\)"),
+        ("STSBenchmark", [{}], "must have rows"),
+        ("STSBenchmark", [PAIRS[0] | {"id": 1}, PAIRS[1] | {"id": "b"}],
+         r"values of one type\. Found str in line 2, column 'id' of '.*rows\.jsonl'"),
+        ("STSBenchmark", [PAIRS[0] | {"id": 10**20}], "fit into 64 bits"),
+        ("ToxicConversationsClassification", [{"comment": "a", "toxic": 1}],
+         r"columns of the hub's data set\. mteb's transformation of .* have 'comment', 'toxic'.*columns = \{theirs"),
+        ("IFIRAila", [{"anchor": "a", "positive": "b"}], r"folder in BEIR's layout\. Found '.*rows\.jsonl'"),
+    ],
+)  # fmt: skip
+def test_what_the_files_of_official_tasks_lack_is_said(tmp_path, name, rows, message) -> None:
+    with pytest.raises(SpkitError, match=message):
+        loaded(name, rows, tmp_path)
+
+
+def test_errors_of_a_task_file_name_its_table(tmp_path) -> None:
+    (tmp_path / "tasks.toml").write_text('[mteb.STSBenchmark]\ndev = "stsb.csv"\n')
+    with pytest.raises(SpkitError, match=r"its own splits.*\(In `\[mteb\.STSBenchmark\]` of '.*tasks\.toml'\.\)"):
+        load_mteb_file(tmp_path / "tasks.toml")
+    with pytest.raises(SpkitError, match=r"data of one task\. Found the benchmark 'MTEB\(eng, v2\)'"):
+        load_mteb("MTEB(eng, v2)", {"test": "stsb.csv"})
+
+
+def test_without_files_the_data_is_the_hubs() -> None:
+    task = load_mteb("STSBenchmark")
+    assert not task.metadata.dataset["revision"].startswith("local-")
+    assert task.metadata.dataset == type(task).metadata.dataset
+
+
+def test_labels_are_under_mtebs_name_of_the_column(tmp_path) -> None:
+    """And lists of labels, of a type of task that is none of our kinds, stay as they are."""
+    rows = [{"sent1": f"a {n}", "sent2": f"b {n}", "label": n % 2 == 0} for n in range(4)]
+    assert loaded("TwitterURLCorpus", rows, tmp_path).dataset["test"]["labels"][:] == [1, 0, 1, 0]
+    several = [{"text": f"a {n}", "label": ["joy", "fear"][: n % 3]} for n in range(4)]
+    made = loaded("EmotionAnalysisPlus.v2", several, tmp_path, subset="eng").dataset["eng"]
+    assert made["test"]["label"][:] == [row["label"] for row in several]
+
+
+def test_pairs_in_a_file_are_searched_as_a_collection_of_their_texts(model, tmp_path) -> None:
+    rows = [{"anchor": f"where is {n % 4}", "positive": f"{n % 3} is here"} for n in range(8)]
+    task = loaded("SciFact", rows, tmp_path)
+    held = task.dataset
+    task.load_data()  # what was read is not read again
+    assert task.dataset is held
+    judged: dict[str, dict[str, int]] = {}
+    for row in rows:
+        judged.setdefault(row["anchor"], {})[row["positive"]] = 1
+    documents = list(dict.fromkeys(row["positive"] for row in rows))
+    assert evaluate(model, [task], resamples=10).loc[0, "score"] == pytest.approx(by_hand(model, judged, documents))
 
 
 def test_a_score_that_is_none_names_the_line(files, model) -> None:

@@ -201,6 +201,29 @@ def test_texts_of_another_member_are_told_of() -> None:
     assert Counter(task.dev["dataset"]) == {"large": 8, "other": 4}
 
 
+def test_dev_of_a_pool_is_that_of_the_members_that_have_any_left() -> None:
+    """Matches, and texts that no other member trains on."""
+    lone = {"sentence1": ["p", "q"], "sentence2": ["r", "s"], "label": [0, 0]}
+    none = inference().with_parts(train=inference().train, dev=Dataset.from_dict(lone))
+    large = retrieval("large", 16)
+    copied = Task(name="copied", kind="retrieval", train=rows_of("c", 0, 8), dev=rows_of("large", 0, 8),
+                  role="training")  # fmt: skip
+    with pytest.warns(UserWarning, match="8 dev examples have texts that another member trains on"):
+        task = spkit.pool_tasks("p", [large, none, copied])
+    assert Counter(task.dev["dataset"]) == {"large": 8}
+    assert "dev" not in task.from_train
+    assert Counter(task.train["dataset"]) == {"large": 16, "inference": 48, "copied": 8}
+    swapped = Task(name="swapped", kind="retrieval", train=rows_of("large", 16, 24), dev=rows_of("large", 0, 8),
+                   role="training")  # fmt: skip
+    with pytest.warns(UserWarning, match="16 dev examples"):  # each chooses on what the other trains on
+        assert spkit.pool_tasks("p", [large, swapped]).from_train == ("dev",)
+    with pytest.raises(SpkitError, match="needs positives"):  # what is trained on must make pairs
+        spkit.pool_tasks("p", [large, none.with_train(none.dev)])
+    alone = spkit.pool_tasks("p", [none])  # nothing is left to choose on: a part of what is trained on is kept apart
+    assert alone.from_train == ("dev",)
+    assert len(alone.train) + len(alone.dev) == 48
+
+
 def written(folder: Path, text: str) -> Path:
     lines = [{"premise": f"p {n}", "hypothesis": f"h {n}", "label": 1} for n in range(24)]
     lines += [{"premise": f"p {n}", "hypothesis": f"c {n}", "label": 0} for n in range(24)]
@@ -302,3 +325,22 @@ def test_wrong_losses_of_a_profile(tmp_path: Path, loss: str, said: str) -> None
     written(tmp_path, "")
     with pytest.raises(SpkitError, match=said):
         chosen_tasks(spkit.load_profile(profiled(tmp_path, loss)))
+
+
+@pytest.mark.parametrize(
+    ("names", "unseen", "said"),
+    [
+        (["inference"], [], r"two tasks to train on\. Found 'inference'"),
+        (["inference", "news"], [], r"two tasks to train on\. Found 'inference'"),  # who is unseen is not trained on
+        (["inference", "more"], [], r"score its models on\. Found no test split in 'inference', 'more'"),
+        (["inference", "faq"], ["more"], r"must have a test split\. Found none in 'more'"),
+    ],
+)
+def test_studies_without_tasks_to_train_or_to_score_are_refused(
+    tmp_path: Path, names: list[str], unseen: list[str], said: str
+) -> None:
+    more = '[tasks.more]\nkind = "retrieval"\ntrain = "faq.jsonl"\nrole = "training"\n'
+    written(tmp_path, more + '[tasks.news]\nkind = "retrieval"\ntest = "faq.jsonl"\n')
+    profile = spkit.load_profile(profiled(tmp_path, ""))
+    with pytest.raises(SpkitError, match=said):
+        chosen_tasks(profile.model_copy(update={"names": names, "unseen": unseen}))

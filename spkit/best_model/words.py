@@ -13,33 +13,30 @@ def _picked(data: ReportData) -> str:
     picked, given = data.row(data.picked), data.row(data.best_given)
     if picked.sort == "base":
         return (
-            f"No model and no merge beats the base on dev: it has {_mean(picked)} points, {given.label}, the best "
+            f"No model and no merge beats the base on dev: it has {_mean(picked, ' points')}, {given.label}, the best "
             f"given model, {_mean(given)}, so the base is returned."
         )
     merges = [row for row in data.rows if row.sort not in ("given", "base")]
     if picked.sort == "given":
         best = f"; the best merge, {merges[0].label}, has {_mean(merges[0])}" if merges else ""
         return (
-            f"No merge beats the best given model on dev: {given.label} has {_mean(given)} points{best}, so "
+            f"No merge beats the best given model on dev: {given.label} has {_mean(given, ' points')}{best}, so "
             f"{given.label} is returned."
         )
-    gain = (picked.dev[MEAN].score or 0.0) - (given.dev[MEAN].score or 0.0)
-    return (
-        f"The best model on dev is {picked.label}: {_mean(picked)} points, {gain:.1f} more than {given.label}, the "
-        "best model that was given."
-    )
+    first = f"The best model on dev is {picked.label}: {_mean(picked, ' points')}"
+    one, other = picked.dev[MEAN].score, given.dev[MEAN].score
+    if one is None or other is None:
+        return f"{first}; {given.label}, the best model that was given, has {_mean(given)}."
+    return f"{first}, {one - other:.1f} more than {given.label}, the best model that was given."
 
 
 def _tested(data: ReportData) -> str:
     picked = data.row(data.picked)
     others = [name for name in dict.fromkeys([data.best_given, *data.joint]) if name != data.picked]
-    if not others:
-        others = ["base"] if data.picked != "base" else []
+    others = others or ["base"]  # a given model is picked, and there is no other to compare it with
     said = [f"{_ahead(data.row(name), MEAN)} {data.row(name).label}" for name in others]
     on_unseen = [f"{_ahead(data.row(name), UNSEEN_MEAN)} {data.row(name).label}" for name in others if picked.unseen]
-    scores = f"On test it has {_points(picked.test[MEAN])}"
-    if said:
-        scores += f" and is {', '.join(said)}"
+    scores = f"On test it has {_points(picked.test[MEAN])} and is {', '.join(said)}"
     if on_unseen:
         scores += f"; on tasks that nobody trained on it is {', '.join(on_unseen)}"
     return f"{scores}."
@@ -98,9 +95,9 @@ def next_steps(data: ReportData, dev_from_train: bool) -> list[str]:
     return steps
 
 
-def _mean(row: ModelRow) -> str:
+def _mean(row: ModelRow, unit: str = "") -> str:
     score = row.dev[MEAN].score
-    return "no score" if score is None else f"{score:.1f}"
+    return "no score" if score is None else f"{score:.1f}{unit}"
 
 
 def _points(one: Score) -> str:

@@ -108,6 +108,8 @@ def _end_with_parent() -> None:
 def on_cluster(address: str) -> Iterator[Executor]:
     """The workers of a Dask scheduler; a stage whose worker ends is given to another one.
 
+    With the block ends its client, and the scheduler forgets what still waits there.
+
     Args:
         address: of the scheduler, as it prints it, for example "tcp://10.0.0.1:8786"; "tls://…" as Dask is configured.
 
@@ -134,16 +136,11 @@ def on_cluster(address: str) -> Iterator[Executor]:
                 f"Found {quoted(several[:3])} of {len(several)} with several threads.",
                 "Start them with `dask worker --nthreads 1`; torch's own threads are set by OMP_NUM_THREADS.",
             )
-        executor = client.get_executor(pure=False)
         try:
-            yield executor
+            yield client.get_executor(pure=False)
         except KilledWorker as error:
-            executor.shutdown(wait=False)
             raise SpkitError(
                 "A worker must live as long as its stage.",
                 f"Found a stage whose workers ended one after the other ({error}).",
                 "Look at the workers' logs, and whether their memory is enough.",
             ) from error
-        except BaseException:
-            executor.shutdown(wait=False)  # and what waits there is taken back
-            raise

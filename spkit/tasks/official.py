@@ -194,11 +194,12 @@ def _columns(task: Any, kind: Kind | None) -> list[str]:
 
 
 def _rows(files: Sequence[Path], renames: dict[str, str], split: str, task: Any, kind: Kind | None, where: str) -> Any:
-    from datasets import Dataset
-
+    from spkit.tasks.reading import dataset_of
     from spkit.tasks.tables import read_tables
 
     table = read_tables(files, split)
+    if not any(table.columns.values()):
+        raise SpkitError("A split must have rows.", f"Found none in {table.name} ({where}).", "Give another file.")
     check_names(list(renames), list(table.columns), f"columns of {table.name}")
     read = {renames.get(name, name): cells for name, cells in table.columns.items()}
     target = None if kind is None else kind.target
@@ -210,17 +211,7 @@ def _rows(files: Sequence[Path], renames: dict[str, str], split: str, task: Any,
         single = column in read and not any(isinstance(cell, list) for cell in read[column])
         if single:
             read[column] = target.values(read[column], lambda row: table.place(row, column), table.is_text)
-    try:
-        rows = Dataset.from_dict(read)
-    except (ValueError, TypeError) as error:
-        raise SpkitError(
-            "A column must hold values of one type.",
-            f"{table.name} ({where}): {reported(error)}.",
-            "Write them in one way.",
-        ) from error
-    if len(rows) == 0:
-        raise SpkitError("A split must have rows.", f"Found none in {table.name} ({where}).", "Give another file.")
-    return rows
+    return dataset_of(read, table)
 
 
 def _searched(files: Sequence[Path], kind: Kind | None, columns: dict[str, str], split: str, where: str) -> Any:

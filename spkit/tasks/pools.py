@@ -92,12 +92,6 @@ def _check_member(name: str, task: Task) -> None:
             f"Found {task.name!r} in {name!r}, which is only scored.",
             "Leave it out.",
         )
-    if "infonce" not in task.definition.losses:
-        raise SpkitError(
-            "The members of a pool are trained with InfoNCE.",
-            f"Found {task.name!r} in {name!r}, of the kind {task.kind!r}.",
-            "Leave it out.",
-        )
 
 
 def _one_prompt(name: str, members: Sequence[Task]) -> dict[str, str] | None:
@@ -123,8 +117,6 @@ def _one_prompt(name: str, members: Sequence[Task]) -> dict[str, str] | None:
 def _rows(task: Task, split: Literal["train", "dev"]) -> dict[str, list[Any]]:
     """The pairs of a member under the pool's names; no column where its dev part makes none."""
     rows = getattr(task, split)
-    if not len(rows):
-        return {}
     try:
         pairs = pairs_of(task, rows, split)
     except SpkitError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
-from spkit.errors import SpkitError, quoted, reported
+from spkit.errors import SpkitError, quoted, reported, shown
 from spkit.tasks.checks import checked_columns
 from spkit.tasks.kinds import Kind, kind_named
 from spkit.tasks.names import check_names
@@ -83,7 +83,7 @@ def split_of(table: Table, kind: Kind, renames: Mapping[str, str], where: str = 
     values = checked_columns(kind, read, lambda row, column: table.place(row, theirs[column]), table.is_text)
     if _has_prompt(list(table.columns), chosen):
         values[PROMPT] = table.columns[PROMPT]
-    return concatenate_datasets([_column(name, cells, table) for name, cells in values.items()], axis=1)
+    return dataset_of(values, table)
 
 
 def hub_split_of(dataset: Dataset, kind: Kind, renames: Mapping[str, str], where: str) -> Dataset:
@@ -104,10 +104,30 @@ def _has_prompt(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
     return PROMPT in columns and PROMPT not in chosen and {"query", "pos"} <= set(chosen)
 
 
-def _column(name: str, cells: Sequence[object], table: Table) -> Dataset:
+def dataset_of(columns: Mapping[str, Sequence[object]], table: Table) -> Dataset:
+    """Columns of a table as a data set.
+
+    Args:
+        columns: what its cells became, by name; one at least.
+        table: says where a cell stands, for the error.
+
+    Raises:
+        SpkitError: a column of several types, or a whole number beyond 64 bits; with file, line and column.
+    """
     # One column at a time, so that the error can name it.
+    return concatenate_datasets([_column(name, cells, table) for name, cells in columns.items()], axis=1)
+
+
+def _column(name: str, cells: Sequence[object], table: Table) -> Dataset:
     try:
         return Dataset.from_dict({name: cells})
+    except OverflowError as error:  # Python's whole numbers have no end
+        row = next((row for row, cell in enumerate(cells) if isinstance(cell, int) and cell.bit_length() > 63), 0)
+        raise SpkitError(
+            "A whole number must fit into 64 bits.",
+            f"Found {shown(cells[row])} in {table.place(row, name)}.",
+            "Write it as a text ('id 7'), or with a decimal point where it is a score.",
+        ) from error
     except (ValueError, TypeError) as error:  # pyarrow's own are of these types
         first = type(cells[0])
         row = next((row for row, cell in enumerate(cells) if type(cell) is not first), 0)
