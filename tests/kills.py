@@ -23,7 +23,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +38,7 @@ import spkit.searching.self_position, spkit.figures.build, spkit.explorer.explor
 from tests.garbage import leave_out_what_is_there
 torch.set_num_threads(1)
 leave_out_what_is_there()
+print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()
@@ -90,7 +93,9 @@ COMMANDS = {
     "train": Command(f"train --base ../home/base {_TASKS} --task faq --steps 160 --batch-size 4 -o out"),
     "vectors": Command(f"vectors {_EXPERTS} -o out"),
     "position": Command(f"position --vectors ../home/vectors {_TASKS} {_SEARCH} -o out"),
-    "points": Command(f"explore --vectors ../home/vectors {_TASKS} --points 24 -o out --no-browser", POINTS),
+    "points": Command(
+        "explore --vectors ../home/vectors --tasks ../home/two.toml --points 24 -o out --no-browser", POINTS
+    ),
     "figures": Command("figures --results ../home/results -o out --only methods"),
     "study": Command("study ../home/kills.toml -o out"),
 }
@@ -112,6 +117,9 @@ def write_home(home: Path) -> None:
     for split in ("train", "dev", "test"):  # beside the task file, where commands look
         text = re.sub(rf'^{split} = "', f'{split} = "data/', text, flags=re.MULTILINE)
     (home / "tasks.toml").write_text(text, encoding="utf-8")
+    # The others have too few dev examples for the explorer.
+    two = [part for part in re.split(r"(?m)^(?=\[)", text) if part.startswith(("[tasks.faq]", "[tasks.topic]"))]
+    (home / "two.toml").write_text("".join(two), encoding="utf-8")
     profile = tiny_study.PROFILE.partition("\n[sequential]")[0].replace('data = "data"\n', "")
     profile = profile.replace('tasks = "tasks.toml"', 'tasks = "tasks.toml"\nnames = ["faq", "likeness"]')
     profile = profile.replace(
@@ -135,7 +143,7 @@ class Runner:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._ready = folder, False
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
             [sys.executable, "-c", SERVER],
@@ -146,6 +154,12 @@ class Runner:
             env=environment,
         )
 
+    def ready(self) -> None:
+        """Wait until the libraries are loaded: what a run takes is measured without."""
+        if not self._ready:
+            assert self._server.stdout is not None
+            self._ready = self._server.stdout.readline() == "ready\n"
+
     def run(self, command: Command, folder: Path, stop: Callable[[int], None] | None = None) -> tuple[int, str]:
         """The exit status (negative for a signal) and what was said.
 
@@ -154,6 +168,7 @@ class Runner:
             folder: where.
             stop: is called with the process when it has begun.
         """
+        self.ready()
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         log = self._folder / "log"
@@ -189,14 +204,28 @@ def _timeless(path: Path) -> bytes:
         return json.dumps(sorted(json.loads(path.read_text(encoding="utf-8"))["files"])).encode()
     if path.name in ("record.json", "points.jsonl"):
         text = path.read_text(encoding="utf-8")
-        text = re.sub(r'"(seconds|sha256|hash)": ("\w+"|[\d.e-]+)', r'"\1": 0', text)
+        text = re.sub(r'"(seconds|sha256|hash|bytes)": ("\w+"|[\d.e-]+)', r'"\1": 0', text)
         return re.sub(r'"(seed\d+/[^"]+|vectors|train/\w+|\w+/[\w-]+)": "\w{64}"', r'"\1": ""', text).encode()
     if path.suffix == ".csv":
         table = pd.read_csv(path)
         return table[[name for name in table if "seconds" not in name]].to_csv().encode()
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            facts = re.sub(r'"seconds": [\d.e-]+', "", str(arrays["facts"]))
+            return facts.encode() + b"".join(
+                name.encode() + arrays[name].tobytes() for name in sorted(arrays) if name != "facts"
+            )
+    if path.name == "vectors.safetensors":  # it says where the experts' folders lie, and hashes of these with seconds
+        with safe_open(path, framework="np") as file:
+            about = json.dumps({name: text for name, text in file.metadata().items() if name != "states"})
+            return re.sub(r'\\*"states\\*": .*?\}', "", about).encode() + file.get_tensor("vectors").tobytes()
+    if path.name == "tokenizer.json":  # how its last use had it cut and fill texts: each use says it anew
+        tokenizer = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps({**tokenizer, "truncation": None, "padding": None}).encode()
     if path.suffix in (".md", ".json"):
         text = path.read_text(encoding="utf-8")
-        return re.sub(r"[\d.,]+ (s|seconds|minutes)\b|sha256: \w+|\"costs.csv\": \"\w+\"", "", text).encode()
+        text = re.sub(r"[\d.,]+ (s|seconds|minutes)\b|sha256: \w+", "", text)
+        return re.sub(r'"(costs|history)\.csv": "\w+"', "", text).encode()  # of tables that hold seconds
     if path.suffix in (".pdf", ".png") and path.stem == "pipelines":  # drawn of seconds
         return b""
     return path.read_bytes()
@@ -219,6 +248,7 @@ def kill(runner: Runner, name: str, home: Path, count: int, seed: int = 0) -> li
     alone, disturbed = home.with_name(f"{name}-alone"), home.with_name(f"{name}-disturbed")
     for folder in (alone, disturbed):
         folder.mkdir()
+    runner.ready()
     began = time.monotonic()
     status, said = runner.run(command, alone)
     seconds = time.monotonic() - began

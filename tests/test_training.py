@@ -316,8 +316,12 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(base, tasks
     assert Kill.began == [0, 0, 10]
     assert weights_hash(resumed) == weights_hash(whole)
     # Finished: nothing is trained again, and the weights are the same.
-    assert weights_hash(train(base, chosen, **settings)) == weights_hash(whole)
+    again = train(base, chosen, **settings)
+    assert weights_hash(again) == weights_hash(whole)
     assert Kill.began == [0, 0, 10]
+    told = whole.model_card_data.training_logs
+    assert [line["Step"] for line in told] == [10]  # a loss for each ten steps
+    assert resumed.model_card_data.training_logs == again.model_card_data.training_logs == told
 
 
 def test_sequential_training_goes_on_in_its_second_task(base, tasks, checkpoints) -> None:

@@ -29,12 +29,21 @@ from spkit.training.sharing import SharingTrainer
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where it lies, the step after which it was written, of how many, and what the training had cost."""
+    """A checkpoint on the disk.
+
+    Attributes:
+        folder: where it lies.
+        step: after which it was written.
+        steps: how many the training has.
+        cost: what the training had cost.
+        log: the losses up to it, as the model card shows them.
+    """
 
     folder: Path
     step: int
     steps: int
     cost: Cost
+    log: list[dict[str, float]]
 
     @property
     def finished(self) -> bool:
@@ -72,7 +81,12 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     for path in filter(is_whole, reversed(in_order(folder))):
         state = parse_json((path / "trainer_state.json").read_text(encoding="utf-8"))
         cost = state["stateful_callbacks"][KeptCost.__name__]["attributes"]
-        return Checkpoint(path, state["global_step"], state["max_steps"], Cost(**cost))
+        log = [
+            {"Epoch": one["epoch"], "Step": one["step"], "Training Loss": one["loss"]}
+            for one in state["log_history"]
+            if "loss" in one
+        ]
+        return Checkpoint(path, state["global_step"], state["max_steps"], Cost(**cost), log)
     return None
 
 

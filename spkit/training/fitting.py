@@ -61,6 +61,7 @@ def fit(
     last = last_checkpoint(Path(str(arguments.output_dir))) if resume else None
     if last is not None:
         kept.check_up_to(last.step, last.steps)
+        model.model_card_data.training_logs += last.log  # the library notes those of this process
     if last is not None and last.finished:  # the trainer would take one more step
         if not restored_adapted(model, last.folder):
             model.load_state_dict(load_model(last.folder, how).state_dict())
