@@ -322,6 +322,10 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(base, tasks
     told = whole.model_card_data.training_logs
     assert [line["Step"] for line in told] == [10]  # a loss for each ten steps
     assert resumed.model_card_data.training_logs == again.model_card_data.training_logs == told
+    again.save(str(checkpoints / "again"))
+    card = (checkpoints / "again" / "README.md").read_text(encoding="utf-8")
+    assert "### Training Logs" in card
+    assert "`max_steps`: 16" in card
 
 
 def test_sequential_training_goes_on_in_its_second_task(base, tasks, checkpoints) -> None:

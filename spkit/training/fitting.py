@@ -64,7 +64,9 @@ def fit(
         model.model_card_data.training_logs += last.log  # the library notes those of this process
     if last is not None and last.finished:  # the trainer would take one more step
         if not restored_adapted(model, last.folder):
-            model.load_state_dict(load_model(last.folder, how).state_dict())
+            finished = load_model(last.folder, how)
+            model.load_state_dict(finished.state_dict())
+            model._model_card_text = finished._model_card_text  # what the library told of the training
         add_earlier(last.cost)
         return
     size = arguments.train_batch_size
