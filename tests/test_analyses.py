@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from spkit import _code_units
 from spkit.errors import SpkitError
-from spkit.evaluation import load_measurements
+from spkit.evaluation import load_measurements, save_measurements
 from spkit.study import analyses, load_profile, run_study
 from spkit.study.analyses import analysis, analysis_names, settings_of
 from spkit.study.analyses.pairs import _drawn, correlation
@@ -22,6 +23,7 @@ from spkit.study.checks import check_study
 from spkit.study.chosen import chosen_tasks
 from spkit.study.methods import SEARCHES, TUNED
 from spkit.study.places import profile_names
+from spkit.study.records import Record
 from tests.tiny_study import NAMES, PROFILE, STATIC, UNSEEN
 
 MERGES = [*STATIC, *TUNED, *SEARCHES]
@@ -171,6 +173,24 @@ def test_the_trade_off_scores_each_ratio(tiny_run):
     assert table["on_front"].any()
     assert ((table["low"] <= table["score"]) & (table["score"] <= table["high"])).all()
     assert (table["low"] < table["high"]).any()
+
+
+def test_parts_of_a_task_are_no_rows_of_the_trade_off(tiny_run, tmp_path):
+    shutil.copytree(tiny_run / "seed3" / "trade_off", tmp_path / "trade_off")
+    stages = ("trade_off/search", "trade_off/scores")
+    for path in (tmp_path / "trade_off" / "scores").glob("*.npz"):
+        parted = [
+            replace(one, subset=np.array(["a", "b"] * one.examples)[: one.examples]) if one.task == "likeness" else one
+            for one in load_measurements(path)
+        ]
+        assert any(one.parts() for one in parted)
+        save_measurements(parted, path)
+    profile = load_profile(tiny_run.parent / "all.toml")
+    records = {3: {name: Record(tmp_path / name, {}) for name in stages}}
+    tables = analysis("trade_off").table(records, profile.analyses["trade_off"], profile.evaluation.resamples)
+    (table,) = tables.values()
+    assert not table.duplicated(["task", "ratio", "seed"]).any()
+    assert set(table["task"]) == set(read(tiny_run, "trade_off.csv")["task"])
 
 
 def test_the_summary_speaks_of_every_analysis_before_the_verdict(tiny_run):

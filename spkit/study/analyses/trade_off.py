@@ -11,6 +11,7 @@ import torch
 from spkit.evaluation import load_measurements, save_measurements
 from spkit.evaluation.paired import Samples
 from spkit.evaluation.score_rows import score_rows
+from spkit.results.frames import main_scores
 from spkit.results.schema import TRADE_OFF
 from spkit.searching.over import trade_off
 from spkit.study.analyses._pairs import check_pairs
@@ -76,7 +77,8 @@ def _table(records: SeedRecords, settings: TradeOffSettings, resamples: int) -> 
             group = scored["group"]
             own = {"loss": row.get(f"loss:{group}"), "coefficient": row.get(f"coefficient:{group}")}
             rows.append({**about, **scored, **own, "seed": row["seed"]})
-    return {TRADE_OFF.file: pd.DataFrame(rows).drop(columns=["n", "seconds"])}
+    whole = main_scores(pd.DataFrame(rows))  # a task's parts have neither a loss nor a coefficient of their own
+    return {TRADE_OFF.file: whole.drop(columns=["n", "seconds", "metric"])}
 
 
 def _named(ratio: float) -> str:
