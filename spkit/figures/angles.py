@@ -90,9 +90,9 @@ def rule(tables: Mapping[str, DataFrame]) -> Drawing:
 
 
 def _headline(means: DataFrame) -> str:
-    """In how many curves the angle to a task is smaller at its largest share than at its smallest."""
+    """In how many curves the angle to a task falls with each larger share, as the summary counts them."""
     curves = [curve.sort_values("ratio")["angle"] for _, curve in means.groupby(["a", "b", "schedule", "task"])]
-    turned = sum(curve.iloc[-1] < curve.iloc[0] for curve in curves)
+    turned = sum(bool((curve.diff().dropna() < 0).all()) for curve in curves)
     return f"The joint vector turns towards a task as its share grows in {turned} of {len(curves)} curves"
 
 
