@@ -334,6 +334,30 @@ def test_too_few_examples_and_budgets_are_refused(base, models, tasks) -> None:
         examples_of({"topic": spkit.Task(name="topic", kind="clustering", test=tiny_tasks()["topic"].test)}, ["topic"])
 
 
+def test_a_report_is_made_apart_from_models_and_other_files(base, models, tasks, tmp_path) -> None:
+    spkit.save_model(models["faq"], tmp_path / "mine" / "faq")
+    some = {**models, "faq": tmp_path / "mine" / "faq"}
+    before = sorted(tmp_path.rglob("*"))
+    for output in ("mine/faq", "mine/faq/report", "mine", "."):
+        with pytest.raises(SpkitError, match=r"apart from the models that it is about. Found .* model 'faq' in"):
+            run(base, some, tasks, tmp_path / output)
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(SpkitError, match=r"new or empty folder, or over a former one. Found .*used with 'notes.txt'"):
+        run(base, some, tasks, tmp_path / "used")
+    assert [one for one in sorted(tmp_path.rglob("*")) if "used" not in one.parts] == before
+    assert [one.name for one in (tmp_path / "used").iterdir()] == ["notes.txt"]
+
+
+def test_one_model_under_two_names_is_refused(base, models, tasks, tmp_path) -> None:
+    spkit.save_model(models["faq"], tmp_path / "faq")
+    twice = {"one": tmp_path / "faq", "two": str(tmp_path / "faq")}
+    with pytest.raises(SpkitError, match=r"given once. Found the same one in .*faq as 'one' and 'two'"):
+        run(base, twice, tasks)
+    with pytest.raises(SpkitError, match=r"given once. Found the same one as 'faq' and 'copy'"):
+        run(base, {**models, "copy": tmp_path / "faq"}, tasks)
+
+
 def test_a_foreign_folder_is_left_alone(base, models, tasks, tmp_path) -> None:
     (tmp_path / "report.html").write_text("mine", encoding="utf-8")
     with pytest.raises(SpkitError, match=r"report\.html"):

@@ -6,16 +6,17 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
 from spkit._extras import require
 from spkit.best_model.candidates import Job
-from spkit.best_model.checks import check_budget, check_names, check_output
+from spkit.best_model.checks import STEPS, check_apart, check_budget, check_names, check_output, twice
 from spkit.best_model.examples import examples_of
 from spkit.best_model.report import Report
-from spkit.best_model.steps import STEPS, Run
+from spkit.best_model.steps import Run
 from spkit.locks import locked
 from spkit.models.kept_apart import check_kept_apart
 from spkit.tasks.loading import load_tasks
@@ -77,7 +78,9 @@ def best(
         >>> report = spkit.best("minilm-l3", {"faq": "runs/faq", "sts": "runs/sts"}, "my_tasks.toml")  # doctest: +SKIP
         >>> report.verdict  # doctest: +SKIP
     """
+    check_names(models)
     check_output(output)
+    check_apart(output, models)
     check_budget(budget)
     if output is not None:
         require("matplotlib", "A report")
@@ -109,6 +112,9 @@ def prepared(
     check_kept_apart(models.values(), loaded.values())
     examples = examples_of(loaded, models)
     vectors = TaskVectors.from_models(base, models, check_origin=check_origin)
+    for (first, one), (second, other) in combinations(zip(vectors.names, vectors.matrix, strict=True), 2):
+        if one.equal(other):
+            raise twice(first, second, "")
     experts = tuple(name for name in models if name in loaded)
     journals = None if output is None else Path(output).expanduser() / STEPS / "journals"
     return Job(vectors, dict(models), examples, experts, budget, seed, journals, progress)

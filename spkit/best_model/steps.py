@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from spkit.best_model.candidates import Candidate, Job, Made, Sort, candidates, from_start
-from spkit.best_model.checks import BASE
+from spkit.best_model.checks import BASE, STEPS
 from spkit.best_model.results import Results, dev_mean, ranking
 from spkit.best_model.work import Speeds, Work
 from spkit.errors import SpkitError
@@ -31,8 +31,8 @@ from spkit.study.records import Record, Stage, finish, taken
 from spkit.study.remaining import in_time
 from spkit.tasks.task import Task
 
-#: Folders of the steps, and what a step leaves.
-STEPS, _MEASURED, _PLACE = "steps", "measurements.npz", "place.json"
+#: What a step leaves.
+_MEASURED, _PLACE = "measurements.npz", "place.json"
 
 #: What the bar shows: the share of the time, not of the steps.
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}{postfix}]"

@@ -97,8 +97,9 @@ def remove_checkpoints(root: Path) -> None:
     for folder in root.glob("*/checkpoint-*"):
         if is_listed(folder):
             shutil.rmtree(folder.parent, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        root.rmdir()
+    for folder in (*root.glob("*/"), root):  # also those of trainings that were stopped before their first checkpoint
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 class KeptCost(TrainerCallback, ExportableState):
