@@ -223,12 +223,13 @@ def exercise(page, home: Path, target: Path, shot: Path) -> None:
     dragged = wait_for_status(page, "measured:")
 
     box = page.locator(".spkit-explorer input[type=number]").nth(1)
-    box.focus()
-    page.keyboard.press("Control+A")
-    page.keyboard.type("0.9")
-    page.keyboard.press("Enter")
-    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
+    box.press("Control+A")  # each goes to the box, wherever the focus is by then
+    box.press_sequentially("0.9")
+    box.press("Enter")
+    handle = page.locator(".spkit-explorer .noUi-handle").nth(1)
+    playwright.expect(handle).to_have_attribute("aria-valuetext", re.compile(r"^0\.90*$"))
     assert wait_for_control(page, 1) == 0.9 != stepped
+    playwright.expect(page.locator(".spkit-explorer [role=status]").first).not_to_have_text(dragged)
     wait_for_status(page, "measured:")
 
     drag_on_the_map(page)
