@@ -68,7 +68,7 @@ def sweep(table: DataFrame, over: Over, ax: Place = None) -> list[Axes]:
         curve(panel, here.drop(columns=["low", "high"]) if bare else here, "value", y, look(0))
         mark_searched(panel, star, y)
         metric = str(here["metric"].iloc[0])
-        names = {"λ": "λ at the end", MEAN: "mean of tasks", UNSEEN_MEAN: "mean of unseen tasks"}
+        names = {"λ": "λ at the end", MEAN: "mean of tasks", UNSEEN_MEAN: "unseen mean"}
         panel.set_title(names.get(task) or wrapped(task, 62 // across))
         panel.set_ylabel("" if length else "points" if mean else metric_label(metric))
         panel.set_xlabel(_AXES[over])
