@@ -45,8 +45,6 @@ def served(command: list[str], port: int, log: Path) -> Iterator[str]:
             process.terminate()
             try:
                 process.wait(30)
-            except (
-                subprocess.TimeoutExpired
-            ):  # JupyterLab waits for a kernel that is at work; its kernels end without it
-                process.kill()
+            except subprocess.TimeoutExpired:
+                process.kill()  # JupyterLab waits for a kernel that is at work; its kernels end without it
                 process.wait(30)

@@ -27,6 +27,8 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
+from spkit.vectors.folder import read
+
 ROOT = Path(__file__).parents[1]
 
 #: Runs commands without starting Python and importing torch anew: a child is forked for each one.
@@ -143,7 +145,7 @@ class Runner:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._ready = folder, False
+        self._folder = folder
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
             [sys.executable, "-c", SERVER],
@@ -153,12 +155,8 @@ class Runner:
             text=True,
             env=environment,
         )
-
-    def ready(self) -> None:
-        """Wait until the libraries are loaded: what a run takes is measured without."""
-        if not self._ready:
-            assert self._server.stdout is not None
-            self._ready = self._server.stdout.readline() == "ready\n"
+        assert self._server.stdout is not None
+        assert self._server.stdout.readline() == "ready\n"  # the libraries are loaded: a run is measured without
 
     def run(self, command: Command, folder: Path, stop: Callable[[int], None] | None = None) -> tuple[int, str]:
         """The exit status (negative for a signal) and what was said.
@@ -168,7 +166,6 @@ class Runner:
             folder: where.
             stop: is called with the process when it has begun.
         """
-        self.ready()
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         log = self._folder / "log"
@@ -217,8 +214,8 @@ def _timeless(path: Path) -> bytes:
             )
     if path.name == "vectors.safetensors":  # it says where the experts' folders lie, and hashes of these with seconds
         with safe_open(path, framework="np") as file:
-            about = json.dumps({name: text for name, text in file.metadata().items() if name != "states"})
-            return re.sub(r'\\*"states\\*": .*?\}', "", about).encode() + file.get_tensor("vectors").tobytes()
+            about = json.dumps({**read(file.metadata()), "states": None})
+            return about.encode() + file.get_tensor("vectors").tobytes()
     if path.name == "tokenizer.json":  # how its last use had it cut and fill texts: each use says it anew
         tokenizer = json.loads(path.read_text(encoding="utf-8"))
         return json.dumps({**tokenizer, "truncation": None, "padding": None}).encode()
@@ -249,7 +246,6 @@ def kill(runner: Runner, name: str, home: Path, count: int, seed: int = 0) -> li
     alone, disturbed = home.with_name(f"{name}-alone"), home.with_name(f"{name}-disturbed")
     for folder in (alone, disturbed):
         folder.mkdir()
-    runner.ready()
     began = time.monotonic()
     status, said = runner.run(command, alone)
     seconds = time.monotonic() - began

@@ -658,13 +658,11 @@ def edited(module: str, old: str, new: str, folder: Path, monkeypatch: pytest.Mo
     path_of = _code_units._path
     with monkeypatch.context() as patch:
         # What is read meanwhile is kept apart: what was read before holds again afterwards, and is not read anew.
-        places = (_code_references, _code_units, hashing_code)
-        every = {id(one): one for place in places for one in vars(place).values() if hasattr(one, "cache_clear")}
-        for kept in every.values():
-            fresh = cache(kept.__wrapped__)
-            for place in places:
-                if getattr(place, kept.__name__, None) is kept:
-                    patch.setattr(place, kept.__name__, fresh)
+        fresh: dict[Any, Any] = {}
+        for place in (_code_references, _code_units, hashing_code):
+            for name, one in list(vars(place).items()):
+                if hasattr(one, "cache_clear"):
+                    patch.setattr(place, name, fresh.setdefault(one, cache(one.__wrapped__)))
         patch.setattr(_code_units, "_path", lambda name: folder / "edited.py" if name == module else path_of(name))
         yield
 

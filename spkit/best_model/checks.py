@@ -96,16 +96,15 @@ def check_apart(output: str | Path | None, models: Mapping[str, Any]) -> None:
             )
     names = sorted(one.name for one in root.iterdir() if not one.name.startswith(".")) if root.is_dir() else []
     if others := [name for name in names if name not in (MODEL, PAGE, DATA, STEPS)]:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise SpkitError(
             "A report must be made in a new or empty folder, or over a former one.",
-            f"Found {root} with {quoted(others[:3])}{more}.",
+            f"Found {root} with {quoted(others)}.",
             "Pass another path.",
         )
 
 
-def check_asked(base: str, models: Mapping[str, str], tasks: str, output: str | Path | None, budget: int) -> None:
-    """All of this for a command: names, models, the task file, its tests, and the output.
+def check_given(models: Any, output: str | Path | None, budget: int) -> None:
+    """The models' names, the budget and the output.
 
     Raises:
         SpkitError: the first finding.
@@ -114,6 +113,15 @@ def check_asked(base: str, models: Mapping[str, str], tasks: str, output: str | 
     check_budget(budget)
     check_output(output)
     check_apart(output, models)
+
+
+def check_asked(base: str, models: Mapping[str, str], tasks: str, output: str | Path | None, budget: int) -> None:
+    """The same for a command, with its models, the task file and its tests.
+
+    Raises:
+        SpkitError: the first finding.
+    """
+    check_given(models, output, budget)
     for source in (base, *models.values()):
         check_model(source)
     check_source(tasks)

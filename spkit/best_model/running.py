@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 
 from spkit._extras import require
 from spkit.best_model.candidates import Job
-from spkit.best_model.checks import STEPS, check_apart, check_budget, check_names, check_output, twice
+from spkit.best_model.checks import STEPS, check_given, twice
 from spkit.best_model.examples import examples_of
 from spkit.best_model.report import Report
 from spkit.best_model.steps import Run
@@ -78,10 +78,6 @@ def best(
         >>> report = spkit.best("minilm-l3", {"faq": "runs/faq", "sts": "runs/sts"}, "my_tasks.toml")  # doctest: +SKIP
         >>> report.verdict  # doctest: +SKIP
     """
-    check_names(models)
-    check_output(output)
-    check_apart(output, models)
-    check_budget(budget)
     if output is not None:
         require("matplotlib", "A report")
     job = prepared(base, models, tasks, output, seed, budget, check_origin, progress)
@@ -107,7 +103,7 @@ def prepared(
     progress: bool = True,
 ) -> Job:
     """Read what is asked about, and check that the models belong together; nothing is written."""
-    check_names(models)
+    check_given(models, output, budget)
     loaded = load_tasks(tasks) if isinstance(tasks, str | Path) else named_tasks(tasks)
     check_kept_apart(models.values(), loaded.values())
     examples = examples_of(loaded, models)

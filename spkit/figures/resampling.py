@@ -12,7 +12,7 @@ from spkit.drawing.rule import Drawing, NothingToDrawError, figure
 from spkit.drawing.style import FAMILY_COLOURS, QUIET, TASK_COLOURS, WIDE, Color
 from spkit.evaluation.means import TRAINED
 from spkit.results.frames import distinct, extent, of_mean, of_seeds, records, rows, with_means
-from spkit.results.labels import without_means
+from spkit.results.labels import way_label, without_means
 from spkit.results.schema import RESAMPLING
 
 #: Group of ways -> name, colour, marker, in the order of the legend.
@@ -133,7 +133,7 @@ def _points(panel: Axes, part: DataFrame, cost: str, group: str) -> None:
 def _ratios(panel: Axes, drawn: DataFrame) -> None:
     """Say beside each mark what ratio it stands for."""
     for row in records(of_mean(rows(drawn, drawn["group"].isin(["total", "max"])))):
-        ratio = row["method"].partition(" ")[2].replace("-", ":")
+        ratio = way_label(row["method"], []).partition(",")[0]
         place = row["flops"], row["score"]
         panel.annotate(ratio, place, (0, 4), textcoords="offset points", ha="center", fontsize="xx-small", color=QUIET)
 
